@@ -1,0 +1,25 @@
+# make quickstart, or make test: each sets up what it needs, once.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: setup quickstart test bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh scripts/ensure_llvm.sh
+	sh scripts/setup.sh "$(PYTHON)" $(VENV)
+	touch $@
+
+quickstart: $(READY)
+	$(VENV)/bin/python run.py scenes/quickstart.yaml
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest
+
+bench: $(READY)
+	$(VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,225 @@
+"""The scene file: read, extended, overridden from the command line, checked, and written back."""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError, nearest
+from .schema import Config, FilePathMarker, Part
+from .validation import validate
+from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
+
+__all__ = ["Config", "dump", "free_parameters", "json_schema", "load_config"]
+
+_PACKAGE = Path(__file__).resolve().parent
+_BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
+"""Where ``models/x.yaml`` is found in an installed package, and in a clone."""
+
+_GROUPS = ("shape", "pose", "camera", "lighting", "material")
+
+
+def load_config(
+    path: Path | str, overrides: Sequence[str] = (), free: Sequence[str] = (), frozen: Sequence[str] = ()
+) -> Config:
+    """A scene file, varied.
+
+    Parameters
+    ----------
+    path : Path or str
+        The scene file. ``extends: other.yaml`` in it starts from another one, relative to it: mappings are merged key
+        by key, lists and mappings of another ``type`` replaced.
+    overrides : sequence of str
+        ``a.b=c``, c being YAML, list items by index: ``lighting.0.irradiance=2``. A mapping or list is replaced whole,
+        and a new ``type`` starts from that type's defaults.
+    free, frozen : sequence of str
+        Parameters to free, then to freeze: one (``pose.rotation``, ``lighting.0.direction``), or all of a group
+        (``pose``, ``lighting``, ``lighting.0``).
+
+    Returns
+    -------
+    Config
+        Every value in place; files that it names exist, their paths absolute.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read, something in it or in the other arguments does not fit the schema, a file that it
+        names does not exist, or nothing is left free to optimise.
+    """
+    path = Path(path)
+    tree = _read_scene(path, None, ())
+    defaults = locate(Config().model_dump(), tree.place)
+    for override in overrides:
+        tree = _override(tree, override, defaults)
+    config = validate(Config, tree)
+    if free or frozen:
+        for name in (*free, *frozen):
+            _parameters(config, name, "--free" if name in free else "--frozen")
+        tree = _freed(tree, config, free, frozen, defaults)
+        config = validate(Config, tree)
+    tree = _with_files(tree, config, path.resolve().parent, defaults)
+    config = validate(Config, tree)
+    if config.optimizer.steps and not free_parameters(config):
+        raise UserError(
+            f"{path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
+            "{free: [offsets]}, or set optimizer.steps to 0"
+        )
+    return config
+
+
+def free_parameters(config: Config) -> tuple[str, ...]:
+    """What the optimizer moves: ``("shape.offsets", "lighting.0.direction")``."""
+    return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in part.free)
+
+
+def dump(config: Config, folder: Path | None = None) -> str:
+    """The configuration as a scene file, complete: :func:`load_config` reads it back equal.
+
+    Parameters
+    ----------
+    config : Config
+        What to write.
+    folder : Path, optional
+        Where it will lie; files are then named relative to it, so that a run can be moved together with what it used.
+    """
+    tree = locate(config.model_dump(), Place("", Path()))
+    if folder is not None:
+        for key, path in _files(config):
+            if os.path.isabs(path):
+                tree = with_value(tree, key, locate(os.path.relpath(path, folder.resolve()), tree.place))
+    return write(tree.plain())
+
+
+def json_schema() -> dict[str, Any]:
+    """The scene file's JSON schema, from which editors complete and check."""
+    schema = Config.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "mitsuba_mei scene file"
+    extends = {"type": "string", "description": "Another scene file to start from, relative to this one."}
+    schema["properties"] = {"extends": extends, **schema["properties"]}
+    return schema
+
+
+# --------------------------------------------------------------------------------------------------------- reading
+
+
+def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> Located:
+    real = path.resolve()
+    if real in chain:
+        raise UserError(f"{named_at}: extends: '{path}' extends itself, directly or through others; break the circle")
+    tree = read(path, named_at)
+    if tree.value is None:
+        tree = Located({}, tree.place)
+    if not isinstance(tree.value, dict):
+        raise UserError(f"{tree.place}: a scene file is a mapping, lines such as 'seed: 0'; this is none")
+    extends = tree.value.get("extends")
+    if extends is None:
+        return tree
+    own = Located({key: value for key, value in tree.value.items() if key != "extends"}, tree.place)
+    if not isinstance(extends.value, str) or not extends.value:
+        raise UserError(f"{extends.place}: extends: must be the name of another scene file")
+    base = path.parent / extends.value
+    return merge(_read_scene(base, extends.place, (*chain, real)), own)
+
+
+def _override(tree: Located, override: str, defaults: Located) -> Located:
+    place = Place(f"--set {override}", Path.cwd())
+    name, equals, text = override.partition("=")
+    key = name.strip().split(".")
+    if not equals or not all(key):
+        raise UserError(f"{place}: must read key=value, as in --set render.spp=64")
+    return with_value(tree, key, parse(text, place, numbered=False), defaults)
+
+
+# ------------------------------------------------------------------------------------------------- free and frozen
+
+
+def _freeable_parts(config: Config) -> Iterator[tuple[Key, Any]]:
+    """Everything that has a ``free`` list, and its key."""
+    for group in _GROUPS:
+        part = getattr(config, group)
+        if isinstance(part, tuple):
+            yield from (((group, index), item) for index, item in enumerate(part))
+        else:
+            yield (group,), part
+
+
+def _freeable(part: Part) -> tuple[str, ...]:
+    """The names that its ``free`` list may hold."""
+    (names, _) = typing.get_args(type(part).model_fields["free"].annotation)
+    return typing.get_args(names)
+
+
+def _parameters(config: Config, name: str, option: str) -> set[tuple[Key, str]]:
+    """The parameters that a name or the name of a group stands for."""
+    known: dict[str, set[tuple[Key, str]]] = {}
+    for key, part in _freeable_parts(config):
+        every = {(key, parameter) for parameter in _freeable(part)}
+        for depth in range(1, len(key) + 1):
+            known.setdefault(path_text(key[:depth]), set()).update(every)
+        for parameter in _freeable(part):
+            known[path_text((*key, parameter))] = {(key, parameter)}
+    if name not in known:
+        inside = [other for other in known if other.startswith(f"{name.rpartition('.')[0]}.")]
+        raise UserError(f"{option} {name}: there is no such parameter; {nearest(name, inside or known)}")
+    return known[name]
+
+
+def _freed(tree: Located, config: Config, free: Sequence[str], frozen: Sequence[str], defaults: Located) -> Located:
+    freed = set().union(*(_parameters(config, name, "--free") for name in free))
+    kept = set().union(*(_parameters(config, name, "--frozen") for name in frozen))
+    place = Place("--free and --frozen", Path.cwd())
+    for key, part in _freeable_parts(config):
+        names = [
+            name for name in _freeable(part) if (name in part.free or (key, name) in freed) and (key, name) not in kept
+        ]
+        tree = with_value(tree, (*key, "free"), locate(names, place), defaults)
+    return tree
+
+
+# ----------------------------------------------------------------------------------------------------------- files
+
+
+def _files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Every value that names a file, and its key."""
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        markers = [
+            *field.metadata,
+            *(arg for union in typing.get_args(field.annotation) for arg in typing.get_args(union)),
+        ]
+        if isinstance(value, Part):
+            yield from _files(value, (*key, name))
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                if isinstance(item, Part):
+                    yield from _files(item, (*key, name, index))
+        elif isinstance(value, str) and any(isinstance(marker, FilePathMarker) for marker in markers):
+            yield (*key, name), value
+
+
+def _with_files(tree: Located, config: Config, scene_folder: Path, defaults: Located) -> Located:
+    for key, name in _files(config):
+        place = tree.at(key)
+        folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
+        folders += [Path.cwd(), *_BESIDE_PACKAGE]
+        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if found is None:
+            raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
+        tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
+    return tree
+
+
+def _beside(name: str, folders: Sequence[Path]) -> str:
+    """A hint at a file of a similar name where ``name`` was looked for, or at what else is in the folder it names."""
+    within, suffix = Path(name).parent, Path(name).suffix.lower()
+    for folder in (folder / within for folder in folders):
+        names = [file.name for file in folder.glob("*") if file.suffix.lower() == suffix]
+        hint = nearest(Path(name).name, names)
+        if hint.startswith("did you mean") or (names and within != Path()):
+            return f" (looked for in {folder}); {hint}"
+    return "; it is looked for from the scene file's folder, the two above it and the working directory"

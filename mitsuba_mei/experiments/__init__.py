@@ -1,0 +1,1 @@
+"""What is built out of the parts: whole experiments."""

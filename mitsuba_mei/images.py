@@ -1,0 +1,83 @@
+"""Image files: environments in, renders and stimuli out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+
+from .errors import UserError, nearest
+
+__all__ = ["read_image", "write_exr", "write_png", "to_srgb"]
+
+SUFFIXES = (".exr", ".hdr", ".png")
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image as linear radiance.
+
+    Parameters
+    ----------
+    path : Path
+        EXR or HDR (linear), or PNG (8 or 16 bit sRGB).
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) float32.
+
+    Raises
+    ------
+    UserError
+        Where the file is missing, of another kind, unreadable, or holds values that are negative or not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        siblings = [p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES] if path.parent.is_dir() else []
+        raise UserError(f"environment image {path} does not exist; {nearest(path.name, siblings)}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"environment image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")
+    try:
+        image = _read_png(path) if path.suffix.lower() == ".png" else _read_bitmap(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"environment image {path} cannot be read: {str(error).splitlines()[0]}") from error
+    if image.ndim == 2:
+        image = image[..., None]
+    image = np.repeat(image, 3, axis=2) if image.shape[2] < 3 else image[..., :3]
+    if not (np.isfinite(image).all() and (image >= 0).all()):
+        raise UserError(f"environment image {path} holds radiance that is negative or not finite")
+    return np.ascontiguousarray(image, dtype=np.float32)
+
+
+def _read_png(path: Path) -> np.ndarray:
+    pixels = iio.imread(path)
+    encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _read_bitmap(path: Path) -> np.ndarray:
+    import mitsuba as mi
+
+    bitmap = mi.Bitmap(str(path)).convert(component_format=mi.Struct.Type.Float32, srgb_gamma=False)
+    return np.array(bitmap)
+
+
+def write_exr(path: Path, radiance: np.ndarray) -> None:
+    """Write linear radiance (H, W, C), C 1 or 3, without loss."""
+    import mitsuba as mi
+
+    mi.Bitmap(np.ascontiguousarray(radiance, dtype=np.float32)).write(str(path))
+
+
+def to_srgb(radiance: np.ndarray) -> np.ndarray:
+    """Linear radiance (H, W, C), clipped to [0, 1], as 8-bit sRGB (H, W) or (H, W, 3)."""
+    x = np.clip(radiance, 0, 1)
+    encoded = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055)
+    pixels = np.round(255 * encoded).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write 8-bit pixels, (H, W) or (H, W, 3)."""
+    iio.imwrite(path, pixels, extension=".png")

@@ -1,0 +1,260 @@
+"""Model cards: one YAML file a neuron model, and the model that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Discriminator, Field, Tag
+from torch import Tensor, nn
+
+from ..errors import UserError, nearest
+from ..objectives import check_neurons
+from ..schema import Part
+from ..stimulus import Stimulus
+from ..validation import validate
+from ..yaml_lines import Located, Place, locate, read
+from .curvature import CURVATURES, CurvatureV4
+from .own_module import count_neurons, import_model
+from .simulated import ComplexCell, SimpleCell
+
+__all__ = ["NeuronModel", "load_card"]
+
+# ------------------------------------------------------------------------------------------------------- the schema
+
+
+def _one_or_list(one: Any, many: Any) -> Any:
+    """A value, or a list of them."""
+    tags = Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one")
+    return Annotated[Union[Annotated[one, Tag("one")], Annotated[many, Tag("list")]], tags]
+
+
+def _listed(item: Any) -> Any:
+    return Annotated[list[item], Field(min_length=1)]
+
+
+Numbers = _one_or_list(float, _listed(float))
+Point = Annotated[tuple[float, float], Field(strict=False)]
+Points = Annotated[
+    Union[Annotated[Point, Tag("one")], Annotated[_listed(Point), Tag("list")]],
+    Discriminator(lambda value: "list" if value and isinstance(value, list) and isinstance(value[0], list) else "one"),
+]
+Pixels = Annotated[int, Field(ge=1, le=2048)]
+Grey = Annotated[float, Field(ge=0, le=255)]
+Spread = Annotated[float, Field(gt=0)]
+
+
+class Input(Part):
+    """What image the model takes."""
+
+    size: _one_or_list(Pixels, Annotated[tuple[Pixels, Pixels], Field(strict=False)]) = Field(
+        100, description="Pixels: the side of a square, or [height, width]."
+    )
+    channels: Literal[1, 3] = Field(1, description="1 takes luminance, 3 takes red, green, blue.")
+    mean: _one_or_list(Grey, Annotated[tuple[Grey, Grey, Grey], Field(strict=False)]) = Field(
+        description="Grey level (0..255) that the model subtracts; one, or three."
+    )
+    std: _one_or_list(Spread, Annotated[tuple[Spread, Spread, Spread], Field(strict=False)]) = Field(
+        description="Grey levels that it then divides by; one, or three."
+    )
+
+
+class Card(Part):
+    """What every card says."""
+
+    name: str = Field("", description="Shown in reports; the card's file name where empty.")
+    description: str = Field("", description="What the model is, for people.")
+    citation: str = Field("", description="What to cite when it is used.")
+    licence: str = Field("", description="Under which terms it may be used.")
+    input: Input
+
+
+class ComplexCellParameters(Part):
+    """Each a number for all cells, or a list with one a cell."""
+
+    frequency: Numbers = Field(2.0, description="Cycles per half image width.")
+    orientation: Numbers = Field(0.0, description="Direction of the bars, degrees counter-clockwise from horizontal.")
+    sigma: Numbers = Field(0.3, description="Standard deviation of the gaussian envelope, half image widths.")
+    center: Points = Field((0.0, 0.0), description="[x, y], half image widths, x right, y up; or a list of those.")
+
+
+class SimpleCellParameters(ComplexCellParameters):
+    """Each a number for all cells, or a list with one a cell."""
+
+    phase: Numbers = Field(0.0, description="Degrees: 0 even and bright in the middle, 90 odd and bright above.")
+
+
+class CurvatureParameters(Part):
+    """Which contours the units prefer: every curvature at every position."""
+
+    curvatures: _listed(float) = Field(
+        list(CURVATURES), description="1 / half image width; negative is concave, positive convex."
+    )
+    positions: int = Field(8, ge=1, le=64, description="Angular positions, from the right counter-clockwise.")
+    eccentricity: float = Field(0.5, description="Distance of the contour from the centre, half image widths.")
+    length: float = Field(0.8, description="Length of the contour fragment, half image widths.")
+    tolerance: float = Field(0.07, description="Standard deviation of its place, half image widths.")
+
+
+class SimpleCellCard(Card):
+    """Simulated simple cells."""
+
+    type: Literal["simple_cell"]
+    parameters: SimpleCellParameters = SimpleCellParameters()
+
+
+class ComplexCellCard(Card):
+    """Simulated complex cells."""
+
+    type: Literal["complex_cell"]
+    parameters: ComplexCellParameters = ComplexCellParameters()
+
+
+class CurvatureCard(Card):
+    """The analytic V4 model."""
+
+    type: Literal["v4_curvature"]
+    parameters: CurvatureParameters = CurvatureParameters()
+
+
+class ModuleCard(Card):
+    """A model of the user's own."""
+
+    type: Literal["module"] = "module"
+    module: str = Field(description="file.py:callable, relative to the card, or package.module:callable.")
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the callable.")
+
+
+CARDS: dict[str, type[Card]] = {
+    "simple_cell": SimpleCellCard,
+    "complex_cell": ComplexCellCard,
+    "v4_curvature": CurvatureCard,
+    "module": ModuleCard,
+}
+MODULES: dict[str, Callable[..., nn.Module]] = {
+    "simple_cell": SimpleCell,
+    "complex_cell": ComplexCell,
+    "v4_curvature": CurvatureV4,
+}
+
+# -------------------------------------------------------------------------------------------------------- the model
+
+
+@dataclass(frozen=True)
+class NeuronModel:
+    """Neurons, and what the rest needs to know about them.
+
+    Attributes
+    ----------
+    module : nn.Module
+        From standardised images ``(B, channels, h, w)`` to responses ``(B, n_neurons)``; float32, in evaluation mode,
+        its parameters without gradients.
+    image_size : (h, w)
+        Pixels.
+    channels : 1 or 3
+    mean, std : float or three floats
+        Grey levels (0 to 255) that images are standardised with.
+    name, description, citation, licence : str
+    n_neurons : int
+    """
+
+    module: nn.Module
+    image_size: tuple[int, int]
+    channels: int
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    name: str
+    description: str
+    citation: str
+    licence: str
+    n_neurons: int
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Responses ``(B, n_neurons)`` to standardised images ``(B, channels, h, w)``."""
+        return self.module(image)
+
+    def check_neurons(self, neurons: int | Sequence[int]) -> list[int]:
+        """The indices as a list; UserError where one is outside ``0..n_neurons - 1``, twice, or none is there."""
+        try:
+            return check_neurons(neurons, self.n_neurons)
+        except UserError as error:
+            raise UserError(f"model '{self.name}': {error}") from None
+
+    def optimum(
+        self, neurons: Sequence[int], stimulus: Stimulus, weights: Sequence[float] | None = None
+    ) -> float | None:
+        """The best (weighted) mean response under the stimulus' constraint, where the module knows it; else None.
+
+        A module knows it if it has a method ``optimum(neurons, stimulus, weights)``.
+        """
+        known = getattr(self.module, "optimum", None)
+        return None if known is None else known(neurons, stimulus, weights)
+
+
+def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) -> NeuronModel:
+    """The model that a card describes, tried on a uniform image.
+
+    Parameters
+    ----------
+    card : Path, str or mapping
+        A YAML file, or what such a file says.
+    folder : Path, optional
+        What a mapping's files are relative to; the working directory by default. A file's are relative to itself.
+
+    Raises
+    ------
+    UserError
+        If the card cannot be read or does not fit the schema, its module cannot be imported or built, or what comes out
+        is not finite differentiable responses ``(B, n)``.
+    """
+    if isinstance(card, Mapping):
+        tree, stem = locate(card, Place("model.card", (folder or Path.cwd()).resolve())), "unnamed"
+    else:
+        tree, stem = read(card), Path(card).stem
+    checked = _validated(tree)
+    size = checked.input.size
+    image_size = (size, size) if isinstance(size, int) else tuple(size)
+    channels = checked.input.channels
+    for field in ("mean", "std"):
+        if channels == 1 and not isinstance(getattr(checked.input, field), float):
+            raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
+    module = _build(checked, tree, image_size)
+    module = module.float().eval().requires_grad_(False)
+    where = tree.at(("module",))
+    return NeuronModel(
+        module=module,
+        image_size=image_size,
+        channels=channels,
+        mean=checked.input.mean,
+        std=checked.input.std,
+        name=checked.name or stem,
+        description=checked.description,
+        citation=checked.citation,
+        licence=checked.licence,
+        n_neurons=count_neurons(module, (2, channels, *image_size), where),
+    )
+
+
+def _validated(tree: Located) -> Card:
+    if not isinstance(tree.value, dict):
+        raise UserError(f"{tree.place}: a model card is a mapping with the keys type and input, or module and input")
+    given = tree.child("type")
+    if given is None and tree.child("module") is None:
+        raise UserError(f"{tree.place}: a model card needs a type ({', '.join(CARDS)}), or module: file.py:callable")
+    kind = "module" if given is None else given.value
+    if not isinstance(kind, str) or kind not in CARDS:
+        raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(str(kind), CARDS)}")
+    return validate(CARDS[kind], tree)
+
+
+def _build(card: Card, tree: Located, image_size: tuple[int, int]) -> nn.Module:
+    if isinstance(card, ModuleCard):
+        return import_model(card.module, card.arguments, tree.at(("module",)))
+    if card.input.channels != 1:
+        raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
+    try:
+        return MODULES[card.type](image_size, **dict(card.parameters))
+    except UserError as error:
+        raise UserError(f"{tree.at(('parameters',))}: parameters: {error}") from None

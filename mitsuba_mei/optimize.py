@@ -1,0 +1,199 @@
+"""The optimisation loop."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .experiment import Experiment
+
+__all__ = ["Settings", "Step", "Outcome", "optimize"]
+
+MEMORY = 50
+"""Steps over which the usual size of a gradient is known."""
+
+OUTLIER = 3.0
+"""A gradient longer than this many times its usual norm is shortened to that."""
+
+TINY = 1e-6
+"""The least reach of an activation that is divided by."""
+
+SMOOTHING = 0.1
+"""Weight of a step in running means."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to optimise.
+
+    Attributes
+    ----------
+    steps : int
+    lr : dict of str to float
+        Learning rate of each group of the scene (shape, pose, camera, lighting, material).
+    warmup : int
+        Steps over which the learning rates rise.
+    decay : float
+        The last learning rate over the highest, reached along a cosine.
+    patience : int or None
+        Stop after so many steps in which the running mean of the activation did not reach a new height.
+    """
+
+    steps: int
+    lr: dict[str, float]
+    warmup: int = 10
+    decay: float = 0.1
+    patience: int | None = None
+
+    def rate(self, step: int) -> float:
+        """The factor on the learning rates at a step, counted from 0."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        progress = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.decay + (1 - self.decay) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step saw, before it moved anything: noisy figures, for watching only.
+
+    Attributes
+    ----------
+    step : int
+        Counted from 1.
+    activation : float
+    loss : float
+    terms : dict of str to float
+        Regularizers, unweighted.
+    gradient_norm : dict of str to float
+        By group.
+    image : Tensor
+        The render, (H, W, C).
+    skipped : bool
+        Whether a loss or gradient that is not finite was thrown away.
+    """
+
+    step: int
+    activation: float
+    loss: float
+    terms: dict[str, float]
+    gradient_norm: dict[str, float]
+    image: Tensor
+    skipped: bool
+
+
+@dataclass
+class Outcome:
+    """How an optimisation went.
+
+    Attributes
+    ----------
+    steps : int
+        Steps made.
+    skipped : int
+        Steps thrown away because something was not finite.
+    shortened : int
+        Gradients shortened as outliers.
+    ended : str
+        ``done``, ``no better`` or ``interrupted``.
+    """
+
+    steps: int = 0
+    skipped: int = 0
+    shortened: int = 0
+    ended: str = "done"
+
+
+def optimize(
+    experiment: Experiment,
+    settings: Settings,
+    seed: int,
+    on_step: Callable[[Step], None] = lambda step: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Maximise the activation over the scene's free parameters, in place.
+
+    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|`` for the neuron's
+    input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of a regularizer serves a neuron that
+    answers in thousandths and one that answers in tens. Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has
+    heavy tails: one that is not finite is thrown away, one that is far longer than usual is shortened.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    settings : Settings
+    seed : int
+        Step i renders with a seed of its own.
+    on_step : callable
+        Told of every step.
+    interrupted : callable
+        Asked after every step whether to end.
+    """
+    groups = experiment.scene.groups()
+    optimizer = torch.optim.Adam(
+        [{"params": parameters, "lr": settings.lr[name]} for name, parameters in groups.items()], betas=(0.9, 0.99)
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
+    outcome = Outcome()
+    usual = {name: deque(maxlen=MEMORY) for name in groups}
+    reach = smooth = best = None
+    since_best = 0
+    for index in range(settings.steps):
+        shape = experiment.scene.shape()
+        look = experiment.look(experiment.scene(shape), seed * 2**20 + index)
+        terms = experiment.regularizers(shape)
+        value = look.activation.item()
+        (slope,) = torch.autograd.grad(look.activation, look.seen)
+        now = max((slope.norm() * look.seen.detach().norm()).item(), TINY)
+        reach = now if reach is None else (1 - SMOOTHING) * reach + SMOOTHING * now
+        cost = experiment.regularizers.total(terms)
+        loss = cost.item() - value / reach
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward([look.seen, cost], [-slope / reach, None])
+        norms = {name: _norm(parameters) for name, parameters in groups.items()}
+        finite = math.isfinite(value) and math.isfinite(loss) and all(map(math.isfinite, norms.values()))
+        if finite:
+            outcome.shortened += sum(_shorten(groups[name], norms[name], usual[name]) for name in norms)
+            optimizer.step()
+            smooth = value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * value
+        else:
+            outcome.skipped += 1
+        schedule.step()
+        outcome.steps += 1
+        figures = {name: term.item() for name, term in terms.items()}
+        on_step(Step(index + 1, value, loss, figures, norms, look.image.detach(), not finite))
+        if interrupted():
+            outcome.ended = "interrupted"
+            break
+        if finite and settings.patience is not None:
+            if best is None or smooth > best:
+                best, since_best = smooth, 0
+            else:
+                since_best += 1
+                if since_best >= settings.patience:
+                    outcome.ended = "no better"
+                    break
+    return outcome
+
+
+def _norm(parameters: list[Tensor]) -> float:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
+
+
+def _shorten(parameters: list[Tensor], norm: float, usual: deque[float]) -> bool:
+    """Shorten a group's gradient where it is an outlier; remember its norm."""
+    limit = OUTLIER * statistics.median(usual) if len(usual) >= 5 else math.inf
+    usual.append(norm)
+    if norm <= limit:
+        return False
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= limit / norm
+    return True

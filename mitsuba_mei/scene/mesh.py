@@ -1,0 +1,208 @@
+"""Template meshes and their connectivity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+import trimesh
+from torch import Tensor
+
+from ..errors import UserError
+from .mesh_files import read_mesh
+
+__all__ = ["TriangleMesh", "TEMPLATES", "icosphere", "cube", "torus", "capsule", "file"]
+
+
+@dataclass(frozen=True, eq=False)
+class TriangleMesh:
+    """A triangle mesh whose faces share their vertices.
+
+    The templates are centred at the origin, their farthest vertex is at distance 1, and their faces run
+    counter-clockwise when seen from outside.
+
+    Parameters
+    ----------
+    vertices : Tensor
+        Positions, ``(V, 3)`` float32, in object units.
+    faces : Tensor
+        Vertex indices, ``(F, 3)`` int64.
+    repairs : tuple of str
+        What was changed when the mesh was read, and what is left to know about it, in words.
+    """
+
+    vertices: Tensor
+    faces: Tensor
+    repairs: tuple[str, ...] = ()
+
+    @cached_property
+    def _halfedges(self) -> tuple[Tensor, Tensor]:
+        """Every face's three directed edges, ``(3F, 2)``, and the undirected edge each belongs to, ``(3F,)``."""
+        directed = self.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        low, high = directed.min(dim=1).values, directed.max(dim=1).values
+        _, edge = torch.unique(low * len(self.vertices) + high, return_inverse=True)
+        return directed, edge
+
+    @cached_property
+    def edges(self) -> Tensor:
+        """Undirected edges, ``(E, 2)`` int64: each once, the lower index first, in lexicographic order."""
+        directed, edge = self._halfedges
+        edges = torch.empty((int(edge.max()) + 1, 2), dtype=torch.int64)
+        edges[edge] = directed.sort(dim=1).values
+        return edges
+
+    @cached_property
+    def edge_faces(self) -> Tensor:
+        """The two faces at each edge, ``(E, 2)`` int64, -1 where there is none.
+
+        The first is the face in which the edge runs from ``edges[:, 0]`` to ``edges[:, 1]``, the second the one in
+        which it runs back. At an edge of more than two faces, one of each direction is named.
+        """
+        directed, edge = self._halfedges
+        side = (directed[:, 0] > directed[:, 1]).long()
+        face = torch.arange(len(self.faces)).repeat_interleave(3)
+        pairs = torch.full((len(self.edges), 2), -1, dtype=torch.int64)
+        pairs[edge, side] = face
+        return pairs
+
+    @cached_property
+    def face_areas(self) -> Tensor:
+        """Areas of the faces, ``(F,)``, in object units squared."""
+        corners = self.vertices[self.faces]
+        normals = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1)
+        return normals.norm(dim=1) / 2
+
+    @cached_property
+    def vertex_areas(self) -> Tensor:
+        """A third of the area of the faces around each vertex, ``(V,)``; they add up to the surface's area."""
+        thirds = (self.face_areas / 3).repeat_interleave(3)
+        return torch.zeros(len(self.vertices)).index_add_(0, self.faces.reshape(-1), thirds)
+
+    @cached_property
+    def is_watertight(self) -> bool:
+        """Whether every edge joins exactly two faces, which run along it in opposite directions."""
+        _, edge = self._halfedges
+        return bool((torch.bincount(edge) == 2).all() and (self.edge_faces >= 0).all())
+
+
+def _template(vertices: np.ndarray, faces: np.ndarray, repairs: tuple[str, ...] = ()) -> TriangleMesh:
+    """Scale so that the farthest vertex is at distance 1, and turn into tensors."""
+    vertices = vertices / np.linalg.norm(vertices, axis=1).max()
+    return TriangleMesh(
+        torch.as_tensor(vertices.astype(np.float32)), torch.as_tensor(faces.astype(np.int64)), tuple(repairs)
+    )
+
+
+def _welded(mesh: trimesh.Trimesh) -> TriangleMesh:
+    """A primitive with vertices of the same place merged and collapsed faces dropped."""
+    mesh.merge_vertices()
+    mesh.update_faces(mesh.nondegenerate_faces())
+    mesh.remove_unreferenced_vertices()
+    return _template(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise UserError(sentence)
+
+
+def icosphere(subdivisions: int = 4) -> TriangleMesh:
+    """The unit sphere as an icosahedron subdivided ``subdivisions`` times (0 to 7): ``20 * 4**n`` faces."""
+    _require(0 <= subdivisions <= 7, f"icosphere: subdivisions is {subdivisions}; it must be 0 to 7")
+    return _welded(trimesh.creation.icosphere(subdivisions=subdivisions))
+
+
+def cube(subdivisions: int = 4) -> TriangleMesh:
+    """A cube with corners on the unit sphere, each side split in ``2**n x 2**n`` squares (n 0 to 7)."""
+    _require(0 <= subdivisions <= 7, f"cube: subdivisions is {subdivisions}; it must be 0 to 7")
+    mesh = trimesh.creation.box()
+    for _ in range(subdivisions):
+        mesh = mesh.subdivide()
+    return _welded(mesh)
+
+
+def torus(tube_radius: float = 0.35, segments: int = 96, tube_segments: int = 32) -> TriangleMesh:
+    """A torus around the z axis, its hole towards the camera.
+
+    Parameters
+    ----------
+    tube_radius : float
+        Radius of the tube over the radius of the ring that is its centre line, in (0, 1).
+    segments, tube_segments : int
+        Sections along the ring and around the tube, each 3 to 1024.
+
+    Raises
+    ------
+    UserError
+        If a value is out of its range.
+    """
+    _require(0 < tube_radius < 1, f"torus: tube_radius is {tube_radius:g}; it must lie between 0 and 1")
+    for name, value in {"segments": segments, "tube_segments": tube_segments}.items():
+        _require(3 <= value <= 1024, f"torus: {name} is {value}; it must be 3 to 1024")
+    return _welded(trimesh.creation.torus(1.0, tube_radius, segments, tube_segments))
+
+
+def capsule(aspect: float = 2.0, segments: int = 48) -> TriangleMesh:
+    """A cylinder along y with a half sphere at either end.
+
+    Parameters
+    ----------
+    aspect : float
+        Length over diameter, 1 (excluded) to 20.
+    segments : int
+        Sections around the axis, 4 to 1024; the rings along it are as far apart as the sections are wide.
+
+    Raises
+    ------
+    UserError
+        If a value is out of its range.
+    """
+    _require(1 < aspect <= 20, f"capsule: aspect is {aspect:g}; it must be more than 1 and at most 20")
+    _require(4 <= segments <= 1024, f"capsule: segments is {segments}; it must be 4 to 1024")
+    straight = 2 * (aspect - 1)  # the radius is 1
+    rings = math.ceil(segments / 4)
+    angles = np.linspace(0, np.pi / 2, rings + 1)
+    cap = np.stack([np.sin(angles), np.cos(angles) + straight / 2], axis=1)
+    spans = max(1, round(straight / (2 * np.pi / segments)))
+    side = np.stack([np.ones(spans - 1), np.linspace(straight / 2, -straight / 2, spans + 1)[1:-1]], axis=1)
+    profile = np.concatenate([cap, side, cap[::-1] * [1, -1]])
+    profile[[0, -1], 0] = 0
+    mesh = trimesh.creation.revolve(profile[::-1], sections=segments)  # around z
+    mesh.vertices = mesh.vertices[:, [1, 2, 0]]  # an even permutation: z becomes y, the winding stays
+    return _welded(mesh)
+
+
+def file(path: str | Path, max_faces: int = 200_000) -> TriangleMesh:
+    """A mesh from a PLY, OBJ, STL or GLB file, cleaned, centred and scaled.
+
+    Vertices of the same place are merged; degenerate and duplicate faces and vertices of no face are removed; faces
+    are wound alike and, where the surface is closed, outwards; the middle of the bounding box moves to the origin.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. A GLB's several geometries become one mesh.
+    max_faces : int
+        The most faces allowed, at least 1.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or holds no usable surface.
+    """
+    _require(max_faces >= 1, f"file: max_faces is {max_faces}; it must be at least 1")
+    return _template(*read_mesh(Path(path), max_faces))
+
+
+TEMPLATES: dict[str, Callable[..., TriangleMesh]] = {
+    "icosphere": icosphere,
+    "cube": cube,
+    "torus": torus,
+    "capsule": capsule,
+    "file": file,
+}

@@ -1,0 +1,215 @@
+"""The schema of a whole experiment: the scene, how it is rendered, who looks, what is maximised, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from .parts import LOOKED_UP, FilePath, Fraction, Index, NonNegative, Part, Positive
+from .scene import Camera, Constant, Diffuse, Emitter, Material, Pose, Shape, Sun
+
+__all__ = ["Config"]
+
+
+class GradientSamples(Part):
+    """Samples per pixel of the gradient, apart from the image's."""
+
+    interior: int = Field(16, ge=1, le=4096, description="Of shading.")
+    silhouette: int = Field(2, ge=0, le=4096, description="Of outlines seen by the camera; 0 leaves them out.")
+    shadow: int = Field(2, ge=0, le=4096, description="Of outlines seen by lights and bounces; 0 leaves them out.")
+
+
+class Render(Part):
+    """How the scene is shown."""
+
+    type: Literal["path"] = Field("path", description="Mitsuba's path tracer.")
+    variant: Literal["auto", "llvm_ad_mono", "llvm_ad_rgb", "cuda_ad_mono", "cuda_ad_rgb"] = Field(
+        "auto", description="auto: CUDA where a GPU works, else LLVM; mono where the model takes one channel."
+    )
+    resolution: int = Field(100, ge=16, le=4096, description="Width and height, pixels.")
+    spp: int = Field(16, ge=1, le=65_536, description="Samples per pixel of the image.")
+    max_depth: int = Field(3, ge=2, le=64, description="Longest light path, segments; 2 is direct light only.")
+    gradient: GradientSamples = GradientSamples()
+
+
+class Mask(Part):
+    """A gaussian window on the receptive field, outside of which the stimulus is grey."""
+
+    sigma: float = Field(0.4, gt=0, le=10, description="Standard deviation, half image widths.")
+    center: Annotated[tuple[float, float], Field(strict=False)] = Field(
+        (0.0, 0.0), description="x to the right, y up, half image widths."
+    )
+
+
+DEFAULT_NORM = 25.0
+
+
+class Stimulus(Part):
+    """From the render to what the neuron sees; exactly one of norm, contrast and clip (norm 25 where none is said)."""
+
+    size: Annotated[int, Field(ge=8, le=4096)] | None = Field(
+        None, description="Width and height, pixels; null takes the model's."
+    )
+    norm: Positive | None = Field(None, description="Euclidean norm of the standardised image.")
+    mean: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Mean luminance, 0 black to 1 white; goes with contrast, default 0.5."
+    )
+    contrast: Positive | None = Field(
+        None, description="RMS contrast: standard deviation of luminance, in fractions of the display's range."
+    )
+    clip: bool = Field(False, description="Clip the luminance to 0..1, the displayable range.")
+    mask: Mask | None = Field(None, description="A window on the receptive field; null shows the whole image.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if all(data.get(name) is None for name in ("norm", "contrast", "mean")) and not data.get("clip"):
+            data = {**data, "norm": DEFAULT_NORM}
+        if data.get("contrast") is not None and data.get("mean") is None:
+            data = {**data, "mean": 0.5}
+        return data
+
+    @model_validator(mode="after")
+    def _one_constraint(self) -> Stimulus:
+        given = [name for name in ("norm", "contrast", "clip") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; keep one of norm, contrast and clip")
+        if self.mean is not None and self.contrast is None:
+            raise ValueError("mean goes with contrast; give both, or neither")
+        return self
+
+
+# ------------------------------------------------------------------------------------------------ model, objective
+
+
+def _path_or_inline(value: Any) -> str:
+    return "inline" if isinstance(value, dict) else "path"
+
+
+Card = Annotated[
+    Union[Annotated[FilePath, Tag("path")], Annotated[dict[str, Any], Tag("inline")]], Discriminator(_path_or_inline)
+]
+
+
+class Model(Part):
+    """Who looks."""
+
+    card: Card = Field(
+        "models/v4_curvature.yaml",
+        description=f"The model's card: a YAML file, {LOOKED_UP}; or what such a file says, written in place.",
+    )
+    neuron: Index | None = Field(None, description="Whose activation is maximised, counted from 0; default 0.")
+    neurons: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="The same for several, whose mean is maximised."
+    )
+
+
+def _scalar_or_list(value: Any) -> str:
+    return "list" if isinstance(value, (list, tuple)) else "number"
+
+
+Neurons = Annotated[
+    Union[
+        Annotated[Index, Tag("number")],
+        Annotated[tuple[Index, ...], Field(strict=False, min_length=1), Tag("list")],
+    ],
+    Discriminator(_scalar_or_list),
+]
+
+
+class Objective(Part):
+    """What is maximised."""
+
+    type: Literal["activation"] = Field("activation", description="The neurons' weighted mean activation.")
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="One for each neuron; null weighs them alike."
+    )
+
+
+class Regularizers(Part):
+    """What keeps the mesh an object; each 1.0 means about the same on any mesh resolution, 0 leaves it out."""
+
+    smoothness: NonNegative = Field(1.0, description="Laplacian of the displacement.")
+    area: NonNegative = Field(0.1, description="Uniform face areas.")
+    edge_length: NonNegative = Field(0.1, description="Edge lengths as in the template.")
+    rigidity: NonNegative = Field(0.1, description="Locally as rigid as possible.")
+
+
+class Optimizer(Part):
+    """Adam; one learning rate for each group of free parameters."""
+
+    steps: int = Field(200, ge=0, le=1_000_000, description="Iterations.")
+    lr: NonNegative = Field(0.02, description="Learning rate of the shape, scene units a step.")
+    lr_pose: NonNegative = Field(0.02, description="Of the pose.")
+    lr_lighting: NonNegative = Field(0.02, description="Of the lighting.")
+    lr_camera: NonNegative = Field(0.02, description="Of the camera.")
+    lr_material: NonNegative = Field(0.02, description="Of the material.")
+    warmup: int = Field(10, ge=0, description="Steps over which the learning rates rise from 0.")
+    decay: Fraction = Field(0.1, description="Final learning rate over the highest, reached along a cosine.")
+    patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Stop after so many steps without a better smoothed activation; null never."
+    )
+
+
+class Evaluate(Part):
+    """The converged activation of the initial and the final scene."""
+
+    spp: int = Field(512, ge=1, le=65_536, description="Samples per pixel of a render.")
+    repeats: int = Field(4, ge=2, le=1024, description="Independent renders; their spread gives the standard error.")
+
+
+def _lit(value: tuple[Emitter, ...]) -> tuple[Emitter, ...]:
+    if not value:
+        raise ValueError("needs at least one light")
+    return value
+
+
+class Config(Part):
+    """A scene file: what is shown, how, to whom, and how it is improved."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
+    shape: Shape = Shape()
+    pose: Pose = Pose()
+    camera: Camera = Camera()
+    lighting: Annotated[tuple[Emitter, ...], AfterValidator(_lit), Field(strict=False)] = Field(
+        (Sun(), Constant()), description="Any number of lights."
+    )
+    material: Material = Diffuse()
+    background: NonNegative = Field(0.5, description="Radiance behind the object, which no light changes.")
+    render: Render = Render()
+    stimulus: Stimulus = Stimulus(norm=DEFAULT_NORM)
+    model: Model = Model()
+    objective: Objective = Objective()
+    regularizers: Regularizers = Regularizers()
+    optimizer: Optimizer = Optimizer()
+    evaluate: Evaluate = Evaluate()
+
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        """Whose activation is maximised, wherever the file says it."""
+        said = (self.objective.neurons, self.model.neurons, self.model.neuron)
+        chosen = next((neurons for neurons in said if neurons is not None), 0)
+        return chosen if isinstance(chosen, tuple) else (chosen,)
+
+    @model_validator(mode="after")
+    def _neurons_agree(self) -> Config:
+        said = {
+            "model.neuron": self.model.neuron,
+            "model.neurons": self.model.neurons,
+            "objective.neurons": self.objective.neurons,
+        }
+        said = {
+            name: value if isinstance(value, tuple) else (value,) for name, value in said.items() if value is not None
+        }
+        if len(set(said.values())) > 1:
+            raise ValueError(f"{' and '.join(said)} name different neurons; keep one of them")
+        weights = self.objective.weights
+        if weights is not None and len(weights) != len(self.neurons):
+            raise ValueError(
+                f"objective.weights has {len(weights)} numbers for {len(self.neurons)} neurons; give one for each"
+            )
+        return self

@@ -1,0 +1,54 @@
+"""What every test shares: which tests can run here, a fitting LLVM, and the repository's root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.render.backend import cuda_problem
+from mitsuba_mei.render.llvm import choose_llvm
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--network", action="store_true", help="also run the tests that download something")
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)  # the tensors are small, and Dr.Jit has threads of its own
+    try:
+        # Before any test imports Dr.Jit, which would otherwise take the first LLVM that it meets.
+        os.environ["DRJIT_LIBLLVM_PATH"] = str(choose_llvm().path)
+    except UserError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marks = {mark.name for item in items for mark in item.iter_markers()}
+    reasons = {
+        "gpu": cuda_problem() if "gpu" in marks else None,
+        "shared": None if SHARED_DATA.is_dir() else f"there is no {SHARED_DATA}",
+        "network": None if config.getoption("--network") else "downloads something; run with --network",
+    }
+    for item in items:
+        for name, reason in reasons.items():
+            if reason and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Where the published checkpoints lie; for tests marked ``shared``."""
+    return SHARED_DATA

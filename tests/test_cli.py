@@ -1,0 +1,241 @@
+"""The command line: what it accepts, prints, and answers to mistakes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from rich.console import Console
+
+from mitsuba_mei import __version__
+from mitsuba_mei.cli import LiveProgress, expand_arguments, main
+from mitsuba_mei.errors import UserError
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch) -> Path:
+    """A scene file beside its model card, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "card.yaml").write_text("name: x")
+    (tmp_path / "scene.yaml").write_text("model: {card: card.yaml}\n")
+    return Path("scene.yaml")
+
+
+@dataclass
+class Outcome:
+    folder: Path
+    result: dict
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list:
+    """The calls of a stand-in for the experiment, which optimises nothing."""
+    made = []
+
+    def run_mei(config, out, progress):
+        made.append((config, out, progress))
+        progress.start(2)
+        progress.step({"step": 0, "activation": 0.25, "smoothness": 0.5})
+        progress.message("[bold] as it is")
+        progress.step({"step": 1, "activation": 0.75, "smoothness": 0.5})
+        activation = {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}}
+        result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5}
+        return Outcome(out, result)
+
+    module = ModuleType("mitsuba_mei.experiments.mei")
+    module.run_mei = run_mei
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments", ModuleType("mitsuba_mei.experiments"))
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.mei", module)
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "expanded"),
+    [
+        ("x.yaml", "run x.yaml"),
+        ("run x.yaml", "run x.yaml"),
+        ("check x.yaml", "check x.yaml"),
+        ("--seed 3 x.yaml", "run --seed 3 x.yaml"),
+        ("", "--help"),
+        ("--version", "--version"),
+        ("x.yaml --free pose lighting", "run x.yaml --free pose --free lighting"),
+        ("x.yaml --free pose --free lighting", "run x.yaml --free pose --free lighting"),
+        ("--free pose lighting x.yaml", "run --free pose --free lighting x.yaml"),
+        (
+            "x.yaml --free pose,lighting.0 --frozen shape -q",
+            "run x.yaml --free pose --free lighting.0 --frozen shape -q",
+        ),
+        ("x.yaml --free=pose camera --set a.b=c", "run x.yaml --free pose --free camera --set a.b=c"),
+        ("x.yaml --set a=b --out runs/1", "run x.yaml --set a=b --out runs/1"),
+    ],
+)
+def test_arguments_are_expanded(words, expanded):
+    assert expand_arguments(words.split()) == expanded.split()
+
+
+@pytest.mark.parametrize(
+    "words", ["x.yaml --free", "--free x.yaml", "x.yaml --frozen --seed 3", "x.yaml --free pose --frozen"]
+)
+def test_an_option_without_names_is_a_mistake(words):
+    with pytest.raises(UserError, match="needs at least one name"):
+        expand_arguments(words.split())
+
+
+# --------------------------------------------------------------------------------------------------------- running
+
+
+def test_run_hands_over_the_varied_configuration(scene, calls, capsys):
+    words = "--set render.spp=3 --free pose lighting.0 --frozen shape --seed 9 --out there"
+    assert main([str(scene), *words.split()]) == 0
+    ((config, out, _),) = calls
+    assert (config.render.spp, config.seed, config.shape.free, out) == (3, 9, (), Path("there"))
+    assert config.pose.free == ("rotation", "translation", "scale")
+    assert config.lighting[0].free == ("direction", "irradiance")
+    assert config.lighting[1].free == ()
+    printed = capsys.readouterr()
+    assert printed.out == (
+        "converged activation 0.25 -> 0.75 (standard error 0.02), 0.900 of the optimum\n"
+        "2 steps in 1.5 s; written to there\n"
+    )
+    assert "step 2/2  activation 0.75  smoothness 0.5" in printed.err
+    assert "[bold] as it is" in printed.err
+
+
+def test_the_default_folder_is_the_first_free_number(scene, calls):
+    Path("runs/scene-001").mkdir(parents=True)
+    assert main([str(scene), "--quiet"]) == 0
+    assert calls[0][1] == Path("runs/scene-002")
+
+
+def test_quiet_prints_the_result_alone(scene, calls, capsys):
+    assert main([str(scene), "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_is_no_traceback(scene, monkeypatch, calls, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.mei"], "run_mei", interrupted)
+    assert main([str(scene)]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_the_live_line_ends_whatever_happens(scene, monkeypatch, calls):
+    stopped = []
+
+    def fails(config, out, progress):
+        progress.stop = lambda: stopped.append(True)
+        raise UserError("no light reaches the object")
+
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.mei"], "run_mei", fails)
+    assert main([str(scene)]) == 2
+    assert stopped == [True]
+
+
+def test_the_live_line_shows_activation_terms_and_time_left():
+    screen = io.StringIO()
+    progress = LiveProgress(Console(file=screen, force_terminal=True, width=120))
+    progress.start(4)
+    progress.step({"step": 0, "activation": 0.125, "loss": -0.5, "note": "no number", "flag": True})
+    progress.message("above")
+    progress.stop()
+    progress.stop()
+    text = screen.getvalue()
+    assert "1/4" in text and "activation 0.125  loss -0.5" in text and "above" in text
+    assert "no number" not in text and "flag" not in text
+
+
+# -------------------------------------------------------------------------------------------------- other commands
+
+
+def test_check_says_what_it_understood(scene, capsys):
+    assert main(["check", str(scene), "--free", "pose.scale"]) == 0
+    printed = capsys.readouterr().out
+    assert "scene.yaml is fine" in printed
+    assert "free      shape.offsets, shape.scales, pose.scale" in printed
+
+
+def test_check_renders_nothing(scene):
+    """Not even the libraries for it are loaded."""
+    code = (
+        "import sys; from mitsuba_mei.cli import main; code = main(['check', 'scene.yaml']);"
+        "sys.exit(code or ' '.join({'torch', 'drjit', 'mitsuba'} & set(sys.modules)))"
+    )
+    repository = str(Path(__file__).resolve().parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {repository!r}); {code}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == "\n" or done.stderr == ""
+
+
+def test_schema_is_json(tmp_path, capsys):
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["properties"]["seed"]["default"] == 0
+    assert main(["schema", "--out", str(tmp_path / "schema.json")]) == 0
+    assert json.loads((tmp_path / "schema.json").read_text()) == schema
+
+
+def test_doctor(capsys):
+    assert main(["doctor"]) == 0
+    found = dict(
+        line.split(None, 1) for line in capsys.readouterr().out.replace("llvm version", "llvm_version").splitlines()
+    )
+    assert found["mitsuba"].strip().startswith("3.9")
+    assert found["variant"].strip() in ("llvm_ad_mono", "cuda_ad_mono")
+    assert int(found["threads"]) >= 1
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_help_names_every_command(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("run", "check", "schema", "doctor"))
+
+
+# -------------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("docter", "'docter' is neither a scene file nor a command; did you mean 'doctor'?"),
+        ("scen.yaml", "there is no file 'scen.yaml'; did you mean 'scene.yaml'?"),
+        ("check", "Missing argument 'SCENE'."),
+        ("scene.yaml --sede 3", "No such option: --sede"),
+        ("scene.yaml --seed x", "Invalid value for '--seed'"),
+        ("scene.yaml --free nose", "--free nose: there is no such parameter; did you mean 'pose'?"),
+        ("check scene.yaml --set render.spp=-4", "--set render.spp=-4: render.spp: must be at least 1, not -4"),
+        ("scene.yaml --free", "--free needs at least one name"),
+        ("schema --out nowhere/x.json", "--out nowhere/x.json: cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_code_2(scene, capsys, words, message):
+    assert main(words.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {message}")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize("door", [["run.py"], ["-m", "mitsuba_mei"]])
+def test_the_doors(door, root):
+    done = subprocess.run([sys.executable, *door, "nowhere.yaml"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: there is no file 'nowhere.yaml'\n"
