@@ -151,8 +151,12 @@ def run(
     config = _load(scene, overrides, free, frozen, seed)
     out = _free_name(scene) if out is None else out
     progress = LiveProgress(Console(stderr=True), quiet)
+    import torch
+
     from .experiments.mei import run_mei
 
+    # Dr.Jit keeps every core busy already; torch's idle threads would only spin beside it.
+    torch.set_num_threads(1)
     try:
         outcome = run_mei(config, out, progress)
     finally:

@@ -212,8 +212,8 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         active = sample.active & pi.is_valid()
         meeting = _CameraMeets(view, back(pi.t), active)
         si = meeting.si
-        cosine = dr.dot(si.n, d)
-        seen = meeting.seen & (cosine > 0)
+        cosine = dr.abs(dr.dot(si.n, d))
+        seen = meeting.seen & (dr.dot(si.sh_frame.n, d) > 0)
         weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
         weight = dr.select(seen, weight / dr.maximum(cosine, LEAST_COSINE), 0)
     point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
@@ -223,16 +223,16 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
 
     with dr.suspend_grad():
         # The receiver as seen by another point, which is drawn by the cosine about the receiver's normal.
-        si = surface(pi, back, active)
+        si = surface(world, pi, back, active)
         way = si.spawn_ray(mi.Frame3f(si.n).to_world(mi.warp.square_to_cosine_hemisphere(sampler.next_2d())))
         other = world.scene.ray_intersect_preliminary(way, coherent=False, active=active)
         meeting = _CameraMeets(view, way(other.t), active & other.is_valid())
         to_receiver = mi.Vector3f(-way.d)
-        viewer_cosine = dr.dot(meeting.si.n, to_receiver)
-        seen = meeting.seen & (viewer_cosine > 0)
-        si = surface(pi, mi.Ray3f(meeting.si.p, to_receiver), seen)
-        cosine = dr.dot(si.n, d)
-        seen &= cosine > 0
+        viewer_cosine = dr.abs(dr.dot(meeting.si.n, to_receiver))
+        seen = meeting.seen & (dr.dot(meeting.si.sh_frame.n, to_receiver) > 0)
+        si = surface(world, pi, mi.Ray3f(meeting.si.p, to_receiver), seen)
+        cosine = dr.abs(dr.dot(si.n, d))
+        seen &= dr.dot(si.sh_frame.n, d) > 0
         weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
         weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), seen)
         weight *= dr.pi / (dr.maximum(cosine, LEAST_COSINE) * dr.maximum(viewer_cosine, LEAST_COSINE))
@@ -255,7 +255,7 @@ class _CameraMeets:
         distance = dr.norm(p)
         self.seen = active & hit.is_valid() & (dr.abs(hit.t - distance) < 1e-3 * distance)
         self.face = hit.prim_index
-        self.si = surface(hit, ray, self.seen)
+        self.si = surface(view.world, hit, ray, self.seen)
         density = dr.abs(dr.dot(self.si.n, ray.d)) * film.area_per_solid_angle(ray.d) / dr.square(distance)
         self.weight = film.gather(view.adjoint, self._place) * density / film.pixel_area
 
@@ -280,13 +280,13 @@ def _incident_jump(
         return jump
     met = active & pi.is_valid()
     state = sampler.state()
-    jump -= dr.select(met, reflected(world, surface(pi, beyond, met), sampler, receiver.depth, met), 0)
+    jump -= dr.select(met, reflected(world, surface(world, pi, beyond, met), sampler, receiver.depth, met), 0)
     sampler.restore(state)
     way = inside - receiver.point
     ray = mi.Ray3f(receiver.point + way * 1e-3, dr.normalize(way))
     pi = world.scene.ray_intersect_preliminary(ray, coherent=False, active=active)
     met = active & pi.is_valid()
-    jump += dr.select(met, reflected(world, surface(pi, ray, met), sampler, receiver.depth, met), 0)
+    jump += dr.select(met, reflected(world, surface(world, pi, ray, met), sampler, receiver.depth, met), 0)
     return jump
 
 

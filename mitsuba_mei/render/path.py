@@ -76,6 +76,7 @@ class PathRenderer:
         self.gradient = gradient
         self.channels = len(mi.Spectrum())
         self._directions: dict[int, Tensor] = {}
+        self._shown: dict | None = None
         self._bsdf = build_material(state.material)
         faces = state.faces.detach().cpu().numpy()
         properties = mi.Properties()
@@ -124,7 +125,8 @@ class PathRenderer:
             return self._image(*self._world(state, values), seed, spp).to(state.vertices.device)
 
     def _world(self, state: SceneState, values: dict) -> tuple[World, Film]:
-        """The scene around the (attached) ``values``; the mesh is updated on the way."""
+        """The scene around the (attached) ``values``; mesh and material are updated on the way."""
+        self._shown = values
         self._parameters[self._positions] = values["vertices"]
         self._parameters.update()
         update_material(self._material, state.material, values)
@@ -138,7 +140,13 @@ class PathRenderer:
                 fields |= {"cutoff": light.cutoff, "beam": light.beam}
             world_lights.append(LIGHTS[light.kind](**fields))
         world = World(
-            self._scene, self._bsdf, environment, world_lights, self._spectrum(values["background"]), self.max_depth
+            self._scene,
+            self._scene.shapes()[0],
+            self._bsdf,
+            environment,
+            world_lights,
+            self._spectrum(values["background"]),
+            self.max_depth,
         )
         return world, Film(self.resolution, values["tan_half_fov"])
 
@@ -206,15 +214,17 @@ class _Render(torch.autograd.Function):
         world, film = renderer._world(state, values)
         with dr.suspend_grad():
             image = renderer._image(world, film, seed, spp)
-        ctx.bridge = renderer, world, film, values, free, seed
+        ctx.bridge = renderer, state, world, film, values, free, seed
         ctx.names, ctx.shapes, ctx.device = names, [t.shape for t in tensors], tensors[0].device
         return image.to(ctx.device)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, adjoint: Tensor):
-        renderer, world, film, values, free, seed = ctx.bridge
+        renderer, state, world, film, values, free, seed = ctx.bridge
         ctx.bridge = None
+        if renderer._shown is not values:  # another scene was rendered in between
+            world, film = renderer._world(state, values)
         total = renderer._objective(world, film, values["vertices"], _to_drjit(adjoint), seed)
         dr.backward(total)
         gradients = {name: dr.grad(values[name]) for name in free}

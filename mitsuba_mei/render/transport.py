@@ -19,7 +19,7 @@ from .sampling import Sampler
 __all__ = ["World", "radiance", "surface", "unoccluded"]
 
 GRAZING = 1e-3
-"""The least cosine between a shading normal and the viewer."""
+"""The least cosine between a shading normal and the viewer, or a direction drawn from the material."""
 
 
 @dataclass
@@ -29,7 +29,9 @@ class World:
     Attributes
     ----------
     scene : mi.Scene
-        One mesh, for the ray intersections.
+        For the ray intersections.
+    mesh : mi.Mesh
+        Its only shape, with vertex normals.
     bsdf : mi.BSDF
         Its material.
     environment : EnvironmentTable or None
@@ -43,6 +45,7 @@ class World:
     """
 
     scene: mi.Scene
+    mesh: mi.Mesh
     bsdf: mi.BSDF
     environment: EnvironmentTable | None
     lights: list
@@ -51,7 +54,7 @@ class World:
     context: mi.BSDFContext = field(default_factory=mi.BSDFContext)
 
 
-def surface(pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool) -> mi.SurfaceInteraction3f:
+def surface(world: World, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool) -> mi.SurfaceInteraction3f:
     """The surface at an intersection, its normals turned to the viewer.
 
     A mesh is seen from both sides. Where the interpolated normal points away from the viewer, as it can in the last facet before a
@@ -61,18 +64,39 @@ def surface(pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool) ->
     # A masked lane keeps zeros, and a zero normal has no finite derivative.
     si.n = dr.select(active, si.n, mi.Normal3f(0, 0, 1))
     normal = dr.select(active, si.sh_frame.n, mi.Normal3f(0, 0, 1))
-    si.n = dr.select(dr.dot(si.n, ray.d) > 0, -si.n, si.n)
-    normal = dr.select(dr.dot(normal, si.n) < 0, -normal, normal)
+    front = dr.dot(si.n, ray.d) <= 0
+    si.n = dr.select(front, si.n, -si.n)
+    normal = dr.select(front, normal, -normal)
     along = dr.dot(normal, ray.d)
     normal = dr.normalize(normal - dr.maximum(along + GRAZING, 0) * ray.d)
     si.sh_frame = mi.Frame3f(normal)
     si.wi = si.to_local(-ray.d)
+    with dr.suspend_grad():
+        lift = _lift(world, pi, si.p, front, active)
+    si.p += dr.detach(lift)
     return si
+
+
+def _lift(world: World, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: mi.Bool, active: mi.Bool) -> mi.Vector3f:
+    """From a point on a facet to the smooth surface that its vertex normals describe, where that lies above the facet.
+
+    Light leaves from there, so that facets do not shadow themselves and their neighbours near the terminator (Hanika, "Hacking the Shadow
+    Terminator", Ray Tracing Gems II, 2021).
+    """
+    corners = world.mesh.face_indices(pi.prim_index, active)
+    weights = 1 - pi.prim_uv.x - pi.prim_uv.y, pi.prim_uv.x, pi.prim_uv.y
+    lift = mi.Vector3f(0)
+    for corner, weight in zip(corners, weights):
+        normal = mi.Vector3f(world.mesh.vertex_normal(corner, active))
+        normal = dr.select(front, normal, -normal)
+        height = dr.dot(p - world.mesh.vertex_position(corner, active), normal)
+        lift -= weight * dr.minimum(height, 0) * normal
+    return lift
 
 
 def unoccluded(world: World, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distance: mi.Float, active: mi.Bool) -> mi.Bool:
     """Whether light from direction ``d``, ``distance`` away, reaches the front of the surface."""
-    active = active & (dr.dot(si.n, d) > 0)
+    active = active & (dr.dot(si.sh_frame.n, d) > 0)
     ray = si.spawn_ray(d)
     ray.maxt = distance * (1 - mi.math.ShadowEpsilon)
     return active & ~world.scene.ray_test(dr.detach(ray), active)
@@ -116,7 +140,8 @@ def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth
     with dr.suspend_grad():
         sample, _ = world.bsdf.sample(world.context, dr.detach(si), sampler.next_1d(), sampler.next_2d(), active)
         d = si.to_world(sample.wo)
-        alive = active & (sample.pdf > 0) & (dr.dot(si.n, d) > 0)
+        # At the horizon rounding leaves little of a cosine, and the ratio of BSDF to density is anything.
+        alive = active & (sample.pdf > 0) & (mi.Frame3f.cos_theta(sample.wo) > GRAZING)
         inverse = dr.select(alive, dr.rcp(sample.pdf), 0)
     d = dr.detach(d)
     throughput = world.bsdf.eval(world.context, si, si.to_local(d), alive)
@@ -131,7 +156,7 @@ def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth
             weight = dr.select(missed, sample.pdf / (sample.pdf + world.environment.pdf(d, missed)), 0)
         incident += world.environment.eval(d, missed) * weight
     if depth >= 2:
-        incident += dr.select(met, reflected(world, surface(pi, ray, met), sampler, depth - 1, met), 0)
+        incident += dr.select(met, reflected(world, surface(world, pi, ray, met), sampler, depth - 1, met), 0)
     return result + dr.select(alive, throughput * inverse * incident, 0)
 
 
@@ -141,5 +166,5 @@ def radiance(
     """Radiance that arrives at the camera along ``ray``, the background where it meets nothing, and what it met."""
     pi = world.scene.ray_intersect_preliminary(dr.detach(ray), coherent=True, active=active)
     met = active & pi.is_valid()
-    si = surface(pi, ray, met)
+    si = surface(world, pi, ray, met)
     return dr.select(met, reflected(world, si, sampler, world.max_depth - 1, met), world.background), pi

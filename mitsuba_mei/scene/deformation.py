@@ -196,7 +196,7 @@ class RBFDeformation(Component):
         vertices: Tensor,
         control_points: int = 128,
         kernel: str = "gaussian",
-        scale: float = 0.35,
+        scale: float = 0.2,
         normalize: bool = False,
         free: Iterable[str] = (),
         generator: torch.Generator | None = None,

@@ -60,7 +60,7 @@ class RBF(Part):
     kernel: Literal["gaussian", "wendland_c2", "thin_plate"] = Field(
         "gaussian", description="How a control point's pull falls off with distance."
     )
-    scale: float = Field(0.35, gt=0, le=10, description="Starting reach of a control point, scene units.")
+    scale: float = Field(0.2, gt=0, le=10, description="Starting reach of a control point, scene units.")
     normalize: bool = Field(False, description="Divide by the sum of the kernels: a partition of unity.")
 
 

@@ -1,0 +1,127 @@
+"""The pictures of a run: a summary figure, and how the stimulus came about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .images import to_srgb
+
+__all__ = ["Summary", "write_summary", "write_animation"]
+
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
+"""Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the summary figure shows.
+
+    Attributes
+    ----------
+    title : str
+    renders : dict of str to ndarray
+        (H, W, C) linear radiance, by title.
+    stimuli : dict of str to ndarray
+        (h, w) or (h, w, 3) grey levels 0 to 255 as the neuron saw them, by title.
+    portraits : sequence of ndarray
+        (H, W, C) linear radiance: the object from several sides.
+    history : dict of str to sequence of float
+        ``activation``, and each regularizer, a figure a step.
+    initial, final : (float, float)
+        Converged activation and its standard error.
+    optimum : float or None
+    """
+
+    title: str
+    renders: dict[str, np.ndarray]
+    stimuli: dict[str, np.ndarray]
+    portraits: Sequence[np.ndarray]
+    history: dict[str, Sequence[float]]
+    initial: tuple[float, float]
+    final: tuple[float, float]
+    optimum: float | None
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Draw the summary figure as a PNG."""
+    figure = Figure(figsize=(13, 7.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(summary.title, fontsize=13)
+    grid = figure.add_gridspec(2, 12)
+    top = {**{f"render, {k}": to_srgb(v) for k, v in summary.renders.items()}}
+    top |= {f"stimulus, {k}": stretch(v) for k, v in summary.stimuli.items()}
+    for i, (title, pixels) in enumerate(top.items()):
+        _show(figure.add_subplot(grid[0, 3 * i : 3 * i + 3]), pixels, title)
+    for i, (portrait, side) in enumerate(zip(summary.portraits, ("left", "front", "right"))):
+        _show(figure.add_subplot(grid[1, 2 * i : 2 * i + 2]), to_srgb(portrait), f"object, {side}")
+    _plot_activation(figure.add_subplot(grid[1, 6:9]), summary)
+    _plot_terms(figure.add_subplot(grid[1, 9:12]), summary)
+    figure.savefig(path)
+
+
+def stretch(grey: np.ndarray) -> np.ndarray:
+    """Grey levels about their mean, stretched to fill 0 to 255, as 8-bit pixels: contrasts can be low, and only shape is looked at."""
+    centre = float(np.median(grey))
+    reach = max(float(np.abs(grey - centre).max()), 1e-9)
+    return np.round(127.5 + 127.5 * (grey - centre) / reach).astype(np.uint8)
+
+
+def write_animation(path: Path, frames: Sequence[tuple[np.ndarray, np.ndarray]], fps: int = 12, size: int = 320) -> None:
+    """Write render and stimulus, side by side, as a video.
+
+    Parameters
+    ----------
+    frames : sequence of (ndarray, ndarray)
+        Linear radiance (H, W, C), and grey levels as the neuron saw them.
+    size : int
+        Pixels along a side of each, about.
+    """
+    pictures = [np.concatenate([_enlarge(to_srgb(a), size), _enlarge(stretch(b), size)], axis=1) for a, b in frames]
+    iio.imwrite(path, np.stack(pictures), plugin="FFMPEG", fps=fps, codec="libx264", macro_block_size=16, quality=8)
+
+
+def _enlarge(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Pixels (H, W) or (H, W, 3) as RGB of about ``size`` x ``size``, a multiple of 16, each repeated."""
+    pixels = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    index = [np.arange(size) * n // size for n in pixels.shape[:2]]
+    return pixels[np.ix_(*index)]
+
+
+def _show(axes, pixels: np.ndarray, title: str) -> None:
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(title, fontsize=10)
+    axes.set_axis_off()
+
+
+def _plot_activation(axes, summary: Summary) -> None:
+    noisy = summary.history.get("activation", [])
+    steps = np.arange(1, len(noisy) + 1)
+    axes.plot(steps, noisy, color=BLUE, alpha=0.5, linewidth=1, label="noisy, each step")
+    for x, (mean, sem), label in ((0, summary.initial, "converged"), (len(noisy), summary.final, None)):
+        axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
+    if summary.optimum is not None:
+        axes.axhline(summary.optimum, color=GREY, linestyle="--", linewidth=1, label="optimum")
+    axes.set(xlabel="step", title="activation")
+    axes.title.set_fontsize(10)
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plot_terms(axes, summary: Summary) -> None:
+    names = [name for name in summary.history if name != "activation"]
+    markers = ("-", "--", "-.", ":")
+    for name, style in zip(names, markers):
+        values = np.maximum(np.asarray(summary.history[name]), 1e-6)
+        axes.plot(np.arange(1, len(values) + 1), values, style, linewidth=1.2, label=name.replace("_", " "))
+    axes.set(xlabel="step", title="regularizers, unweighted", yscale="log")
+    axes.title.set_fontsize(10)
+    if names:
+        axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,76 @@
+"""A run on disk. Files appear under their names only when they are whole; nothing that exists is overwritten."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """A new folder for one run.
+
+    Parameters
+    ----------
+    path : Path
+        It must not exist, or be empty.
+
+    Raises
+    ------
+    UserError
+        If it holds something already, or cannot be written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        try:
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"cannot write to the output folder {self.path}: {error.strerror or error}; choose another --out"
+            ) from None
+        self._metrics = None
+        self._columns: list[str] = []
+
+    def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
+        """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own."""
+        target = self.path / name
+        temporary = target.with_name(f".{target.stem}.part{target.suffix}")
+        writer(temporary)
+        os.replace(temporary, target)
+        return target
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file."""
+        return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
+        """Write a JSON file; numbers must be finite."""
+        return self.write_text(name, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+    def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
+        """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""
+        if self._metrics is None:
+            self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")
+            self._columns = list(row)
+            csv.writer(self._metrics).writerow(self._columns)
+        csv.writer(self._metrics).writerow([row[column] for column in self._columns])
+        self._metrics.flush()
+
+    def close(self) -> None:
+        """Close ``metrics.csv``."""
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
