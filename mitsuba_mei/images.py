@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import UserError, nearest
 
-__all__ = ["read_image", "write_exr", "write_png", "to_srgb"]
+__all__ = ["exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 
 SUFFIXES = (".exr", ".hdr", ".png")
 
@@ -68,6 +68,11 @@ def write_exr(path: Path, radiance: np.ndarray) -> None:
     import mitsuba as mi
 
     mi.Bitmap(np.ascontiguousarray(radiance, dtype=np.float32)).write(str(path))
+
+
+def exposure(radiance: np.ndarray) -> float:
+    """The factor, at most 1, under which all but the brightest half percent of an image (H, W, C) can be displayed."""
+    return 1 / max(1.0, float(np.percentile(radiance, 99.5)))
 
 
 def to_srgb(radiance: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .images import to_srgb
+from .images import exposure, to_srgb
 
-__all__ = ["Summary", "write_summary", "write_animation"]
+__all__ = ["Summary", "exposed", "write_summary", "write_animation"]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
@@ -55,7 +55,7 @@ def write_summary(path: Path, summary: Summary) -> None:
     FigureCanvasAgg(figure)
     figure.suptitle(summary.title, fontsize=13)
     grid = figure.add_gridspec(2, 12)
-    top = {**{f"render, {k}": to_srgb(v) for k, v in summary.renders.items()}}
+    top = {_render_title(k, v): exposed(v) for k, v in summary.renders.items()}
     top |= {f"stimulus, {k}": stretch(v) for k, v in summary.stimuli.items()}
     for i, (title, pixels) in enumerate(top.items()):
         _show(figure.add_subplot(grid[0, 3 * i : 3 * i + 3]), pixels, title)
@@ -64,6 +64,16 @@ def write_summary(path: Path, summary: Summary) -> None:
     _plot_activation(figure.add_subplot(grid[1, 6:9]), summary)
     _plot_terms(figure.add_subplot(grid[1, 9:12]), summary)
     figure.savefig(path)
+
+
+def exposed(radiance: np.ndarray) -> np.ndarray:
+    """A render as 8-bit sRGB, darkened where it is too bright to be displayed."""
+    return to_srgb(radiance * exposure(radiance))
+
+
+def _render_title(name: str, radiance: np.ndarray) -> str:
+    factor = exposure(radiance)
+    return f"render, {name}" + (f" (exposure {factor:.2g})" if factor < 0.995 else "")
 
 
 def stretch(grey: np.ndarray) -> np.ndarray:
@@ -83,7 +93,7 @@ def write_animation(path: Path, frames: Sequence[tuple[np.ndarray, np.ndarray]],
     size : int
         Pixels along a side of each, about.
     """
-    pictures = [np.concatenate([_enlarge(to_srgb(a), size), _enlarge(stretch(b), size)], axis=1) for a, b in frames]
+    pictures = [np.concatenate([_enlarge(exposed(a), size), _enlarge(stretch(b), size)], axis=1) for a, b in frames]
     iio.imwrite(path, np.stack(pictures), plugin="FFMPEG", fps=fps, codec="libx264", macro_block_size=16, quality=8)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import imageio_ffmpeg
+import numpy as np
 import pytest
 import torch
 
@@ -52,3 +56,15 @@ def root() -> Path:
 def shared_data() -> Path:
     """Where the published checkpoints lie; for tests marked ``shared``."""
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def read_video() -> Callable[[Path, int, int], np.ndarray]:
+    """Reads the frames (N, height, width, 3) of a video."""
+
+    def read(path: Path, height: int, width: int) -> np.ndarray:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        raw = subprocess.run(command, capture_output=True, check=True).stdout
+        return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+    return read

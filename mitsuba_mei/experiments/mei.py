@@ -23,10 +23,10 @@ from .. import __version__
 from ..config import Config, dump
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start
-from ..images import to_srgb, write_exr, write_png
+from ..images import write_exr, write_png
 from ..mesh_quality import assess
 from ..optimize import Settings, Step, optimize
-from ..report import Summary, write_animation, write_summary
+from ..report import Summary, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
 
@@ -207,7 +207,7 @@ def _write_pictures(
     folder.write("stimulus.npy", lambda path: np.save(path, seen))
     folder.write("stimulus.png", lambda path: write_png(path, np.round(last[1]).astype(np.uint8)))
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
-    folder.write("render.png", lambda path: write_png(path, to_srgb(last[0])))
+    folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
     final = result["activation"]["final"]
     title = f"{experiment.model.name}, neuron {', '.join(map(str, config.neurons))}: {final['mean']:.4g} ± {final['sem']:.2g}"
     if result["fraction_of_optimum"] is not None:

@@ -104,7 +104,8 @@ class Edges:
         p = self._vertex(vertices, self.first_apex, edge) - a
         q = self._vertex(vertices, self.second_apex, edge) - a
         across = dr.cross(b - a, to_viewer)
-        return (dr.dot(p, across) * dr.dot(q, across) > 0) & self._sticks_out(b - a, p, q)
+        # A face seen exactly edge-on counts as turned away, so that outlines stay closed.
+        return ((dr.dot(p, across) < 0) != (dr.dot(q, across) > 0)) & self._sticks_out(b - a, p, q)
 
     def frame(self, vertices: mi.Float, sample: EdgeSample) -> EdgeFrame:
         """What a sample's contribution and motion are made of."""
@@ -112,6 +113,7 @@ class Edges:
         y = dr.lerp(a, b, sample.along)
         with dr.suspend_grad():
             apex = self._vertex(vertices, self.first_apex, sample.edge, sample.active)
+            apex = 0.5 * (apex + self._vertex(vertices, self.second_apex, sample.edge, sample.active))
             across = dr.cross(b - a, sample.d)
             length = dr.norm(across)
             normal = across / length

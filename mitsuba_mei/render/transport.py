@@ -131,9 +131,10 @@ def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth
     depth : int
         Segments that the path may still have after this vertex, at least 1.
     """
-    # A direction drawn from the material serves the next vertex and, weighed, the distant light. The last vertex of a longer path
-    # goes without: its glossy reflection of the light is seen only through another reflection.
-    draws = depth >= 2 or (depth == world.max_depth - 1 and world.environment is not None)
+    # A direction drawn from the material serves the next vertex and, weighed, the distant light. The last vertex of a longer path can
+    # go without where the material is matt: drawing from the light is as good.
+    last_is_glossy = world.max_depth == 2 or mi.has_flag(world.bsdf.flags(), mi.BSDFFlags.Glossy)
+    draws = depth >= 2 or (last_is_glossy and world.environment is not None)
     result = direct(world, si, sampler, draws, active)
     if not draws:
         return result

@@ -1,0 +1,143 @@
+"""One optimisation iteration, against the loop of Mitsuba's tutorials and against a bare ``prb``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+
+from mitsuba_mei.config import Config
+from mitsuba_mei.experiment import Experiment
+from mitsuba_mei.optimize import optimize
+
+from .measure import seconds_each
+from .mitsuba_loops import ReplayLoop, TutorialLoop
+from .report import Report, Target
+from .setting import SIMPLE_CELL, experiment_of, make_bumpy, optimizer_settings
+
+__all__ = ["run"]
+
+SPP = 16
+WARMUP, ROUNDS = 10, 3
+
+OURS, STEP, PRB, TUTORIAL = "ours", "ours, whole step", "prb", "tutorial"
+WHAT = {
+    OURS: "render and gradient to the vertices: interior, silhouettes, shadows",
+    STEP: "the same in the optimiser: deformation, stimulus, neuron, regularizers, Adam",
+    PRB: "pure Dr.Jit, forward and backward to the vertices; knows no silhouettes, no shadow edges",
+    TUTORIAL: "dr.wrap around mi.render, direct_projective as it comes; direct light only",
+}
+
+
+def run(report: Report, quick: int = 30, slow: int = 8) -> None:
+    """Times in one process, memory in one process each.
+
+    Parameters
+    ----------
+    quick, slow : int
+        Iterations of each quick contender in each of three rounds, and of the tutorial's loop.
+    """
+    config, experiment = _scene()
+    times: dict[str, list[float]] = {OURS: [], STEP: [], PRB: [], TUTORIAL: []}
+    contenders = {name: _contender(name, config, experiment) for name in (OURS, STEP, PRB)}
+    for name, contender in contenders.items():
+        contender(WARMUP)
+    for _ in range(ROUNDS):
+        for name, contender in contenders.items():
+            times[name] += contender(quick)
+    tutorial = _contender(TUTORIAL, config, experiment)
+    tutorial(2)
+    times[TUTORIAL] = tutorial(slow)
+    counts = {OURS: quick, STEP: quick, PRB: quick, TUTORIAL: slow}
+    memory = {name: _memory_alone(name, counts[name] + WARMUP) for name in times}
+    ours = statistics.median(times[OURS])
+    rows = [
+        {
+            "iteration": name,
+            "median ms": 1e3 * statistics.median(values),
+            "first ms": 1e3 * values[0],
+            "last ms": 1e3 * values[-1],
+            "times ours": statistics.median(values) / ours,
+            "peak MB": memory[name],
+            "iterations": len(values),
+        }
+        for name, values in times.items()
+    ]
+    r = config.render
+    note = [f"{name}: {what}" for name, what in WHAT.items()]
+    report.table(
+        f"One iteration: {r.resolution} x {r.resolution} pixels, {SPP} spp, max_depth {r.max_depth}, {len(experiment.scene.faces)} faces",
+        rows,
+        "\n".join(note),
+        "iterations",
+    )
+    report.targets(
+        Target("times the tutorials' iteration is longer", statistics.median(times[TUTORIAL]) / ours, least=20),
+        Target("times ours is longer than prb", ours / statistics.median(times[PRB]), most=1.8),
+        Target("peak memory of ours, GB", max(memory[OURS], memory[STEP]) / 1000, most=0.6),
+    )
+
+
+def _scene() -> tuple[Config, Experiment]:
+    config, experiment = experiment_of(SIMPLE_CELL, [f"render.spp={SPP}"])
+    make_bumpy(experiment.scene, 0.1)
+    return config, experiment
+
+
+def _contender(name: str, config: Config, experiment: Experiment) -> Callable[[int], list[float]]:
+    """What runs so many iterations and says how long each took."""
+    resolution = config.render.resolution
+    adjoint = torch.randn(resolution, resolution, 1, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        state = experiment.scene()
+    if name == STEP:
+        return lambda count: _steps(config, experiment, count)
+    if name == PRB:
+        loop = ReplayLoop(config, experiment.scene, SPP, adjoint)
+        return lambda count: seconds_each(loop.iterate, count)
+    if name == OURS:
+
+        def render(vertices, seed):
+            return experiment.renderer.render(dataclasses.replace(state, vertices=vertices), seed)
+    elif name == TUTORIAL:
+        render = TutorialLoop(config, experiment.scene, SPP).render
+    else:
+        raise ValueError(name)
+
+    def iterate(seed: int) -> None:
+        vertices = state.vertices.clone().requires_grad_()
+        render(vertices, seed).backward(adjoint)
+
+    return lambda count: seconds_each(iterate, count)
+
+
+def _steps(config: Config, experiment: Experiment, count: int) -> list[float]:
+    stamps = [time.perf_counter()]
+    settings = dataclasses.replace(optimizer_settings(config), steps=count)
+    optimize(experiment, settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
+    return [later - earlier for earlier, later in zip(stamps, stamps[1:])]
+
+
+def _memory_alone(name: str, iterations: int) -> float:
+    """Peak resident memory, MB, of a process that does nothing else."""
+    command = [sys.executable, "-m", "benchmarks.iteration", name, str(iterations)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _alone(name: str, iterations: int) -> float:
+    torch.set_num_threads(1)
+    config, experiment = _scene()
+    _contender(name, config, experiment)(iterations)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_alone(sys.argv[1], int(sys.argv[2]))))

@@ -1,0 +1,46 @@
+"""Scene files of the benchmarks, and what they ask of the optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mitsuba_mei.config import Config, load_config
+from mitsuba_mei.experiment import Experiment, build_experiment
+from mitsuba_mei.optimize import Settings
+from mitsuba_mei.scene.scene import Scene
+
+__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "optimizer_settings"]
+
+HERE = Path(__file__).resolve().parent
+SIMPLE_CELL = HERE.parent / "scenes" / "simple_cell.yaml"
+BUMPY = HERE / "scenes" / "bumpy.yaml"
+
+
+def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Experiment]:
+    """A scene file, varied, and its experiment."""
+    config = load_config(scene, overrides)
+    return config, build_experiment(config)
+
+
+def optimizer_settings(config: Config) -> Settings:
+    """What a scene file says of the optimiser."""
+    o = config.optimizer
+    rates = {name: getattr(o, f"lr_{name}") for name in ("pose", "camera", "lighting", "material")}
+    return Settings(o.steps, {"shape": o.lr, **rates}, o.warmup, o.decay, o.patience)
+
+
+def make_bumpy(scene: Scene, height: float, seed: int = 0) -> None:
+    """Hills and hollows that shadow each other, on a template about the origin.
+
+    Every control point moves outwards or inwards by a normal random amount, ``height`` on average (root mean square). A template that is
+    star-shaped stays so, and does not intersect itself.
+    """
+    shape = scene.shape
+    outwards = torch.nn.functional.normalize(shape.vertices[shape.control_indices], dim=1)
+    with torch.no_grad():
+        shape.offsets.copy_(torch.randn(len(outwards), 1, generator=torch.Generator().manual_seed(seed)) * outwards)
+        moved = (shape() - shape.vertices).norm(dim=1).square().mean().sqrt()
+        shape.offsets.mul_(height / moved)

@@ -1,0 +1,213 @@
+"""Whole runs, short ones."""
+
+import csv
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from mitsuba_mei.config import load_config
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.experiments.mei import run_mei
+
+CONTRACT = {
+    "activation", "fraction_of_optimum", "ratio_to_pixel", "validation", "steps", "seconds", "seconds_per_step",
+    "peak_memory_mb", "skipped_steps", "mesh", "renderer", "variant", "seed",
+}  # fmt: skip
+FILES = {
+    "config.yaml", "metrics.csv", "result.json", "stimulus.png", "stimulus.npy", "render.exr", "render.png", "mesh.ply",
+    "mesh.glb", "summary.png", "progress.mp4",
+}  # fmt: skip
+
+SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
+COARSE = ["shape.template.subdivisions=3", "shape.rbf.control_points=40"]
+
+
+class Silent:
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.steps, self.messages, self.stopped = [], [], False
+
+    def start(self, steps):
+        self.total = steps
+
+    def step(self, info):
+        self.steps.append(info)
+
+    def message(self, text):
+        self.messages.append(text)
+
+    def stop(self):
+        self.stopped = True
+
+
+@pytest.fixture(scope="module")
+def run(root, tmp_path_factory):
+    config = load_config(root / "scenes/simple_cell.yaml", SHORT + COARSE)
+    progress = Silent()
+    return run_mei(config, tmp_path_factory.mktemp("runs") / "one", progress), progress
+
+
+def test_the_folder_holds_what_is_promised(run):
+    outcome, _ = run
+    assert {p.name for p in outcome.folder.iterdir()} == FILES
+    result = json.loads((outcome.folder / "result.json").read_text())
+    assert result == outcome.result
+    assert CONTRACT <= set(result)
+    assert set(result["activation"]["final"]) == {"mean", "sem"}
+
+
+def test_the_activation_rises_and_the_fraction_is_of_the_known_optimum(run):
+    result = run[0].result
+    assert result["activation"]["final"]["mean"] > 5 + result["activation"]["initial"]["mean"]
+    assert result["fraction_of_optimum"] == pytest.approx(result["activation"]["final"]["mean"] / 25, rel=1e-6)
+    assert 0 < result["activation"]["final"]["sem"] < 0.5
+
+
+def test_the_stimulus_is_what_the_neuron_saw(run, root):
+    from mitsuba_mei.neurons.cards import load_card
+
+    folder, result = run[0].folder, run[0].result
+    seen = np.load(folder / "stimulus.npy")
+    assert seen.shape == (1, 1, 100, 100)
+    assert np.linalg.norm(seen) == pytest.approx(25, rel=1e-5)
+    response = load_card(root / "models/simple_cell.yaml")(torch.from_numpy(seen))[0, 0].item()
+    assert response == pytest.approx(result["activation"]["final"]["mean"], rel=0.02)
+
+
+def test_the_pictures_can_be_read_and_are_not_empty(run, read_video):
+    folder = run[0].folder
+    for name in ("render.png", "stimulus.png", "summary.png"):
+        assert iio.imread(folder / name).std() > 5, name
+    assert len(read_video(folder / "progress.mp4", 320, 640)) >= 20
+
+
+def test_the_meshes_are_the_final_object(run):
+    folder, result = run[0].folder, run[0].result
+    for name in ("mesh.ply", "mesh.glb"):
+        mesh = trimesh.load(folder / name, force="mesh", process=False)
+        assert len(mesh.faces) == result["mesh"]["faces"] == 1280
+        assert mesh.is_watertight
+
+
+def test_the_metrics_have_a_row_for_every_step_and_progress_was_told(run):
+    outcome, progress = run
+    with open(outcome.folder / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, 26))
+    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+    assert len(progress.steps) == progress.total == 25 and progress.stopped
+    assert "activation" in progress.steps[0]
+
+
+def test_the_resolved_config_runs_again(run, root):
+    again = load_config(run[0].folder / "config.yaml")
+    assert again == load_config(root / "scenes/simple_cell.yaml", SHORT + COARSE)
+
+
+def test_the_render_on_disk_is_the_converged_one(run):
+    mi = pytest.importorskip("mitsuba")
+    image = np.array(mi.Bitmap(str(run[0].folder / "render.exr")))
+    assert image.shape[:2] == (100, 100)
+    assert np.isfinite(image).all() and (image >= 0).all() and image.std() > 0.02
+
+
+def test_a_run_is_never_overwritten(run, root):
+    config = load_config(root / "scenes/simple_cell.yaml", SHORT + COARSE)
+    with pytest.raises(UserError, match="exists already"):
+        run_mei(config, run[0].folder, Silent())
+
+
+def test_frozen_parameters_stay_and_free_ones_move(root, tmp_path):
+    free = ["pose.rotation", "lighting.0.direction", "camera.distance", "material"]
+    overrides = [*SHORT, *COARSE, "optimizer.steps=3", "optimizer.warmup=0"]
+    config = load_config(root / "scenes/simple_cell.yaml", overrides, free)
+    scene = run_mei(config, tmp_path / "run", Silent()).result["scene"]
+    direction = np.array([-0.6, -0.5, -1.0]) / np.linalg.norm([-0.6, -0.5, -1.0])
+    assert np.abs(np.array(scene["pose"]["rotation"])).max() > 0.1
+    assert np.abs(np.array(scene["lighting"][0]["direction"]) - direction).max() > 1e-3
+    assert abs(scene["camera"]["distance"] - 4.0) > 1e-3
+    assert abs(scene["material"]["reflectance"] - 0.7) > 1e-4
+    # The others to the last bit of single precision.
+    assert scene["pose"]["translation"] == [0, 0, 0] and scene["pose"]["scale"] == 1
+    assert scene["camera"]["azimuth"] == 0 and scene["camera"]["elevation"] == 0
+    assert scene["lighting"][0]["irradiance"] == 3.0
+    assert scene["lighting"][1]["radiance"] == np.float32(0.3)
+
+
+def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
+    config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=1000"])
+
+    class Interrupting(Silent):
+        def step(self, info):
+            super().step(info)
+            if len(self.steps) == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    progress = Interrupting()
+    before = signal.getsignal(signal.SIGINT)
+    outcome = run_mei(config, tmp_path / "run", progress)
+    assert outcome.result["ended"] == "interrupted"
+    assert 4 <= outcome.result["steps"] <= 5
+    assert {p.name for p in outcome.folder.iterdir()} == FILES
+    assert any("interrupted" in text for text in progress.messages)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_run_works_outside_the_main_thread(root, tmp_path):
+    config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=1"])
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run_mei(config, tmp_path / "run", Silent())))
+    thread.start()
+    thread.join()
+    assert found and found[0].result["steps"] == 1
+
+
+def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path):
+    config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=0"])
+    result = run_mei(config, tmp_path / "run", Silent()).result
+    assert result["activation"]["initial"] == result["activation"]["final"]
+
+
+SCENES = sorted(path.name for path in (Path(__file__).parents[2] / "scenes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_scene_that_comes_with_us_runs(name, root, tmp_path):
+    short = ["optimizer.steps=2", "evaluate.spp=8", "evaluate.repeats=2"]
+    result = run_mei(load_config(root / "scenes" / name, short), tmp_path / "run", Silent()).result
+    assert result["steps"] == 2 and result["skipped_steps"] == 0
+    assert np.isfinite(result["activation"]["final"]["mean"])
+
+
+def test_a_colour_model_sees_colour(root, tmp_path):
+    (tmp_path / "red.py").write_text(
+        "import torch\n\n\nclass Red(torch.nn.Module):\n"
+        "    def forward(self, image):\n"
+        "        weights = torch.linspace(-1, 1, image.shape[-1])\n"
+        "        return (image[:, 0] * weights).mean((1, 2))[:, None] - 0.5 * (image[:, 1] * weights).mean((1, 2))[:, None]\n"
+    )
+    (tmp_path / "red.yaml").write_text(
+        "name: red\nmodule: red.py:Red\ninput: {size: 32, channels: 3, mean: 124.5, std: 70}\n"
+    )
+    (tmp_path / "scene.yaml").write_text(
+        "model: {card: red.yaml}\nrender: {resolution: 32, spp: 4}\nshape: {template: {type: icosphere, subdivisions: 2},"
+        " rbf: {control_points: 20}}\nmaterial: {type: diffuse, reflectance: [0.8, 0.3, 0.1], free: [reflectance]}\n"
+        "optimizer: {steps: 6, warmup: 0}\nevaluate: {spp: 64, repeats: 2}\n"
+    )
+    outcome = run_mei(load_config(tmp_path / "scene.yaml"), tmp_path / "run", Silent())
+    result = outcome.result
+    assert result["variant"].endswith("rgb")
+    assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
+    assert np.load(outcome.folder / "stimulus.npy").shape == (1, 3, 32, 32)
+    image = iio.imread(outcome.folder / "render.png")
+    assert image.shape == (32, 32, 3)
+    assert image[16, 16, 0] > image[16, 16, 2] + 30

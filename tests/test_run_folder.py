@@ -1,0 +1,59 @@
+import csv
+import json
+
+import pytest
+
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.run_folder import RunFolder
+
+
+def test_a_new_folder_is_made_with_its_parents(tmp_path):
+    folder = RunFolder(tmp_path / "a" / "b")
+    assert folder.path.is_dir()
+    assert list(folder.path.iterdir()) == []
+
+
+def test_what_exists_is_never_overwritten(tmp_path):
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(UserError, match="exists already.*never overwritten"):
+        RunFolder(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="exists already"):
+        RunFolder(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_to_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot write to the output folder .*choose another --out"):
+        RunFolder(tmp_path / "file" / "run")
+
+
+def test_a_writer_that_fails_leaves_no_file_of_that_name(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+
+    def half(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError):
+        folder.write("render.png", half)
+    assert not (folder.path / "render.png").exists()
+
+
+def test_metrics_are_on_disk_after_every_row(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    for step in (1, 2):
+        folder.add_metrics({"step": step, "activation": 0.5 * step})
+        with open(folder.path / "metrics.csv", newline="") as file:
+            assert len(list(csv.DictReader(file))) == step
+    folder.close()
+
+
+def test_json_refuses_what_json_cannot_say(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(ValueError):
+        folder.write_json("result.json", {"activation": float("nan")})
+    assert not (folder.path / "result.json").exists()
+    folder.write_json("result.json", {"activation": 1.5})
+    assert json.loads((folder.path / "result.json").read_text()) == {"activation": 1.5}
