@@ -15,6 +15,10 @@ ROWS = 4
 """The bank has one orientation a row, one frequency a column."""
 
 HEADS = ("best image", "stimulus", "render")
+INCHES, GAP, SPACE, TITLE, HEAD = 1.35, 0.25, 0.03, 0.22, 0.22
+"""Size of a picture, then in such units: the gaps between cells and pictures, the heights of a title and of the head line."""
+
+BLOCK = 3 + 2 * SPACE + GAP
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,19 @@ def draw_bank(simple: Sequence[Panel], complex_cell: Panel, path: Path) -> None:
         A PNG file.
     """
     columns = -(-len(simple) // ROWS)
-    figure = Figure(figsize=(4.4 * columns, 1.75 * (ROWS + 1)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.03, hspace=0.02)
-    cells = figure.subfigures(ROWS + 1, columns, squeeze=False)
-    for i, panel in enumerate(simple):
-        _draw(cells[i % ROWS, i // ROWS], panel, heads=i % ROWS == 0)
-    _draw(cells[ROWS, columns // 2], complex_cell, heads=False)
+    places = [(i % ROWS, i // ROWS) for i in range(len(simple))] + [(ROWS, columns // 2)]
+    width, height = columns * BLOCK - GAP, HEAD + (ROWS + 1) * (1 + TITLE)
+    figure = Figure(figsize=(INCHES * width, INCHES * height))
+    for panel, (row, column) in zip([*simple, complex_cell], places):
+        left, top = column * BLOCK, HEAD + row * (1 + TITLE)
+        figure.text((left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11)
+        for i, picture in enumerate((panel.preferred, panel.stimulus, panel.render)):
+            place = (left + i * (1 + SPACE), height - top - TITLE - 1, 1 - SPACE, 1 - SPACE)
+            axis = figure.add_axes([place[0] / width, place[1] / height, place[2] / width, place[3] / height])
+            axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
+            axis.set_axis_off()
+    for column in range(columns):
+        for i, head in enumerate(HEADS):
+            x = (column * BLOCK + i * (1 + SPACE) + 0.5) / width
+            figure.text(x, 1 - 0.6 * HEAD / height, head, ha="center", va="center", fontsize=10, color="0.35")
     figure.savefig(path, dpi=110)
-
-
-def _draw(figure, panel: Panel, heads: bool) -> None:
-    figure.suptitle(panel.title, fontsize=11)
-    axes = figure.subplots(1, 3)
-    pictures = (panel.preferred, panel.stimulus, panel.render)
-    for axis, picture, head in zip(axes, pictures, HEADS):
-        axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_axis_off()
-        if heads:
-            axis.set_title(head, fontsize=9)

@@ -45,8 +45,8 @@ class MitsubaScene:
         properties["bsdf"] = mi.load_dict({"type": "diffuse", "reflectance": reflectance})
         mesh = mi.Mesh("object", len(state.vertices), len(state.faces), properties, has_vertex_normals=True)
         parameters = mi.traverse(mesh)
-        parameters["faces"] = mi.UInt32(state.faces.numpy().astype("uint32").ravel())
-        parameters["vertex_positions"] = mi.Float(state.vertices.numpy().ravel())
+        parameters["faces"] = mi.UInt32(state.faces.cpu().numpy().astype("uint32").ravel())
+        parameters["vertex_positions"] = mi.Float(state.vertices.cpu().numpy().ravel())
         parameters.update()
         film = {"type": "hdrfilm", "pixel_format": "luminance", "width": config.render.resolution, **film}
         film["height"] = film["width"]
@@ -57,7 +57,7 @@ class MitsubaScene:
             "film": film,
             "sampler": {"type": "independent", "sample_count": config.render.spp},
         }
-        rotation = scene.camera.rotation_matrix().detach()
+        rotation = scene.camera.rotation_matrix().detach().cpu()
         emitters = {f"light{i}": _emitter(light, rotation) for i, light in enumerate(config.lighting)}
         self.scene = mi.load_dict(
             {"type": "scene", "integrator": dict(integrator), "sensor": sensor, "object": mesh, **emitters}
@@ -76,7 +76,7 @@ class MitsubaScene:
         import mitsuba as mi
 
         with dr.suspend_grad():
-            self.set(mi.Float(vertices.detach().numpy().ravel()))
+            self.set(mi.Float(vertices.detach().cpu().numpy().ravel()))
             return mi.render(self.scene, integrator=integrator, spp=spp, seed=seed).torch().clone()
 
 
@@ -142,7 +142,7 @@ class ReplayLoop:
         self._spp = spp
         self._scene = MitsubaScene(config, scene, {"type": "prb", "max_depth": config.render.max_depth}, {})
         self._vertices = mi.Float(self._scene.parameters[self._scene.positions])
-        self._adjoint = mi.TensorXf(adjoint.numpy())
+        self._adjoint = mi.TensorXf(adjoint.cpu().numpy())
 
     def iterate(self, seed: int) -> None:
         """One forward and backward pass."""

@@ -101,10 +101,10 @@ class Report:
         """Print what should be beside what is, and keep it."""
         table = Table("target", "measured", "wanted", "", title="Targets", title_justify="left")
         for target in targets:
-            wanted = [f"at least {target.least:g}"] * (target.least is not None)
-            wanted += [f"at most {target.most:g}"] * (target.most is not None)
-            measured = f"{'>= ' * target.bound}{shown(target.value)}"
-            table.add_row(target.name, measured, ", ".join(wanted), "met" if target.met else "MISSED")
+            ends = {"at least": target.least, "at most": target.most}
+            wanted = ", ".join(f"{words} {end:g}" for words, end in ends.items() if end is not None)
+            measured = f"{'>= ' if target.bound else ''}{shown(target.value)}"
+            table.add_row(target.name, measured, wanted, "met" if target.met else "MISSED")
         self.console.print(table)
         self.keep("targets", [{**asdict(target), "met": target.met} for target in targets])
 

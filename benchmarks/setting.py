@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from mitsuba_mei.config import Config, load_config
-from mitsuba_mei.experiment import Experiment, build_experiment
+from mitsuba_mei.experiment import Experiment, build_experiment, build_scene
 from mitsuba_mei.optimize import Settings
+from mitsuba_mei.render.backend import prepare
+from mitsuba_mei.render.renderer import Renderer, build_renderer
 from mitsuba_mei.scene.scene import Scene
 
-__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "optimizer_settings"]
+__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "optimizer_settings", "scene_of"]
 
 HERE = Path(__file__).resolve().parent
 SIMPLE_CELL = HERE.parent / "scenes" / "simple_cell.yaml"
@@ -23,6 +25,15 @@ def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, E
     """A scene file, varied, and its experiment."""
     config = load_config(scene, overrides)
     return config, build_experiment(config)
+
+
+def scene_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Scene, Renderer]:
+    """A scene file, varied, in one channel, without who looks at it."""
+    config = load_config(scene, overrides)
+    prepare(config.render.variant, 1)
+    built = build_scene(config, 1)
+    with torch.no_grad():
+        return config, built, build_renderer(config.render, built())
 
 
 def optimizer_settings(config: Config) -> Settings:

@@ -207,9 +207,6 @@ def doctor() -> None:
 
 
 def _load(scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None) -> Config:
-    if not scene.exists() and not scene.suffix:
-        hint = nearest(str(scene), COMMANDS)
-        raise UserError(f"'{scene}' is neither a scene file nor a command; {hint}")
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
     return load_config(scene, overrides, free, frozen)
@@ -233,7 +230,10 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
     --free c``; the words end at the next option or at something that is a YAML file.
     """
     arguments = list(arguments) or ["--help"]
-    if arguments[0] not in (*COMMANDS, "--help", "--version"):
+    first = arguments[0]
+    if first not in (*COMMANDS, "--help", "--version"):
+        if not first.startswith("-") and not Path(first).suffix and not Path(first).exists():
+            raise UserError(f"'{first}' is neither a scene file nor a command; {nearest(first, COMMANDS)}")
         arguments.insert(0, "run")
     expanded: list[str] = []
     option: str | None = None

@@ -135,17 +135,14 @@ def build_experiment(config: Config) -> Experiment:
     stimulus.check_resolution(config.render.resolution, config.render.resolution)
     variant = prepare(config.render.variant, model.channels)
     scene = build_scene(config, 1 if variant.endswith("mono") else 3)
+    regularizers = Regularizers(scene.template, config.regularizers.model_dump())
+    objective = Activation(neurons, config.objective.weights)
+    device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
+    for module in (scene, stimulus, model.module, objective, regularizers):
+        module.to(device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
-    return Experiment(
-        scene=scene,
-        renderer=renderer,
-        stimulus=stimulus,
-        model=model,
-        objective=Activation(neurons, config.objective.weights),
-        regularizers=Regularizers(scene.template, config.regularizers.model_dump()),
-        variant=variant,
-    )
+    return Experiment(scene, renderer, stimulus, model, objective, regularizers, variant)
 
 
 def check_start(experiment: Experiment, seed: int) -> None:

@@ -15,7 +15,7 @@ from . import boundary, lights
 from .camera import Film
 from .edges import Edges
 from .environment import EnvironmentTable, texel_directions
-from .material import build_material, update_material
+from .material import RoughCoat, build_material, update_material
 from .sampling import Sampler
 from .transport import World, radiance
 
@@ -90,6 +90,7 @@ class PathRenderer:
         self._parameters = mi.traverse(self._scene)
         self._positions = next(key for key in self._parameters.keys() if key.endswith("vertex_positions"))
         self._material = mi.traverse(self._bsdf)
+        self._coat = RoughCoat(self._bsdf, state.material) if state.material.kind == "plastic" else None
         self._edges = Edges.of(state.vertices.detach().cpu().numpy(), faces)
 
     def render(self, state: SceneState, seed: int, spp: int | None = None) -> Tensor:
@@ -130,6 +131,10 @@ class PathRenderer:
         self._parameters[self._positions] = values["vertices"]
         self._parameters.update()
         update_material(self._material, state.material, values)
+        bsdf = self._bsdf
+        if self._coat is not None and dr.grad_enabled(values["material.roughness"]):
+            bsdf = self._coat
+            bsdf.update(state.material, values)
         environment = None
         if state.environment is not None:
             environment = EnvironmentTable(values["environment"], state.detail)
@@ -142,7 +147,7 @@ class PathRenderer:
         world = World(
             self._scene,
             self._scene.shapes()[0],
-            self._bsdf,
+            bsdf,
             environment,
             world_lights,
             self._spectrum(values["background"]),
@@ -239,4 +244,7 @@ class _Render(torch.autograd.Function):
 
 def _to_drjit(tensor: Tensor) -> mi.Float:
     """A flat copy of a tensor."""
+    if tensor.is_cuda:
+        # Dr.Jit works on a stream of its own.
+        torch.cuda.current_stream().synchronize()
     return mi.Float(tensor.detach().float().contiguous().reshape(-1).clone())

@@ -104,7 +104,7 @@ class Sun(Part):
     direction: Direction = Field((-0.6, -0.5, -1.0), description="Where the light travels to; any length.")
     irradiance: Power = Field(3.0, description="On a surface that faces it; a number or [r, g, b].")
     sharpness: float = Field(
-        50.0, gt=0, le=10_000, description="Concentration kappa; the lobe is about 1/sqrt(kappa) wide."
+        50.0, ge=1, le=10_000, description="Concentration kappa; the lobe is about 1/sqrt(kappa) wide."
     )
     free: freeable("direction", "irradiance") = ()
 

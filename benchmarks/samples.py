@@ -1,0 +1,161 @@
+"""How the gradient's samples are best split between shading, silhouettes, shadows and directions of light."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mitsuba_mei.render.renderer import Renderer
+from mitsuba_mei.scene.scene import Scene
+
+from .measure import best_split
+from .report import Report
+from .setting import SIMPLE_CELL, experiment_of, make_bumpy
+
+__all__ = ["run"]
+
+INTERIOR, SILHOUETTE, SHADOW, DIRECTIONS = "interior", "silhouette", "shadow", "directions"
+NOTHING = {INTERIOR: 0, SILHOUETTE: 0, SHADOW: 0, DIRECTIONS: 64}
+GRID = (
+    [{INTERIOR: n} for n in (4, 16, 64)]
+    + [{SILHOUETTE: n} for n in (1, 2, 8, 32)]
+    + [{SHADOW: n, DIRECTIONS: d} for n, d in ((1, 64), (2, 16), (2, 64), (2, 256), (8, 16), (8, 64), (8, 256), (32, 64))]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """What a budget costs and is worth.
+
+    Attributes
+    ----------
+    variance : float
+        Of the gradient with respect to the offsets, summed over them, over the squared norm of the whole gradient.
+    seconds : float
+        Median time of a backward pass.
+    """
+
+    variance: float
+    seconds: float
+
+
+def run(report: Report, seeds: int = 100, height: float = 0.1) -> None:
+    """Each term of the gradient alone, over a grid of budgets; the best split; and what it gains.
+
+    Parameters
+    ----------
+    seeds : int
+        Gradients of each budget.
+    height : float
+        Of the body's bumps, scene units.
+    """
+    config, experiment = experiment_of(SIMPLE_CELL)
+    scene, renderer = experiment.scene, experiment.renderer
+    make_bumpy(scene, height)
+    default = dataclasses.asdict(renderer.gradient)
+    adjoint = _adjoint(experiment)
+    whole, default_spread = _measured(scene, renderer, adjoint, default, seeds)
+    size = whole.square().sum().item()
+    spreads = [(budget, _measured(scene, renderer, adjoint, NOTHING | budget, seeds)[1]) for budget in GRID]
+    report.table(
+        "Each term alone",
+        [{**_plain(NOTHING | budget), **_row(spread, size)} for budget, spread in spreads],
+        "error: root of the summed variance, over the norm of the whole gradient by the offsets",
+        "terms",
+    )
+    variances, costs = _model(spreads)
+    spent = sum(costs[name] * default[name] for name in costs)
+    best = best_split(variances, costs, spent)
+    rows = [
+        {
+            "samples": name,
+            "variance of one": variances[name] / size,
+            "us of one": 1e6 * costs[name],
+            "share of variance %": 100 * variances[name] / default[name] / sum(variances[k] / default[k] for k in costs),
+            "share of time %": 100 * costs[name] * default[name] / spent,
+            "default": default[name],
+            "best": best[name],
+        }
+        for name in costs
+    ]
+    report.table(f"Best split of the default's {1e3 * spent:.1f} ms beyond what every pass takes", rows, key="split")
+    rounded = {name: max(1, round(value)) for name, value in best.items()}
+    again = _measured(scene, renderer, adjoint, rounded, seeds)[1]
+    rows = [
+        {"budget": label, **_plain(budget), **_row(spread, size), "variance x ms": spread.variance / size * 1e3 * spread.seconds}
+        for label, budget, spread in (("default", default, default_spread), ("best, rounded", rounded, again))
+    ]
+    report.table("Whole gradient", rows, key="whole")
+
+
+def _adjoint(experiment) -> Tensor:
+    """The activation's derivative by the image, at a converged image: what the gradient is weighted with in use."""
+    with torch.no_grad():
+        image = experiment.renderer.render(experiment.scene(), 0, 512)
+    image.requires_grad_()
+    activation = experiment.objective(experiment.model(experiment.stimulus(image)))
+    return torch.autograd.grad(activation, image)[0]
+
+
+def _measured(
+    scene: Scene, renderer: Renderer, adjoint: Tensor, budget: Mapping[str, int], seeds: int
+) -> tuple[Tensor, Spread]:
+    """Mean gradient by the offsets, and its spread."""
+    standing, renderer.gradient = renderer.gradient, dataclasses.replace(renderer.gradient, **budget)
+    try:
+        vertices, found, seconds = scene().vertices, [], []
+        for seed in range(seeds + 2):
+            held = vertices.detach().requires_grad_()
+            image = renderer.render(dataclasses.replace(scene(), vertices=held), seed, 1)
+            began = time.perf_counter()
+            (gradient,) = torch.autograd.grad(image, held, adjoint)
+            if seed >= 2:  # the first ones compile
+                seconds.append(time.perf_counter() - began)
+                (gradient,) = torch.autograd.grad(vertices, scene.shape.offsets, gradient, retain_graph=True)
+                found.append(gradient.double())
+    finally:
+        renderer.gradient = standing
+    gradients = torch.stack(found)
+    return gradients.mean(0), Spread(gradients.var(0).sum().item(), statistics.median(seconds))
+
+
+def _model(spreads: list[tuple[dict[str, int], Spread]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Variance and cost of one sample of each kind: variance a / n, time b + c n; for shadows both kinds of samples add up."""
+    variances, costs = {}, {}
+    for kinds in ((INTERIOR,), (SILHOUETTE,), (SHADOW, DIRECTIONS)):
+        chosen = [(budget, spread) for budget, spread in spreads if kinds[0] in budget]
+        counts = np.array([[budget[kind] for kind in kinds] for budget, _ in chosen], dtype=float)
+        variance = np.array([spread.variance for _, spread in chosen])
+        seconds = np.array([spread.seconds for _, spread in chosen])
+        # Relative errors: every budget counts alike.
+        a = _nonnegative(1 / counts / variance[:, None], np.ones(len(chosen)))
+        b = _nonnegative(np.column_stack([counts, np.ones(len(chosen))]) / seconds[:, None], np.ones(len(chosen)))
+        for i, kind in enumerate(kinds):
+            variances[kind], costs[kind] = float(a[i]), max(float(b[i]), 1e-9)
+    return variances, costs
+
+
+def _nonnegative(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Least squares without negative coefficients, by leaving out the most negative one again and again."""
+    kept, result = list(range(matrix.shape[1])), np.zeros(matrix.shape[1])
+    while kept:
+        found = np.linalg.lstsq(matrix[:, kept], right, rcond=None)[0]
+        if (found >= 0).all():
+            result[kept] = found
+            break
+        kept.pop(int(found.argmin()))
+    return result
+
+
+def _plain(budget: Mapping[str, int]) -> dict[str, int]:
+    return {name: budget[name] for name in NOTHING}
+
+
+def _row(spread: Spread, size: float) -> dict[str, float]:
+    return {"error": (spread.variance / size) ** 0.5, "ms": 1e3 * spread.seconds}

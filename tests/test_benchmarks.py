@@ -1,0 +1,114 @@
+"""The benchmarks' arithmetic and tables; not what they measure."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from benchmarks.bank_picture import Panel, draw_bank
+from benchmarks.finite_differences import Probe, along, weighting
+from benchmarks.gradients import compared
+from benchmarks.measure import agrees, best_split, mean_and_error, within_noise
+from benchmarks.report import Report, Target
+from benchmarks.setting import BUMPY, SIMPLE_CELL
+from mitsuba_mei.config import load_config
+from mitsuba_mei.errors import UserError
+
+AMOUNT = st.floats(1e-3, 1e3)
+
+
+def test_the_mean_and_its_error():
+    assert mean_and_error([1.0, 3.0]) == (2.0, pytest.approx(1.0))
+
+
+def test_agreement_allows_a_margin_beyond_the_error():
+    assert agrees((100.0, 0.0), (104.9, 0.0))
+    assert not agrees((100.0, 0.0), (105.1, 0.0))
+    assert agrees((100.0, 3.0), (114.9, 4.0))
+    assert not agrees((100.0, 3.0), (115.1, 4.0))
+    assert agrees((-100.0, 0.0), (-95.1, 0.0))
+
+
+def test_noise_is_what_cannot_be_told_from_zero():
+    assert within_noise((-1.9, 1.0))
+    assert not within_noise((2.1, 1.0))
+
+
+@given(st.tuples(AMOUNT, AMOUNT, AMOUNT), st.tuples(AMOUNT, AMOUNT, AMOUNT), AMOUNT, st.floats(0.5, 2))
+def test_no_other_split_at_the_same_cost_has_less_variance(variances, costs, total, change):
+    variances, costs = dict(zip("abc", variances)), dict(zip("abc", costs))
+    best = best_split(variances, costs, total)
+    assert sum(costs[k] * n for k, n in best.items()) == pytest.approx(total)
+
+    def variance(split):
+        return sum(variances[k] / n for k, n in split.items())
+
+    other = {**best, "a": best["a"] * change}
+    scale = total / sum(costs[k] * n for k, n in other.items())
+    assert variance(best) <= variance({k: n * scale for k, n in other.items()}) * (1 + 1e-9)
+
+
+def test_the_gradient_along_a_probe():
+    probe = Probe("p", "x", torch.tensor([1.0, 2.0]), 0.1)
+    found = {"x": torch.tensor([[1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)}
+    assert along(found, probe) == (2.0, pytest.approx(1.0))
+
+
+def test_the_weighting_is_smooth_and_has_both_signs():
+    weight = weighting(32)
+    assert weight.shape == (32, 32)
+    assert weight.max() > 0.5 and weight.min() < -0.3
+    assert (weight[1:] - weight[:-1]).abs().max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("truth", "gradient", "verdict"),
+    [((10.0, 0.1), (10.1, 0.1), "agrees"), ((10.0, 0.1), (8.0, 0.1), "DIFFERS"), ((0.1, 0.1), (0.0, 0.1), "below noise")],
+)
+def test_the_verdict_of_a_comparison(truth, gradient, verdict):
+    assert compared("p", truth, gradient, 0.0)["verdict"] == verdict
+
+
+def test_targets():
+    assert Target("t", 20.0, least=20).met
+    assert not Target("t", 19.9, least=20).met
+    assert Target("t", 1.0, 0.9, 1.1).met
+    assert not Target("t", 1.2, 0.9, 1.1).met
+    assert Target("t", 30.0, least=20, bound=True).met
+    assert not Target("t", 1.0, most=2, bound=True).met
+
+
+def test_a_report_prints_and_keeps(tmp_path):
+    text = io.StringIO()
+    report = Report("speed", tmp_path / "new", Console(file=text, width=100))
+    report.table("Times", [{"loop": "ours", "ms": 12.3456789}, {"loop": "theirs", "ms": None}], "a note", "times")
+    report.targets(Target("ratio", 21.0, least=20), Target("memory", 2.0, most=1))
+    report.save()
+    assert "12.35" in text.getvalue() and "a note" in text.getvalue() and "MISSED" in text.getvalue()
+    kept = json.loads((tmp_path / "new" / "speed.json").read_text())
+    assert kept["times"][0] == {"loop": "ours", "ms": 12.3456789}
+    assert [target["met"] for target in kept["targets"]] == [True, False]
+    assert kept["machine"]["versions"]["mitsuba"]
+
+
+def test_a_report_needs_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be made"):
+        Report("speed", tmp_path / "file" / "x", Console(file=io.StringIO()))
+
+
+def test_the_picture_of_a_bank(tmp_path):
+    panel = Panel("2 cycles: 0.97", *(torch.zeros(8, 8).numpy() for _ in range(3)))
+    draw_bank([panel] * 5, panel, tmp_path / "bank.png")
+    assert (tmp_path / "bank.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("scene", [BUMPY, SIMPLE_CELL])
+def test_the_scenes_are_valid(scene):
+    load_config(scene)
