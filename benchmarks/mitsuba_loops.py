@@ -38,6 +38,7 @@ class MitsubaScene:
     def __init__(self, config: Config, scene: Scene, integrator: Mapping, film: Mapping) -> None:
         import mitsuba as mi
 
+        mi.set_log_level(mi.LogLevel.Error)  # its advice on silhouettes, every iteration
         with torch.no_grad():
             state = scene()
         reflectance = {"type": "spectrum", "value": float(state.material.values["reflectance"][0])}

@@ -14,6 +14,7 @@ from .setting import BUMPY, make_bumpy, scene_of
 __all__ = ["projective_rows"]
 
 LIGHT = "lighting=[{type: constant, radiance: 0.3}]"
+# Without sample_border, against Mitsuba's advice: it scales the gradients of silhouettes up.
 FILM = {"rfilter": {"type": "box"}}
 ESTIMATOR = {"type": "prb_projective", "sppc": 32, "sppp": 8, "sppi": 32, "guiding": "none"}
 PARAMETERS = ("pose.translation", "pose.rotation")
@@ -54,8 +55,6 @@ class _Estimator:
     def __init__(self, scene: MitsubaScene, max_depth: int) -> None:
         import mitsuba as mi
 
-        # Its advice to set sample_border is not followed: that scales the gradients of silhouettes up.
-        mi.set_log_level(mi.LogLevel.Error)
         self._scene = scene
         self._path = mi.load_dict({"type": "path", "max_depth": max_depth})
 

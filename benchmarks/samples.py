@@ -14,13 +14,15 @@ from torch import Tensor
 from mitsuba_mei.render.renderer import Renderer
 from mitsuba_mei.scene.scene import Scene
 
+from .finite_differences import weighting
 from .measure import best_split
 from .report import Report
-from .setting import SIMPLE_CELL, experiment_of, make_bumpy
+from .setting import BUMPY, SIMPLE_CELL, experiment_of, make_bumpy, scene_of
 
 __all__ = ["run"]
 
 INTERIOR, SILHOUETTE, SHADOW, DIRECTIONS = "interior", "silhouette", "shadow", "directions"
+HEIGHT = 0.1
 NOTHING = {INTERIOR: 0, SILHOUETTE: 0, SHADOW: 0, DIRECTIONS: 64}
 GRID = (
     [{INTERIOR: n} for n in (4, 16, 64)]
@@ -45,53 +47,61 @@ class Spread:
     seconds: float
 
 
-def run(report: Report, seeds: int = 100, height: float = 0.1) -> None:
-    """Each term of the gradient alone, over a grid of budgets; the best split; and what it gains.
+def run(report: Report, seeds: int = 100) -> None:
+    """On two bodies: one whose outline is in sight, and one that reaches beyond a neuron's receptive field.
 
     Parameters
     ----------
     seeds : int
         Gradients of each budget.
-    height : float
-        Of the body's bumps, scene units.
     """
-    config, experiment = experiment_of(SIMPLE_CELL)
-    scene, renderer = experiment.scene, experiment.renderer
-    make_bumpy(scene, height)
+    _, scene, renderer = scene_of(BUMPY, ["render.resolution=100"])
+    make_bumpy(scene, HEIGHT)
+    _study(report, "outline in sight", scene, renderer, weighting(renderer.resolution)[..., None], seeds)
+    _, experiment = experiment_of(SIMPLE_CELL)
+    make_bumpy(experiment.scene, HEIGHT)
+    _study(report, "beyond the receptive field", experiment.scene, experiment.renderer, _adjoint(experiment), seeds)
+
+
+def _study(report: Report, where: str, scene: Scene, renderer: Renderer, adjoint: Tensor, seeds: int) -> None:
+    """Each term of the gradient alone, over a grid of budgets; the best split; and what it gains."""
     default = dataclasses.asdict(renderer.gradient)
-    adjoint = _adjoint(experiment)
     whole, default_spread = _measured(scene, renderer, adjoint, default, seeds)
     size = whole.square().sum().item()
     spreads = [(budget, _measured(scene, renderer, adjoint, NOTHING | budget, seeds)[1]) for budget in GRID]
     report.table(
-        "Each term alone",
+        f"Each term alone, {where}",
         [{**_plain(NOTHING | budget), **_row(spread, size)} for budget, spread in spreads],
         "error: root of the summed variance, over the norm of the whole gradient by the offsets",
-        "terms",
+        f"terms, {where}",
     )
     variances, costs = _model(spreads)
     spent = sum(costs[name] * default[name] for name in costs)
     best = best_split(variances, costs, spent)
+    total = sum(variances[name] / default[name] for name in costs)
     rows = [
         {
             "samples": name,
             "variance of one": variances[name] / size,
             "us of one": 1e6 * costs[name],
-            "share of variance %": 100 * variances[name] / default[name] / sum(variances[k] / default[k] for k in costs),
-            "share of time %": 100 * costs[name] * default[name] / spent,
+            "variance %": 100 * variances[name] / default[name] / total,
+            "time %": 100 * costs[name] * default[name] / spent,
             "default": default[name],
             "best": best[name],
         }
         for name in costs
     ]
-    report.table(f"Best split of the default's {1e3 * spent:.1f} ms beyond what every pass takes", rows, key="split")
+    report.table(
+        f"Best split of the default's {1e3 * spent:.0f} ms, {where}", rows, "beyond what every pass takes", f"split, {where}"
+    )
     rounded = {name: max(1, round(value)) for name, value in best.items()}
     again = _measured(scene, renderer, adjoint, rounded, seeds)[1]
+    budgets = (("default", default, default_spread), ("best, rounded", rounded, again))
     rows = [
         {"budget": label, **_plain(budget), **_row(spread, size), "variance x ms": spread.variance / size * 1e3 * spread.seconds}
-        for label, budget, spread in (("default", default, default_spread), ("best, rounded", rounded, again))
+        for label, budget, spread in budgets
     ]
-    report.table("Whole gradient", rows, key="whole")
+    report.table(f"Whole gradient, {where}", rows, key=f"whole, {where}")
 
 
 def _adjoint(experiment) -> Tensor:
@@ -110,9 +120,11 @@ def _measured(
     standing, renderer.gradient = renderer.gradient, dataclasses.replace(renderer.gradient, **budget)
     try:
         vertices, found, seconds = scene().vertices, [], []
+        with torch.no_grad():
+            state = scene()
         for seed in range(seeds + 2):
             held = vertices.detach().requires_grad_()
-            image = renderer.render(dataclasses.replace(scene(), vertices=held), seed, 1)
+            image = renderer.render(dataclasses.replace(state, vertices=held), seed, 1)
             began = time.perf_counter()
             (gradient,) = torch.autograd.grad(image, held, adjoint)
             if seed >= 2:  # the first ones compile

@@ -44,8 +44,8 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     Parameters
     ----------
     spp : int
-        Samples per pixel of each render. A model is not linear, so that noise in a render shifts its response; with many samples the shift
-        is far below the standard error.
+        Samples per pixel of each render. A model is not linear, so that noise in a render shifts its response; with
+        many samples the shift is far below the standard error.
     repeats : int
         Independent renders, at least 2.
     seed : int

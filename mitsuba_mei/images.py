@@ -51,7 +51,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _read_png(path: Path) -> np.ndarray:
-    pixels = iio.imread(path)
+    pixels = iio.imread(path, plugin="pillow")
     encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 

@@ -119,10 +119,11 @@ def optimize(
 ) -> Outcome:
     """Maximise the activation over the scene's free parameters, in place.
 
-    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|`` for the neuron's
-    input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of a regularizer serves a neuron that
-    answers in thousandths and one that answers in tens. Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has
-    heavy tails: one that is not finite is thrown away, one that is far longer than usual is shortened.
+    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
+    for the neuron's input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of
+    a regularizer serves a neuron that answers in thousandths and one that answers in tens. Adam (Kingma & Ba 2015)
+    takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown away, one that is far
+    longer than usual is shortened.
 
     Parameters
     ----------
@@ -150,12 +151,15 @@ def optimize(
         terms = experiment.regularizers(shape)
         value = look.activation.item()
         (slope,) = torch.autograd.grad(look.activation, look.seen)
-        now = max((slope.norm() * look.seen.detach().norm()).item(), TINY)
-        reach = now if reach is None else (1 - SMOOTHING) * reach + SMOOTHING * now
+        now = (slope.norm() * look.seen.detach().norm()).item()
+        if math.isfinite(now):
+            now = max(now, TINY)
+            reach = now if reach is None else (1 - SMOOTHING) * reach + SMOOTHING * now
         cost = experiment.regularizers.total(terms)
-        loss = cost.item() - value / reach
+        scale = 1.0 if reach is None else reach
+        loss = cost.item() - value / scale
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward([look.seen, cost], [-slope / reach, None])
+        torch.autograd.backward([look.seen, cost], [-slope / scale, None])
         norms = {name: _norm(parameters) for name, parameters in groups.items()}
         finite = math.isfinite(value) and math.isfinite(loss) and all(map(math.isfinite, norms.values()))
         if finite:

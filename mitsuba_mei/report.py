@@ -77,7 +77,9 @@ def _render_title(name: str, radiance: np.ndarray) -> str:
 
 
 def stretch(grey: np.ndarray) -> np.ndarray:
-    """Grey levels about their mean, stretched to fill 0 to 255, as 8-bit pixels: contrasts can be low, and only shape is looked at."""
+    """Grey levels about their mean, stretched to fill 0 to 255, as 8-bit pixels: contrasts can be low, and only shape
+    is looked at.
+    """
     centre = float(np.median(grey))
     reach = max(float(np.abs(grey - centre).max()), 1e-9)
     return np.round(127.5 + 127.5 * (grey - centre) / reach).astype(np.uint8)

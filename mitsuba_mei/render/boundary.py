@@ -1,14 +1,14 @@
 """The derivative of visibility: silhouettes before the camera, and edges of shadows and reflections.
 
-Continuous derivatives miss what appears and disappears at the edges of things. Here that part is estimated on the edges themselves,
-after Li et al., "Differentiable Monte Carlo Ray Tracing through Edge Sampling", SIGGRAPH Asia 2018, and Zhang et al., "Path-Space
-Differentiable Rendering", SIGGRAPH 2020. An edge contributes the difference of radiance across it times its normal velocity
-*relative to the point that sees it*: a shadowed point that moves along with its occluder keeps its shadow. (Where that second
-motion is left out, as in Mitsuba's projective integrators, the gradient of a body that shadows itself is wrong.)
+Continuous derivatives miss what appears and disappears at the edges of things. Here that part is estimated on the edges
+themselves, after Li et al., "Differentiable Monte Carlo Ray Tracing through Edge Sampling", SIGGRAPH Asia 2018, and
+Zhang et al., "Path-Space Differentiable Rendering", SIGGRAPH 2020. An edge contributes the difference of radiance
+across it times its normal velocity *relative to the point that sees it*: a shadowed point that moves along with its
+occluder keeps its shadow. (Where that second motion is left out, as in Mitsuba's projective integrators, the gradient
+of a body that shadows itself is wrong.)
 
-Every term is an attached scalar whose derivative is the boundary's part of the derivative of ``sum(adjoint * image)``; its value
-means nothing.
-"""
+Every term is an attached scalar whose derivative is the boundary's part of the derivative of ``sum(adjoint * image)``;
+its value means nothing. """
 
 from __future__ import annotations
 
@@ -88,9 +88,10 @@ def silhouette_term(view: View, sampler: Sampler) -> mi.Float:
 def shadow_term(view: View, sampler: Sampler, directions: Sampler) -> mi.Float:
     """Boundary term of what a surface point sees: the edges between lit and unlit, and between reflected surfaces.
 
-    From a place on an edge, the ray away from the light finds the point that the edge shadows. Edges and directions are drawn in two
-    ways and joined by the balance heuristic: a direction by the distant light and then an outline seen from there, or an edge and then
-    one of the directions in which it is a silhouette. Boundaries that are seen through more than one reflection are left out.
+    From a place on an edge, the ray away from the light finds the point that the edge shadows. Edges and directions are
+    drawn in two ways and joined by the balance heuristic: a direction by the distant light and then an outline seen
+    from there, or an edge and then one of the directions in which it is a silhouette. Boundaries that are seen through
+    more than one reflection are left out.
 
     Parameters
     ----------
@@ -130,9 +131,8 @@ def _lit_outlines(view: View, sampler: Sampler, directions: Sampler) -> tuple[Ed
 def _balance(view: View, lunes: EdgeSample, outlines: EdgeSample, length: mi.Float) -> None:
     """Weigh the samples of both kinds by the balance heuristic.
 
-    The density of an outline is taken with the outlines' mean ``length``, which differs little between directions; any weights that add
-    up to one are unbiased.
-    """
+    The density of an outline is taken with the outlines' mean ``length``, which differs little between directions; any
+    weights that add up to one are unbiased. """
     total = view.edges.lune_weight(view.vertices)
     for sample in (lunes, outlines):
         a, b = view.edges.ends(view.vertices, sample.edge)
@@ -205,7 +205,7 @@ class _Receiver:
 
 def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sampler) -> list[_Receiver]:
     """The points that an edge shadows: seen by the camera, or by one reflection."""
-    world, edges, film, d = view.world, view.edges, view.film, sample.d
+    world, edges, d = view.world, view.edges, sample.d
     with dr.suspend_grad():
         back = mi.Ray3f(frame.y + frame.normal * EPSILON, -d)
         pi = world.scene.ray_intersect_preliminary(back, coherent=False, active=sample.active)
@@ -244,7 +244,9 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
 
 
 class _CameraMeets:
-    """Whether the camera sees a point, and the derivative of the objective by the radiance it sends, per area of surface."""
+    """Whether the camera sees a point, and the derivative of the objective by the radiance it sends, per area of
+    surface.
+    """
 
     def __init__(self, view: View, p: mi.Point3f, active: mi.Bool) -> None:
         film = view.film

@@ -41,7 +41,9 @@ class EdgeSample:
 
 @dataclass
 class EdgeFrame:
-    """An attached place ``y`` on an edge, the unit ``normal`` across it away from the faces, and the edge's projected ``length``."""
+    """An attached place ``y`` on an edge, the unit ``normal`` across it away from the faces, and the edge's projected
+    ``length``.
+    """
 
     y: mi.Point3f
     normal: mi.Vector3f
@@ -203,7 +205,9 @@ class Edges:
         return mi.Bool(True) if self.outward == 0 else self.outward * dr.dot(dr.cross(way, p), q) < 0
 
     def _wedge(self, vertices: mi.Float, edge: mi.UInt32):
-        """Length and axis of an edge, the unit vectors in the first face and across it, the lunes' opening, and convexity."""
+        """Length and axis of an edge, the unit vectors in the first face and across it, the lunes' opening, and
+        convexity.
+        """
         a, b = self.ends(vertices, edge)
         p = self._vertex(vertices, self.first_apex, edge) - a
         q = self._vertex(vertices, self.second_apex, edge) - a
@@ -217,7 +221,9 @@ class Edges:
 
 
 def draw(weight: mi.Float, sampler: Sampler) -> tuple[mi.UInt32, mi.Float, mi.Float, mi.Float]:
-    """Indices in proportion to ``weight``, spread evenly; with each a uniform number, its probability, and the sum of weights."""
+    """Indices in proportion to ``weight``, spread evenly; with each a uniform number, its probability, and the sum of
+    weights.
+    """
     distribution = mi.DiscreteDistribution(weight + 1e-30)
     count = sampler.width
     place = (dr.arange(mi.Float, count) + sampler.next_1d()) / count

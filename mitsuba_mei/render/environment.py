@@ -1,10 +1,9 @@
 """Distant light as a table of radiance over equal solid angles: one sampler for every distant emitter.
 
 The sphere is mapped to the unit square by the equal-area octahedral map of Clarberg, "Fast Equal-Area Mapping of the
-(Hemi)Sphere using SIMD", JGT 2008. Every texel subtends the same solid angle, so that drawing a texel in proportion to its
-radiance and a place in it uniformly samples the radiance exactly. Texels are kept in Morton order: evenly spread numbers give evenly
-spread directions.
-"""
+(Hemi)Sphere using SIMD", JGT 2008. Every texel subtends the same solid angle, so that drawing a texel in proportion to
+its radiance and a place in it uniformly samples the radiance exactly. Texels are kept in Morton order: evenly spread
+numbers give evenly spread directions. """
 
 from __future__ import annotations
 
@@ -85,7 +84,8 @@ class EnvironmentTable:
             channels = len(mi.Spectrum())
             index = dr.arange(mi.UInt32, resolution**2)
             weight = sum(dr.gather(mi.Float, dr.detach(radiance), index * channels + c) for c in range(channels))
-            # A texel that is dark now must stay reachable where its radiance is free, and a dark sky must have a density.
+            # A texel that is dark now must stay reachable where its radiance is free, and a dark sky must have a
+            # density.
             self.distribution = mi.DiscreteDistribution(dr.maximum(weight, 0) + dr.mean(weight) * 1e-3 + 1e-20)
 
     def eval(self, d: mi.Vector3f, active: mi.Bool = True) -> mi.Spectrum:

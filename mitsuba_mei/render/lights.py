@@ -1,8 +1,8 @@
 """Lights at a place or in a single direction: how a surface point samples them.
 
-Each light is written with the position, target or direction as an attached value, so that all of them can be free; Mitsuba's own
-emitters have no derivative for these. The formulas and units are those of Mitsuba's emitters of the same name.
-"""
+Each light is written with the position, target or direction as an attached value, so that all of them can be free;
+Mitsuba's own emitters have no derivative for these. The formulas and units are those of Mitsuba's emitters of the same
+name. """
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ class PointLight:
 
 @dataclass
 class SpotLight:
-    """A point light that shines in a cone about the line to ``target``, constant to ``beam``, then falling linearly with the
-    angle to zero at ``cutoff`` (half angles, radians)."""
+    """A point light that shines in a cone about the line to ``target``, constant to ``beam``, then falling linearly
+    with the angle to zero at ``cutoff`` (half angles, radians).
+    """
 
     position: mi.Point3f
     target: mi.Point3f
@@ -77,7 +78,8 @@ class SpotLight:
 
 @dataclass
 class AreaLight:
-    """A rectangle that radiates ``radiance`` from its side towards ``normal``. It is invisible and casts no shadow itself.
+    """A rectangle that radiates ``radiance`` from its side towards ``normal``. It is invisible and casts no shadow
+    itself.
 
     ``across`` and ``up`` are its edge vectors, ``centre`` its middle.
     """

@@ -41,7 +41,9 @@ def update_material(parameters: mi.SceneParameters, material: MaterialState, val
         value = values[f"material.{name}"]
         if name == "reflectance" and len(mi.Spectrum()) == 3:
             value = mi.Color3f([dr.gather(mi.Float, value, c) for c in range(3)])
-        parameters[key] = value
+        # Writing what is there already would rebuild a rough coat's tables.
+        if dr.grad_enabled(value, parameters[key]) or dr.any(value != parameters[key], axis=None):
+            parameters[key] = value
     parameters.update()
 
 

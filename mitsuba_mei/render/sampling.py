@@ -7,18 +7,24 @@ import mitsuba as mi
 
 __all__ = ["Sampler"]
 
-GOLDEN = 0.6180339887498949
-PLASTIC = (0.7548776662466927, 0.5698402909980532)
-"""Steps of Roberts' R1 and R2 sequences: the inverse powers of the golden ratio and of the plastic constant."""
+QUADRATIC = (5, 2, 3, 13, 7, 17, 6, 21, 33, 41, 11, 57, 19, 61, 37, 29, 23, 69, 31, 43)
+"""Their square roots (half of one more, where that is an integer) have continued fractions of small terms: multiples of them
+are spread evenly from the first few on (Niederreiter 1992, chapter 3)."""
+
+STEPS = (0.7548776662466927, 0.5698402909980532) + tuple(
+    (1 + n**0.5) / 2 % 1 if n % 4 == 1 else n**0.5 % 1 for n in QUADRATIC
+)
+"""Steps of the sequences of successive dimensions: those of Roberts' R2 sequence for the first two, where a sample lies in its
+pixel. No two are alike, so that all dimensions together fill their space evenly."""
 
 MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class Sampler:
-    """``spp`` samples for each of ``pixels`` pixels: randomly rotated R1 and R2 sequences within a pixel.
+    """``spp`` samples for each of ``pixels`` pixels: randomly rotated Kronecker sequences within a pixel.
 
-    The rotation (Cranley & Patterson 1976) is drawn anew for every pixel, dimension and seed, so that every sample by itself is uniform
-    and independent of other pixels. With ``spp = 1`` all samples are independent.
+    The rotation (Cranley & Patterson 1976) is drawn anew for every pixel, dimension and seed, so that every sample by
+    itself is uniform and independent of other pixels. With ``spp = 1`` all samples are independent.
 
     Parameters
     ----------
@@ -34,31 +40,28 @@ class Sampler:
         index = dr.arange(mi.UInt32, self.width)
         pixel = index // spp
         self._rng = mi.PCG32(initstate=dr.opaque(mi.UInt64, _mix(seed, stream)), initseq=mi.UInt64(pixel))
-        self._step = mi.Float(index - pixel * spp)
+        self._index = index - pixel * spp
+        self._dimension = 0
 
     def next_1d(self) -> mi.Float:
         """Uniform in [0, 1)."""
-        return self._rotate(GOLDEN)
+        x = self._rng.next_uint32()
+        if self.spp > 1:
+            x += self._index * int(STEPS[self._dimension % len(STEPS)] * 2**32)
+        self._dimension += 1
+        return mi.Float(x >> 8) * 2**-24
 
     def next_2d(self) -> mi.Point2f:
         """Uniform in the unit square."""
-        return mi.Point2f(self._rotate(PLASTIC[0]), self._rotate(PLASTIC[1]))
+        return mi.Point2f(self.next_1d(), self.next_1d())
 
-    def state(self) -> mi.UInt64:
+    def state(self) -> tuple[mi.UInt64, int]:
         """A copy of the state, to draw the same numbers again after :meth:`restore`."""
-        return mi.UInt64(self._rng.state)
+        return mi.UInt64(self._rng.state), self._dimension
 
-    def restore(self, state: mi.UInt64) -> None:
+    def restore(self, state: tuple[mi.UInt64, int]) -> None:
         """Go back to an earlier :meth:`state`."""
-        self._rng.state = state
-
-    def _rotate(self, step: float) -> mi.Float:
-        x = self._rng.next_float32()
-        if self.spp == 1:
-            return x
-        x = dr.fma(self._step, step, x)
-        # Rounding may leave exactly 1.
-        return dr.minimum(x - dr.floor(x), dr.one_minus_epsilon(mi.Float))
+        self._rng.state, self._dimension = mi.UInt64(state[0]), state[1]
 
 
 def _mix(seed: int, stream: int) -> int:

@@ -1,8 +1,7 @@
 """Lights. Each is a component whose parameters are frozen or free.
 
-Distant light (sun, constant, environment, spherical harmonics) is radiance as a function of direction, so that any of its parameters has
-a derivative. Lights at a place are handed to the renderer as they are.
-"""
+Distant light (sun, constant, environment, spherical harmonics) is radiance as a function of direction, so that any of
+its parameters has a derivative. Lights at a place are handed to the renderer as they are. """
 
 from __future__ import annotations
 
@@ -22,16 +21,13 @@ from .state import LightState
 
 __all__ = ["EMITTERS", "Lighting", "Sun", "Constant", "Environment", "SphericalHarmonics", "Area", "Point", "Directional", "Spot"]
 
-RADIOMETRIC = ("radiance", "irradiance", "intensity")
-
 
 class Emitter(Component):
     """A light."""
 
     def in_file_units(self) -> dict[str, float | list[float]]:
         """The light as a scene file says it."""
-        values = {name: self.get(name).tolist() for name in self.parameter_names}
-        return {name: v[0] if isinstance(v, list) and len(v) == 1 else v for name, v in values.items()}
+        return {name: self.get(name).tolist() for name in self.parameter_names}
 
     def power(self, name: str, channels: int) -> Tensor:
         """A radiometric parameter in the scene's channels, (channels,)."""
@@ -60,8 +56,9 @@ class LocalEmitter(Emitter):
 class Sun(DistantEmitter):
     """A soft sun: radiance that falls off about its centre as a von Mises-Fisher lobe.
 
-    ``L(w) = E / A(k) * k / (2 pi (1 - exp(-2 k))) * exp(k (w . s - 1))`` with ``s`` the unit vector to the sun, ``k`` the sharpness and
-    ``A(k) = coth k - 1/k`` the mean cosine of the lobe, so that a plane that faces the sun receives ``E`` (for k >= 4, within 1 %).
+    ``L(w) = E / A(k) * k / (2 pi (1 - exp(-2 k))) * exp(k (w . s - 1))`` with ``s`` the unit vector to the sun, ``k``
+    the sharpness and ``A(k) = coth k - 1/k`` the mean cosine of the lobe, so that a plane that faces the sun receives
+    ``E`` (for k >= 4, within 1 %).
 
     Parameters
     ----------
@@ -171,7 +168,8 @@ class SphericalHarmonics(DistantEmitter):
     Parameters
     ----------
     coefficients : 1, 4, 9 or 16 float
-        By band, and in each band from m = -l to l, of orthonormal real harmonics with y up (the pole is +y, m = 1 lies along +x).
+        By band, and in each band from m = -l to l, of orthonormal real harmonics with y up (the pole is +y, m = 1 lies
+        along +x).
     free : iterable of str
         Of ``coefficients``.
     """
@@ -262,7 +260,8 @@ class Point(LocalEmitter):
 
 
 class Directional(LocalEmitter):
-    """Parallel light that travels along ``direction``, with ``irradiance`` on a plane across it. Its shadows are hard."""
+    """Parallel light that travels along ``direction``, with ``irradiance`` on a plane across it. Its shadows are hard.
+    """
 
     FREEABLE = ("direction", "irradiance")
 

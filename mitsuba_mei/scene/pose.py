@@ -25,8 +25,8 @@ class Pose(Component):
     scale : float
         Positive.
     free : iterable of str
-        Of ``rotation``, ``translation``, ``scale``. A free rotation is learned as a rotation vector on top of the given one, so that it has
-        no gimbal lock.
+        Of ``rotation``, ``translation``, ``scale``. A free rotation is learned as a rotation vector on top of the given
+        one, so that it has no gimbal lock.
     """
 
     FREEABLE = ("rotation", "translation", "scale")

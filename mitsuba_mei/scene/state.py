@@ -19,8 +19,8 @@ class LightState:
     kind : str
         ``area``, ``point``, ``spot`` or ``directional``.
     values : dict of str to Tensor
-        By kind: area ``centre``, ``across``, ``up`` (3,), ``radiance`` (C,); point ``position`` (3,), ``intensity`` (C,); spot also
-        ``target`` (3,); directional ``direction`` (3,), ``irradiance`` (C,).
+        By kind: area ``centre``, ``across``, ``up`` (3,), ``radiance`` (C,); point ``position`` (3,), ``intensity``
+        (C,); spot also ``target`` (3,); directional ``direction`` (3,), ``irradiance`` (C,).
     cutoff, beam : float
         Half angles of a spot's cone, radians.
     """
@@ -33,7 +33,9 @@ class LightState:
 
 @dataclass(frozen=True)
 class MaterialState:
-    """A material: its ``kind``, its tensors by name (``reflectance`` is (C,), the rest are scalars), and what is constant."""
+    """A material: its ``kind``, its tensors by name (``reflectance`` is (C,), the rest are scalars), and what is
+    constant.
+    """
 
     kind: str
     values: dict[str, Tensor]
@@ -42,7 +44,8 @@ class MaterialState:
 
 @dataclass(frozen=True)
 class SceneState:
-    """One scene. Lengths in scene units, in the camera's frame: the camera is at the origin and looks along -z, y is up.
+    """One scene. Lengths in scene units, in the camera's frame: the camera is at the origin and looks along -z, y is
+    up.
 
     Attributes
     ----------

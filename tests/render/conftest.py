@@ -67,7 +67,9 @@ def make_state() -> Callable[..., SceneState]:
     return _state
 
 
-def _reference(state: SceneState, folder, emitter: dict, bsdf: dict, depth: int, resolution: int, spp: int) -> np.ndarray:
+def _reference(
+    state: SceneState, folder, emitter: dict, bsdf: dict, depth: int, resolution: int, spp: int
+) -> np.ndarray:
     """The same scene by Mitsuba's ``path``, (H, W, C)."""
     mesh = mi.Mesh("reference", len(state.vertices), len(state.faces), has_vertex_normals=True)
     parameters = mi.traverse(mesh)

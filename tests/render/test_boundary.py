@@ -23,7 +23,9 @@ def film() -> tuple[torch.Tensor, torch.Tensor]:
     return x, y
 
 
-def mean_gradient(renderer, state_of, parameters: torch.Tensor, weight: torch.Tensor, seeds: int) -> tuple[torch.Tensor, torch.Tensor]:
+def mean_gradient(
+    renderer, state_of, parameters: torch.Tensor, weight: torch.Tensor, seeds: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard error of the derivative of ``sum(weight * image)`` by ``parameters``."""
     gradients = []
     for seed in range(seeds):
@@ -66,7 +68,8 @@ def test_a_dark_spheres_motion_across_the_image(make_state):
     renderer = PathRenderer(state_of(start), SIZE, 16, 2, GradientBudget(0, 4, 0))
     x, y = film()
     mean, _ = mean_gradient(renderer, state_of, start, 2 * x - y, 16)
-    # The image of a sphere at distance z is, to first order in (x, y), an ellipse of area pi / (z^2 - 1) about (x, y) z / (z^2 - 1).
+    # To first order in (x, y), a sphere at distance z shows as an ellipse of area pi / (z^2 - 1) about
+    # (x, y) z / (z^2 - 1).
     by_place = -math.pi / 15 / (2 * TAN) ** 2 * SIZE**2 * 4 / 15 / TAN
     torch.testing.assert_close(mean, by_place * torch.tensor([2.0, -1.0]), rtol=0.02, atol=0.0)
 

@@ -28,7 +28,9 @@ def test_a_ray_passes_through_what_projects_to_its_start(film):
 
 
 def test_the_axes_are_those_of_the_scene(film):
-    right, up, edge = (film.project(mi.Point3f(*p)).numpy().ravel() for p in ([0.1, 0, -2], [0, 0.1, -2], [2 * TAN, 0, -2]))
+    right, up, edge = (
+        film.project(mi.Point3f(*p)).numpy().ravel() for p in ([0.1, 0, -2], [0, 0.1, -2], [2 * TAN, 0, -2])
+    )
     assert right[0] > 0 and right[1] == 0 and up[1] > 0 and up[0] == 0
     np.testing.assert_allclose(edge, [1, 0], atol=1e-6)
 

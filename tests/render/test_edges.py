@@ -123,7 +123,7 @@ def test_a_rims_lunes_are_all_directions():
     edges, vertices = edges_of(*SQUARE)
     sample = edges.sample_lunes(vertices, Sampler(2**15, 1, 0, 0))
     total = dr.sum(dr.select(sample.active, projected_length(edges, vertices, sample) * sample.inverse, 0))
-    # Each of the four sides is an edge of the silhouette from everywhere: length 1 times the mean sine, pi / 4, times 4 pi.
+    # Each of the four sides is a silhouette from everywhere: length 1 times the mean sine, pi / 4, times 4 pi.
     assert total[0] == pytest.approx(4 * math.pi**2, rel=0.02)
 
 
@@ -136,7 +136,9 @@ def test_frames_stand_across_edge_and_light():
     np.testing.assert_allclose(dr.norm(frame.normal).numpy(), 1, atol=1e-5)
     np.testing.assert_allclose(dr.dot(frame.normal, b - a).numpy(), 0, atol=1e-5)
     np.testing.assert_allclose(dr.dot(frame.normal, sample.d).numpy(), 0, atol=1e-4)
-    assert (dr.dot(frame.normal, frame.y).numpy() > 0).mean() > 0.99  # away from a sphere's faces is away from its middle
+    assert (
+        dr.dot(frame.normal, frame.y).numpy() > 0
+    ).mean() > 0.99  # away from a sphere's faces is away from its middle
     np.testing.assert_allclose(frame.length.numpy(), projected_length(edges, vertices, sample).numpy(), rtol=1e-5)
 
 

@@ -105,7 +105,9 @@ def test_estimates_of_the_light_are_the_sums_over_texels():
     value = radiance[0] / pdf
     expected = lobe().sum().item() * 4 * math.pi / RESOLUTION**2
     assert dr.mean(value)[0] == pytest.approx(expected, rel=1e-3)
-    assert value.numpy().std() < 0.02 * expected  # in proportion to radiance, but for a thousandth that is spread evenly
+    assert (
+        value.numpy().std() < 0.02 * expected
+    )  # in proportion to radiance, but for a thousandth that is spread evenly
     moment = (lobe()[:, None] * texel_directions(RESOLUTION)).sum(0).numpy() * 4 * math.pi / RESOLUTION**2
     np.testing.assert_allclose((d.numpy() * value.numpy()).mean(1), moment, atol=0.01 * expected)
 
@@ -123,4 +125,6 @@ def test_a_texels_radiance_has_a_derivative():
 def test_a_dark_sky_still_has_a_density():
     table = EnvironmentTable(dr.zeros(mi.Float, RESOLUTION**2), RESOLUTION)
     d, pdf, value = table.sample(mi.Point2f(0.3, 0.6))
-    assert pdf[0] == pytest.approx(1 / (4 * math.pi), rel=1e-4) and value[0][0] == 0 and dr.norm(d)[0] == pytest.approx(1)
+    assert (
+        pdf[0] == pytest.approx(1 / (4 * math.pi), rel=1e-4) and value[0][0] == 0 and dr.norm(d)[0] == pytest.approx(1)
+    )

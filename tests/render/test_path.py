@@ -136,7 +136,7 @@ def check_gradient(state_of, names, depth: int, which, seeds: int, channels: int
         ("area", 2, ("shift", "x", "radiance")),
         ("spot", 2, ("turn", "x", "target")),
         ("principled", 2, ("roughness", "metallic", "specular")),
-        ("plastic", 2, ("roughness", "reflectance")),
+        ("plastic", 3, ("roughness", "reflectance")),
     ],
 )
 def test_gradients_agree_with_finite_differences(kind, depth, which, bumpy, make_state):

@@ -43,14 +43,24 @@ def test_pixels_and_dimensions_are_independent():
 
 def test_samples_of_a_pixel_are_spread_evenly():
     sampler = Sampler(500, 16, 0, 0)
-    means = sampler.next_1d().numpy().reshape(500, 16).mean(1)
-    assert means.std() < 0.4 * np.sqrt(1 / 12 / 16)
-    gaps = np.diff(np.sort(sampler.next_1d().numpy().reshape(500, 16), axis=1), axis=1)
-    assert gaps.min() > 0.3 / 16
     x, y = sampler.next_2d().numpy().reshape(2, 500, 16)
     product = ((x < 0.5) & (y < 0.5)).mean(1)
     assert product.mean() == pytest.approx(0.25, abs=0.01)
     assert product.std() < 0.6 * np.sqrt(0.25 * 0.75 / 16)
+    means = sampler.next_1d().numpy().reshape(500, 16).mean(1)
+    assert means.std() < 0.4 * np.sqrt(1 / 12 / 16)
+    gaps = np.diff(np.sort(sampler.next_1d().numpy().reshape(500, 16), axis=1), axis=1)
+    assert gaps.min() > 0.3 / 16
+
+
+def test_all_dimensions_of_one_pixel_together_fill_their_space():
+    """With a step shared by two dimensions a pixel would converge to an integral over a diagonal."""
+    sampler = Sampler(50, 4096, 0, 0)
+    halves = [sampler.next_1d().numpy().reshape(50, 4096) < 0.5 for _ in range(9)]
+    for i in range(9):
+        for j in range(i):
+            joint = (halves[i] & halves[j]).mean(1)
+            assert np.abs(joint - 0.25).max() < 0.02, (i, j)
 
 
 def test_a_restored_sampler_repeats_itself():

@@ -63,7 +63,9 @@ def test_a_step_moves_the_free_and_leaves_the_frozen_bit_by_bit():
     assert 0 < lamp.get("share").item() < 0.01
 
 
-@pytest.mark.parametrize(("name", "value"), [("power", 0.0), ("power", -1.0), ("share", 0.0), ("share", 1.0), ("share", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("power", 0.0), ("power", -1.0), ("share", 0.0), ("share", 1.0), ("share", 1.5)]
+)
 def test_a_free_parameter_cannot_start_on_an_end(name, value):
     with pytest.raises(UserError, match=rf"lamp\.{name} is free but starts at {value}"):
         Lamp(**{name: value}, free=[name])

@@ -57,7 +57,9 @@ def test_an_oblique_plane_receives_the_cosine():
     sun = Sun([0, 0, -1], 2.0, 400)
     for degrees in (20, 45, 60):
         a = math.radians(degrees)
-        assert irradiance(sun, torch.tensor([math.sin(a), 0, math.cos(a)])).item() == pytest.approx(2 * math.cos(a), rel=0.01)
+        assert irradiance(sun, torch.tensor([math.sin(a), 0, math.cos(a)])).item() == pytest.approx(
+            2 * math.cos(a), rel=0.01
+        )
 
 
 @given(sharpness=st.floats(1, 5000))
@@ -107,7 +109,7 @@ def test_spherical_harmonics_are_dark_where_negative():
 
 @pytest.fixture
 def panorama(tmp_path):
-    """16 x 8 pixels: black but for a red one in the middle and a blue one three columns further right, top row white."""
+    """17 x 9 pixels: black but for red in the middle, blue three columns to the right, and a white top row."""
     image = np.zeros((9, 17, 3), dtype=np.uint8)
     image[4, 8] = [255, 0, 0]
     image[4, 11] = [0, 0, 255]
@@ -228,7 +230,9 @@ def test_every_freeable_parameter_has_a_gradient(kind, panorama):
         weight = torch.linspace(0, 1, len(ALL))[:, None]
         total = (light.incident(ALL, 1) * weight * (1.3 + ALL[:, :1] + ALL[:, 1:2] + 2 * ALL[:, 2:])).sum()
     else:
-        total = sum((value * torch.arange(1.0, 1 + len(value))).sum() for value in light.state(Camera(), 1).values.values())
+        total = sum(
+            (value * torch.arange(1.0, 1 + len(value))).sum() for value in light.state(Camera(), 1).values.values()
+        )
     total.backward()
     for name in light.FREEABLE:
         assert getattr(light, name).grad.abs().max() > 0, name

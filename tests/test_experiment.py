@@ -1,0 +1,122 @@
+"""A scene file made ready, checked before its first step, and improved."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from mitsuba_mei.config import load_config
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.evaluate import evaluate
+from mitsuba_mei.experiment import Experiment, build_experiment, check_start
+from mitsuba_mei.optimize import Settings, optimize
+
+SMALL = """
+shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}, free: [offsets]}
+render: {resolution: 24, spp: 16, max_depth: 2}
+model:
+  card:
+    name: edge
+    type: simple_cell
+    parameters: {frequency: 1.0, orientation: 90, phase: 90, sigma: 0.4}
+    input: {size: 24, channels: 1, mean: 124.54, std: 70.28}
+"""
+
+
+@pytest.fixture
+def build(tmp_path):
+    """An experiment of a small scene, varied."""
+
+    def built(*overrides: str, free: tuple[str, ...] = (), frozen: tuple[str, ...] = ()) -> Experiment:
+        path = tmp_path / "scene.yaml"
+        path.write_text(SMALL)
+        return build_experiment(load_config(path, overrides, free, frozen))
+
+    return built
+
+
+def test_a_look_goes_from_scene_to_activation(build):
+    experiment = build()
+    look = experiment.look(experiment.scene(), 0)
+    assert look.image.shape == (24, 24, 1) and look.seen.shape == (1, 1, 24, 24) and look.activation.shape == ()
+    assert look.seen.norm().item() == pytest.approx(25, rel=1e-4)
+    torch.testing.assert_close(look.activation, experiment.objective(experiment.model(experiment.stimulus(look.image))))
+    assert 0 <= look.activation.item() <= experiment.optimum()
+    look.activation.backward()
+    assert experiment.scene.shape.offsets.grad.abs().max() > 0
+    with torch.no_grad():
+        assert not experiment.look(experiment.scene(), 0).activation.requires_grad
+
+
+def test_a_scene_file_and_its_seed_say_everything(build):
+    first, same, other = build(), build(), build("seed=1")
+    assert torch.equal(first.scene.shape(), same.scene.shape())
+    assert not torch.equal(first.scene.shape(), other.scene.shape())
+    frozen = build("optimizer.steps=0", frozen=("shape",))
+    assert torch.equal(frozen.scene.shape(), frozen.scene.template.vertices)
+
+
+def test_a_start_that_can_succeed_is_let_through(build):
+    check_start(build(free=("pose", "camera", "lighting", "material")), 0)
+    check_start(build("optimizer.steps=0", frozen=("shape",)), 0)
+
+
+@pytest.mark.parametrize("kind", ["diffuse", "plastic"])
+def test_a_check_leaves_gradients_as_they_are(build, kind):
+    experiment = build(f"material={{type: {kind}, free: [reflectance]}}")
+    check_start(experiment, 0)
+    assert all(p.grad is None for p in experiment.scene.parameters())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["pose.translation=[9, 0, 0]"], "outside the camera's view"),
+        (["pose.translation=[0, 0, 9]"], "outside the camera's view"),
+        (["camera.distance=0.5"], "the camera stands inside or behind the object"),
+        (["lighting=[{type: directional, direction: [0, 0, 1]}]"], "no light reaches the part"),
+        (
+            ["lighting=[{type: constant}, {type: point, position: [0, 0, -9], free: [position]}]"],
+            r"lighting\.1\.position is free",
+        ),
+        (["shape.free=[scales]"], r"shape\.scales is free"),
+    ],
+)
+def test_a_start_in_vain_is_refused(build, overrides, message):
+    experiment = build(*overrides)
+    with pytest.raises(UserError, match=message):
+        check_start(experiment, 0)
+
+
+def test_a_model_without_a_gradient_is_refused(build):
+    experiment = build()
+    inner = experiment.model.module
+
+    class Detached(torch.nn.Module):
+        def forward(self, image):
+            return inner(image).detach()
+
+    experiment.model = dataclasses.replace(experiment.model, module=Detached())
+    with pytest.raises(UserError, match="responses without a gradient"):
+        check_start(experiment, 0)
+
+
+def test_a_few_steps_improve_what_the_neuron_answers(build):
+    light = "lighting=[{type: directional, irradiance: 2.0}, {type: constant, radiance: 0.2}]"
+    experiment = build(light, free=("lighting.0.direction",))
+    before = evaluate(experiment, 64, 4, 0)
+    template = experiment.scene.template.vertices.clone()
+    groups = {name: 0.03 for name in experiment.scene.groups()}
+    outcome = optimize(experiment, Settings(40, groups, warmup=5), 0)
+    after = evaluate(experiment, 64, 4, 0)
+    assert outcome.steps == 40 and outcome.skipped == 0
+    assert after.mean > before.mean + 10 * (before.sem + after.sem)
+    assert after.mean > 1.3 * before.mean or after.mean > 0.9 * experiment.optimum()
+    assert torch.equal(experiment.scene.template.vertices, template)
+
+
+def test_a_model_of_another_size_is_said(build):
+    with pytest.raises(UserError, match="stimulus.size is 32, but model 'edge' takes 24 x 24 pixels"):
+        build("stimulus.size=32", "render.resolution=32")

@@ -1,0 +1,285 @@
+"""The loop, on a linear neuron whose best stimulus is known, and the evaluation after it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mitsuba_mei.evaluate import evaluate
+from mitsuba_mei.experiment import Experiment
+from mitsuba_mei.objectives import Activation
+from mitsuba_mei.optimize import Settings, optimize
+
+TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
+
+
+class Line(nn.Module):
+    """A scene that is nothing but four numbers."""
+
+    def __init__(self, start=(0.1, 0.1, 0.1, 0.1)) -> None:
+        super().__init__()
+        self.x = nn.Parameter(torch.tensor(start))
+        self.frozen = nn.Parameter(torch.tensor([1.0, 2.0]), requires_grad=False)
+
+    def shape(self) -> torch.Tensor:
+        return self.x
+
+    def forward(self, shape: torch.Tensor | None = None) -> torch.Tensor:
+        return self.x if shape is None else shape
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"shape": [self.x]}
+
+
+class Pixels:
+    """A renderer that shows the numbers as 2 x 2 pixels; ``spoil`` may change the image of a seed."""
+
+    spp = 1
+
+    def __init__(self, spoil=lambda image, seed: image) -> None:
+        self.spoil = spoil
+        self.seen: list[tuple[int, int | None]] = []
+
+    def render(self, state: torch.Tensor, seed: int, spp: int | None = None) -> torch.Tensor:
+        self.seen.append((seed, spp))
+        return self.spoil(state.reshape(2, 2, 1) * 1, seed)
+
+
+class Size:
+    """A regularizer: the mean square, with a weight."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def __call__(self, shape: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"size": shape.square().mean()}
+
+    def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.weight * terms["size"]
+
+
+def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = None) -> Experiment:
+    return Experiment(
+        scene=Line(),
+        renderer=renderer or Pixels(),
+        stimulus=lambda image: image.permute(2, 0, 1)[None],
+        model=lambda seen: gain * (seen.flatten(1) @ TARGET)[:, None],
+        objective=Activation(0),
+        regularizers=Size(weight),
+        variant="none",
+    )
+
+
+def settings(steps: int, **changed) -> Settings:
+    return Settings(**{"steps": steps, "lr": {"shape": 0.05}, "warmup": 5, **changed})
+
+
+# ---------------------------------------------------------------------------------------------------- learning rates
+
+
+@given(steps=st.integers(1, 500), warmup=st.integers(0, 50), decay=st.floats(0.01, 1))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_rates_rise_linearly_and_fall_along_a_cosine(steps, warmup, decay):
+    s = Settings(steps, {}, warmup, decay)
+    rates = [s.rate(i) for i in range(max(steps, warmup + 1) + 1)]
+    assert rates[:warmup] == pytest.approx([(i + 1) / warmup for i in range(warmup)])
+    assert rates[warmup] == pytest.approx(1)
+    assert all(a >= b - 1e-12 for a, b in zip(rates[warmup:steps], rates[warmup + 1 : steps]))
+    if steps > warmup:
+        middle = s.rate(warmup + (steps - warmup) / 2)
+        assert middle == pytest.approx((1 + decay) / 2) and s.rate(steps) == pytest.approx(decay)
+
+
+def test_the_first_step_is_the_first_rates():
+    experiment = linear(weight=0.0)
+    before = experiment.scene.x.detach().clone()
+    optimize(experiment, settings(1, warmup=4), 0)
+    # Adam's first step is the learning rate, whatever the gradient's length.
+    step = experiment.scene.x.detach() - before
+    torch.testing.assert_close(step, 0.05 / 4 * TARGET.sign(), rtol=1e-3, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------------- the loop
+
+
+@pytest.mark.parametrize("gain", [1e-3, 1.0, 50.0])
+def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
+    experiment = linear(weight=1.0, gain=gain)
+    outcome = optimize(experiment, settings(400), 0)
+    x = experiment.scene.x.detach()
+    assert (outcome.steps, outcome.skipped, outcome.ended) == (400, 0, "done")
+    assert nn.functional.cosine_similarity(x, TARGET, dim=0) > 0.999
+    # Minimum of mean(x^2) - x.t / (|x| |t|'s running mean): where the norm is r, 2 x / 4 = t / (|t| r), so r^2 = 2.
+    assert x.norm().item() == pytest.approx(math.sqrt(2), rel=0.02)
+    assert torch.equal(experiment.scene.frozen, torch.tensor([1.0, 2.0]))
+
+
+def test_every_step_is_told_as_it_was_before_it():
+    experiment = linear(weight=0.5)
+    steps = []
+    optimize(experiment, settings(5), 3, on_step=steps.append)
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5]
+    first = steps[0]
+    start = torch.full((4,), 0.1)
+    assert first.activation == pytest.approx((start @ TARGET).item())
+    assert first.terms == pytest.approx({"size": 0.01})
+    reach = start.norm() * TARGET.norm()
+    assert first.loss == pytest.approx(0.5 * 0.01 - (start @ TARGET / reach).item(), rel=1e-5)
+    gradient = 0.5 * 2 * start / 4 - TARGET / reach
+    assert first.gradient_norm["shape"] == pytest.approx(gradient.norm().item(), rel=1e-5)
+    assert first.image.shape == (2, 2, 1) and not first.image.requires_grad and not first.skipped
+    assert steps[4].activation > first.activation
+
+
+def test_every_step_has_a_seed_of_its_own():
+    renderers = [Pixels() for _ in range(3)]
+    for seed, renderer in enumerate(renderers):
+        optimize(linear(renderer=renderer), settings(10), seed)
+    seeds = [seen for renderer in renderers for seen, _ in renderer.seen]
+    assert len(set(seeds)) == len(seeds) == 30
+
+
+# ---------------------------------------------------------------------------------------------------------- accidents
+
+
+def with_gradient(image: torch.Tensor, factor: float) -> torch.Tensor:
+    """The same image, its gradient multiplied."""
+    return image.detach() + factor * (image - image.detach())
+
+
+def test_a_gradient_that_is_not_finite_is_counted_and_skipped():
+    accidents = {4: math.nan, 7: math.inf, 11: -math.inf}
+    positions, steps = [], []
+
+    def told(step):
+        steps.append(step)
+        positions.append(experiment.scene.x.detach().clone())
+
+    spoilt = Pixels(lambda image, seed: Spoil.apply(image, accidents[seed]) if seed in accidents else image)
+    experiment = linear(renderer=spoilt)
+    outcome = optimize(experiment, settings(80), 0, on_step=told)
+    assert outcome.skipped == 3 and [step.step - 1 for step in steps if step.skipped] == [4, 7, 11]
+    for accident in accidents:
+        assert torch.equal(positions[accident], positions[accident - 1])
+    assert not torch.equal(positions[12], positions[11])
+    assert torch.isfinite(experiment.scene.x).all()
+    assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
+
+
+class Spoil(torch.autograd.Function):
+    """The identity, with a gradient of one value."""
+
+    @staticmethod
+    def forward(ctx, image, value):
+        ctx.value = value
+        return image.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return torch.full_like(gradient, ctx.value), None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_image_that_is_not_finite_spoils_no_later_step(value):
+    spoilt = Pixels(lambda image, seed: image + value if seed == 4 else image)
+    experiment = linear(renderer=spoilt)
+    steps = []
+    outcome = optimize(experiment, settings(60), 0, on_step=steps.append)
+    assert outcome.skipped == 1 and math.isfinite(steps[-1].loss)
+    assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
+
+
+def test_an_outlier_is_shortened():
+    steps, positions = [], []
+
+    def run(factor: float):
+        renderer = Pixels(lambda image, seed: with_gradient(image, factor) if seed == 20 else image)
+        experiment = linear(renderer=renderer)
+        positions.clear()
+        outcome = optimize(
+            experiment,
+            settings(25),
+            0,
+            on_step=lambda step: (steps.append(step), positions.append(experiment.scene.x.detach().clone())),
+        )
+        return outcome, [p.clone() for p in positions]
+
+    plain, calm = run(1.0)
+    wild, shaken = run(1000.0)
+    assert (plain.shortened, wild.shortened) == (0, 1) and wild.skipped == 0
+    assert (shaken[-1] - calm[-1]).norm() < 0.2
+    assert max(step.gradient_norm["shape"] for step in steps) > 100 * steps[0].gradient_norm["shape"] / 10
+
+
+# -------------------------------------------------------------------------------------------------------------- endings
+
+
+def test_patience_ends_a_run_that_gets_no_better():
+    experiment = linear(weight=0.0)
+    experiment.model = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
+    outcome = optimize(experiment, settings(100, patience=7), 0)
+    assert outcome.ended == "no better" and outcome.steps == 8
+
+
+def test_patience_lets_a_run_that_gets_better_go_on():
+    outcome = optimize(linear(weight=0.01), settings(60, patience=3), 0)
+    assert (outcome.ended, outcome.steps) == ("done", 60)
+
+
+def test_an_interruption_ends_after_a_whole_step():
+    told = []
+    outcome = optimize(linear(), settings(50), 0, on_step=told.append, interrupted=lambda: len(told) == 3)
+    assert (outcome.ended, outcome.steps, len(told)) == ("interrupted", 3, 3)
+
+
+# ----------------------------------------------------------------------------------------------------------- evaluation
+
+
+def noisy() -> Pixels:
+    def spoil(image, seed):
+        return image + torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+
+    return Pixels(spoil)
+
+
+def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
+    renderer = noisy()
+    experiment = linear(renderer=renderer)
+    estimate = evaluate(experiment, spp=33, repeats=64, seed=5)
+    seeds = [seed for seed, _ in renderer.seen]
+    assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.seen)
+    values = []
+    for seed in seeds:
+        image = renderer.spoil(experiment.scene.x.detach().reshape(2, 2, 1), seed)
+        values.append((image.ravel() @ TARGET).item())
+    values = torch.tensor(values)
+    assert estimate.mean == pytest.approx(values.mean().item(), rel=1e-4)
+    assert estimate.sem == pytest.approx(values.std().item() / 8, rel=1e-4)
+    assert estimate.sem == pytest.approx(TARGET.norm().item() / 8, rel=0.4)
+    assert estimate.image.shape == (2, 2, 1) and not estimate.image.requires_grad
+    assert estimate.as_dict() == {"mean": estimate.mean, "sem": estimate.sem}
+
+
+def test_evaluations_share_no_seed_with_each_other_or_with_the_optimisation():
+    seen = []
+    for seed in (0, 1, 2**32 - 1):
+        renderer = Pixels()
+        experiment = linear(renderer=renderer)
+        optimize(experiment, settings(5), seed)
+        evaluate(experiment, 4, 5, seed)
+        seen += [s for s, _ in renderer.seen]
+    assert len(set(seen)) == len(seen) == 30
+
+
+def test_an_evaluation_changes_nothing():
+    experiment = linear(renderer=noisy())
+    before = experiment.scene.x.detach().clone()
+    first, second = (evaluate(experiment, 4, 3, 0) for _ in range(2))
+    assert first.mean == second.mean and first.sem == second.sem
+    assert torch.equal(experiment.scene.x, before) and experiment.scene.x.grad is None
