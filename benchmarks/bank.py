@@ -83,7 +83,9 @@ def run(report: Report, cells: int | None = None, steps: int | None = None) -> N
 def _names() -> list[str]:
     """The bank's cells by their parameters."""
     p = yaml.safe_load((HERE.parent / BANK).read_text(encoding="utf-8"))["parameters"]
-    return [f"{f:g} cycles, {o:g}°, phase {phase:g}°" for f, o, phase in zip(p["frequency"], p["orientation"], p["phase"])]
+    return [
+        f"{f:g} cycles, {o:g}°, phase {phase:g}°" for f, o, phase in zip(p["frequency"], p["orientation"], p["phase"])
+    ]
 
 
 def _optimised(name: str, model: str, steps: int | None) -> Result:

@@ -16,7 +16,7 @@ ROWS = 4
 
 HEADS = ("best image", "stimulus", "render")
 INCHES, GAP, SPACE, TITLE, HEAD = 1.35, 0.25, 0.03, 0.22, 0.22
-"""Size of a picture, then in such units: the gaps between cells and pictures, the heights of a title and of the head line."""
+"""Size of a picture; then, in such units, gaps between cells and pictures, heights of a title and of the heads."""
 
 BLOCK = 3 + 2 * SPACE + GAP
 
@@ -56,7 +56,9 @@ def draw_bank(simple: Sequence[Panel], complex_cell: Panel, path: Path) -> None:
     figure = Figure(figsize=(INCHES * width, INCHES * height))
     for panel, (row, column) in zip([*simple, complex_cell], places):
         left, top = column * BLOCK, HEAD + row * (1 + TITLE)
-        figure.text((left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11)
+        figure.text(
+            (left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11
+        )
         for i, picture in enumerate((panel.preferred, panel.stimulus, panel.render)):
             place = (left + i * (1 + SPACE), height - top - TITLE - 1, 1 - SPACE, 1 - SPACE)
             axis = figure.add_axes([place[0] / width, place[1] / height, place[2] / width, place[3] / height])

@@ -47,6 +47,8 @@ def run(report: Report, steps: int = 500) -> None:
     report.table("All learning rates zero", rows, key="blocks")
     early, late = rows[1], rows[-1]
     report.targets(
-        Target("time a step, last 50 over steps 50 to 100", late["median ms a step"] / early["median ms a step"], 0.9, 1.1),
+        Target(
+            "time a step, last 50 over steps 50 to 100", late["median ms a step"] / early["median ms a step"], 0.9, 1.1
+        ),
         Target("resident memory, last 50 over steps 50 to 100", late["resident MB"] / early["resident MB"], 0.98, 1.02),
     )

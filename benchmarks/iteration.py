@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from mitsuba_mei.config import Config
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.optimize import optimize
 
-from .measure import seconds_each
+from .measure import peak_mb, seconds_each
 from .mitsuba_loops import ReplayLoop, TutorialLoop
 from .report import Report, Target
 from .setting import SIMPLE_CELL, experiment_of, make_bumpy, optimizer_settings
@@ -34,7 +33,7 @@ WHAT = {
     STEP: "the same in the optimiser: deformation, stimulus, neuron, regularizers, Adam",
     PRB: "pure Dr.Jit, forward and backward to the vertices; knows no silhouettes, no shadow edges",
     TUTORIAL: "dr.wrap around mi.render, direct_projective as it comes; direct light only",
-    ROUND: "the same on the undeformed sphere, which shadows nothing of itself, so that its octree of shadow edges is empty",
+    ROUND: "the same on the undeformed sphere, which does not shadow itself: its octree of shadow edges is empty",
 }
 ALIKE = (OURS, STEP, PRB)
 
@@ -74,10 +73,10 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
         }
         for name, values in times.items()
     ]
-    r = config.render
+    r, faces = config.render, len(experiment.scene.faces)
     note = [f"{name}: {what}" for name, what in WHAT.items()]
     report.table(
-        f"One iteration: {r.resolution} x {r.resolution} pixels, {SPP} spp, max_depth {r.max_depth}, {len(experiment.scene.faces)} faces",
+        f"One iteration: {r.resolution} x {r.resolution} pixels, {SPP} spp, max_depth {r.max_depth}, {faces} faces",
         rows,
         "\n".join(note),
         "iterations",
@@ -139,8 +138,7 @@ def _alone(name: str, iterations: int) -> float:
     torch.set_num_threads(1)
     config, experiment = _scene()
     _contender(name, config, experiment)(iterations)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return peak_mb()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["agrees", "best_split", "mean_and_error", "resident_mb", "seconds_each", "within_noise"]
+__all__ = [
+    "AGREES",
+    "DIFFERS",
+    "NOISY",
+    "agrees",
+    "best_split",
+    "compared",
+    "mean_and_error",
+    "peak_mb",
+    "resident_mb",
+    "seconds_each",
+    "telling",
+]
+
+AGREES, DIFFERS, NOISY = "agrees", "DIFFERS", "too noisy to tell"
 
 MARGIN = 0.05
 """How far a gradient may be from finite differences, beyond the statistical error."""
@@ -32,9 +46,32 @@ def agrees(truth: tuple[float, float], estimate: tuple[float, float], margin: fl
     return abs(estimate[0] - truth[0]) <= margin * abs(truth[0]) + 2 * error
 
 
-def within_noise(truth: tuple[float, float]) -> bool:
-    """Whether a value cannot be told from zero: less than two standard errors."""
-    return abs(truth[0]) < 2 * truth[1]
+def telling(truth: tuple[float, float], estimate: tuple[float, float], noise: float = 2 * MARGIN) -> bool:
+    """Whether two standard errors of a difference are at most ``noise`` of the truth: an agreement means something."""
+    return 2 * math.hypot(truth[1], estimate[1]) <= noise * abs(truth[0])
+
+
+def compared(label: str, truth: tuple[float, float], gradient: tuple[float, float], bias: float) -> dict:
+    """A table's line: finite differences and a gradient, each with its standard error, and whether they agree.
+
+    Parameters
+    ----------
+    bias : float
+        What the extrapolation from two steps took off the plain difference.
+    """
+    verdict = AGREES if agrees(truth, gradient) else DIFFERS
+    if verdict == AGREES and not telling(truth, gradient):
+        verdict = NOISY
+    return {
+        "parameter": label,
+        "finite differences": truth[0],
+        "+- fd": truth[1],
+        "step bias": bias,
+        "gradient": gradient[0],
+        "+- gradient": gradient[1],
+        "difference %": 100 * (gradient[0] - truth[0]) / abs(truth[0]) if truth[0] else 0.0,
+        "verdict": verdict,
+    }
 
 
 def best_split(variances: Mapping[str, float], costs: Mapping[str, float], total: float) -> dict[str, float]:
@@ -67,5 +104,14 @@ def seconds_each(step: Callable[[int], object], count: int, start: int = 0) -> l
 
 def resident_mb() -> float:
     """Resident memory of this process now (Linux)."""
+    return _memory_mb("VmRSS")
+
+
+def peak_mb() -> float:
+    """The largest it has been (Linux); unlike ``ru_maxrss``, which starts from that of the parent process."""
+    return _memory_mb("VmHWM")
+
+
+def _memory_mb(field: str) -> float:
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return float(fields["VmRSS"].split()[0]) / 1024
+    return float(fields[field].split()[0]) / 1024

@@ -20,8 +20,8 @@ __all__ = ["MitsubaScene", "ReplayLoop", "TutorialLoop"]
 class MitsubaScene:
     """A scene as Mitsuba describes it: the mesh in the camera's frame, a perspective camera, Mitsuba's own emitters.
 
-    A sun becomes a directional light of the same irradiance. Mitsuba has no background apart from its emitters: behind the object is the
-    constant light.
+    A sun becomes a directional light of the same irradiance. Mitsuba has no background apart from its emitters: behind
+    the object is the constant light.
 
     Parameters
     ----------
@@ -87,11 +87,15 @@ def _emitter(light, rotation: Tensor) -> dict:
     if light.type not in ("sun", "directional"):
         raise UserError(f"the benchmark has no Mitsuba emitter for '{light.type}'; use sun, directional or constant")
     direction = (rotation @ torch.tensor(light.direction)).tolist()
-    return {"type": "directional", "direction": direction, "irradiance": {"type": "spectrum", "value": light.irradiance}}
+    return {
+        "type": "directional",
+        "direction": direction,
+        "irradiance": {"type": "spectrum", "value": light.irradiance},
+    }
 
 
 class TutorialLoop:
-    """How Mitsuba's tutorials mix it with PyTorch: ``dr.wrap`` around ``mi.render``, with ``direct_projective`` as it comes.
+    """Mitsuba's tutorials with PyTorch: ``dr.wrap`` around ``mi.render``, with ``direct_projective`` as it comes.
 
     Parameters
     ----------

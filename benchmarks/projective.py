@@ -7,7 +7,7 @@ import time
 import torch
 
 from .finite_differences import Probe, difference, weighting
-from .measure import agrees, mean_and_error
+from .measure import compared, mean_and_error
 from .mitsuba_loops import MitsubaScene
 from .setting import BUMPY, make_bumpy, scene_of
 
@@ -31,19 +31,9 @@ def projective_rows(height: float, spp: int, each: float, backward: float) -> li
     rows = []
     for name in PARAMETERS:
         for axis, direction, values in zip("xyz", torch.eye(3), found[name]):
-            truth = difference(scene, estimator, weight, Probe("", name, direction, 0.02), spp, each)[:2]
+            *truth, bias = difference(scene, estimator, weight, Probe("", name, direction, 0.02), spp, each)
             gradient = mean_and_error(values)
-            rows.append(
-                {
-                    "parameter": f"{name} {axis}",
-                    "finite differences": truth[0],
-                    "+- fd": truth[1],
-                    "prb_projective": gradient[0],
-                    "+- prb_projective": gradient[1],
-                    "difference %": 100 * (gradient[0] - truth[0]) / abs(truth[0]),
-                    "verdict": "agrees" if agrees(truth, gradient) else "DIFFERS",
-                }
-            )
+            rows.append(compared(f"{name} {axis}", truth, gradient, bias))
     return rows
 
 

@@ -27,7 +27,10 @@ NOTHING = {INTERIOR: 0, SILHOUETTE: 0, SHADOW: 0, DIRECTIONS: 64}
 GRID = (
     [{INTERIOR: n} for n in (4, 16, 64)]
     + [{SILHOUETTE: n} for n in (1, 2, 8, 32)]
-    + [{SHADOW: n, DIRECTIONS: d} for n, d in ((1, 64), (2, 16), (2, 64), (2, 256), (8, 16), (8, 64), (8, 256), (32, 64))]
+    + [
+        {SHADOW: n, DIRECTIONS: d}
+        for n, d in ((1, 64), (2, 16), (2, 64), (2, 256), (8, 16), (8, 64), (8, 256), (32, 64))
+    ]
 )
 
 
@@ -92,13 +95,21 @@ def _study(report: Report, where: str, scene: Scene, renderer: Renderer, adjoint
         for name in costs
     ]
     report.table(
-        f"Best split of the default's {1e3 * spent:.0f} ms, {where}", rows, "beyond what every pass takes", f"split, {where}"
+        f"Best split of the default's {1e3 * spent:.0f} ms, {where}",
+        rows,
+        "beyond what every pass takes",
+        f"split, {where}",
     )
     rounded = {name: max(1, round(value)) for name, value in best.items()}
     again = _measured(scene, renderer, adjoint, rounded, seeds)[1]
     budgets = (("default", default, default_spread), ("best, rounded", rounded, again))
     rows = [
-        {"budget": label, **_plain(budget), **_row(spread, size), "variance x ms": spread.variance / size * 1e3 * spread.seconds}
+        {
+            "budget": label,
+            **_plain(budget),
+            **_row(spread, size),
+            "variance x ms": spread.variance / size * 1e3 * spread.seconds,
+        }
         for label, budget, spread in budgets
     ]
     report.table(f"Whole gradient, {where}", rows, key=f"whole, {where}")
@@ -138,7 +149,7 @@ def _measured(
 
 
 def _model(spreads: list[tuple[dict[str, int], Spread]]) -> tuple[dict[str, float], dict[str, float]]:
-    """Variance and cost of one sample of each kind: variance a / n, time b + c n; for shadows both kinds of samples add up."""
+    """Variance and cost of one sample of each kind: variance a / n, time b + c n; a shadow's two kinds add up."""
     variances, costs = {}, {}
     for kinds in ((INTERIOR,), (SILHOUETTE,), (SHADOW, DIRECTIONS)):
         chosen = [(budget, spread) for budget, spread in spreads if kinds[0] in budget]

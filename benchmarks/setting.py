@@ -46,8 +46,8 @@ def optimizer_settings(config: Config) -> Settings:
 def make_bumpy(scene: Scene, height: float, seed: int = 0) -> None:
     """Hills and hollows that shadow each other, on a template about the origin.
 
-    Every control point moves outwards or inwards by a normal random amount, ``height`` on average (root mean square). A template that is
-    star-shaped stays so, and does not intersect itself.
+    Control points move outwards or inwards by normal random amounts; the vertices by ``height`` (root mean square). A
+    template that is star-shaped stays so, and does not intersect itself.
     """
     shape = scene.shape
     outwards = torch.nn.functional.normalize(shape.vertices[shape.control_indices], dim=1)

@@ -13,8 +13,7 @@ from rich.console import Console
 
 from benchmarks.bank_picture import Panel, draw_bank
 from benchmarks.finite_differences import Probe, along, weighting
-from benchmarks.gradients import compared
-from benchmarks.measure import agrees, best_split, mean_and_error, within_noise
+from benchmarks.measure import agrees, best_split, compared, mean_and_error, telling
 from benchmarks.report import Report, Target
 from benchmarks.setting import BUMPY, SIMPLE_CELL
 from mitsuba_mei.config import load_config
@@ -35,9 +34,9 @@ def test_agreement_allows_a_margin_beyond_the_error():
     assert agrees((-100.0, 0.0), (-95.1, 0.0))
 
 
-def test_noise_is_what_cannot_be_told_from_zero():
-    assert within_noise((-1.9, 1.0))
-    assert not within_noise((2.1, 1.0))
+def test_an_agreement_means_something_where_the_error_is_small():
+    assert telling((-100.0, 3.0), (0.0, 4.0))
+    assert not telling((-100.0, 3.1), (0.0, 4.0))
 
 
 @given(st.tuples(AMOUNT, AMOUNT, AMOUNT), st.tuples(AMOUNT, AMOUNT, AMOUNT), AMOUNT, st.floats(0.5, 2))
@@ -69,7 +68,11 @@ def test_the_weighting_is_smooth_and_has_both_signs():
 
 @pytest.mark.parametrize(
     ("truth", "gradient", "verdict"),
-    [((10.0, 0.1), (10.1, 0.1), "agrees"), ((10.0, 0.1), (8.0, 0.1), "DIFFERS"), ((0.1, 0.1), (0.0, 0.1), "below noise")],
+    [
+        ((10.0, 0.1), (10.1, 0.1), "agrees"),
+        ((10.0, 0.1), (8.0, 0.1), "DIFFERS"),
+        ((1.0, 0.1), (0.9, 0.0), "too noisy to tell"),
+    ],
 )
 def test_the_verdict_of_a_comparison(truth, gradient, verdict):
     assert compared("p", truth, gradient, 0.0)["verdict"] == verdict
