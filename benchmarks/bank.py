@@ -12,11 +12,11 @@ import yaml
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.images import to_srgb
 from mitsuba_mei.mesh_quality import MeshQuality, assess
-from mitsuba_mei.optimize import optimize
+from mitsuba_mei.optimize import Settings, optimize
 
 from .bank_picture import Panel, draw_bank
 from .report import Report, Target
-from .setting import HERE, SIMPLE_CELL, experiment_of, optimizer_settings
+from .setting import HERE, SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 
@@ -95,7 +95,7 @@ def _optimised(name: str, model: str, steps: int | None) -> Result:
     optimum, e = experiment.optimum(), config.evaluate
     before = evaluate(experiment, e.spp, e.repeats, config.seed)
     began = time.perf_counter()
-    optimize(experiment, optimizer_settings(config), config.seed)
+    optimize(experiment, Settings.of(config.optimizer), config.seed)
     seconds = time.perf_counter() - began
     after = evaluate(experiment, e.spp, e.repeats, config.seed)
     with torch.no_grad():

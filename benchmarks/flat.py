@@ -6,11 +6,11 @@ import dataclasses
 import statistics
 import time
 
-from mitsuba_mei.optimize import optimize
+from mitsuba_mei.optimize import Settings, optimize
 
 from .measure import resident_mb
 from .report import Report, Target
-from .setting import SIMPLE_CELL, experiment_of, optimizer_settings
+from .setting import SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 
@@ -26,7 +26,7 @@ def run(report: Report, steps: int = 500) -> None:
         At least 150: those from 50 to 100 are compared with the last 50.
     """
     config, experiment = experiment_of(SIMPLE_CELL)
-    settings = optimizer_settings(config)
+    settings = Settings.of(config.optimizer)
     settings = dataclasses.replace(settings, steps=steps, lr={name: 0.0 for name in settings.lr})
     stamps, memory = [time.perf_counter()], []
 

@@ -14,12 +14,13 @@ import torch
 
 from mitsuba_mei.config import Config
 from mitsuba_mei.experiment import Experiment
-from mitsuba_mei.optimize import optimize
+from mitsuba_mei.memory import peak_memory_mb
+from mitsuba_mei.optimize import Settings, optimize
 
-from .measure import peak_mb, seconds_each
+from .measure import seconds_each
 from .mitsuba_loops import ReplayLoop, TutorialLoop
 from .report import Report, Target
-from .setting import SIMPLE_CELL, experiment_of, make_bumpy, optimizer_settings
+from .setting import SIMPLE_CELL, experiment_of, make_bumpy
 
 __all__ = ["run"]
 
@@ -123,7 +124,7 @@ def _contender(name: str, config: Config, experiment: Experiment) -> Callable[[i
 
 def _steps(config: Config, experiment: Experiment, count: int) -> list[float]:
     stamps = [time.perf_counter()]
-    settings = dataclasses.replace(optimizer_settings(config), steps=count)
+    settings = dataclasses.replace(Settings.of(config.optimizer), steps=count)
     optimize(experiment, settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
     return [later - earlier for earlier, later in zip(stamps, stamps[1:])]
 
@@ -138,7 +139,7 @@ def _alone(name: str, iterations: int) -> float:
     torch.set_num_threads(1)
     config, experiment = _scene()
     _contender(name, config, experiment)(iterations)
-    return peak_mb()
+    return peak_memory_mb()
 
 
 if __name__ == "__main__":

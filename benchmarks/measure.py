@@ -16,7 +16,6 @@ __all__ = [
     "best_split",
     "compared",
     "mean_and_error",
-    "peak_mb",
     "resident_mb",
     "seconds_each",
     "telling",
@@ -104,14 +103,5 @@ def seconds_each(step: Callable[[int], object], count: int, start: int = 0) -> l
 
 def resident_mb() -> float:
     """Resident memory of this process now (Linux)."""
-    return _memory_mb("VmRSS")
-
-
-def peak_mb() -> float:
-    """The largest it has been (Linux); unlike ``ru_maxrss``, which starts from that of the parent process."""
-    return _memory_mb("VmHWM")
-
-
-def _memory_mb(field: str) -> float:
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return float(fields[field].split()[0]) / 1024
+    return float(fields["VmRSS"].split()[0]) / 1024

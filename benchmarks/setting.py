@@ -9,12 +9,11 @@ import torch
 
 from mitsuba_mei.config import Config, load_config
 from mitsuba_mei.experiment import Experiment, build_experiment, build_scene
-from mitsuba_mei.optimize import Settings
 from mitsuba_mei.render.backend import prepare
 from mitsuba_mei.render.renderer import Renderer, build_renderer
 from mitsuba_mei.scene.scene import Scene
 
-__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "optimizer_settings", "scene_of"]
+__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "scene_of"]
 
 HERE = Path(__file__).resolve().parent
 SIMPLE_CELL = HERE.parent / "scenes" / "simple_cell.yaml"
@@ -34,13 +33,6 @@ def scene_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Scene,
     built = build_scene(config, 1)
     with torch.no_grad():
         return config, built, build_renderer(config.render, built())
-
-
-def optimizer_settings(config: Config) -> Settings:
-    """What a scene file says of the optimiser."""
-    o = config.optimizer
-    rates = {name: getattr(o, f"lr_{name}") for name in ("pose", "camera", "lighting", "material")}
-    return Settings(o.steps, {"shape": o.lr, **rates}, o.warmup, o.decay, o.patience)
 
 
 def make_bumpy(scene: Scene, height: float, seed: int = 0) -> None:

@@ -10,11 +10,11 @@ import torch
 from mitsuba_mei.config import Config
 from mitsuba_mei.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.experiment import Experiment
-from mitsuba_mei.optimize import optimize
+from mitsuba_mei.optimize import Settings, optimize
 
 from .mitsuba_loops import TutorialLoop
 from .report import Report, Target
-from .setting import SIMPLE_CELL, experiment_of, optimizer_settings
+from .setting import SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 
@@ -119,7 +119,7 @@ def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
             race.go()
 
     race.go()
-    optimize(experiment, optimizer_settings(config), config.seed, look, lambda: race.over)
+    optimize(experiment, Settings.of(config.optimizer), config.seed, look, lambda: race.over)
     return race
 
 

@@ -119,8 +119,8 @@ def build_experiment(config: Config) -> Experiment:
     size = config.stimulus.size
     if size is not None and (size, size) != tuple(model.image_size):
         raise UserError(
-            f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} pixels; "
-            "leave it out"
+            f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
+            "pixels; leave it out"
         )
     constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
     stimulus = Stimulus(
@@ -166,10 +166,13 @@ def check_start(experiment: Experiment, seed: int) -> None:
         raise UserError("the camera stands inside or behind the object; increase camera.distance or reduce pose.scale")
     image = experiment.renderer.render(state, seed)
     if not _is_lit(experiment, state, seed):
-        raise UserError("no light reaches the part of the object that the camera sees; move a light, or add a constant one")
+        raise UserError(
+            "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
+        )
     if experiment.stimulus.contrast_energy(image.detach()) == 0:
         raise UserError(
-            "the image is uniform: the object cannot be told from the background; change background, lighting or material"
+            "the image is uniform: the object cannot be told from the background; change background, lighting or "
+            "material"
         )
     free = scene.free_parameters()
     if not free:
@@ -178,10 +181,14 @@ def check_start(experiment: Experiment, seed: int) -> None:
     gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
     for name, gradient in zip(free, gradients):
         if gradient is None or not (gradient != 0).any():
-            raise UserError(f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect")
+            raise UserError(
+                f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
+            )
     response = experiment.objective(experiment.model(experiment.stimulus(image.detach().requires_grad_())))
     if not response.requires_grad:
-        raise UserError(f"model '{experiment.model.name}' gives responses without a gradient; its forward pass must not detach them")
+        raise UserError(
+            f"model '{experiment.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
 
 
 def _is_lit(experiment: Experiment, state: SceneState, seed: int) -> bool:

@@ -34,7 +34,9 @@ def read_image(path: Path) -> np.ndarray:
     """
     path = Path(path)
     if not path.is_file():
-        siblings = [p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES] if path.parent.is_dir() else []
+        siblings = (
+            [p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES] if path.parent.is_dir() else []
+        )
         raise UserError(f"environment image {path} does not exist; {nearest(path.name, siblings)}")
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"environment image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")

@@ -51,6 +51,14 @@ class Settings:
     decay: float = 0.1
     patience: int | None = None
 
+    @classmethod
+    def of(cls, optimizer) -> Settings:
+        """What a scene file's ``optimizer`` (schema.Optimizer) says."""
+        rates = {name: getattr(optimizer, f"lr_{name}") for name in ("pose", "camera", "lighting", "material")}
+        return cls(
+            optimizer.steps, {"shape": optimizer.lr, **rates}, optimizer.warmup, optimizer.decay, optimizer.patience
+        )
+
     def rate(self, step: int) -> float:
         """The factor on the learning rates at a step, counted from 0."""
         if step < self.warmup:

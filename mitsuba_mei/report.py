@@ -85,7 +85,9 @@ def stretch(grey: np.ndarray) -> np.ndarray:
     return np.round(127.5 + 127.5 * (grey - centre) / reach).astype(np.uint8)
 
 
-def write_animation(path: Path, frames: Sequence[tuple[np.ndarray, np.ndarray]], fps: int = 12, size: int = 320) -> None:
+def write_animation(
+    path: Path, frames: Sequence[tuple[np.ndarray, np.ndarray]], fps: int = 12, size: int = 320
+) -> None:
     """Write render and stimulus, side by side, as a video.
 
     Parameters

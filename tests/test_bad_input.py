@@ -74,7 +74,9 @@ def test_a_uniform_image_is_refused(refused):
 
 
 def ascii_ply(vertices, faces):
-    head = f"ply\nformat ascii 1.0\nelement vertex {len(vertices)}\nproperty float x\nproperty float y\nproperty float z\n"
+    head = (
+        f"ply\nformat ascii 1.0\nelement vertex {len(vertices)}\nproperty float x\nproperty float y\nproperty float z\n"
+    )
     head += f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
     rows = [" ".join(map(str, v)) for v in vertices] + ["3 " + " ".join(map(str, f)) for f in faces]
     return (head + "\n".join(rows) + "\n").encode()

@@ -35,7 +35,16 @@ def test_the_summary_figure_shows_every_part(tmp_path, optimum):
     images = {"initial": picture(0.5), "final": picture(3.0)}
     write_summary(
         path,
-        Summary("neuron 3", images, {"initial": grey, "final": grey}, [picture(1)] * 3, history, (0.1, 0.01), (1, 0.02), optimum),
+        Summary(
+            "neuron 3",
+            images,
+            {"initial": grey, "final": grey},
+            [picture(1)] * 3,
+            history,
+            (0.1, 0.01),
+            (1, 0.02),
+            optimum,
+        ),
     )
     pixels = iio.imread(path)[..., :3]
     assert pixels.shape[0] > 600 and pixels.shape[1] > 1200

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from ..config import Config, dump
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start
 from ..images import write_exr, write_png
+from ..memory import peak_memory_mb
 from ..mesh_quality import assess
 from ..optimize import Settings, Step, optimize
 from ..report import Summary, exposed, write_animation, write_summary
@@ -90,7 +89,7 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     started = time.perf_counter()
     try:
         with _interruptible() as interrupted:
-            outcome = optimize(experiment, _settings(config), config.seed, record.add, interrupted)
+            outcome = optimize(experiment, Settings.of(config.optimizer), config.seed, record.add, interrupted)
     finally:
         progress.stop()
         folder.close()
@@ -109,7 +108,7 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
         "steps": outcome.steps,
         "seconds": seconds,
         "seconds_per_step": seconds / max(1, outcome.steps),
-        "peak_memory_mb": _peak_memory_mb(),
+        "peak_memory_mb": round(peak_memory_mb()),
         "skipped_steps": outcome.skipped,
         "mesh": assess(shape, experiment.scene.faces, experiment.scene.template.vertices).as_dict(),
         "renderer": config.render.type,
@@ -157,18 +156,6 @@ def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.n
     return image.cpu().numpy(), grey.cpu().numpy()
 
 
-def _settings(config: Config) -> Settings:
-    o = config.optimizer
-    rates = {
-        "shape": o.lr,
-        "pose": o.lr_pose,
-        "camera": o.lr_camera,
-        "lighting": o.lr_lighting,
-        "material": o.lr_material,
-    }
-    return Settings(o.steps, rates, o.warmup, o.decay, o.patience)
-
-
 @contextmanager
 def _interruptible() -> Iterator:
     """Within it, a first Ctrl-C is only remembered; a second one interrupts at once."""
@@ -209,7 +196,8 @@ def _write_pictures(
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
     folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
     final = result["activation"]["final"]
-    title = f"{experiment.model.name}, neuron {', '.join(map(str, config.neurons))}: {final['mean']:.4g} ± {final['sem']:.2g}"
+    neurons = ", ".join(map(str, config.neurons))
+    title = f"{experiment.model.name}, neuron {neurons}: {final['mean']:.4g} ± {final['sem']:.2g}"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     summary = Summary(
@@ -237,10 +225,8 @@ def _write_mesh(folder: RunFolder, experiment: Experiment) -> None:
 
 
 def _versions() -> dict[str, str]:
-    return {"mitsuba_mei": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def _peak_memory_mb() -> int:
-    """Largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    return {
+        "mitsuba_mei": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }

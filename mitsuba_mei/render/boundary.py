@@ -8,7 +8,8 @@ occluder keeps its shadow. (Where that second motion is left out, as in Mitsuba'
 of a body that shadows itself is wrong.)
 
 Every term is an attached scalar whose derivative is the boundary's part of the derivative of ``sum(adjoint * image)``;
-its value means nothing. """
+its value means nothing.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ def _balance(view: View, lunes: EdgeSample, outlines: EdgeSample, length: mi.Flo
     """Weigh the samples of both kinds by the balance heuristic.
 
     The density of an outline is taken with the outlines' mean ``length``, which differs little between directions; any
-    weights that add up to one are unbiased. """
+    weights that add up to one are unbiased.
+    """
     total = view.edges.lune_weight(view.vertices)
     for sample in (lunes, outlines):
         a, b = view.edges.ends(view.vertices, sample.edge)

@@ -63,7 +63,8 @@ class Film:
         row = pixel // self.resolution
         place = sampler.next_2d()
         return mi.Point2f(
-            2 * (pixel - row * self.resolution + place.x) / self.resolution - 1, 1 - 2 * (row + place.y) / self.resolution
+            2 * (pixel - row * self.resolution + place.x) / self.resolution - 1,
+            1 - 2 * (row + place.y) / self.resolution,
         )
 
     def gather(self, image: mi.Float, q: mi.Point2f) -> mi.Spectrum:

@@ -3,7 +3,8 @@
 The sphere is mapped to the unit square by the equal-area octahedral map of Clarberg, "Fast Equal-Area Mapping of the
 (Hemi)Sphere using SIMD", JGT 2008. Every texel subtends the same solid angle, so that drawing a texel in proportion to
 its radiance and a place in it uniformly samples the radiance exactly. Texels are kept in Morton order: evenly spread
-numbers give evenly spread directions. """
+numbers give evenly spread directions.
+"""
 
 from __future__ import annotations
 

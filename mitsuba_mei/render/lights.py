@@ -2,7 +2,8 @@
 
 Each light is written with the position, target or direction as an attached value, so that all of them can be free;
 Mitsuba's own emitters have no derivative for these. The formulas and units are those of Mitsuba's emitters of the same
-name. """
+name.
+"""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def update_material(parameters: mi.SceneParameters, material: MaterialState, val
 class RoughCoat:
     """A ``roughplastic`` whose derivative by roughness is whole.
 
-    Mitsuba keeps the share of light that the coat lets through in a table without derivatives, so the diffuse base would have none; here its
-    slope comes from two neighbours, rougher and smoother by 5 %.
+    Mitsuba keeps the share of light that the coat lets through in a table without derivatives, so the diffuse base
+    would have none; here its slope comes from two neighbours, rougher and smoother by 5 %.
     """
 
     STEP = 0.05
@@ -72,7 +72,9 @@ class RoughCoat:
             near["material.roughness"] = near["material.roughness"] * factor
             update_material(parameters, material, near)
 
-    def eval(self, context: mi.BSDFContext, si: mi.SurfaceInteraction3f, wo: mi.Vector3f, active: mi.Bool) -> mi.Spectrum:
+    def eval(
+        self, context: mi.BSDFContext, si: mi.SurfaceInteraction3f, wo: mi.Vector3f, active: mi.Bool
+    ) -> mi.Spectrum:
         """BSDF times cosine, as of ``mi.BSDF``."""
         value = self._bsdf.eval(context, si, wo, active)
         if not dr.grad_enabled(self._roughness):

@@ -36,17 +36,17 @@ class GradientBudget:
     ``directions`` is the number of directions of light in which shadow edges are looked for.
     """
 
-    interior: int = 16
+    interior: int = 20
     silhouette: int = 2
-    shadow: int = 2
-    directions: int = 64
+    shadow: int = 1
+    directions: int = 96
 
 
 class PathRenderer:
     """Renders scenes of one mesh and one kind of material with Mitsuba's ray tracing and materials.
 
-    The mesh and its acceleration structure are loaded once; every call updates them. Image and gradient use independent samples, so that
-    the gradient of a nonlinear function of the image carries no correlation with the image's noise.
+    The mesh and its acceleration structure are loaded once; every call updates them. Image and gradient use independent
+    samples, so that the gradient of a nonlinear function of the image carries no correlation with the image's noise.
 
     Parameters
     ----------

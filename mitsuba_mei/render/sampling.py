@@ -8,14 +8,16 @@ import mitsuba as mi
 __all__ = ["Sampler"]
 
 QUADRATIC = (5, 2, 3, 13, 7, 17, 6, 21, 33, 41, 11, 57, 19, 61, 37, 29, 23, 69, 31, 43)
-"""Their square roots (half of one more, where that is an integer) have continued fractions of small terms: multiples of them
-are spread evenly from the first few on (Niederreiter 1992, chapter 3)."""
+"""Their square roots (half of one more, where that is an integer) have continued fractions of small terms: multiples of
+them are spread evenly from the first few on (Niederreiter 1992, chapter 3).
+"""
 
 STEPS = (0.7548776662466927, 0.5698402909980532) + tuple(
     (1 + n**0.5) / 2 % 1 if n % 4 == 1 else n**0.5 % 1 for n in QUADRATIC
 )
-"""Steps of the sequences of successive dimensions: those of Roberts' R2 sequence for the first two, where a sample lies in its
-pixel. No two are alike, so that all dimensions together fill their space evenly."""
+"""Steps of the sequences of successive dimensions: those of Roberts' R2 sequence for the first two, where a sample lies
+in its pixel. No two are alike, so that all dimensions together fill their space evenly.
+"""
 
 MASK = 0xFFFFFFFFFFFFFFFF
 

@@ -1,9 +1,9 @@
 """Radiance along rays: a path tracer whose continuous derivatives are all attached.
 
-It estimates what Mitsuba's ``path`` integrator does (emitter sampling and BSDF sampling joined by the balance heuristic, Veach &
-Guibas 1995), unrolled to a fixed depth. In the attached mode a path's primary ray is fixed, surfaces move through it, and every
-further ray leaves in a fixed world direction from its moving origin. What this leaves to :mod:`~mitsuba_mei.render.boundary` is
-exactly the motion of visibility.
+It estimates what Mitsuba's ``path`` integrator does (emitter sampling and BSDF sampling joined by the balance
+heuristic, Veach & Guibas 1995), unrolled to a fixed depth. In the attached mode a path's primary ray is fixed, surfaces
+move through it, and every further ray leaves in a fixed world direction from its moving origin. What this leaves to
+:mod:`~mitsuba_mei.render.boundary` is exactly the motion of visibility.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class World:
 def surface(world: World, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool) -> mi.SurfaceInteraction3f:
     """The surface at an intersection, its normals turned to the viewer.
 
-    A mesh is seen from both sides. Where the interpolated normal points away from the viewer, as it can in the last facet before a
-    silhouette, it is turned just as far as to be seen, so that silhouettes carry no black fringe.
+    A mesh is seen from both sides. Where the interpolated normal points away from the viewer, as it can in the last
+    facet before a silhouette, it is turned just as far as to be seen, so that silhouettes carry no black fringe.
     """
     si = pi.compute_surface_interaction(ray, mi.RayFlags.All, active)
     # A masked lane keeps zeros, and a zero normal has no finite derivative.
@@ -77,11 +77,13 @@ def surface(world: World, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, activ
     return si
 
 
-def _lift(world: World, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: mi.Bool, active: mi.Bool) -> mi.Vector3f:
+def _lift(
+    world: World, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: mi.Bool, active: mi.Bool
+) -> mi.Vector3f:
     """From a point on a facet to the smooth surface that its vertex normals describe, where that lies above the facet.
 
-    Light leaves from there, so that facets do not shadow themselves and their neighbours near the terminator (Hanika, "Hacking the Shadow
-    Terminator", Ray Tracing Gems II, 2021).
+    Light leaves from there, so that facets do not shadow themselves and their neighbours near the terminator (Hanika,
+    "Hacking the Shadow Terminator", Ray Tracing Gems II, 2021).
     """
     corners = world.mesh.face_indices(pi.prim_index, active)
     weights = 1 - pi.prim_uv.x - pi.prim_uv.y, pi.prim_uv.x, pi.prim_uv.y
@@ -94,7 +96,9 @@ def _lift(world: World, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: 
     return lift
 
 
-def unoccluded(world: World, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distance: mi.Float, active: mi.Bool) -> mi.Bool:
+def unoccluded(
+    world: World, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distance: mi.Float, active: mi.Bool
+) -> mi.Bool:
     """Whether light from direction ``d``, ``distance`` away, reaches the front of the surface."""
     active = active & (dr.dot(si.sh_frame.n, d) > 0)
     ray = si.spawn_ray(d)
@@ -103,7 +107,7 @@ def unoccluded(world: World, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distan
 
 
 def direct(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, weigh: bool, active: mi.Bool) -> mi.Spectrum:
-    """Reflected radiance of the lights, by sampling them; with ``weigh``, the distant light's share by the balance heuristic."""
+    """Reflected radiance by sampling the lights; ``weigh`` the distant one's share by the balance heuristic."""
     result = mi.Spectrum(0)
     if world.environment is not None:
         with dr.suspend_grad():
@@ -131,8 +135,8 @@ def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth
     depth : int
         Segments that the path may still have after this vertex, at least 1.
     """
-    # A direction drawn from the material serves the next vertex and, weighed, the distant light. The last vertex of a longer path can
-    # go without where the material is matt: drawing from the light is as good.
+    # A direction drawn from the material serves the next vertex and, weighed, the distant light. The last vertex of a
+    # longer path can go without where the material is matt: drawing from the light is as good.
     last_is_glossy = world.max_depth == 2 or mi.has_flag(world.bsdf.flags(), mi.BSDFFlags.Glossy)
     draws = depth >= 2 or (last_is_glossy and world.environment is not None)
     result = direct(world, si, sampler, draws, active)

@@ -1,7 +1,8 @@
 """Lights. Each is a component whose parameters are frozen or free.
 
 Distant light (sun, constant, environment, spherical harmonics) is radiance as a function of direction, so that any of
-its parameters has a derivative. Lights at a place are handed to the renderer as they are. """
+its parameters has a derivative. Lights at a place are handed to the renderer as they are.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,18 @@ from .component import POSITIVE, Component
 from .spectrum import to_channels
 from .state import LightState
 
-__all__ = ["EMITTERS", "Lighting", "Sun", "Constant", "Environment", "SphericalHarmonics", "Area", "Point", "Directional", "Spot"]
+__all__ = [
+    "EMITTERS",
+    "Lighting",
+    "Sun",
+    "Constant",
+    "Environment",
+    "SphericalHarmonics",
+    "Area",
+    "Point",
+    "Directional",
+    "Spot",
+]
 
 
 class Emitter(Component):
@@ -260,8 +272,7 @@ class Point(LocalEmitter):
 
 
 class Directional(LocalEmitter):
-    """Parallel light that travels along ``direction``, with ``irradiance`` on a plane across it. Its shadows are hard.
-    """
+    """Parallel light that travels along ``direction``, ``irradiance`` on a plane across it. Its shadows are hard."""
 
     FREEABLE = ("direction", "irradiance")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .component import Component, interval
-from .state import MaterialState
 from .spectrum import to_channels
+from .state import MaterialState
 
 __all__ = ["MATERIALS", "Material", "Diffuse", "Plastic", "Principled"]
 

@@ -15,9 +15,9 @@ __all__ = ["Config"]
 class GradientSamples(Part):
     """Samples per pixel of the gradient, apart from the image's."""
 
-    interior: int = Field(16, ge=1, le=4096, description="Of shading.")
+    interior: int = Field(20, ge=1, le=4096, description="Of shading.")
     silhouette: int = Field(2, ge=0, le=4096, description="Of outlines seen by the camera; 0 leaves them out.")
-    shadow: int = Field(2, ge=0, le=4096, description="Of outlines seen by lights and bounces; 0 leaves them out.")
+    shadow: int = Field(1, ge=0, le=4096, description="Of outlines seen by lights and bounces; 0 leaves them out.")
 
 
 class Render(Part):
