@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.render.environment import EnvironmentTable, sphere_to_square, square_to_sphere, texel_directions
-from mitsuba_mei.scene.lighting import harmonics
+from mitsuba_mei.scene.distant import harmonics
 
 RESOLUTION = 32
 INNER = st.floats(1e-4, 1 - 1e-4)

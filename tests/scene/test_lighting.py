@@ -15,19 +15,9 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.render.backend import prepare
 from mitsuba_mei.render.environment import texel_directions
 from mitsuba_mei.scene.camera import Camera
-from mitsuba_mei.scene.lighting import (
-    EMITTERS,
-    Area,
-    Constant,
-    Directional,
-    Environment,
-    Lighting,
-    Point,
-    SphericalHarmonics,
-    Spot,
-    Sun,
-    harmonics,
-)
+from mitsuba_mei.scene.distant import Constant, Environment, SphericalHarmonics, Sun, harmonics
+from mitsuba_mei.scene.lamps import Area, Directional, Point, Spot
+from mitsuba_mei.scene.lighting import EMITTERS, Lighting
 
 ALL = texel_directions(256)
 SOLID = 4 * math.pi / len(ALL)

@@ -7,7 +7,9 @@ import torch
 
 from mitsuba_mei.scene.camera import Camera
 from mitsuba_mei.scene.deformation import RBFDeformation
-from mitsuba_mei.scene.lighting import Constant, Lighting, Point, Sun
+from mitsuba_mei.scene.distant import Constant, Sun
+from mitsuba_mei.scene.lamps import Point
+from mitsuba_mei.scene.lighting import Lighting
 from mitsuba_mei.scene.material import Diffuse, Plastic
 from mitsuba_mei.scene.mesh import icosphere
 from mitsuba_mei.scene.pose import Pose

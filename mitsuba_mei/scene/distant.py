@@ -1,0 +1,182 @@
+"""Distant light: radiance as a function of direction, so that every parameter of it has a derivative."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..images import read_image
+from .component import POSITIVE
+from .emitter import DistantEmitter, unit
+from .spectrum import to_channels
+
+__all__ = ["Constant", "Environment", "SphericalHarmonics", "Sun", "harmonics"]
+
+
+class Sun(DistantEmitter):
+    """A soft sun: radiance that falls off about its centre as a von Mises-Fisher lobe.
+
+    ``L(w) = E / A(k) * k / (2 pi (1 - exp(-2 k))) * exp(k (w . s - 1))`` with ``s`` the unit vector to the sun, ``k``
+    the sharpness and ``A(k) = coth k - 1/k`` the mean cosine of the lobe, so that a plane that faces the sun receives
+    ``E`` (for k >= 4, within 1 %).
+
+    Parameters
+    ----------
+    direction : 3 float
+        Where the light travels to; any length.
+    irradiance : float or 3 float
+        On a plane facing the sun.
+    sharpness : float
+        At least 1; the lobe's width is about 1 / sqrt(sharpness) radians. Fixed.
+    free : iterable of str
+        Of ``direction``, ``irradiance``.
+    """
+
+    FREEABLE = ("direction", "irradiance")
+
+    def __init__(
+        self,
+        direction: Sequence[float] = (-0.6, -0.5, -1.0),
+        irradiance: float | Sequence[float] = 3.0,
+        sharpness: float = 50.0,
+        free: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        free = self.check_free(free)
+        self.declare("direction", unit(direction, "sun"), free="direction" in free)
+        self.declare("irradiance", irradiance, POSITIVE, free="irradiance" in free)
+        self.sharpness = sharpness
+        # Twelve texels to the radian over the lobe's width leave nothing of the table to be seen.
+        self.detail = min(512, max(64, 2 ** math.ceil(math.log2(12 * math.sqrt(sharpness)))))
+
+    def incident(self, directions: Tensor, channels: int) -> Tensor:
+        k = self.sharpness
+        lobe = k / (2 * math.pi * -math.expm1(-2 * k)) / (1 / math.tanh(k) - 1 / k)
+        towards = -nn.functional.normalize(self.get("direction"), dim=0)
+        return (lobe * torch.exp(k * (directions @ towards - 1)))[:, None] * self.power("irradiance", channels)
+
+
+class Constant(DistantEmitter):
+    """The same ``radiance`` from everywhere."""
+
+    FREEABLE = ("radiance",)
+
+    def __init__(self, radiance: float | Sequence[float] = 0.3, free: Iterable[str] = ()) -> None:
+        super().__init__()
+        free = self.check_free(free)
+        self.declare("radiance", radiance, POSITIVE, free="radiance" in free)
+
+    def incident(self, directions: Tensor, channels: int) -> Tensor:
+        return self.power("radiance", channels).expand(len(directions), channels)
+
+
+class Environment(DistantEmitter):
+    """An image of all directions: longitude across, latitude down.
+
+    The middle of the image lies at -z, the top at +y, and columns go on towards +x.
+
+    Parameters
+    ----------
+    path : path
+        EXR, HDR (linear) or PNG (sRGB).
+    intensity : float or 3 float
+        Factor on its radiance.
+    rotation : float
+        About y, counter-clockwise from above, degrees.
+    free : iterable of str
+        Of ``intensity``, ``rotation``.
+    """
+
+    FREEABLE = ("intensity", "rotation")
+    detail = 256
+
+    def __init__(
+        self,
+        path: str | Path,
+        intensity: float | Sequence[float] = 1.0,
+        rotation: float = 0.0,
+        free: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        free = self.check_free(free)
+        image = torch.from_numpy(read_image(Path(path))).permute(2, 0, 1)[None]
+        size = (self.detail, 2 * self.detail)
+        if image.shape[2] > size[0] or image.shape[3] > size[1]:
+            image = nn.functional.interpolate(image, size=size, mode="bilinear", antialias=True)
+        # One column more on each side makes longitude go round.
+        self.register_buffer("image", torch.cat([image[..., -1:], image, image[..., :1]], dim=-1))
+        self.declare("intensity", intensity, POSITIVE, free="intensity" in free)
+        self.declare("rotation", math.radians(rotation), free="rotation" in free)
+
+    def incident(self, directions: Tensor, channels: int) -> Tensor:
+        longitude = torch.atan2(directions[:, 0], -directions[:, 2]) + self.get("rotation")
+        latitude = torch.asin(directions[:, 1].clamp(-1, 1))
+        around = longitude / math.pi
+        around = around - 2 * torch.floor((around + 1) / 2).detach()
+        width = self.image.shape[-1] - 2
+        grid = torch.stack([around * width / (width + 2), -2 * latitude / math.pi], dim=-1)[None, None]
+        sampled = nn.functional.grid_sample(self.image, grid, padding_mode="border", align_corners=False)
+        return to_channels(sampled[0, :, 0].T, channels) * self.power("intensity", channels)
+
+    def in_file_units(self) -> dict[str, float | list[float]]:
+        return super().in_file_units() | {"rotation": math.degrees(self.get("rotation").item())}
+
+
+class SphericalHarmonics(DistantEmitter):
+    """Radiance as real spherical harmonics to order 3; where their sum is negative, it is dark.
+
+    Parameters
+    ----------
+    coefficients : 1, 4, 9 or 16 float
+        By band, and in each band from m = -l to l, of orthonormal real harmonics with y up (the pole is +y, m = 1 lies
+        along +x).
+    free : iterable of str
+        Of ``coefficients``.
+    """
+
+    FREEABLE = ("coefficients",)
+
+    def __init__(self, coefficients: Sequence[float] = (1.0,), free: Iterable[str] = ()) -> None:
+        super().__init__()
+        free = self.check_free(free)
+        if len(coefficients) not in (1, 4, 9, 16):
+            raise UserError(f"spherical_harmonics.coefficients has {len(coefficients)} numbers; allowed: 1, 4, 9 or 16")
+        self.declare("coefficients", list(coefficients), free="coefficients" in free)
+
+    def incident(self, directions: Tensor, channels: int) -> Tensor:
+        coefficients = self.get("coefficients")
+        value = harmonics(directions)[:, : len(coefficients)] @ coefficients
+        return value.clamp_min(0)[:, None].expand(-1, channels)
+
+
+def harmonics(d: Tensor) -> Tensor:
+    """Orthonormal real spherical harmonics to order 3 at unit vectors (N, 3), pole +y: (N, 16) by band and m."""
+    # Polar coordinates about +y: x stays, z stands for the usual y, y for the usual z.
+    x, y, z = d[:, 0], d[:, 2], d[:, 1]
+    pi = math.pi
+    return torch.stack(
+        [
+            torch.full_like(x, math.sqrt(1 / (4 * pi))),
+            math.sqrt(3 / (4 * pi)) * y,
+            math.sqrt(3 / (4 * pi)) * z,
+            math.sqrt(3 / (4 * pi)) * x,
+            math.sqrt(15 / (4 * pi)) * x * y,
+            math.sqrt(15 / (4 * pi)) * y * z,
+            math.sqrt(5 / (16 * pi)) * (3 * z**2 - 1),
+            math.sqrt(15 / (4 * pi)) * x * z,
+            math.sqrt(15 / (16 * pi)) * (x**2 - y**2),
+            math.sqrt(35 / (32 * pi)) * y * (3 * x**2 - y**2),
+            math.sqrt(105 / (4 * pi)) * x * y * z,
+            math.sqrt(21 / (32 * pi)) * y * (5 * z**2 - 1),
+            math.sqrt(7 / (16 * pi)) * z * (5 * z**2 - 3),
+            math.sqrt(21 / (32 * pi)) * x * (5 * z**2 - 1),
+            math.sqrt(105 / (16 * pi)) * z * (x**2 - y**2),
+            math.sqrt(35 / (32 * pi)) * x * (x**2 - 3 * y**2),
+        ],
+        dim=-1,
+    )
