@@ -12,7 +12,6 @@ from mitsuba_mei.scene.scene import Scene
 
 from .finite_differences import Probe, along, difference, gradients, weighting
 from .measure import AGREES, NOISY, compared
-from .projective import projective_rows
 from .report import Report, Target
 from .setting import BUMPY, make_bumpy, scene_of
 
@@ -65,12 +64,6 @@ def run(report: Report, spp: int = 256, each: float = 4.0, backward: float = 12.
     report.targets(
         Target(f"agree within 5 % beyond the error, % of {len(judged)}", 100 * kept / len(judged), least=100),
         Target(f"of {len(every)} known well enough to tell, %", 100 * len(judged) / len(every), least=90),
-    )
-    report.table(
-        "Mitsuba's prb_projective under the constant light, against its own path integrator",
-        projective_rows(BUMPS, spp, each, backward),
-        "guiding none, no sample_border, box filter",
-        "prb_projective",
     )
 
 
