@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from .errors import UserError, nearest
 
 __all__ = ["LiveProgress", "expand_arguments", "main"]
 
+PLACE = re.compile(r"\S+:\d+: ")
 COMMANDS = ("run", "check", "schema", "doctor")
 _INTERRUPTED = 130
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -122,7 +125,10 @@ def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     line = f"converged activation {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    return [line, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
+    counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
+    flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
+    return [line, *warning, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
 
 
 # -------------------------------------------------------------------------------------------------------- commands
@@ -158,7 +164,8 @@ def run(
     # Dr.Jit keeps every core busy already; torch's idle threads would only spin beside it.
     torch.set_num_threads(1)
     try:
-        outcome = run_mei(config, out, progress)
+        with _about(scene):
+            outcome = run_mei(config, out, progress)
     finally:
         progress.stop()
     print("\n".join(_describe_result(outcome.folder, outcome.result)))
@@ -172,8 +179,13 @@ def check(
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
 ) -> None:
-    """Check a scene file and the files that it names, without rendering."""
-    print("\n".join(_describe_config(scene, _load(scene, overrides, free, frozen, seed))))
+    """Check a scene file and the files that it names, model and meshes included, without rendering."""
+    config = _load(scene, overrides, free, frozen, seed)
+    from .experiment import check_files
+
+    with _about(scene):
+        check_files(config)
+    print("\n".join(_describe_config(scene, config)))
 
 
 @app.command()
@@ -186,7 +198,10 @@ def schema(
         print(text)
         return
     try:
-        out.write_text(text + "\n", encoding="utf-8")
+        with open(out, "x", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except FileExistsError:
+        raise UserError(f"--out {out}: exists already, and is not overwritten; choose another name") from None
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror}") from None
 
@@ -204,6 +219,15 @@ def doctor() -> None:
     Console(soft_wrap=True).print(table)
     if problem:
         raise UserError(problem)
+
+
+@contextmanager
+def _about(scene: Path) -> Iterator[None]:
+    """What goes wrong within is said of the scene file, where the sentence names no place of its own."""
+    try:
+        yield
+    except UserError as error:
+        raise error if PLACE.match(str(error)) else UserError(f"{scene}: {error}") from None
 
 
 def _load(scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None) -> Config:
@@ -227,7 +251,8 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
     """What the user wrote, as the option parser wants it.
 
     ``run`` is put in where no command is named, and ``--free a b c`` and ``--free a,b,c`` become ``--free a --free b
-    --free c``; the words end at the next option or at something that is a YAML file.
+    --free c``; the words end at the next option or at something that is a YAML file. So does ``--set a=1 b=2``, at the
+    next word without an equals sign.
     """
     arguments = list(arguments) or ["--help"]
     first = arguments[0]
@@ -237,7 +262,7 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
         arguments.insert(0, "run")
     expanded: list[str] = []
     option: str | None = None
-    for word in [*arguments, "--"]:
+    for word in [*_each_set(arguments), "--"]:
         ends = word.startswith("-") or word.lower().endswith((".yaml", ".yml"))
         if option is not None and ends:
             if expanded[-2:-1] != [option]:
@@ -254,6 +279,21 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
             expanded += [part for item in word.split(",") if item for part in (option, item)]
     expanded.pop()
     return expanded
+
+
+def _each_set(arguments: Sequence[str]) -> Iterator[str]:
+    """The arguments with a ``--set`` of its own before every ``key=value``."""
+    values = 0
+    for word in arguments:
+        if word == "--set":
+            values = 1
+        elif values == 1:
+            values = 2
+        elif values == 2 and "=" in word and not word.startswith("-"):
+            yield "--set"
+        else:
+            values = 0
+        yield word
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

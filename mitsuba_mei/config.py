@@ -219,7 +219,7 @@ def _beside(name: str, folders: Sequence[Path]) -> str:
     within, suffix = Path(name).parent, Path(name).suffix.lower()
     for folder in (folder / within for folder in folders):
         names = [file.name for file in folder.glob("*") if file.suffix.lower() == suffix]
-        hint = nearest(Path(name).name, names)
+        hint = nearest(Path(name).name, names, by=lambda file: Path(file).stem)
         if hint.startswith("did you mean") or (names and within != Path()):
             return f" (looked for in {folder}); {hint}"
     return "; it is looked for from the scene file's folder, the two above it and the working directory"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 __all__ = ["UserError", "nearest"]
 
@@ -15,7 +15,7 @@ class UserError(Exception):
     """
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:
     """A hint naming the closest of the allowed names, or all of them where none is close.
 
     Parameters
@@ -24,6 +24,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
         What the user wrote.
     allowed : iterable of str
         What could have been written.
+    by : callable
+        What of a name is compared; of a file's name, its stem.
 
     Returns
     -------
@@ -31,7 +33,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
         ``"did you mean 'sun'?"``, or ``"allowed are constant, sun"``.
     """
     allowed = sorted(set(allowed))
-    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    compared = {by(other): other for other in allowed}
+    close = difflib.get_close_matches(by(name), compared, n=1, cutoff=0.6)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{compared[close[0]]}'?"
     return "allowed: " + (", ".join(allowed) if allowed else "none")

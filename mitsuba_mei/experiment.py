@@ -25,7 +25,7 @@ from .scene.scene import Scene
 from .scene.state import SceneState
 from .stimulus import Stimulus
 
-__all__ = ["Experiment", "Look", "build_experiment", "build_scene", "check_start"]
+__all__ = ["Experiment", "Look", "build_experiment", "build_scene", "check_files", "check_start"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,21 @@ def build_scene(config: Config, channels: int) -> Scene:
         [config.background],
         channels,
     )
+
+
+def check_files(config: Config) -> None:
+    """Load what a scene file names (model, mesh, images) and build the scene, without rendering.
+
+    Raises
+    ------
+    UserError
+        For anything of it that cannot be used.
+    """
+    model = load_card(config.model.card)
+    model.check_neurons(config.neurons)
+    if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
+        prepare(config.render.variant, model.channels)
+    build_scene(config, model.channels)
 
 
 def build_experiment(config: Config) -> Experiment:

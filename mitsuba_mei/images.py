@@ -53,7 +53,10 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _read_png(path: Path) -> np.ndarray:
-    pixels = iio.imread(path, plugin="pillow")
+    try:
+        pixels = iio.imread(path, plugin="pillow")
+    except OSError:
+        raise ValueError("it is no PNG image, or a damaged one") from None
     encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 

@@ -32,7 +32,7 @@ def validate(model: type[Model], tree: Located) -> Model:
     except ValidationError as error:
         problems = error.errors(include_url=False)
     keyed = [(_key(problem, tree), problem) for problem in problems]
-    sentences: dict[Key, tuple[tuple[int, int], str]] = {}
+    sentences: dict[Key, tuple[tuple[bool, int, int], str]] = {}
     for order, (key, problem) in enumerate(keyed):
         what = _what(problem, key, model)
         if problem["type"] == "missing" and isinstance(key[-1], int):
@@ -41,7 +41,8 @@ def validate(model: type[Model], tree: Located) -> Model:
             what = f"needs {max(lacking) + 1} numbers, not {min(lacking)}"
         place = tree.at(key)
         sentence = f"{place}: {path_text(key)}{': ' if key else ''}{what}"
-        sentences.setdefault(key, ((place.line or 0, order), sentence))
+        # A key that is missing may be one that was misspelt: that is told first.
+        sentences.setdefault(key, ((problem["type"] == "missing", place.line or 0, order), sentence))
     (_, first), *others = sorted(sentences.values())
     more = f" (and {len(others)} more mistake{'s' * (len(others) > 1)})" if others else ""
     raise UserError(first + more)

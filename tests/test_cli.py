@@ -22,7 +22,7 @@ from mitsuba_mei.errors import UserError
 def scene(tmp_path, monkeypatch) -> Path:
     """A scene file beside its model card, in the working directory."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "card.yaml").write_text("name: x")
+    (tmp_path / "card.yaml").write_text("type: simple_cell\nparameters: {frequency: 2}\ninput: {size: 32, mean: 124, std: 70}\n")
     (tmp_path / "scene.yaml").write_text("model: {card: card.yaml}\n")
     return Path("scene.yaml")
 
@@ -45,7 +45,8 @@ def calls(monkeypatch) -> list:
         progress.message("[bold] as it is")
         progress.step({"step": 1, "activation": 0.75, "smoothness": 0.5})
         activation = {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}}
-        result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5}
+        mesh = {"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7}
+        result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5, "mesh": mesh}
         return Outcome(out, result)
 
     module = ModuleType("mitsuba_mei.experiments.mei")
@@ -104,6 +105,7 @@ def test_run_hands_over_the_varied_configuration(scene, calls, capsys):
     printed = capsys.readouterr()
     assert printed.out == (
         "converged activation 0.25 -> 0.75 (standard error 0.02), 0.900 of the optimum\n"
+        "the mesh has faces that no object has: 7 intersecting\n"
         "2 steps in 1.5 s; written to there\n"
     )
     assert "step 2/2  activation 0.75  smoothness 0.5" in printed.err
@@ -166,10 +168,10 @@ def test_check_says_what_it_understood(scene, capsys):
 
 
 def test_check_renders_nothing(scene):
-    """Not even the libraries for it are loaded."""
+    """Not even the libraries for it are loaded, though the model and the mesh are."""
     code = (
         "import sys; from mitsuba_mei.cli import main; code = main(['check', 'scene.yaml']);"
-        "sys.exit(code or ' '.join({'torch', 'drjit', 'mitsuba'} & set(sys.modules)))"
+        "sys.exit(code or ' '.join({'drjit', 'mitsuba'} & set(sys.modules)))"
     )
     repository = str(Path(__file__).resolve().parent.parent)
     done = subprocess.run(
@@ -239,3 +241,26 @@ def test_the_doors(door, root):
     done = subprocess.run([sys.executable, *door, "nowhere.yaml"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "error: there is no file 'nowhere.yaml'\n"
+
+
+def test_check_tries_the_model_and_the_mesh(scene, capsys):
+    scene.write_text("model: {neuron: 99999}\n")
+    assert main(["check", str(scene)]) == 2
+    assert "scene.yaml" in (said := capsys.readouterr().err) and "99999" in said
+    (scene.parent / "noise.ply").write_bytes(bytes(range(256)) * 20)
+    scene.write_text("shape: {template: {type: file, path: noise.ply}}\n")
+    assert main(["check", str(scene)]) == 2
+    assert "noise.ply" in capsys.readouterr().err
+
+
+def test_several_values_may_follow_one_set():
+    assert expand_arguments(["x.yaml", "--set", "a=1", "b.c=2", "--free", "pose", "--quiet"]) == [
+        "run", "x.yaml", "--set", "a=1", "--set", "b.c=2", "--free", "pose", "--quiet",
+    ]  # fmt: skip
+
+
+def test_a_schema_is_not_written_over_a_file(tmp_path, capsys):
+    (tmp_path / "mine.json").write_text("mine")
+    assert main(["schema", "--out", str(tmp_path / "mine.json")]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "mine.json").read_text() == "mine"
