@@ -54,15 +54,16 @@ def write_summary(path: Path, summary: Summary) -> None:
     figure = Figure(figsize=(13, 7.2), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(summary.title, fontsize=13)
-    grid = figure.add_gridspec(2, 12)
-    top = {_render_title(k, v): exposed(v) for k, v in summary.renders.items()}
-    top |= {f"stimulus, {k}": stretch(v) for k, v in summary.stimuli.items()}
-    for i, (title, pixels) in enumerate(top.items()):
-        _show(figure.add_subplot(grid[0, 3 * i : 3 * i + 3]), pixels, title)
-    for i, (portrait, side) in enumerate(zip(summary.portraits, ("left", "front", "right"))):
-        _show(figure.add_subplot(grid[1, 2 * i : 2 * i + 2]), to_srgb(portrait), f"object, {side}")
-    _plot_activation(figure.add_subplot(grid[1, 6:9]), summary)
-    _plot_terms(figure.add_subplot(grid[1, 9:12]), summary)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    pictures = {_render_title(k, v): exposed(v) for k, v in summary.renders.items()}
+    pictures |= {f"stimulus, {k}": stretch(v) for k, v in summary.stimuli.items()}
+    for axes, (title, pixels) in zip(above.subplots(1, len(pictures)), pictures.items()):
+        _show(axes, pixels, title)
+    *sides, activation, terms = below.subplots(1, 5, width_ratios=(1, 1, 1, 1.35, 1.35))
+    for axes, portrait, side in zip(sides, summary.portraits, ("left", "front", "right")):
+        _show(axes, to_srgb(portrait), f"object, {side}")
+    _plot_activation(activation, summary)
+    _plot_terms(terms, summary)
     figure.savefig(path)
 
 

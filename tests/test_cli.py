@@ -22,7 +22,8 @@ from mitsuba_mei.errors import UserError
 def scene(tmp_path, monkeypatch) -> Path:
     """A scene file beside its model card, in the working directory."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "card.yaml").write_text("type: simple_cell\nparameters: {frequency: 2}\ninput: {size: 32, mean: 124, std: 70}\n")
+    card = "type: simple_cell\nparameters: {frequency: 2}\ninput: {size: 32, mean: 124, std: 70}\n"
+    (tmp_path / "card.yaml").write_text(card)
     (tmp_path / "scene.yaml").write_text("model: {card: card.yaml}\n")
     return Path("scene.yaml")
 
