@@ -12,7 +12,7 @@ from .experiment import Experiment
 
 __all__ = ["Estimate", "evaluate"]
 
-EVALUATION_SEEDS = 2**40
+EVALUATION_SEEDS = 2**60
 """Renders of an evaluation share no seed with those of an optimisation."""
 
 

@@ -167,7 +167,8 @@ def optimize(
         scale = 1.0 if reach is None else reach
         loss = cost.item() - value / scale
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward([look.seen, cost], [-slope / scale, None])
+        # The model's slope is known already; the cost has none where the shape is frozen.
+        (cost - (slope * look.seen).sum() / scale).backward()
         norms = {name: _norm(parameters) for name, parameters in groups.items()}
         finite = math.isfinite(value) and math.isfinite(loss) and all(map(math.isfinite, norms.values()))
         if finite:

@@ -143,6 +143,22 @@ def test_frozen_parameters_stay_and_free_ones_move(root, tmp_path):
     assert scene["lighting"][1]["radiance"] == np.float32(0.3)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "free", "frozen"),
+    [
+        ([], ["pose", "lighting"], ["shape"]),
+        ([], ["lighting.1"], ["shape"]),
+        (["regularizers={smoothness: 0, area: 0, edge_length: 0, rigidity: 0}"], [], []),
+    ],
+)
+def test_any_part_can_be_the_only_one_that_is_optimised(root, tmp_path, overrides, free, frozen):
+    overrides = [*SHORT, *COARSE, "optimizer.steps=3", "optimizer.warmup=0", *overrides]
+    config = load_config(root / "scenes/simple_cell.yaml", overrides, free, frozen)
+    result = run_mei(config, tmp_path / "run", Silent()).result
+    assert result["steps"] == 3 and result["skipped_steps"] == 0
+    assert result["activation"]["final"]["mean"] != result["activation"]["initial"]["mean"]
+
+
 def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=1000"])
 
