@@ -22,6 +22,7 @@ BENCHMARKS = {
     "flat": "time a step and memory over 500 steps",
     "bank": "twelve simple cells and a complex one: what is reached, and the meshes",
     "gradients": "the renderer's gradients against finite differences",
+    "readout": "one neuron of a published V4 model's format against all of its 1244",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

@@ -92,7 +92,7 @@ def _optimised(name: str, model: str, steps: int | None) -> Result:
     overrides = [f"model={model}", *([] if steps is None else [f"optimizer.steps={steps}"])]
     config, experiment = experiment_of(SIMPLE_CELL, overrides)
     (neuron,) = config.neurons
-    optimum, e = experiment.optimum(), config.evaluate
+    optimum, e = experiment.viewer.optimum(), config.evaluate
     before = evaluate(experiment, e.spp, e.repeats, config.seed)
     began = time.perf_counter()
     optimize(experiment, Settings.of(config.optimizer), config.seed)
@@ -100,10 +100,10 @@ def _optimised(name: str, model: str, steps: int | None) -> Result:
     after = evaluate(experiment, e.spp, e.repeats, config.seed)
     with torch.no_grad():
         vertices = experiment.scene.shape()
-        seen = experiment.stimulus.to_grey(experiment.stimulus(after.image))
-    preferred = experiment.model.module.preferred(neuron, experiment.stimulus)
+        seen = experiment.viewer.stimulus.to_grey(experiment.viewer.stimulus(after.image))
+    preferred = experiment.viewer.model.module.preferred(neuron, experiment.viewer.stimulus)
     fraction = after.mean / optimum
-    pictures = [experiment.stimulus.to_grey(preferred).numpy(), seen.numpy(), to_srgb(after.image.numpy())]
+    pictures = [experiment.viewer.stimulus.to_grey(preferred).numpy(), seen.numpy(), to_srgb(after.image.numpy())]
     return Result(
         name,
         fraction,

@@ -120,7 +120,7 @@ def _adjoint(experiment) -> Tensor:
     with torch.no_grad():
         image = experiment.renderer.render(experiment.scene(), 0, 512)
     image.requires_grad_()
-    activation = experiment.objective(experiment.model(experiment.stimulus(image)))
+    activation = experiment.viewer.objective(experiment.viewer.neurons(experiment.viewer.stimulus(image)))[0]
     return torch.autograd.grad(activation, image)[0]
 
 

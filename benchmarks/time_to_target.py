@@ -107,7 +107,7 @@ def run(report: Report, cap: float = 600.0) -> None:
 
 
 def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
-    optimum = experiment.optimum()
+    optimum = experiment.viewer.optimum()
     # Compiled before the clock runs, as the tutorial's is.
     experiment.look(experiment.scene(), 0).activation.backward()
     race = Race(cap)
@@ -124,13 +124,13 @@ def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
 
 
 def _tutorial(config: Config, experiment: Experiment, cap: float) -> Race:
-    optimum, scene = experiment.optimum(), experiment.scene
+    optimum, scene = experiment.viewer.optimum(), experiment.scene
     loop = TutorialLoop(config, scene, config.render.spp)
     parameters = [p for group in scene.groups().values() for p in group]
     adam = torch.optim.Adam(parameters, lr=config.optimizer.lr)
 
     def activation(image: torch.Tensor) -> torch.Tensor:
-        return experiment.objective(experiment.model(experiment.stimulus(image)))
+        return experiment.viewer.objective(experiment.viewer.neurons(experiment.viewer.stimulus(image)))[0]
 
     activation(loop.render(scene().vertices, 0)).backward()
     race, step = Race(cap), 0

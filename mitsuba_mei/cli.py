@@ -22,7 +22,7 @@ from .errors import UserError, nearest
 __all__ = ["LiveProgress", "expand_arguments", "main"]
 
 PLACE = re.compile(r"\S+:\d+: ")
-COMMANDS = ("run", "check", "schema", "doctor")
+COMMANDS = ("run", "pixel", "check", "schema", "doctor")
 _INTERRUPTED = 130
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -125,10 +125,36 @@ def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     line = f"converged activation {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    further = []
+    if result.get("ratio_to_pixel") is not None:
+        further.append(f"the pixel MEI reaches {result['pixel']['activation']:.4g}: {_of_pixel(result)}")
+    if result.get("validation") is not None:
+        second = result["validation"]
+        initial, final = second["activation"]["initial"], second["activation"]["final"]
+        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+        further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
     counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
     flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
-    return [line, *warning, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
+    return [line, *further, *warning, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
+
+
+def _of_pixel(result: Mapping[str, Any]) -> str:
+    ratio = result["ratio_to_pixel"]
+    return f"3D / pixel {ratio['mean']:.3f} (standard error {ratio['sem']:.2g})"
+
+
+def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    restarts = sorted(result["restarts"], reverse=True)
+    line = f"pixel MEI {result['activation']:.4g}"
+    if result["fraction_of_optimum"] is not None:
+        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    further = []
+    if len(restarts) > 1:
+        further.append(f"{len(restarts)} starts ended between {restarts[-1]:.4g} and {restarts[0]:.4g}")
+    if result["validation"] is not None:
+        further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
+    return [line, *further, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
 
 
 # -------------------------------------------------------------------------------------------------------- commands
@@ -155,7 +181,7 @@ def run(
 ) -> None:
     """Optimise a scene, and write a run folder."""
     config = _load(scene, overrides, free, frozen, seed)
-    out = _free_name(scene) if out is None else out
+    out = _free_name(scene.stem) if out is None else out
     progress = LiveProgress(Console(stderr=True), quiet)
     import torch
 
@@ -169,6 +195,30 @@ def run(
     finally:
         progress.stop()
     print("\n".join(_describe_result(outcome.folder, outcome.result)))
+
+
+@app.command()
+def pixel(
+    scene: SceneFile,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results, a new one; default runs/<scene>-pixel-<number>.")
+    ] = None,
+    overrides: Set = [],  # noqa: B006
+    seed: Seed = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")] = False,
+) -> None:
+    """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
+    config = _load(scene, overrides, [], [], seed)
+    out = _free_name(f"{scene.stem}-pixel") if out is None else out
+    progress = LiveProgress(Console(stderr=True), quiet)
+    from .experiments.pixel_mei import run_pixel
+
+    try:
+        with _about(scene):
+            outcome = run_pixel(config, out, progress)
+    finally:
+        progress.stop()
+    print("\n".join(_describe_pixel(outcome.folder, outcome.result)))
 
 
 @app.command()
@@ -236,10 +286,10 @@ def _load(scene: Path, overrides: list[str], free: list[str], frozen: list[str],
     return load_config(scene, overrides, free, frozen)
 
 
-def _free_name(scene: Path) -> Path:
-    """The first of runs/<scene>-001, -002, ... that does not exist."""
+def _free_name(stem: str) -> Path:
+    """The first of runs/<stem>-001, -002, ... that does not exist."""
     number = 1
-    while (folder := Path("runs") / f"{scene.stem}-{number:03d}").exists():
+    while (folder := Path("runs") / f"{stem}-{number:03d}").exists():
         number += 1
     return folder
 

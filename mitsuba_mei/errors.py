@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
-__all__ = ["UserError", "nearest"]
+__all__ = ["UserError", "first_line", "nearest"]
 
 
 class UserError(Exception):
@@ -38,3 +38,9 @@ def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -
     if close:
         return f"did you mean '{compared[close[0]]}'?"
     return "allowed: " + (", ".join(allowed) if allowed else "none")
+
+
+def first_line(error: BaseException) -> str:
+    """An error's kind and the first line of what it says."""
+    line = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

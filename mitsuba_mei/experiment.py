@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import roma
 import torch
 from torch import Tensor
 
 from .config import Config
 from .errors import UserError
-from .neurons.cards import NeuronModel, load_card
-from .objectives import Activation
+from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.backend import prepare
 from .render.renderer import Renderer, build_renderer
@@ -23,9 +24,15 @@ from .scene.mesh import TEMPLATES
 from .scene.pose import Pose
 from .scene.scene import Scene
 from .scene.state import SceneState
-from .stimulus import Stimulus
+from .viewer import Viewer, build_viewer
 
-__all__ = ["Experiment", "Look", "build_experiment", "build_scene", "check_files", "check_start"]
+__all__ = ["Experiment", "Look", "build_experiment", "build_scene", "check_files", "check_start", "restarted"]
+
+START, RESTART = 0.02, 0.06
+"""Root mean square of the random displacement that the first start, and every other one, begins with; object units."""
+
+RESTART_SEEDS = 2**33
+"""Apart from every seed of a scene file."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class Look:
         The render, (H, W, C).
     seen : Tensor
         The neurons' input, (1, channels, h, w).
+    responses : Tensor
+        Of the objective's neurons, (k,).
     activation : Tensor
         The objective, scalar.
     """
 
     image: Tensor
     seen: Tensor
+    responses: Tensor
     activation: Tensor
 
 
@@ -55,9 +65,7 @@ class Experiment:
     ----------
     scene : Scene
     renderer : Renderer
-    stimulus : Stimulus
-    model : NeuronModel
-    objective : Activation
+    viewer : Viewer
     regularizers : Regularizers
     variant : str
         Mitsuba's variant.
@@ -65,21 +73,17 @@ class Experiment:
 
     scene: Scene
     renderer: Renderer
-    stimulus: Stimulus
-    model: NeuronModel
-    objective: Activation
+    viewer: Viewer
     regularizers: Regularizers
     variant: str
 
     def look(self, state: SceneState, seed: int, spp: int | None = None) -> Look:
         """Render a scene and show it to the neurons."""
+        viewer = self.viewer
         image = self.renderer.render(state, seed, spp)
-        seen = self.stimulus(image)
-        return Look(image, seen, self.objective(self.model(seen)))
-
-    def optimum(self) -> float | None:
-        """The best activation that any image reaches under the stimulus' constraint, where it is known."""
-        return self.model.optimum(self.objective.neurons, self.stimulus, self.objective.weights.tolist())
+        seen = viewer.stimulus(image)
+        responses = viewer.neurons(seen)
+        return Look(image, seen, responses[0], viewer.objective(responses)[0])
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -87,18 +91,37 @@ def _built(registry: Mapping, settings, **extra):
     return registry[settings.type](**settings.model_dump(exclude={"type"}), **extra)
 
 
-def build_scene(config: Config, channels: int) -> Scene:
-    """The scene of a scene file, in 1 or 3 channels. Free offsets start from small random ones, drawn from ``seed``."""
+def build_scene(config: Config, channels: int, viewer: Viewer | None = None, restart: int = 0) -> Scene:
+    """The scene of a scene file, in 1 or 3 channels.
+
+    Parameters
+    ----------
+    config : Config
+    channels : int
+    viewer : Viewer, optional
+        On whose receptive field the object is put, where ``placement.on`` says so.
+    restart : int
+        Free offsets start from small random ones, drawn from the seed. Every restart from 1 on draws others, larger
+        ones, and another start of what is free of the pose.
+    """
     template = _built(TEMPLATES, config.shape.template)
-    generator = torch.Generator().manual_seed(config.seed) if "offsets" in config.shape.free else None
-    shape = RBFDeformation(
-        template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free, generator=generator
-    )
+    generator = torch.Generator().manual_seed(config.seed + RESTART_SEEDS * restart)
+    shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
+    if "offsets" in config.shape.free:
+        shape.initialize(START if restart == 0 else RESTART, generator)
+    camera = Camera(**config.camera.model_dump())
+    pose = config.pose.model_dump()
+    if config.placement.on is not None and viewer is not None:
+        field = find_receptive_field(viewer, config.seed)
+        extent = template.vertices.norm(dim=1).max().item()
+        pose |= place_on(field, camera, extent, config.placement.size)
+    if restart:
+        pose |= _elsewhere(pose, generator)
     return Scene(
         template,
         shape,
-        Pose(**config.pose.model_dump()),
-        Camera(**config.camera.model_dump()),
+        Pose(**pose),
+        camera,
         Lighting([_built(EMITTERS, emitter) for emitter in config.lighting]),
         _built(MATERIALS, config.material),
         [config.background],
@@ -106,19 +129,31 @@ def build_scene(config: Config, channels: int) -> Scene:
     )
 
 
+def _elsewhere(pose: dict, generator: torch.Generator) -> dict:
+    """Another start of what is free of a pose: any rotation, a quarter of its radius aside, larger or smaller."""
+    turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
+    aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator)
+    found = {
+        "rotation": roma.rotmat_to_euler("xyz", turn, degrees=True).tolist(),
+        "scale": pose["scale"] * math.exp(0.25 * wider),
+    }
+    x, y, z = pose["translation"]
+    found["translation"] = [x + 0.25 * pose["scale"] * aside[0].item(), y + 0.25 * pose["scale"] * aside[1].item(), z]
+    return {name: value for name, value in found.items() if name in pose["free"]}
+
+
 def check_files(config: Config) -> None:
-    """Load what a scene file names (model, mesh, images) and build the scene, without rendering.
+    """Load what a scene file names (models, mesh, images) and build the scene, without rendering.
 
     Raises
     ------
     UserError
         For anything of it that cannot be used.
     """
-    model = load_card(config.model.card)
-    model.check_neurons(config.neurons)
+    viewer = build_viewer(config)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
-        prepare(config.render.variant, model.channels)
-    build_scene(config, model.channels)
+        prepare(config.render.variant, viewer.model.channels)
+    build_scene(config, viewer.model.channels, viewer)
 
 
 def build_experiment(config: Config) -> Experiment:
@@ -129,35 +164,22 @@ def build_experiment(config: Config) -> Experiment:
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    model = load_card(config.model.card)
-    neurons = model.check_neurons(config.neurons)
-    size = config.stimulus.size
-    if size is not None and (size, size) != tuple(model.image_size):
-        raise UserError(
-            f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
-            "pixels; leave it out"
-        )
-    constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
-    stimulus = Stimulus(
-        model.image_size,
-        model.channels,
-        model.mean,
-        model.std,
-        **constraint,
-        display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
-        mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
-    )
-    stimulus.check_resolution(config.render.resolution, config.render.resolution)
-    variant = prepare(config.render.variant, model.channels)
-    scene = build_scene(config, 1 if variant.endswith("mono") else 3)
-    regularizers = Regularizers(scene.template, config.regularizers.model_dump())
-    objective = Activation(neurons, config.objective.weights)
+    viewer = build_viewer(config)
+    viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+    variant = prepare(config.render.variant, viewer.model.channels)
     device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
-    for module in (scene, stimulus, model.module, objective, regularizers):
-        module.to(device)
+    viewer.to(device)
+    scene = build_scene(config, 1 if variant.endswith("mono") else 3, viewer).to(device)
+    regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
-    return Experiment(scene, renderer, stimulus, model, objective, regularizers, variant)
+    return Experiment(scene, renderer, viewer, regularizers, variant)
+
+
+def restarted(experiment: Experiment, config: Config, restart: int) -> Experiment:
+    """The experiment from another start; everything but the scene is shared."""
+    scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart)
+    return replace(experiment, scene=scene.to(experiment.scene.background.device))
 
 
 def check_start(experiment: Experiment, seed: int) -> None:
@@ -184,7 +206,7 @@ def check_start(experiment: Experiment, seed: int) -> None:
         raise UserError(
             "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
         )
-    if experiment.stimulus.contrast_energy(image.detach()) == 0:
+    if experiment.viewer.stimulus.contrast_energy(image.detach()) == 0:
         raise UserError(
             "the image is uniform: the object cannot be told from the background; change background, lighting or "
             "material"
@@ -199,10 +221,11 @@ def check_start(experiment: Experiment, seed: int) -> None:
             raise UserError(
                 f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
             )
-    response = experiment.objective(experiment.model(experiment.stimulus(image.detach().requires_grad_())))
+    viewer = experiment.viewer
+    response = viewer.objective(viewer.neurons(viewer.stimulus(image.detach().requires_grad_())))
     if not response.requires_grad:
         raise UserError(
-            f"model '{experiment.model.name}' gives responses without a gradient; its forward pass must not detach them"
+            f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
         )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .errors import UserError
 
-__all__ = ["Activation", "check_neurons"]
+__all__ = ["OBJECTIVES", "Activation", "Discriminate", "Objective", "Target", "build_objective", "check_neurons"]
 
 
 def check_neurons(neurons: int | Sequence[int], count: int | None = None) -> list[int]:
@@ -42,7 +42,25 @@ def check_neurons(neurons: int | Sequence[int], count: int | None = None) -> lis
     return listed
 
 
-class Activation(nn.Module):
+class Objective(nn.Module):
+    """A scalar of the responses of some neurons; those alone have to be computed.
+
+    Attributes
+    ----------
+    neurons : list of int
+        Indices into the model's responses. ``forward`` takes the responses of these, in this order.
+    """
+
+    def __init__(self, neurons: Sequence[int]) -> None:
+        super().__init__()
+        self.neurons = list(neurons)
+
+    def forward(self, responses: Tensor) -> Tensor:
+        """What is maximised, ``(B,)``, of the responses ``(B, len(neurons))`` of these neurons alone."""
+        raise NotImplementedError
+
+
+class Activation(Objective):
     """The response of one neuron, or the weighted mean response of several.
 
     Parameters
@@ -59,8 +77,7 @@ class Activation(nn.Module):
     """
 
     def __init__(self, neurons: int | Sequence[int], weights: Sequence[float] | None = None) -> None:
-        super().__init__()
-        self.neurons = check_neurons(neurons)
+        super().__init__(check_neurons(neurons))
         weights = [1.0] * len(self.neurons) if weights is None else [float(w) for w in weights]
         if len(weights) != len(self.neurons):
             raise UserError(
@@ -71,6 +88,105 @@ class Activation(nn.Module):
         self.register_buffer("weights", torch.tensor(weights) / math.fsum(weights), persistent=False)
 
     def forward(self, responses: Tensor) -> Tensor:
-        """The scalar to maximise, of responses ``(B, n)``; averaged over the batch."""
-        check_neurons(self.neurons, responses.shape[1])
-        return (responses[:, self.neurons] @ self.weights.to(responses.dtype)).mean()
+        """The weighted mean response, ``(B,)``."""
+        return responses @ self.weights.to(responses.dtype)
+
+
+class Discriminate(Objective):
+    r"""Drives some neurons and not the others: the most discriminating stimulus.
+
+    .. math:: \bar r_\text{preferred} - \tau \log \frac{1}{m} \sum_{j=1}^{m} \exp(r_j / \tau)
+
+    over the ``m`` other neurons (Burg, Zenkel, Vystrčilová, Oesterle, Höfling, Willeke, ... & Ecker 2024, Most
+    discriminative stimuli for functional cell type clustering, ICLR; there the preferred ones are also in the sum).
+
+    Parameters
+    ----------
+    neurons : int or sequence of int
+        The preferred; of several the mean response.
+    against : sequence of int
+        The others.
+    temperature : float
+        In units of a response: far below the responses' spread it is the strongest of the others that counts, far
+        above it their mean.
+
+    Raises
+    ------
+    UserError
+        Bad indices, a neuron that is on both sides, a temperature that is not positive.
+    """
+
+    def __init__(self, neurons: int | Sequence[int], against: Sequence[int], temperature: float = 1.0) -> None:
+        preferred, others = check_neurons(neurons), check_neurons(against)
+        both = [index for index in others if index in preferred]
+        if both:
+            raise UserError(f"neuron {both[0]} is to be driven and named in objective.against; keep it on one side")
+        if not 0 < temperature < math.inf:
+            raise UserError(f"objective.temperature is {temperature}; it must be a positive number")
+        super().__init__([*preferred, *others])
+        self.preferred, self.temperature = len(preferred), temperature
+
+    def forward(self, responses: Tensor) -> Tensor:
+        """By how much the preferred neurons answer more than the others, ``(B,)``."""
+        others = responses[:, self.preferred :]
+        soft = torch.logsumexp(others / self.temperature, dim=1) - math.log(others.shape[1])
+        return responses[:, : self.preferred].mean(dim=1) - self.temperature * soft
+
+
+class Target(Objective):
+    """Brings neurons to given responses: minus the root mean square difference, 0 at best.
+
+    Parameters
+    ----------
+    neurons : int or sequence of int
+    responses : sequence of float
+        One a neuron.
+
+    Raises
+    ------
+    UserError
+        Bad indices, or responses of another number than the neurons or not finite.
+    """
+
+    def __init__(self, neurons: int | Sequence[int], responses: Sequence[float]) -> None:
+        super().__init__(check_neurons(neurons))
+        if len(responses) != len(self.neurons):
+            raise UserError(
+                f"objective.responses has {len(responses)} numbers for {len(self.neurons)} neurons; give one each"
+            )
+        if not all(math.isfinite(value) for value in responses):
+            raise UserError(f"objective.responses is {list(responses)}; each must be a finite number")
+        self.register_buffer("target", torch.tensor([float(value) for value in responses]), persistent=False)
+
+    def forward(self, responses: Tensor) -> Tensor:
+        """Minus the root mean square difference from the target, ``(B,)``."""
+        difference = responses - self.target.to(responses.dtype)
+        return -torch.linalg.vector_norm(difference, dim=1) / math.sqrt(difference.shape[1])
+
+
+OBJECTIVES = {"activation": Activation, "discriminate": Discriminate, "target": Target}
+
+
+def build_objective(settings, neurons: Sequence[int], count: int) -> Objective:
+    """What a scene file's ``objective`` (schema.Objective) says.
+
+    Parameters
+    ----------
+    settings : schema.Objective
+    neurons : sequence of int
+        Whom it is about.
+    count : int
+        How many neurons the model has.
+
+    Raises
+    ------
+    UserError
+        For neurons that the model has not, and whatever the objective itself refuses.
+    """
+    said = settings.model_dump(exclude={"type", "neurons"})
+    if settings.type == "discriminate":
+        others = [index for index in range(count) if index not in neurons]
+        if not others:
+            raise UserError(f"objective.type discriminate needs a neuron to tell from; the model has {count} in all")
+        said["against"] = others if settings.against is None else check_neurons(settings.against, count)
+    return OBJECTIVES[settings.type](neurons, **said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from .images import exposure, to_srgb
 
-__all__ = ["Summary", "exposed", "write_summary", "write_animation"]
+__all__ = ["Summary", "exposed", "write_animation", "write_pixel_summary", "write_summary"]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
@@ -36,7 +36,8 @@ class Summary:
         ``activation``, and each regularizer, a figure a step.
     initial, final : (float, float)
         Converged activation and its standard error.
-    optimum : float or None
+    optimum, pixel : float or None
+        The best that any image reaches, where it is known; what the pixel MEI reaches.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Summary:
     initial: tuple[float, float]
     final: tuple[float, float]
     optimum: float | None
+    pixel: float | None = None
 
 
 def write_summary(path: Path, summary: Summary) -> None:
@@ -64,6 +66,43 @@ def write_summary(path: Path, summary: Summary) -> None:
         _show(axes, to_srgb(portrait), f"object, {side}")
     _plot_activation(activation, summary)
     _plot_terms(terms, summary)
+    figure.savefig(path)
+
+
+def write_pixel_summary(
+    path: Path,
+    title: str,
+    stimuli: Sequence[np.ndarray],
+    history: Sequence[Sequence[float]],
+    optimum: float | None,
+    shown: int = 6,
+) -> None:
+    """Draw what every start of a pixel MEI ended with, the best first, as a PNG.
+
+    Parameters
+    ----------
+    stimuli : sequence of ndarray
+        (h, w) or (h, w, 3) grey levels, one a start.
+    history : sequence of sequence of float
+        The activation of every start, step by step; the last is what was reached.
+    shown : int
+        Starts whose stimuli are drawn, at most.
+    """
+    order = sorted(range(len(stimuli)), key=lambda i: -history[-1][i])
+    pictures = order[:shown]
+    figure = Figure(figsize=(3 * len(pictures) + 4.5, 3.6), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=13)
+    *panels, curves = figure.subplots(1, len(pictures) + 1, width_ratios=(*[1] * len(pictures), 1.4))
+    for axes, i in zip(panels, pictures):
+        _show(axes, stretch(stimuli[i]), f"start {i + 1}: {history[-1][i]:.4g}")
+    for i in reversed(order):
+        colour, width = (ORANGE, 1.6) if i == order[0] else (BLUE, 0.8)
+        curves.plot([values[i] for values in history], color=colour, linewidth=width)
+    _plot_levels(curves, {"optimum": optimum})
+    curves.set(xlabel="step", title="activation")
+    curves.title.set_fontsize(10)
+    curves.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
 
 
@@ -121,12 +160,18 @@ def _plot_activation(axes, summary: Summary) -> None:
     axes.plot(steps, noisy, color=BLUE, alpha=0.5, linewidth=1, label="noisy, each step")
     for x, (mean, sem), label in ((0, summary.initial, "converged"), (len(noisy), summary.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
-    if summary.optimum is not None:
-        axes.axhline(summary.optimum, color=GREY, linestyle="--", linewidth=1, label="optimum")
+    _plot_levels(axes, {"optimum": summary.optimum, "pixel MEI": summary.pixel})
     axes.set(xlabel="step", title="activation")
     axes.title.set_fontsize(10)
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plot_levels(axes, levels: Mapping[str, float | None]) -> None:
+    """A horizontal line at each level that is known."""
+    for (name, level), style in zip(levels.items(), ("--", ":")):
+        if level is not None:
+            axes.axhline(level, color=GREY, linestyle=style, linewidth=1.2, label=name)
 
 
 def _plot_terms(axes, summary: Summary) -> None:

@@ -45,8 +45,12 @@ class RunFolder:
         self._columns: list[str] = []
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
-        """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own."""
+        """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own.
+
+        ``name`` may lie in folders, which are made.
+        """
         target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.stem}.part{target.suffix}")
         writer(temporary)
         os.replace(temporary, target)

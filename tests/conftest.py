@@ -13,8 +13,12 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.neurons import cards
+from mitsuba_mei.neurons.weights import Source
 from mitsuba_mei.render.backend import cuda_problem
 from mitsuba_mei.render.llvm import choose_llvm
+from mitsuba_mei.yaml_lines import Place
+from tests.neurons import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -68,3 +72,19 @@ def read_video() -> Callable[[Path, int, int], np.ndarray]:
         return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
     return read
+
+
+@pytest.fixture
+def published_weights(monkeypatch, tmp_path) -> list[str]:
+    """Random weights of the right format stand in for every published checkpoint; the sources that were asked for."""
+    asked: list[str] = []
+
+    def stand_in(source: Source, folder: Path, where: Place) -> Path:
+        asked.append(source.location)
+        v1 = "v1_data_driven" in source.location
+        path = tmp_path / f"{len(asked)}.pth"
+        torch.save(checkpoints.macaque_v1_state(len(asked)) if v1 else checkpoints.macaque_v4_state(len(asked)), path)
+        return path
+
+    monkeypatch.setattr(cards, "obtain", stand_in)
+    return asked

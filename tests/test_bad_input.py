@@ -1,12 +1,17 @@
 """What a user can get wrong, through the command line's door: one sentence, exit code 2, no traceback."""
 
+import os
+import re
 import struct
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from mitsuba_mei.cli import main
+from tests.neurons import checkpoints
 
 SMALL = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}
@@ -152,3 +157,151 @@ def test_a_second_run_into_the_same_folder(refused, tmp_path):
 def test_an_unknown_parameter_to_free(refused):
     sentence = refused(SMALL, "--free", "pose.rotaton")
     assert "pose.rotation" in sentence
+
+
+# ---------------------------------------------------------------------------------------------- published checkpoints
+
+CARD = """
+type: nnvision
+weights: {weights}
+input: {{size: {size}, mean: 124.5, std: 70.3}}
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Write a checkpoint and its card, changed; gives the scene that names it."""
+
+    def written(state=None, weights="weights.pth", size=14, **scene):
+        state = checkpoints.attention_state() if state is None else state
+        if isinstance(state, bytes):
+            (tmp_path / "weights.pth").write_bytes(state)
+        else:
+            torch.save(state, tmp_path / "weights.pth")
+        (tmp_path / "card.yaml").write_text(CARD.format(weights=weights, size=size))
+        return "model: {card: card.yaml, neuron: 1}\nrender: {resolution: 16}\n"
+
+    return written
+
+
+def changed(**changes):
+    """A checkpoint with keys replaced, or left out where None."""
+    state = checkpoints.attention_state()
+    for key, value in changes.items():
+        (match,) = (
+            (name for name in state if name.replace(".", "_").endswith(key)) if key != "extra" else ("core.extra",)
+        )
+        state[match] = value
+    return {key: value for key, value in state.items() if value is not None}
+
+
+def test_a_checkpoint_that_is_right_is_taken(checkpoint, tmp_path):
+    (tmp_path / "scene.yaml").write_text(checkpoint())
+    assert main(["check", str(tmp_path / "scene.yaml")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"layer1_norm_bias": None, "layer2_norm_bias": None}, ["lacks", "layer1.norm.bias", "layer2.norm.bias"]),
+        ({"extra": torch.ones(2)}, ["core.extra"]),
+        ({"layer1_norm_bias": torch.ones(7)}, ["layer1.norm.bias", "7", "4"]),
+        ({"layer0_conv_weight": torch.full((4, 1, 5, 5), float("nan"))}, ["layer0.conv.weight", "finite"]),
+    ],
+)
+def test_a_checkpoint_with_wrong_keys(refused, checkpoint, changes, expected):
+    sentence = refused(checkpoint(changed(**changes)))
+    assert "card.yaml:3" in sentence
+    for part in expected:
+        assert part in sentence
+
+
+def test_a_checkpoint_of_another_kind(refused, checkpoint):
+    assert "card.yaml:3" in refused(checkpoint({"conv.weight": torch.ones(1, 1, 3, 3)}))
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_checkpoint_that_would_run_code(refused, checkpoint, tmp_path):
+    scene = checkpoint({"a": torch.ones(1), "b": Trap(tmp_path / "sprung")})
+    assert "nothing in it was run" in refused(scene)
+    assert not (tmp_path / "sprung").exists()
+    torch.load(tmp_path / "weights.pth", weights_only=False)
+    assert (tmp_path / "sprung").is_dir()  # as it would have
+
+
+def test_a_truncated_checkpoint(refused, checkpoint, tmp_path):
+    checkpoint()
+    whole = (tmp_path / "weights.pth").read_bytes()
+    assert "truncated" in refused(checkpoint(whole[: len(whole) // 2]))
+
+
+def test_a_checkpoint_with_another_hash(refused, checkpoint):
+    sentence = refused(checkpoint(weights=f"{{source: weights.pth, sha256: {'ab' * 32}}}"))
+    assert "sha256" in sentence and "ab" * 32 in sentence
+
+
+def test_an_image_size_that_is_not_the_models(refused, checkpoint):
+    sentence = refused(checkpoint(size=16))
+    assert "16 x 16" in sentence and "14 x 14" in sentence
+    assert "stimulus.size is 15, but model 'card' takes 14 x 14" in refused(checkpoint() + "stimulus: {size: 15}")
+
+
+@pytest.mark.parametrize("neurons", ["neuron: 5", "neurons: [0, 5]"])
+def test_neurons_that_the_checkpoint_has_not(refused, checkpoint, neurons):
+    sentence = refused(checkpoint().replace("neuron: 1", neurons))
+    assert "there is no neuron 5; allowed: 0..4" in sentence
+
+
+@pytest.mark.parametrize("missing", ["mean", "std"])
+def test_a_card_without_its_grey_levels(refused, checkpoint, tmp_path, missing):
+    scene = checkpoint()
+    card = tmp_path / "card.yaml"
+    card.write_text(re.sub(rf", {missing}: [0-9.]+", "", card.read_text()))
+    assert f"input.{missing}: is required" in refused(scene)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    ["hf://somebody/something/weights.pth", f"{{source: 'http://127.0.0.1:9/weights.pth', sha256: {'ab' * 32}}}"],
+)
+def test_no_network(refused, checkpoint, tmp_path, monkeypatch, weights):
+    monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(tmp_path / "kept"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    sentence = refused(checkpoint(weights=weights))
+    assert "cannot download" in sentence and f"put it at {tmp_path / 'kept'}" in sentence
+
+
+def test_a_second_model_that_takes_other_images(refused, checkpoint):
+    scene = checkpoint().replace("neuron: 1", "neuron: 1, validate: models/v4_curvature.yaml")
+    assert "model.validate: model 'V4 curvature' takes 100 x 100 pixels" in refused(scene)
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"),
+    [
+        ("objective: {type: discriminat}", ["unknown type 'discriminat'", "did you mean 'discriminate'"]),
+        ("objective: {type: discriminate, against: [0]}", ["neuron 0 is to be driven and named in objective.against"]),
+        ("objective: {type: discriminate, against: [99]}", ["there is no neuron 99"]),
+        ("objective: {type: target}", ["objective.responses: is required"]),
+        ("objective: {type: target, responses: [1, 2]}", ["objective.responses has 2 numbers for 1 neurons"]),
+        ("compare_to: pixels", ["scene.yaml:1", "compare_to", "did you mean 'pixel'"]),
+        ("optimizer: {restarts: 0}", ["optimizer.restarts: must be at least 1"]),
+        ("placement: {on: fovea}", ["placement.on", "receptive_field"]),
+        ("model: {validate: models/v4_curvatura.yaml}", ["v4_curvatura", "v4_curvature.yaml"]),
+        ("model: {validate: {type: v4_curvature}}", ["input", "is required"]),
+    ],
+)
+def test_objectives_and_comparisons_that_cannot_be(refused, scene, expected):
+    sentence = refused(scene)
+    for part in expected:
+        assert part in sentence

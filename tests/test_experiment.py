@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -42,8 +40,8 @@ def test_a_look_goes_from_scene_to_activation(build):
     look = experiment.look(experiment.scene(), 0)
     assert look.image.shape == (24, 24, 1) and look.seen.shape == (1, 1, 24, 24) and look.activation.shape == ()
     assert look.seen.norm().item() == pytest.approx(25, rel=1e-4)
-    torch.testing.assert_close(look.activation, experiment.objective(experiment.model(experiment.stimulus(look.image))))
-    assert 0 <= look.activation.item() <= experiment.optimum()
+    torch.testing.assert_close(look.activation, experiment.viewer.objective(look.responses[None])[0])
+    assert 0 <= look.activation.item() <= experiment.viewer.optimum()
     look.activation.backward()
     assert experiment.scene.shape.offsets.grad.abs().max() > 0
     with torch.no_grad():
@@ -92,13 +90,13 @@ def test_a_start_in_vain_is_refused(build, overrides, message):
 
 def test_a_model_without_a_gradient_is_refused(build):
     experiment = build()
-    inner = experiment.model.module
+    inner = experiment.viewer.neurons
 
     class Detached(torch.nn.Module):
         def forward(self, image):
             return inner(image).detach()
 
-    experiment.model = dataclasses.replace(experiment.model, module=Detached())
+    experiment.viewer.neurons = Detached()
     with pytest.raises(UserError, match="responses without a gradient"):
         check_start(experiment, 0)
 
@@ -113,7 +111,7 @@ def test_a_few_steps_improve_what_the_neuron_answers(build):
     after = evaluate(experiment, 64, 4, 0)
     assert outcome.steps == 40 and outcome.skipped == 0
     assert after.mean > before.mean + 10 * (before.sem + after.sem)
-    assert after.mean > 1.3 * before.mean or after.mean > 0.9 * experiment.optimum()
+    assert after.mean > 1.3 * before.mean or after.mean > 0.9 * experiment.viewer.optimum()
     assert torch.equal(experiment.scene.template.vertices, template)
 
 

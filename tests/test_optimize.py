@@ -15,6 +15,7 @@ from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.objectives import Activation
 from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.viewer import Viewer
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
 
@@ -68,9 +69,12 @@ def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = Non
     return Experiment(
         scene=Line(),
         renderer=renderer or Pixels(),
-        stimulus=lambda image: image.permute(2, 0, 1)[None],
-        model=lambda seen: gain * (seen.flatten(1) @ TARGET)[:, None],
-        objective=Activation(0),
+        viewer=Viewer(
+            stimulus=lambda image: image.permute(2, 0, 1)[None],
+            model=None,
+            neurons=lambda seen: gain * (seen.flatten(1) @ TARGET)[:, None],
+            objective=Activation(0),
+        ),
         regularizers=Size(weight),
         variant="none",
     )
@@ -222,7 +226,7 @@ def test_an_outlier_is_shortened():
 
 def test_patience_ends_a_run_that_gets_no_better():
     experiment = linear(weight=0.0)
-    experiment.model = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
+    experiment.viewer.neurons = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
     outcome = optimize(experiment, settings(100, patience=7), 0)
     assert outcome.ended == "no better" and outcome.steps == 8
 

@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-import platform
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import trimesh
 
-from .. import __version__
 from ..config import Config, dump
 from ..evaluate import Estimate, evaluate
-from ..experiment import Experiment, build_experiment, check_start
+from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
-from ..optimize import Settings, Step, optimize
+from ..optimize import Outcome, Settings, Step, optimize
 from ..report import Summary, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
+from .pixel_mei import PixelMEI, find_pixel_mei
+from .session import Progress, RunResult, interruptible, ratio, versions
 
-__all__ = ["Progress", "RunResult", "run_mei"]
+__all__ = ["run_mei"]
 
 FRAMES = 60
 """About how many pictures the animation has."""
 
-PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 
+@dataclass
+class Trial:
+    """What became of one start."""
 
-class Progress(Protocol):
-    """Who is told how a run goes on."""
+    index: int
+    experiment: Experiment
+    record: _Record
+    before: Estimate
+    after: Estimate
+    outcome: Outcome
+    seconds: float
 
-    def start(self, steps: int) -> None: ...
-
-    def step(self, info: dict[str, Any]) -> None: ...
-
-    def message(self, text: str) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run: its folder, and what ``result.json`` says."""
-
-    folder: Path
-    result: dict[str, Any]
+    def as_dict(self) -> dict[str, Any]:
+        """Its line of ``result.json``."""
+        return {
+            "restart": self.index,
+            "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
+            "steps": self.outcome.steps,
+            "seconds": self.seconds,
+            "skipped_steps": self.outcome.skipped,
+            "ended": self.outcome.ended,
+        }
 
 
 def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     """Optimise a scene for its neuron and write a run folder.
 
-    Ctrl-C ends the optimisation after the step under way; everything is evaluated and written all the same.
+    Of several restarts the one with the highest converged activation is kept, and all are recorded. Ctrl-C ends the
+    optimisation after the step under way; everything is evaluated and written all the same.
 
     Parameters
     ----------
@@ -82,63 +81,143 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     folder.write_text("config.yaml", dump(config, folder.path))
     for repair in experiment.scene.template.repairs:
         progress.message(f"mesh: {repair}")
-
-    record = _Record(folder, experiment, progress, max(1, config.optimizer.steps // FRAMES))
-    before = evaluate(experiment, config.evaluate.spp, config.evaluate.repeats, config.seed)
-    progress.start(config.optimizer.steps)
-    started = time.perf_counter()
+    trials, pixel = [], None
     try:
-        with _interruptible() as interrupted:
-            outcome = optimize(experiment, Settings.of(config.optimizer), config.seed, record.add, interrupted)
+        with interruptible() as interrupted:
+            for index in range(config.optimizer.restarts):
+                start = experiment if index == 0 else restarted(experiment, config, index)
+                trials.append(_trial(start, config, index, folder, progress, interrupted))
+                if interrupted():
+                    break
+            if config.compare_to == "pixel":
+                pixel = _pixel(experiment, config, progress, interrupted)
     finally:
         progress.stop()
         folder.close()
+    best = max(trials, key=lambda trial: trial.after.mean)
+    result = _result(config, trials, best, pixel)
+    _write_pictures(folder, config, best, pixel, result)
+    _write_mesh(folder, best.experiment)
+    folder.write_json("result.json", result)
+    return RunResult(folder.path, result)
+
+
+def _trial(
+    experiment: Experiment,
+    config: Config,
+    index: int,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+) -> Trial:
+    """Optimise from one start."""
+    accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
+    several = config.optimizer.restarts > 1
+    if several:
+        progress.message(f"start {index + 1} of {config.optimizer.restarts}")
+    record = _Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
+    before = evaluate(experiment, *accuracy)
+    progress.start(config.optimizer.steps)
+    started = time.perf_counter()
+    seed = config.seed * config.optimizer.restarts + index
+    outcome = optimize(experiment, Settings.of(config.optimizer), seed, record.add, interrupted)
     seconds = time.perf_counter() - started
+    progress.stop()
     if outcome.ended != "done":
         progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
-    after = evaluate(experiment, config.evaluate.spp, config.evaluate.repeats, config.seed)
+    trial = Trial(index, experiment, record, before, evaluate(experiment, *accuracy), outcome, seconds)
+    if several:
+        name = f"restarts/{index}"
+        seen = frame(experiment, trial.after.image)[1]
+        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, np.round(seen).astype(np.uint8)))
+        folder.write(f"{name}/mesh.ply", lambda path: _posed_mesh(experiment).export(path, file_type="ply"))
+        progress.message(f"converged activation {trial.after.mean:.4g} (standard error {trial.after.sem:.2g})")
+    return trial
 
-    optimum = experiment.optimum()
+
+def _pixel(
+    experiment: Experiment, config: Config, progress: Progress, interrupted: Callable[[], bool]
+) -> PixelMEI | None:
+    """The pixel MEI under the same constraint, unless the user wants to stop."""
+    if interrupted():
+        progress.message("the pixel MEI is left out")
+        return None
+    progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
+    progress.start(config.pixel.steps)
+    told = lambda step, activation: progress.step({"activation": activation})  # noqa: E731
+    pixel = find_pixel_mei(experiment.viewer, config.pixel, config.seed, told, interrupted)
+    progress.stop()
+    return pixel
+
+
+def _result(config: Config, trials: list[Trial], best: Trial, pixel: PixelMEI | None) -> dict[str, Any]:
+    """What ``result.json`` says."""
+    experiment, before, after = best.experiment, best.before, best.after
+    viewer = experiment.viewer
+    optimum = viewer.optimum()
     shape = experiment.scene.shape().detach()
-    result = {
+    seconds, steps = sum(t.seconds for t in trials), sum(t.outcome.steps for t in trials)
+    return {
         "activation": {"initial": before.as_dict(), "final": after.as_dict()},
         "fraction_of_optimum": None if optimum is None else after.mean / optimum,
-        "ratio_to_pixel": None,
-        "validation": None,
-        "steps": outcome.steps,
+        "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
+        "validation": _validation(best, pixel),
+        "steps": best.outcome.steps,
         "seconds": seconds,
-        "seconds_per_step": seconds / max(1, outcome.steps),
+        "seconds_per_step": seconds / max(1, steps),
         "peak_memory_mb": round(peak_memory_mb()),
-        "skipped_steps": outcome.skipped,
+        "skipped_steps": best.outcome.skipped,
         "mesh": assess(shape, experiment.scene.faces, experiment.scene.template.vertices).as_dict(),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,
         "optimum": optimum,
+        "objective": config.objective.type,
         "neurons": list(config.neurons),
-        "model": experiment.model.name,
-        "ended": outcome.ended,
-        "shortened_gradients": outcome.shortened,
+        "responses": [
+            {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
+            for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
+            if neuron in config.neurons
+        ],
+        "model": viewer.model.name,
+        "ended": best.outcome.ended,
+        "shortened_gradients": best.outcome.shortened,
+        "restart": best.index,
+        "restarts": [trial.as_dict() for trial in trials],
+        "pixel": None if pixel is None else pixel.as_dict(),
         "scene": experiment.scene.in_file_units(),
-        "versions": _versions(),
+        "versions": versions(),
     }
-    _write_pictures(folder, experiment, config, record, before, after, result)
-    _write_mesh(folder, experiment)
-    folder.write_json("result.json", result)
-    return RunResult(folder.path, result)
+
+
+def _validation(best: Trial, pixel: PixelMEI | None) -> dict[str, Any] | None:
+    """What the second model makes of the same stimuli."""
+    validator = best.experiment.viewer.validator
+    if validator is None:
+        return None
+    final = best.after.validation.as_dict()
+    reached = None if pixel is None else pixel.validation
+    return {
+        "model": validator.model.name,
+        "activation": {"initial": best.before.validation.as_dict(), "final": final},
+        "pixel": reached,
+        "ratio_to_pixel": ratio(final, reached),
+    }
 
 
 class _Record:
     """What is kept of every step."""
 
-    def __init__(self, folder: RunFolder, experiment: Experiment, progress: Progress, every: int) -> None:
-        self.folder, self.experiment, self.progress, self.every = folder, experiment, progress, every
+    def __init__(self, folder: RunFolder, experiment: Experiment, progress: Progress, restart: int, every: int) -> None:
+        self.folder, self.experiment, self.progress = folder, experiment, progress
+        self.restart, self.every = restart, every
         self.history: dict[str, list[float]] = {"activation": []}
         self.frames: list[tuple[np.ndarray, np.ndarray]] = []
         self._started = time.perf_counter()
 
     def add(self, step: Step) -> None:
-        row = {"step": step.step, "activation": step.activation, "loss": step.loss, **step.terms}
+        row = {"restart": self.restart, "step": step.step, "activation": step.activation, "loss": step.loss}
+        row |= step.terms
         row |= {f"gradient_{name}": norm for name, norm in step.gradient_norm.items()}
         row |= {"skipped": int(step.skipped), "seconds": round(time.perf_counter() - self._started, 4)}
         self.folder.add_metrics(row)
@@ -151,43 +230,20 @@ class _Record:
 
 def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """A render (H, W, C), and the grey levels that the neuron saw of it."""
+    stimulus = experiment.viewer.stimulus
     with torch.no_grad():
-        grey = experiment.stimulus.to_grey(experiment.stimulus(image))
+        grey = stimulus.to_grey(stimulus(image))
     return image.cpu().numpy(), grey.cpu().numpy()
 
 
-@contextmanager
-def _interruptible() -> Iterator:
-    """Within it, a first Ctrl-C is only remembered; a second one interrupts at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(number, stack) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    previous = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
 def _write_pictures(
-    folder: RunFolder,
-    experiment: Experiment,
-    config: Config,
-    record: _Record,
-    before: Estimate,
-    after: Estimate,
-    result: dict[str, Any],
+    folder: RunFolder, config: Config, best: Trial, pixel: PixelMEI | None, result: dict[str, Any]
 ) -> None:
+    experiment, before, after = best.experiment, best.before, best.after
+    stimulus = experiment.viewer.stimulus
     first, last = frame(experiment, before.image), frame(experiment, after.image)
     with torch.no_grad():
-        seen = experiment.stimulus(after.image).cpu().numpy()
+        seen = stimulus(after.image).cpu().numpy()
         state = experiment.scene()
         vertices = experiment.scene.pose(experiment.scene.shape())
         portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
@@ -195,38 +251,44 @@ def _write_pictures(
     folder.write("stimulus.png", lambda path: write_png(path, np.round(last[1]).astype(np.uint8)))
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
     folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
-    final = result["activation"]["final"]
-    neurons = ", ".join(map(str, config.neurons))
-    title = f"{experiment.model.name}, neuron {neurons}: {final['mean']:.4g} ± {final['sem']:.2g}"
-    if result["fraction_of_optimum"] is not None:
-        title += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    stimuli = {"initial": first[1], "final": last[1]}
+    if pixel is not None:
+        stimuli["pixel MEI"] = pixel.write(folder, stimulus, "pixel_stimulus")
     summary = Summary(
-        title=title,
+        title=_title(config, experiment, result),
         renders={"initial": first[0], "final": last[0]},
-        stimuli={"initial": first[1], "final": last[1]},
+        stimuli=stimuli,
         portraits=portraits,
-        history=record.history,
+        history=best.record.history,
         initial=(before.mean, before.sem),
         final=(after.mean, after.sem),
         optimum=result["optimum"],
+        pixel=None if pixel is None else pixel.activation,
     )
     folder.write("summary.png", lambda path: write_summary(path, summary))
-    if record.frames:
-        folder.write("progress.mp4", lambda path: write_animation(path, [*record.frames, *[last] * 6]))
+    if best.record.frames:
+        folder.write("progress.mp4", lambda path: write_animation(path, [*best.record.frames, *[last] * 6]))
 
 
-def _write_mesh(folder: RunFolder, experiment: Experiment) -> None:
+def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:
+    final = result["activation"]["final"]
+    neurons = ", ".join(map(str, config.neurons))
+    title = f"{experiment.viewer.model.name}, neuron {neurons}: {final['mean']:.4g} ± {final['sem']:.2g}"
+    if result["fraction_of_optimum"] is not None:
+        title += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    if result["ratio_to_pixel"] is not None:
+        title += f", {result['ratio_to_pixel']['mean']:.3f} of the pixel MEI"
+    return title
+
+
+def _posed_mesh(experiment: Experiment) -> trimesh.Trimesh:
     """The object as it stands in the scene."""
     with torch.no_grad():
         vertices = experiment.scene.pose(experiment.scene.shape()).cpu().numpy()
-    mesh = trimesh.Trimesh(vertices, experiment.scene.faces.cpu().numpy(), process=False)
+    return trimesh.Trimesh(vertices, experiment.scene.faces.cpu().numpy(), process=False)
+
+
+def _write_mesh(folder: RunFolder, experiment: Experiment) -> None:
+    mesh = _posed_mesh(experiment)
     folder.write("mesh.ply", lambda path: mesh.export(path, file_type="ply"))
     folder.write("mesh.glb", lambda path: mesh.export(path, file_type="glb"))
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "mitsuba_mei": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
-    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 from torch import Tensor, nn
 
 from ..errors import UserError, nearest
@@ -17,8 +17,12 @@ from ..stimulus import Stimulus
 from ..validation import validate
 from ..yaml_lines import Located, Place, locate, read
 from .curvature import CURVATURES, CurvatureV4
+from .ensemble import Ensemble
+from .nnvision import build_nnvision
 from .own_module import count_neurons, import_model
 from .simulated import ComplexCell, SimpleCell
+from .state_files import read_state
+from .weights import Source, obtain
 
 __all__ = ["NeuronModel", "load_card"]
 
@@ -46,6 +50,17 @@ Grey = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(gt=0)]
 
 
+def _range(value: int | str) -> tuple[int, int]:
+    """``7`` and ``"3-9"`` as first and last."""
+    first, _, last = str(value).partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal()) or int(first) > int(last or first):
+        raise ValueError(f"'{value}' is neither an index nor a range of them; write 7 or 3-9")
+    return int(first), int(last or first)
+
+
+NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
+
+
 class Input(Part):
     """What image the model takes."""
 
@@ -68,6 +83,9 @@ class Card(Part):
     description: str = Field("", description="What the model is, for people.")
     citation: str = Field("", description="What to cite when it is used.")
     licence: str = Field("", description="Under which terms it may be used.")
+    neurons: Annotated[list[NeuronRange], Field(min_length=1)] | None = Field(
+        None, description="Which make sense to ask for: indices and ranges, as [0-99, 120]; null is all."
+    )
     input: Input
 
 
@@ -96,6 +114,35 @@ class CurvatureParameters(Part):
     eccentricity: float = Field(0.5, description="Distance of the contour from the centre, half image widths.")
     length: float = Field(0.8, description="Length of the contour fragment, half image widths.")
     tolerance: float = Field(0.07, description="Standard deviation of its place, half image widths.")
+
+
+class WeightsFile(Part):
+    """A file of weights."""
+
+    source: str = Field(min_length=1, description="Path relative to the card, hf://owner/repo/file[@revision], https.")
+    sha256: str | None = Field(None, description="Its hash; https needs one.")
+
+
+def _weights_file(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class PublishedParameters(Part):
+    """What a checkpoint does not say itself."""
+
+    dilation: int = Field(1, ge=1, le=64, description="Of the later layers' spatial convolutions.")
+
+
+class PublishedCard(Card):
+    """A checkpoint of nnvision's macaque models; of several the mean response, an ensemble."""
+
+    type: Literal["nnvision"]
+    weights: Annotated[
+        list[Annotated[WeightsFile, BeforeValidator(_weights_file)]],
+        BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
+        Field(min_length=1),
+    ] = Field(description="A file or a list of them; each its source, or {source: ..., sha256: ...}.")
+    parameters: PublishedParameters = PublishedParameters()
 
 
 class SimpleCellCard(Card):
@@ -131,6 +178,7 @@ CARDS: dict[str, type[Card]] = {
     "simple_cell": SimpleCellCard,
     "complex_cell": ComplexCellCard,
     "v4_curvature": CurvatureCard,
+    "nnvision": PublishedCard,
     "module": ModuleCard,
 }
 MODULES: dict[str, Callable[..., nn.Module]] = {
@@ -158,6 +206,8 @@ class NeuronModel:
         Grey levels (0 to 255) that images are standardised with.
     name, description, citation, licence : str
     n_neurons : int
+    sensible : tuple of (int, int) or None
+        Ranges, ends included, of the neurons that make sense; None is all.
     """
 
     module: nn.Module
@@ -170,17 +220,40 @@ class NeuronModel:
     citation: str
     licence: str
     n_neurons: int
+    sensible: tuple[tuple[int, int], ...] | None = None
 
     def __call__(self, image: Tensor) -> Tensor:
         """Responses ``(B, n_neurons)`` to standardised images ``(B, channels, h, w)``."""
         return self.module(image)
 
     def check_neurons(self, neurons: int | Sequence[int]) -> list[int]:
-        """The indices as a list; UserError where one is outside ``0..n_neurons - 1``, twice, or none is there."""
+        """The indices as a list.
+
+        Raises
+        ------
+        UserError
+            Where one is outside ``0..n_neurons - 1``, named twice, not among those that make sense, or none is there.
+        """
         try:
-            return check_neurons(neurons, self.n_neurons)
+            listed = check_neurons(neurons, self.n_neurons)
         except UserError as error:
             raise UserError(f"model '{self.name}': {error}") from None
+        for index in listed:
+            if self.sensible is not None and not any(first <= index <= last for first, last in self.sensible):
+                ranges = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in self.sensible)
+                raise UserError(
+                    f"model '{self.name}': neuron {index} is not among those that its card says make sense: {ranges}"
+                )
+        return listed
+
+    def select(self, neurons: Sequence[int]) -> nn.Module:
+        """The model of these neurons alone, ``(B, len(neurons))``, in this order.
+
+        A module with a method ``select(neurons)`` says itself how to leave the others out; else all are computed.
+        """
+        own = getattr(self.module, "select", None)
+        chosen = _Chosen(self.module, neurons) if own is None else own(list(neurons))
+        return chosen.eval().requires_grad_(False)
 
     def optimum(
         self, neurons: Sequence[int], stimulus: Stimulus, weights: Sequence[float] | None = None
@@ -191,6 +264,17 @@ class NeuronModel:
         """
         known = getattr(self.module, "optimum", None)
         return None if known is None else known(neurons, stimulus, weights)
+
+
+class _Chosen(nn.Module):
+    """Some of a module's responses."""
+
+    def __init__(self, module: nn.Module, neurons: Sequence[int]) -> None:
+        super().__init__()
+        self.module, self.neurons = module, list(neurons)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.module(image)[:, self.neurons]
 
 
 def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) -> NeuronModel:
@@ -206,8 +290,8 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
     Raises
     ------
     UserError
-        If the card cannot be read or does not fit the schema, its module cannot be imported or built, or what comes out
-        is not finite differentiable responses ``(B, n)``.
+        If the card cannot be read or does not fit the schema, its weights cannot be had or do not fit, its module
+        cannot be imported or built, or what comes out is not finite differentiable responses ``(B, n)``.
     """
     if isinstance(card, Mapping):
         tree, stem = locate(card, Place("model.card", (folder or Path.cwd()).resolve())), "unnamed"
@@ -223,6 +307,11 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
     module = _build(checked, tree, image_size)
     module = module.float().eval().requires_grad_(False)
     where = tree.at(("module",))
+    count = count_neurons(module, (2, channels, *image_size), where)
+    sensible = None if checked.neurons is None else tuple(checked.neurons)
+    if sensible is not None and max(last for _, last in sensible) >= count:
+        last = max(last for _, last in sensible)
+        raise UserError(f"{tree.at(('neurons',))}: neurons names {last}, but the model has 0..{count - 1}")
     return NeuronModel(
         module=module,
         image_size=image_size,
@@ -233,7 +322,8 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
         description=checked.description,
         citation=checked.citation,
         licence=checked.licence,
-        n_neurons=count_neurons(module, (2, channels, *image_size), where),
+        n_neurons=count,
+        sensible=sensible,
     )
 
 
@@ -254,7 +344,27 @@ def _build(card: Card, tree: Located, image_size: tuple[int, int]) -> nn.Module:
         return import_model(card.module, card.arguments, tree.at(("module",)))
     if card.input.channels != 1:
         raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
+    if isinstance(card, PublishedCard):
+        return _published(card, tree, image_size)
     try:
         return MODULES[card.type](image_size, **dict(card.parameters))
     except UserError as error:
         raise UserError(f"{tree.at(('parameters',))}: parameters: {error}") from None
+
+
+def _published(card: PublishedCard, tree: Located, image_size: tuple[int, int]) -> nn.Module:
+    """The checkpoint's model, or the ensemble of several."""
+    where = tree.at(("weights",))
+    members = []
+    for file in card.weights:
+        path = obtain(Source(file.source, file.sha256), where.folder, where)
+        try:
+            members.append(build_nnvision(read_state(path, where), image_size, card.parameters.dilation))
+        except UserError as error:
+            raise error if str(error).startswith(str(where)) else UserError(f"{where}: '{path}': {error}") from None
+    if len(members) == 1:
+        return members[0]
+    try:
+        return Ensemble(members)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

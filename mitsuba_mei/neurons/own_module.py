@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError, nearest
+from ..errors import UserError, first_line, nearest
 from ..yaml_lines import Place
 
 __all__ = ["count_neurons", "import_model"]
@@ -55,7 +55,7 @@ def import_model(target: str, arguments: Mapping[str, Any], where: Place) -> nn.
         try:
             model = build(**arguments)
         except Exception as error:
-            raise UserError(f"{where}: {target} fails: {_sentence(error)}") from None
+            raise UserError(f"{where}: {target} fails: {first_line(error)}") from None
     if not isinstance(model, nn.Module):
         raise UserError(f"{where}: {target} returns {type(model).__name__}; it must return a torch.nn.Module")
     return model
@@ -73,7 +73,7 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
         try:
             responses = module(torch.zeros(shape, requires_grad=True))
         except Exception as error:
-            raise UserError(f"{where}: the model fails on an image {shape}: {_sentence(error)}") from None
+            raise UserError(f"{where}: the model fails on an image {shape}: {first_line(error)}") from None
     if not isinstance(responses, Tensor):
         kind = type(responses).__name__
         raise UserError(f"{where}: the model returns {kind}; it must return a tensor (batch, neurons)")
@@ -128,7 +128,7 @@ def _from_file(path: Path, where: Place) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"{where}: '{path}' cannot be imported: {_sentence(error)}") from None
+        raise UserError(f"{where}: '{path}' cannot be imported: {first_line(error)}") from None
     return module
 
 
@@ -139,10 +139,4 @@ def _by_name(name: str, where: Place) -> ModuleType:
         names = [file.stem for file in where.folder.glob("*.py")]
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
         hint = f"; {nearest(name, names)}" if missing and names else ""
-        raise UserError(f"{where}: '{name}' cannot be imported: {_sentence(error)}{hint}") from None
-
-
-def _sentence(error: Exception) -> str:
-    """An error's kind and its first line."""
-    first = str(error).strip().partition("\n")[0][:200]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+        raise UserError(f"{where}: '{name}' cannot be imported: {first_line(error)}{hint}") from None

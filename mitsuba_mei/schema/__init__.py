@@ -4,7 +4,7 @@ The classes mirror the file. Where a mapping has a ``type``, the other fields ar
 class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))``.
 """
 
-from .experiment import Config
+from .experiment import Config, Pixel
 from .parts import FilePathMarker, Part
 
-__all__ = ["Config", "FilePathMarker", "Part"]
+__all__ = ["Config", "FilePathMarker", "Part", "Pixel"]

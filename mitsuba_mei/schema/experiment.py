@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from .parts import LOOKED_UP, FilePath, Fraction, Index, NonNegative, Part, Positive
-from .scene import Camera, Constant, Diffuse, Emitter, Material, Pose, Shape, Sun
+from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 
-__all__ = ["Config"]
+__all__ = ["Config", "Pixel"]
 
 
 class GradientSamples(Part):
@@ -86,25 +87,32 @@ class Stimulus(Part):
 
 
 def _path_or_inline(value: Any) -> str:
-    return "inline" if isinstance(value, dict) else "path"
+    return "inline" if isinstance(value, dict) else "none" if value is None else "path"
 
 
-Card = Annotated[
-    Union[Annotated[FilePath, Tag("path")], Annotated[dict[str, Any], Tag("inline")]], Discriminator(_path_or_inline)
-]
+_Path, _Inline = Annotated[FilePath, Tag("path")], Annotated[dict[str, Any], Tag("inline")]
+Card = Annotated[Union[_Path, _Inline], Discriminator(_path_or_inline)]
+OptionalCard = Annotated[Union[_Path, _Inline, Annotated[None, Tag("none")]], Discriminator(_path_or_inline)]
 
 
-class Model(Part):
-    """Who looks."""
+with warnings.catch_warnings():
+    # pydantic still carries a method of that name, deprecated since its version 2.
+    warnings.filterwarnings("ignore", 'Field name "validate"')
 
-    card: Card = Field(
-        "models/v4_curvature.yaml",
-        description=f"The model's card: a YAML file, {LOOKED_UP}; or what such a file says, written in place.",
-    )
-    neuron: Index | None = Field(None, description="Whose activation is maximised, counted from 0; default 0.")
-    neurons: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
-        None, description="The same for several, whose mean is maximised."
-    )
+    class Model(Part):
+        """Who looks."""
+
+        card: Card = Field(
+            "models/v4_curvature.yaml",
+            description=f"The model's card: a YAML file, {LOOKED_UP}; or what such a file says, written in place.",
+        )
+        neuron: Index | None = Field(None, description="Whose activation is maximised, counted from 0; default 0.")
+        neurons: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
+            None, description="The same for several, whose mean is maximised."
+        )
+        validate: OptionalCard = Field(
+            None, description="Card of a second model of the same neurons, which judges the finished stimulus."
+        )
 
 
 def _scalar_or_list(value: Any) -> str:
@@ -120,14 +128,51 @@ Neurons = Annotated[
 ]
 
 
-class Objective(Part):
-    """What is maximised."""
+class Activation(Part):
+    """The neurons' response."""
 
-    type: Literal["activation"] = Field("activation", description="The neurons' weighted mean activation.")
+    type: Literal["activation"] = Field("activation", description="The neurons' weighted mean response.")
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
     weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="One for each neuron; null weighs them alike."
     )
+
+
+class Discriminate(Part):
+    """The most discriminating stimulus: it drives some neurons and not the others."""
+
+    type: Literal["discriminate"] = "discriminate"
+    neurons: Neurons | None = Field(None, description="Those to drive, counted from 0; null takes the model's.")
+    against: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="The others, counted from 0; null takes all the rest of the model."
+    )
+    temperature: Positive = Field(
+        1.0, description="In units of a response: small counts the strongest of the others alone, large their mean."
+    )
+
+
+class TargetResponse(Part):
+    """Brings the neurons to given responses."""
+
+    type: Literal["target"] = "target"
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    responses: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] = Field(
+        description="The response wanted of each neuron."
+    )
+
+
+def _objective_type(value: Any) -> Any:
+    return value.get("type", "activation") if isinstance(value, dict) else getattr(value, "type", "activation")
+
+
+Objective = Annotated[
+    Union[
+        Annotated[Activation, Tag("activation")],
+        Annotated[Discriminate, Tag("discriminate")],
+        Annotated[TargetResponse, Tag("target")],
+    ],
+    Discriminator(_objective_type),
+]
 
 
 class Regularizers(Part):
@@ -153,6 +198,23 @@ class Optimizer(Part):
     patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Stop after so many steps without a better smoothed activation; null never."
     )
+    restarts: int = Field(
+        1, ge=1, le=1000, description="How often to start anew; the best by converged activation is kept."
+    )
+
+
+class Pixel(Part):
+    """The pixel MEI: gradient ascent on pixels under the same constraint."""
+
+    steps: int = Field(100, ge=1, le=100_000, description="Iterations.")
+    step_size: Positive = Field(0.3, description="First step over the image's contrast; the last is 0.02 of it.")
+    restarts: int = Field(4, ge=1, le=1000, description="Starts from different noise; the best is kept.")
+    parameters: Literal["pixels", "fourier"] = Field(
+        "pixels", description="What the steps are taken on: pixels, or Fourier coefficients over their frequency."
+    )
+    blur: Annotated[float, Field(ge=0, le=100)] = Field(
+        4.0, description="First standard deviation of the gradient's blur, pixels; it falls to 0. For pixels only."
+    )
 
 
 class Evaluate(Part):
@@ -174,6 +236,7 @@ class Config(Part):
     seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
     shape: Shape = Shape()
     pose: Pose = Pose()
+    placement: Placement = Placement()
     camera: Camera = Camera()
     lighting: Annotated[tuple[Emitter, ...], AfterValidator(_lit), Field(strict=False)] = Field(
         (Sun(), Constant()), description="Any number of lights."
@@ -183,10 +246,14 @@ class Config(Part):
     render: Render = Render()
     stimulus: Stimulus = Stimulus(norm=DEFAULT_NORM)
     model: Model = Model()
-    objective: Objective = Objective()
+    objective: Objective = Activation()
     regularizers: Regularizers = Regularizers()
     optimizer: Optimizer = Optimizer()
     evaluate: Evaluate = Evaluate()
+    pixel: Pixel = Pixel()
+    compare_to: Literal["pixel"] | None = Field(
+        None, description="pixel: find the pixel MEI too, and report the ratio of the activations."
+    )
 
     @property
     def neurons(self) -> tuple[int, ...]:
@@ -194,6 +261,12 @@ class Config(Part):
         said = (self.objective.neurons, self.model.neurons, self.model.neuron)
         chosen = next((neurons for neurons in said if neurons is not None), 0)
         return chosen if isinstance(chosen, tuple) else (chosen,)
+
+    @model_validator(mode="after")
+    def _placed_once(self) -> Config:
+        if self.placement.on is not None and (any(self.pose.translation) or self.pose.scale != 1):
+            raise ValueError("placement.on sets pose.translation and pose.scale; leave these two out, or placement.on")
+        return self
 
     @model_validator(mode="after")
     def _neurons_agree(self) -> Config:
@@ -207,9 +280,10 @@ class Config(Part):
         }
         if len(set(said.values())) > 1:
             raise ValueError(f"{' and '.join(said)} name different neurons; keep one of them")
-        weights = self.objective.weights
-        if weights is not None and len(weights) != len(self.neurons):
-            raise ValueError(
-                f"objective.weights has {len(weights)} numbers for {len(self.neurons)} neurons; give one for each"
-            )
+        for name in ("weights", "responses"):
+            numbers = getattr(self.objective, name, None)
+            if numbers is not None and len(numbers) != len(self.neurons):
+                raise ValueError(
+                    f"objective.{name} has {len(numbers)} numbers for {len(self.neurons)} neurons; give one for each"
+                )
         return self

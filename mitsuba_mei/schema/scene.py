@@ -84,6 +84,17 @@ class Pose(Part):
     free: freeable("rotation", "translation", "scale") = ()
 
 
+class Placement(Part):
+    """Where the object starts, found from what the neurons look at, in place of the pose's translation and scale."""
+
+    on: Literal["receptive_field"] | None = Field(
+        None, description="receptive_field: its centre projects there. null: the object starts as the pose says."
+    )
+    size: Annotated[float, Field(gt=0, le=20)] = Field(
+        2.0, description="Radius of the object's outline in the image over the receptive field's."
+    )
+
+
 class Camera(Part):
     """A perspective camera that looks at the origin."""
 

@@ -197,8 +197,8 @@ SCENES = sorted(path.name for path in (Path(__file__).parents[2] / "scenes").glo
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_every_scene_that_comes_with_us_runs(name, root, tmp_path):
-    short = ["optimizer.steps=2", "evaluate.spp=8", "evaluate.repeats=2"]
+def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_weights):
+    short = ["optimizer.steps=2", "evaluate.spp=8", "evaluate.repeats=2", "pixel={steps: 2, restarts: 1}"]
     result = run_mei(load_config(root / "scenes" / name, short), tmp_path / "run", Silent()).result
     assert result["steps"] == 2 and result["skipped_steps"] == 0
     assert np.isfinite(result["activation"]["final"]["mean"])
@@ -227,3 +227,69 @@ def test_a_colour_model_sees_colour(root, tmp_path):
     image = iio.imread(outcome.folder / "render.png")
     assert image.shape == (32, 32, 3)
     assert image[16, 16, 0] > image[16, 16, 2] + 30
+
+
+# -------------------------------------------------------------------------------- pixels, a second model, restarts
+
+COMPARED = [
+    "model={card: models/simple_cell_bank.yaml, neuron: 5, validate: models/simple_cell_bank.yaml}",
+    "compare_to=pixel",
+    "pixel={steps: 40, restarts: 2}",
+    "optimizer.restarts=2",
+    "pose.free=[rotation, scale]",
+]
+
+
+@pytest.fixture(scope="module")
+def compared(root, tmp_path_factory):
+    config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, *COMPARED])
+    progress = Silent()
+    return run_mei(config, tmp_path_factory.mktemp("runs") / "compared", progress), progress
+
+
+def test_the_ratio_to_pixels_carries_its_error(compared):
+    result = compared[0].result
+    final, pixel = result["activation"]["final"], result["pixel"]["activation"]
+    assert 0.98 * 25 < pixel <= 25 * (1 + 1e-5)
+    assert result["ratio_to_pixel"] == {"mean": final["mean"] / pixel, "sem": final["sem"] / pixel}
+    assert np.load(compared[0].folder / "pixel_stimulus.npy").shape == (1, 1, 100, 100)
+    assert iio.imread(compared[0].folder / "pixel_stimulus.png").shape == (100, 100)
+
+
+def test_a_model_that_validates_itself_agrees(compared):
+    result = compared[0].result
+    second = result["validation"]
+    assert second["model"] == "simple cell bank"
+    for when in ("initial", "final"):
+        assert second["activation"][when]["mean"] == pytest.approx(result["activation"][when]["mean"], rel=1e-5)
+    assert second["pixel"] == pytest.approx(result["pixel"]["activation"], rel=1e-5)
+    assert second["ratio_to_pixel"]["mean"] == pytest.approx(result["ratio_to_pixel"]["mean"], rel=1e-5)
+
+
+def test_the_best_restart_is_kept_and_all_are_recorded(compared):
+    (folder, result), progress = (compared[0].folder, compared[0].result), compared[1]
+    finals = [trial["activation"]["final"]["mean"] for trial in result["restarts"]]
+    initials = [trial["activation"]["initial"]["mean"] for trial in result["restarts"]]
+    assert len(set(finals)) == len(set(initials)) == 2
+    assert result["activation"]["final"]["mean"] == max(finals)
+    assert result["restart"] == finals.index(max(finals))
+    with open(folder / "metrics.csv", newline="") as file:
+        rows = [(int(row["restart"]), int(row["step"])) for row in csv.DictReader(file)]
+    assert rows == [(restart, step) for restart in (0, 1) for step in range(1, 26)]
+    for restart in ("0", "1"):
+        assert {path.name for path in (folder / "restarts" / restart).iterdir()} == {"stimulus.png", "mesh.ply"}
+    kept = trimesh.load(folder / "restarts" / str(result["restart"]) / "mesh.ply", process=False)
+    np.testing.assert_array_equal(kept.vertices, trimesh.load(folder / "mesh.ply", process=False).vertices)
+    assert any("start 2 of 2" in text for text in progress.messages)
+
+
+def test_responses_of_every_neuron_are_reported(root, tmp_path):
+    overrides = [*SHORT, *COARSE, "optimizer.steps=2", "model={card: models/simple_cell_bank.yaml}"]
+    objective = "objective={type: target, neurons: [3, 5], responses: [4, 2]}"
+    result = run_mei(load_config(root / "scenes/simple_cell.yaml", [*overrides, objective]), tmp_path / "run", Silent())
+    final = {row["neuron"]: row["final"]["mean"] for row in result.result["responses"]}
+    assert list(final) == [3, 5] and result.result["objective"] == "target"
+    assert result.result["fraction_of_optimum"] is None
+    # The mean over renders of a root mean square is about that of the means.
+    expected = -np.sqrt(((final[3] - 4) ** 2 + (final[5] - 2) ** 2) / 2)
+    assert result.result["activation"]["final"]["mean"] == pytest.approx(expected, rel=0.05)

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import load_card
+from mitsuba_mei.neurons import cards, load_card
+from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.simulated import SimpleCell
 from mitsuba_mei.stimulus import Stimulus
+from tests.neurons import checkpoints
 
 MODELS = Path(__file__).parents[2] / "models"
 INPUT = "input: {size: 16, mean: 120, std: 60}\n"
@@ -28,6 +32,19 @@ class Pixels(nn.Module):
 
     def forward(self, image):
         return self.drop(image.flatten(1)[:, : self.count] * self.gain)
+
+class Selective(Pixels):
+    computed = None
+
+    def select(self, neurons):
+        chosen = Selective(self.count)
+        chosen.gain.data, chosen.neurons, chosen.computed = self.gain[neurons], neurons, len(neurons)
+        return chosen
+
+    def forward(self, image):
+        if self.computed is None:
+            return super().forward(image)
+        return self.drop(image.flatten(1)[:, self.neurons] * self.gain)
 
 class Unbatched(Pixels):
     def forward(self, image):
@@ -78,7 +95,7 @@ def own(callable_: str, arguments: str = "{}", source: str = "mine.py") -> str:
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_cards(path):
+def test_shipped_cards(path, published_weights):
     model = load_card(path)
     assert model.name and model.description and model.citation and model.licence
     responses = model(torch.randn(1, model.channels, *model.image_size))
@@ -95,6 +112,122 @@ def test_bank_is_three_frequencies_by_four_orientations():
     peaks = [divmod(int(i), 51) for i in spectra.argmax(1)]
     radius = [math.hypot(min(row, 100 - row), column) / 2 for row, column in peaks]
     assert radius == pytest.approx([1] * 4 + [2] * 4 + [3.5] * 4, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("stem", "members", "neurons", "size"),
+    [
+        ("macaque_v1_pointpool", ["v1_sota_cnn"], 458, 93),
+        ("macaque_v1_pointpool_1-5", ["v1_sota_cnn", *(f"model_{i}" for i in range(2, 6))], 458, 93),
+        ("macaque_v1_pointpool_6-10", [f"model_{i}" for i in range(6, 11)], 458, 93),
+        ("macaque_v4_attention", ["v4_multihead_attention_SOTA"], 1244, 100),
+        ("macaque_v4_attention_1-5", ["v4_multihead_attention_SOTA", *(f"model_{i}" for i in range(2, 6))], 1244, 100),
+        ("macaque_v4_attention_6-10", [f"model_{i}" for i in range(6, 11)], 1244, 100),
+    ],
+)
+def test_published_cards_name_their_members(stem, members, neurons, size, published_weights):
+    model = load_card(MODELS / f"{stem}.yaml")
+    assert len(published_weights) == len(set(published_weights)) == len(members)
+    assert all(f"{member}.pth.tar" in source for member, source in zip(members, published_weights))
+    assert model.n_neurons == neurons and model.image_size == (size, size)
+    assert (model.mean, model.std, model.sensible) == (124.54466, 70.28, ((0, neurons - 1),))
+
+
+@pytest.mark.shared
+def test_the_v1_card_and_the_publishers_file_are_what_they_were(shared_data, monkeypatch):
+    """The card's hash is that of the real file, its dilation gives the reference responses."""
+    real = shared_data / "neuron_models/macaque_v1_pointpool.pth.tar"
+    expected = []
+
+    def at_hand(source, folder, where):
+        expected.append(source.sha256)
+        return real
+
+    monkeypatch.setattr(cards, "obtain", at_hand)
+    model = load_card(MODELS / "macaque_v1_pointpool.yaml")
+    assert expected == [hashlib.sha256(real.read_bytes()).hexdigest()]
+    reference = np.load(shared_data / "neuron_models/macaque_v1_pointpool.npz")
+    images, responses = torch.from_numpy(reference["images"]), torch.from_numpy(reference["responses"])
+    with torch.no_grad():
+        assert (model(images) - responses).abs().max() <= 1e-4
+        some = model.select([457, 3, 101])(images)
+    assert (some - responses[:, [457, 3, 101]]).abs().max() <= 1e-4
+
+
+PUBLISHED = """
+type: nnvision
+weights: {weights}
+parameters: {{dilation: 2}}
+neurons: [0-2, 4]
+input: {{size: 16, mean: 120, std: 60}}
+"""
+
+
+@pytest.fixture
+def published(write, tmp_path):
+    """A card of small checkpoints, one a seed."""
+
+    def made(*seeds, **sizes):
+        names = []
+        for seed in seeds:
+            torch.save(checkpoints.point_pooled_state(seed, **sizes), tmp_path / f"{seed}.pth")
+            names.append(f"{seed}.pth")
+        return load_card(write(PUBLISHED.format(weights=names[0] if len(names) == 1 else names)))
+
+    return made
+
+
+def test_weights_beside_the_card(published):
+    model = published(1)
+    image = torch.randn(3, 1, 16, 16)
+    own = build_nnvision(checkpoints.point_pooled_state(1), (16, 16), 2)
+    torch.testing.assert_close(model(image), own(image))
+
+
+def test_several_files_are_an_ensemble(published):
+    image = torch.randn(2, 1, 16, 16)
+    members = [published(seed)(image) for seed in (1, 2, 3)]
+    torch.testing.assert_close(published(1, 2, 3)(image), torch.stack(members).mean(0))
+
+
+@pytest.mark.parametrize("kind", ["published", "ensemble", "own", "own with select"])
+def test_neurons_are_selected_in_their_order(published, write, kind):
+    if kind.startswith("own"):
+        model = load_card(write(own("Pixels" if kind == "own" else "Selective", "{count: 5}")))
+    else:
+        model = published(*((1,) if kind == "published" else (1, 2)))
+    image = torch.randn(2, 1, 16, 16)
+    torch.testing.assert_close(model.select([4, 0, 2])(image), model(image)[:, [4, 0, 2]])
+    assert not model.select([1]).training and not any(p.requires_grad for p in model.select([1]).parameters())
+    if kind == "own with select":
+        assert model.select([4, 0]).computed == 2
+
+
+def test_a_card_says_which_neurons_make_sense(published, write):
+    model = published(1)
+    assert model.check_neurons([4, 1]) == [4, 1]
+    with pytest.raises(UserError, match=r"model 'card': neuron 3 is not among those .* make sense: 0-2, 4"):
+        model.check_neurons([0, 3])
+    with pytest.raises(UserError, match=r"no neuron 5; allowed: 0\.\.4"):
+        model.check_neurons([5])
+    with pytest.raises(UserError, match=r"card.yaml:5: neurons names 7, but the model has 0\.\.4"):
+        load_card(write(PUBLISHED.format(weights="1.pth").replace("[0-2, 4]", "[0-7]")))
+
+
+@pytest.mark.parametrize(
+    ("neurons", "message"),
+    [("[3-1]", "'3-1' is neither an index nor a range"), ("[a]", "'a' is neither"), ("[-1]", "'-1'"), ("[]", "empty")],
+)
+def test_a_range_of_neurons_that_is_none(write, neurons, message):
+    with pytest.raises(UserError, match=rf"card.yaml:5: neurons.*{message}"):
+        load_card(write(PUBLISHED.format(weights="1.pth").replace("[0-2, 4]", neurons)))
+
+
+def test_members_must_be_of_the_same_neurons(published, write, tmp_path):
+    published(1)
+    torch.save(checkpoints.point_pooled_state(2, neurons=6), tmp_path / "2.pth")
+    with pytest.raises(UserError, match="card.yaml:3: .*neurons"):
+        load_card(write(PUBLISHED.format(weights="[1.pth, 2.pth]")))
 
 
 def test_v4_has_at_least_16_units():

@@ -1,0 +1,258 @@
+"""The pixel MEI: the stimulus that drives the neurons hardest among all images under the same constraint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import Config, dump
+from ..filters import gaussian_blur
+from ..images import write_png
+from ..report import write_pixel_summary
+from ..run_folder import RunFolder
+from ..schema import Pixel
+from ..stimulus import Stimulus
+from ..viewer import Viewer, build_viewer
+from .session import Progress, RunResult, interruptible, versions
+
+__all__ = ["PixelMEI", "find_pixel_mei", "run_pixel"]
+
+CHANNEL_AXES = (1, 2, 3)
+GREY, CONTRAST = 0.5, 0.15
+"""Mean and standard deviation of the images that are optimised, radiance."""
+
+LAST_STEP = 0.02
+"""The last step over the first."""
+
+FAINT = 0.1
+"""Where the mask is below this, pixels are not moved the faster for it."""
+
+BLURRED = 0.6
+"""Part of the steps over which the gradient's blur falls to nothing."""
+
+
+@dataclass(frozen=True)
+class PixelMEI:
+    """What pixels reach.
+
+    Attributes
+    ----------
+    seen : Tensor
+        The best restart's input to the neurons, (1, channels, h, w).
+    activation : float
+        The objective there; exact, since no renderer is noisy here.
+    responses : list of float
+        Of the objective's neurons.
+    restarts : list of float
+        The objective that each restart ended with.
+    stimuli : Tensor
+        What each restart ended with, (restarts, channels, h, w).
+    history : list of list of float
+        The objective of every restart, step by step.
+    validation : float or None
+        The objective of the second model.
+    ended : str
+        ``done`` or ``interrupted``.
+    """
+
+    seen: Tensor
+    activation: float
+    responses: list[float]
+    restarts: list[float]
+    stimuli: Tensor
+    history: list[list[float]]
+    validation: float | None
+    ended: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``result.json`` says of it."""
+        return {
+            "activation": self.activation,
+            "responses": self.responses,
+            "restarts": self.restarts,
+            "steps": len(self.history) - 1,
+            "ended": self.ended,
+        }
+
+    def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> np.ndarray:
+        """Write ``name.npy`` and ``name.png``; gives the grey levels, (h, w) or (h, w, 3)."""
+        grey = stimulus.to_grey(self.seen).cpu().numpy()
+        folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
+        folder.write(f"{name}.png", lambda path: write_png(path, np.round(grey).astype(np.uint8)))
+        return grey
+
+
+def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
+    """Find the pixel MEI of a scene file's neuron, and write a run folder. Nothing is rendered.
+
+    Ctrl-C ends it after the step under way; what was reached is written.
+
+    Parameters
+    ----------
+    config : Config
+        A scene file; its shape, pose, lights and renderer do not count.
+    out : Path
+        The folder, a new one.
+    progress : Progress
+        Told of every step.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first step.
+    """
+    viewer = build_viewer(config).to("cuda" if torch.cuda.is_available() else "cpu")
+    folder = RunFolder(out)
+    folder.write_text("config.yaml", dump(config, folder.path))
+    progress.start(config.pixel.steps)
+    started = time.perf_counter()
+
+    def told(step: int, activation: float) -> None:
+        folder.add_metrics({"step": step, "activation": activation, "seconds": time.perf_counter() - started})
+        progress.step({"activation": activation})
+
+    try:
+        with interruptible() as interrupted:
+            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted)
+    finally:
+        progress.stop()
+        folder.close()
+    seconds = time.perf_counter() - started
+    optimum = viewer.optimum()
+    result = {
+        **pixel.as_dict(),
+        "fraction_of_optimum": None if optimum is None else pixel.activation / optimum,
+        "validation": None
+        if viewer.validator is None
+        else {"model": viewer.validator.model.name, "activation": pixel.validation},
+        "seconds": seconds,
+        "seconds_per_step": seconds / (len(pixel.history) - 1),
+        "seed": config.seed,
+        "optimum": optimum,
+        "objective": config.objective.type,
+        "neurons": list(config.neurons),
+        "model": viewer.model.name,
+        "versions": versions(),
+    }
+    pixel.write(folder, viewer.stimulus, "stimulus")
+    greys = [viewer.stimulus.to_grey(seen[None]).cpu().numpy() for seen in pixel.stimuli]
+    neurons = ", ".join(map(str, config.neurons))
+    title = f"{viewer.model.name}, neuron {neurons}: pixel MEI {pixel.activation:.4g}"
+    folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))
+    folder.write_json("result.json", result)
+    return RunResult(folder.path, result)
+
+
+def find_pixel_mei(
+    viewer: Viewer,
+    settings: Pixel,
+    seed: int,
+    on_step: Callable[[int, float], None] = lambda step, activation: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> PixelMEI:
+    """Gradient ascent on pixels, under exactly the constraint that a render is shown under.
+
+    An image goes through the same :class:`~mitsuba_mei.stimulus.Stimulus` as a render does. Each step moves it along
+    its preconditioned gradient by a fixed part of its own contrast, which falls along a cosine. The gradient is blurred
+    by a gaussian that narrows to nothing (Walker et al. 2019, Inception loops discover what excites neurons most using
+    deep predictive models, Nature Neuroscience 22:2060-2065), so that the last steps are plain ascent; or, with
+    ``parameters: fourier``, the steps are taken on Fourier coefficients scaled by one over their frequency (Olah,
+    Mordvintsev & Schubert 2017, Feature visualization, Distill), which is to filter the gradient by its square.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    settings : schema.Pixel
+        Steps, step size, restarts and the preconditioning.
+    seed : int
+        Of the noise that each restart starts from.
+    on_step : callable
+        Told the step, counted from 1, and the best restart's objective.
+    interrupted : callable
+        Asked after every step whether to end.
+    """
+    stimulus = viewer.stimulus
+    shape = (settings.restarts, stimulus.channels, *stimulus.image_size)
+    device = stimulus.mask.device
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+    images = _normalised(gaussian_blur(noise, settings.blur) if settings.parameters == "pixels" else _whitened(noise))
+    clipped = stimulus.constraint == "clip"
+    history: list[list[float]] = []
+    ended = "done"
+    for index in range(settings.steps):
+        images.requires_grad_()
+        values = viewer.objective(viewer.neurons(_seen(viewer, images)))
+        (slope,) = torch.autograd.grad(values.sum(), images)
+        history.append(values.tolist())
+        with torch.no_grad():
+            progress = index / settings.steps
+            rate = settings.step_size * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + math.cos(math.pi * progress)))
+            if not clipped:
+                # As though the step were taken on what is left of the image under the mask.
+                slope = slope / stimulus.mask.clamp_min(FAINT).square()
+            if settings.parameters == "fourier":
+                slope = _whitened(slope)
+            else:
+                slope = gaussian_blur(slope, settings.blur * max(0.0, 1 - progress / BLURRED))
+            step = slope / _size(slope).clamp_min(torch.finfo(slope.dtype).tiny)
+            images = images.detach() + rate * torch.nan_to_num(step)
+            images = _displayable(images) if clipped else _normalised(images)
+        on_step(index + 1, max(history[-1]))
+        if interrupted():
+            ended = "interrupted"
+            break
+    with torch.no_grad():
+        seen = _seen(viewer, images)
+        responses = viewer.neurons(seen)
+        values = viewer.objective(responses)
+        best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
+        validation = None if viewer.validator is None else viewer.validator(seen[best : best + 1]).item()
+    history.append(values.tolist())
+    return PixelMEI(
+        seen=seen[best : best + 1],
+        activation=values[best].item(),
+        responses=responses[best].tolist(),
+        restarts=values.tolist(),
+        stimuli=seen,
+        history=history,
+        validation=validation,
+        ended=ended,
+    )
+
+
+def _seen(viewer: Viewer, images: Tensor) -> Tensor:
+    """The neurons' inputs of contrast images (B, channels, h, w)."""
+    return torch.cat([viewer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
+
+
+def _size(images: Tensor) -> Tensor:
+    return images.square().mean(CHANNEL_AXES, keepdim=True).sqrt()
+
+
+def _normalised(images: Tensor) -> Tensor:
+    """Of mean 0 and root mean square 1: under a fixed norm or contrast nothing else of an image counts."""
+    images = images - images.mean(CHANNEL_AXES, keepdim=True)
+    return images / _size(images)
+
+
+def _displayable(images: Tensor) -> Tensor:
+    """Between black and white."""
+    return images.clamp(-GREY / CONTRAST, (1 - GREY) / CONTRAST)
+
+
+def _whitened(images: Tensor) -> Tensor:
+    """Every frequency's amplitude over the frequency squared, in cycles an image; the mean is taken away."""
+    h, w = images.shape[2:]
+    rows = torch.fft.fftfreq(h, d=1 / h, device=images.device)
+    columns = torch.fft.rfftfreq(w, d=1 / w, device=images.device)
+    power = rows[:, None].square() + columns.square()
+    power[0, 0] = math.inf
+    return torch.fft.irfft2(torch.fft.rfft2(images) / power, s=(h, w))

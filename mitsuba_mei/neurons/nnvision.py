@@ -1,0 +1,478 @@
+"""Published encoding models of macaque V1 and V4 (nnvision), read from a plain ``state_dict``.
+
+Only inference: batch norm is folded into the convolutions, ``train()`` changes nothing, and no weight has a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..objectives import check_neurons
+
+__all__ = ["AttentionReadout", "Core", "Encoder", "PointPooledReadout", "build_nnvision"]
+
+EPSILON = 1e-5  # of batch norm
+POOL = 3  # pixels: side and stride of a pooling
+UNUSED = re.compile(r"core\._input_weights_regularizer\.laplace\.filter|.*\bnum_batches_tracked")
+STEM = "core.features.layer0.conv.weight"
+SQUEEZE = "seg_ex_block.se"
+KV = "readout.to_kv.weight"
+POSITION = "readout.position_embedding.twod_pe"
+
+# ------------------------------------------------------------------------------------------------------ the modules
+
+
+class _Stem(nn.Module):
+    """Convolution of one channel without padding, and ELU: ``(B, 1, h, w)`` to ``(B, h', w', c)``.
+
+    A product with the image's patches: torch's convolution of one channel is slow backwards.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.kernel = weight.shape[-1]
+        self.register_buffer("weight", weight.flatten(1).mT.contiguous(), persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        batch, _, h, w = image.shape
+        patches = image.unfold(2, self.kernel, 1).unfold(3, self.kernel, 1).reshape(-1, self.kernel**2)
+        x = F.elu_(torch.addmm(self.bias, patches, self.weight))
+        return x.view(batch, h - self.kernel + 1, w - self.kernel + 1, -1)
+
+
+class _Separable(nn.Module):
+    """1x1, depthwise and 1x1 convolution, and ELU, on ``(B, h, w, c)`` (Chollet 2017, CVPR)."""
+
+    def __init__(self, enter: Tensor, spatial: Tensor, leave: Tensor, bias: Tensor, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.register_buffer("enter", enter.flatten(1).mT.contiguous(), persistent=False)
+        self.register_buffer("spatial", spatial, persistent=False)
+        self.register_buffer("leave", leave.flatten(1).mT.contiguous(), persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.mm(x.reshape(-1, x.shape[-1]), self.enter).view(*x.shape[:3], -1)
+        y = _depthwise(y, self.spatial, self.dilation)
+        # in place before the view: ELU's gradient then needs no exponential, and nothing is copied
+        return F.elu_(torch.addmm(self.bias, y.reshape(-1, y.shape[-1]), self.leave)).view(*y.shape[:3], -1)
+
+
+def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """Each channel of ``(B, h, w, c)`` convolved with its own of the kernels ``(c, 1, k, k)``, zeros outside."""
+    kernel = weight.shape[-1]
+    if dilation == 1 or kernel % 2 == 0:
+        padding = _padding(kernel, dilation)
+        x = F.conv2d(x.permute(0, 3, 1, 2), weight, padding=padding, dilation=dilation, groups=len(weight))
+        return x.permute(0, 2, 3, 1)
+    # Every dilation-th pixel is an image of its own: torch's dilated convolution takes five times as long.
+    batch, h, w, channels = x.shape
+    x = F.pad(x, (0, 0, 0, -w % dilation, 0, -h % dilation))
+    grid = (x.shape[1] // dilation, dilation, x.shape[2] // dilation, dilation)
+    x = x.view(batch, *grid, channels).permute(2, 4, 0, 1, 3, 5).reshape(-1, grid[0], grid[2], channels)
+    x = _depthwise(x, weight, 1).reshape(dilation, dilation, batch, grid[0], grid[2], channels)
+    return x.permute(2, 3, 0, 4, 1, 5).reshape(batch, grid[0] * dilation, -1, channels)[:, :h, :w]
+
+
+def _padding(kernel: int, dilation: int) -> int:
+    return ((kernel - 1) * dilation + 1) // 2
+
+
+class _SqueezeExcite(nn.Module):
+    """Channels of ``(B, h, w, c)`` weighted by a function of their means (Hu, Shen & Sun 2018, CVPR)."""
+
+    def __init__(self, squeeze: Tensor, squeeze_bias: Tensor, excite: Tensor, excite_bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("squeeze", squeeze, persistent=False)
+        self.register_buffer("squeeze_bias", squeeze_bias, persistent=False)
+        self.register_buffer("excite", excite, persistent=False)
+        self.register_buffer("excite_bias", excite_bias, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = F.relu(F.linear(x.mean((1, 2)), self.squeeze, self.squeeze_bias))
+        return x * torch.sigmoid(F.linear(squeezed, self.excite, self.excite_bias))[:, None, None]
+
+
+class Core(nn.Module):
+    """Features shared by all neurons: ``(B, 1, h, w)`` to ``(B, c, h', w')``, channels last in memory.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        From ``(B, 1, h, w)`` to ``(B, h', w', c)``, and so on.
+    channels : int
+        c of the last.
+    shrinkage : int
+        ``h - h'`` and ``w - w'``, pixels.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], channels: int, shrinkage: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.channels, self.shrinkage = channels, shrinkage
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features ``(B, c, h', w')`` of images ``(B, 1, h, w)``."""
+        return self.layers(image).permute(0, 3, 1, 2)
+
+
+class PointPooledReadout(nn.Module):
+    """A neuron's drive is a weighted sum of the features at one point, at several scales.
+
+    The point pooled readout of Sinz et al. (2018, NeurIPS): each further scale is an average over 3 x 3 pixels, stride
+    3, of the one before; sampled bilinearly, zero outside.
+
+    Parameters
+    ----------
+    points : Tensor ``(n, 2)``
+        x to the right and y down, -1 and 1 the centres of the first and last pixel; clamped to that range.
+    features : Tensor ``(scales, c, n)``
+    bias : Tensor ``(n,)``
+    """
+
+    def __init__(self, points: Tensor, features: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("points", points.clamp(-1, 1), persistent=False)
+        self.register_buffer("features", features, persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drives ``(B, n)`` from features ``(B, c, h, w)``."""
+        points = self.points[:, None].expand(len(x), -1, -1, -1)
+        drive = self.bias
+        for scale, features in enumerate(self.features):
+            if scale:
+                x = F.avg_pool2d(x, POOL)
+            sampled = F.grid_sample(x, points, mode="bilinear", padding_mode="zeros", align_corners=True)[..., 0]
+            drive = drive + (sampled * features).sum(1)
+        return drive
+
+    def select(self, neurons: Sequence[int]) -> PointPooledReadout:
+        """The readout of these neurons, in this order."""
+        index = list(neurons)
+        return PointPooledReadout(self.points[index], self.features[..., index], self.bias[index])
+
+
+class AttentionReadout(nn.Module):
+    r"""A neuron's drive is a weighted sum of the features at the places that it attends to.
+
+    The attention readout of Pierzchlewicz et al. (2023, NeurIPS). With features and position embedding
+    :math:`x_s` at place s, keys :math:`W_k x_s`, values :math:`W_v x_s`, a neuron's query q and weights f,
+
+    .. math:: a_s \propto \exp(\tfrac{scale}{T} q^T W_k x_s), \qquad drive = f^T W_v \sum_s a_s x_s + bias,
+
+    so that neither keys nor values need be computed, only ``key = scale / T W_k^T q`` and ``value = W_v^T f``.
+
+    Parameters
+    ----------
+    position : Tensor ``(s, c)``
+        What is added to the features, row by row.
+    keys, values : Tensor ``(n, c)``
+    bias : Tensor ``(n,)``
+    """
+
+    def __init__(self, position: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("position", position, persistent=False)
+        self.register_buffer("keys", keys, persistent=False)
+        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drives ``(B, n)`` from features ``(B, c, h, w)``."""
+        x = x.flatten(2).mT + self.position
+        # Places before neurons, as the publisher has it. On a CPU torch sums such a softmax place after place, in
+        # float32 with a relative error of 2e-5; the publisher's responses share it, and are 1e-4 off exact ones.
+        attention = torch.matmul(x, self.keys.mT).softmax(1)
+        return (torch.matmul(x.mT, attention) * self.values.mT).sum(1) + self.bias
+
+    def select(self, neurons: Sequence[int]) -> AttentionReadout:
+        """The readout of these neurons, in this order."""
+        index = list(neurons)
+        return AttentionReadout(self.position, self.keys[index], self.values[index], self.bias[index])
+
+
+class Encoder(nn.Module):
+    """Responses ``ELU(readout(core(image))) + 1``, above 0.
+
+    Parameters
+    ----------
+    core : Core
+    readout : PointPooledReadout or AttentionReadout
+    """
+
+    def __init__(self, core: Core, readout: PointPooledReadout | AttentionReadout) -> None:
+        super().__init__()
+        self.core, self.readout = core, readout
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.readout.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Responses ``(B, n)`` to standardised images ``(B, 1, h, w)``."""
+        return F.elu(self.readout(self.core(image))) + 1
+
+    def select(self, neurons: Sequence[int]) -> Encoder:
+        """These neurons alone, in this order; their encoder shares this one's core and computes no other neuron.
+
+        Raises
+        ------
+        UserError
+            Where none is named, one is named twice, or lies outside ``0..n_neurons - 1``.
+        """
+        return Encoder(self.core, self.readout.select(check_neurons(neurons, self.n_neurons)))
+
+
+# ------------------------------------------------------------------------------------------------------ the formats
+
+Shape = tuple["int | str | tuple[int, str]", ...]
+"""A shape as it should be: a number, a size that other keys share, or ``(k, size)``, k times it; any multiple if 0."""
+
+
+def build_nnvision(state: Mapping[str, Tensor], image_size: tuple[int, int], dilation: int | None = None) -> Encoder:
+    """The encoding model whose ``state_dict`` this is.
+
+    Two formats are known by their keys: ``readout.<session>.grid`` is that of a V1 model with a point-pooled readout,
+    ``readout.to_kv.weight`` that of a V4 model with an attention readout (Pierzchlewicz et al. 2023, NeurIPS). The
+    number of layers, channels, neurons and poolings, the kernels, and which layers have squeeze and excitation follow
+    from the keys and their shapes.
+
+    Parameters
+    ----------
+    state : mapping
+        From keys to floating-point tensors. Not needed, and ignored: ``core._input_weights_regularizer.laplace.filter``
+        and every ``num_batches_tracked``.
+    image_size : (h, w)
+        Pixels.
+    dilation : int, optional
+        Of the depthwise convolutions, which the checkpoint does not tell; 1 by default.
+
+    Returns
+    -------
+    Encoder
+        In float32, or float64 where the checkpoint is. It has buffers and no parameters.
+
+    Raises
+    ------
+    UserError
+        A format that is not known, keys that are missing, unknown or misshapen, weights that are not finite
+        floating-point numbers, an image size that the model cannot take, or a dilation outside ``1..max(image_size)``.
+    """
+    whole = isinstance(dilation, int) and not isinstance(dilation, bool)
+    if dilation is not None and not (whole and 1 <= dilation <= max(image_size)):
+        raise UserError(f"dilation is {dilation!r}; it must be a whole number from 1 to {max(image_size)}")
+    session = _session(state)
+    attention = KV in state
+    depth = _depth(state)
+    channels = f"channels {depth - 1}"
+    expected = _core_shapes(state, depth)
+    expected |= _attention_shapes(session, channels) if attention else _point_shapes(session, channels)
+    _check_keys(state, expected)
+    _check_tensors(state, expected)
+    _check_shapes(state, expected)
+    _check_values(state, expected, session)
+    weights = {key: state[key].detach().double() for key in expected}
+    core = _core(weights, depth, dilation or 1)
+    if attention:
+        _check_places(image_size, core.shrinkage, weights[POSITION].shape[1])
+        readout = _attention_readout(weights, f"readout.{session}")
+    else:
+        readout = _point_readout(weights, f"readout.{session}", core.channels)
+        _check_large_enough(image_size, core.shrinkage + POOL ** (len(readout.features) - 1))
+    return Encoder(core, readout).to(torch.promote_types(torch.float32, state[STEM].dtype))
+
+
+def _session(state: Mapping[str, Tensor]) -> str:
+    """The readout's name, ``all_sessions`` or that of one recording session."""
+    keys = [key for key in state if isinstance(key, str)] if isinstance(state, Mapping) else []
+    fields = "features|bias|neuron_query|scale|T" if KV in keys else "grid|features|bias"
+    own = re.compile(rf"readout\.(?!position_embedding\.|to_kv\.)(.+)\.(?:{fields})")
+    sessions = sorted({match[1] for match in map(own.fullmatch, keys) if match})
+    if KV not in keys and not any(f"readout.{session}.grid" in keys for session in sessions):
+        raise UserError(
+            "this is no checkpoint of a format that is known: it has neither a key 'readout.<session>.grid' nor "
+            f"'{KV}'; allowed: the plain state_dict of an nnvision model with a point-pooled or an attention readout"
+        )
+    if len(sessions) > 1:
+        raise UserError(f"the checkpoint has readouts of {len(sessions)} sessions, {_some(sessions)}; allowed: one")
+    return sessions[0] if sessions else "all_sessions"
+
+
+def _depth(state: Mapping[str, Tensor]) -> int:
+    """How many layers the core has, at least 1."""
+    found = (re.match(r"core\.features\.layer(\d+)\.", str(key)) for key in state)
+    return max(1, len({match[1] for match in found if match}))
+
+
+def _core_shapes(state: Mapping[str, Tensor], depth: int) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {STEM: ("channels 0", 1, "kernel 0", "kernel 0")}
+    for layer in range(depth):
+        name, channels = f"core.features.layer{layer}", f"channels {layer}"
+        if layer:
+            kernel, middle = f"kernel {layer}", f"middle channels {layer}"
+            shapes[f"{name}.ds_conv.in_depth_conv.weight"] = (middle, f"channels {layer - 1}", 1, 1)
+            shapes[f"{name}.ds_conv.spatial_conv.weight"] = (middle, 1, kernel, kernel)
+            shapes[f"{name}.ds_conv.out_depth_conv.weight"] = (channels, middle, 1, 1)
+        shapes |= {f"{name}.norm.{field}": (channels,) for field in ("weight", "bias", "running_mean", "running_var")}
+        if layer and any(str(key).startswith(f"{name}.{SQUEEZE}.") for key in state):
+            squeezed = f"squeezed channels {layer}"
+            shapes[f"{name}.{SQUEEZE}.1.weight"] = (squeezed, channels)
+            shapes[f"{name}.{SQUEEZE}.1.bias"] = (squeezed,)
+            shapes[f"{name}.{SQUEEZE}.3.weight"] = (channels, squeezed)
+            shapes[f"{name}.{SQUEEZE}.3.bias"] = (channels,)
+    return shapes
+
+
+def _point_shapes(session: str, channels: str) -> dict[str, Shape]:
+    return {
+        f"readout.{session}.grid": (1, "neurons", 1, 2),
+        f"readout.{session}.features": (1, (0, channels), 1, "neurons"),
+        f"readout.{session}.bias": ("neurons",),
+    }
+
+
+def _attention_shapes(session: str, channels: str) -> dict[str, Shape]:
+    return {
+        POSITION: (channels, "places"),
+        f"readout.{session}.neuron_query": (1, "embedding", "neurons"),
+        f"readout.{session}.features": (1, "embedding", "neurons"),
+        KV: ((2, "embedding"), channels),
+        f"readout.{session}.bias": ("neurons",),
+        f"readout.{session}.scale": (),
+        f"readout.{session}.T": (),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------- the checks
+
+
+def _some(items: Iterable[str]) -> str:
+    """The first three, and how many more."""
+    items = list(items)
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return ", ".join(items[:3]) + more
+
+
+def _check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> None:
+    missing = [f"'{key}'" for key in expected if key not in state]
+    extra = [f"'{key}'" for key in state if key not in expected and not UNUSED.fullmatch(str(key))]
+    wrong = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)}, which it must not"] * bool(extra)
+    if wrong:
+        raise UserError(f"the checkpoint {', and '.join(wrong)}")
+
+
+def _check_tensors(state: Mapping[str, Tensor], keys: Iterable[str]) -> None:
+    for key in keys:
+        value = state[key]
+        if not isinstance(value, Tensor) or value.layout is not torch.strided or not value.is_floating_point():
+            kind = str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+            raise UserError(f"the checkpoint's '{key}' is {kind}; it must be a dense tensor of floating-point numbers")
+        if value.numel() == 0:
+            raise UserError(f"the checkpoint's '{key}' has the shape {tuple(value.shape)}; it must not be empty")
+
+
+def _check_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> None:
+    """Every size that keys share is what most of them say."""
+    votes: dict[str, Counter[int]] = {}
+    for key, shape in expected.items():
+        for size, entry in zip(state[key].shape, shape) if state[key].ndim == len(shape) else ():
+            factor, name = entry if isinstance(entry, tuple) else (1, entry)
+            if isinstance(name, str) and factor and size % factor == 0:
+                votes.setdefault(name, Counter())[size // factor] += 1
+    sizes = {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
+
+    def wanted(entry: int | str | tuple[int, str], found: int) -> int | str:
+        if isinstance(entry, int):
+            return entry
+        factor, name = entry if isinstance(entry, tuple) else (1, entry)
+        size = sizes.get(name)
+        return name if size is None else size * (factor or max(1, round(found / size)))
+
+    wrong = []
+    for key, shape in expected.items():
+        found = tuple(state[key].shape)
+        right = tuple(wanted(entry, size) for entry, size in zip(shape, (*found, *[1] * len(shape))))
+        if found != right:
+            text = ", ".join(map(str, right)) + "," * (len(right) == 1)
+            wrong.append(f"'{key}' with the shape {found}, expected ({text})")
+    if wrong:
+        raise UserError(f"the checkpoint has {_some(wrong)}")
+
+
+def _check_values(state: Mapping[str, Tensor], keys: Iterable[str], session: str) -> None:
+    for key in keys:
+        if not torch.isfinite(state[key].float()).all():
+            raise UserError(f"the checkpoint's '{key}' holds a number that is not finite; every weight must be")
+        if key.endswith(".running_var") and (state[key] < 0).any():
+            raise UserError(f"the checkpoint's '{key}' holds a negative number; a variance must not be")
+        if key == f"readout.{session}.T" and not state[key] > 0:
+            raise UserError(f"the checkpoint's '{key}' is {float(state[key]):g}; a temperature must be above 0")
+
+
+def _check_places(image_size: tuple[int, int], shrinkage: int, places: int) -> None:
+    """The core's output must have as many places as the position embedding."""
+    h, w = (max(0, size - shrinkage) for size in image_size)
+    if h * w != places:
+        side = math.isqrt(places)
+        need = f"it must be {side + shrinkage} x {side + shrinkage}" if side**2 == places else "no square image does"
+        raise UserError(
+            f"an image of {image_size[0]} x {image_size[1]} pixels gives {h} x {w} places, not the {places} of the "
+            f"checkpoint's position embedding; {need}"
+        )
+
+
+def _check_large_enough(image_size: tuple[int, int], least: int) -> None:
+    if min(image_size) < least:
+        raise UserError(
+            f"an image of {image_size[0]} x {image_size[1]} pixels is too small for the checkpoint's convolutions and "
+            f"poolings; it must be at least {least} x {least}"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------ the weights
+
+
+def _core(weights: Mapping[str, Tensor], depth: int, dilation: int) -> Core:
+    layers: list[nn.Module] = []
+    shrinkage = 0
+    for layer in range(depth):
+        name = f"core.features.layer{layer}"
+        norm = {field: weights[f"{name}.norm.{field}"] for field in ("weight", "bias", "running_mean", "running_var")}
+        gain = norm["weight"] / (norm["running_var"] + EPSILON).sqrt()
+        bias = norm["bias"] - norm["running_mean"] * gain
+        gain = gain[:, None, None, None]
+        if layer == 0:
+            layers.append(_Stem(weights[STEM] * gain, bias))
+            shrinkage += layers[0].kernel - 1
+            continue
+        enter, spatial, leave = (
+            weights[f"{name}.ds_conv.{part}.weight"] for part in ("in_depth_conv", "spatial_conv", "out_depth_conv")
+        )
+        layers.append(_Separable(enter, spatial, leave * gain, bias, dilation))
+        shrinkage += dilation * (spatial.shape[-1] - 1) - 2 * _padding(spatial.shape[-1], dilation)
+        if f"{name}.{SQUEEZE}.1.weight" in weights:
+            parts = [f"{name}.{SQUEEZE}.{part}" for part in ("1.weight", "1.bias", "3.weight", "3.bias")]
+            layers.append(_SqueezeExcite(*(weights[part] for part in parts)))
+    return Core(layers, len(bias), shrinkage)
+
+
+def _point_readout(weights: Mapping[str, Tensor], name: str, channels: int) -> PointPooledReadout:
+    features = weights[f"{name}.features"][0, :, 0].unflatten(0, (-1, channels))
+    return PointPooledReadout(weights[f"{name}.grid"][0, :, 0], features, weights[f"{name}.bias"])
+
+
+def _attention_readout(weights: Mapping[str, Tensor], name: str) -> AttentionReadout:
+    to_keys, to_values = weights[KV].chunk(2)
+    query, features = (weights[f"{name}.{field}"][0].mT for field in ("neuron_query", "features"))
+    keys = query @ to_keys * (weights[f"{name}.scale"] / weights[f"{name}.T"])
+    return AttentionReadout(weights[POSITION].mT.contiguous(), keys, features @ to_values, weights[f"{name}.bias"])

@@ -1,0 +1,131 @@
+"""Who looks: a stimulus' constraint, the neurons behind it, and what is wanted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import Config
+from .errors import UserError
+from .neurons.cards import NeuronModel, load_card
+from .objectives import Activation, Objective, build_objective
+from .stimulus import Stimulus
+
+__all__ = ["Validator", "Viewer", "build_viewer"]
+
+
+class Validator:
+    """A second model that judges the stimuli made for a first one.
+
+    Both see the same grey levels, each standardised its own way.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The second model.
+    objective : Objective
+        What is wanted of it.
+    stimulus : Stimulus
+        Of the first model.
+    """
+
+    def __init__(self, model: NeuronModel, objective: Objective, stimulus: Stimulus) -> None:
+        self.model, self.objective = model, objective
+        self.neurons = model.select(objective.neurons)
+        std, mean = (torch.as_tensor(v, dtype=torch.float32).reshape(-1, 1, 1) for v in (model.std, model.mean))
+        self.gain = (stimulus.model_std / std)[None]
+        self.shift = ((stimulus.model_mean - mean) / std)[None]
+
+    def to(self, device: str) -> Validator:
+        """The same on another device."""
+        self.neurons, self.objective = self.neurons.to(device), self.objective.to(device)
+        self.gain, self.shift = self.gain.to(device), self.shift.to(device)
+        return self
+
+    def __call__(self, seen: Tensor) -> Tensor:
+        """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
+        return self.objective(self.neurons(seen * self.gain + self.shift))
+
+
+@dataclass
+class Viewer:
+    """From an image to the objective.
+
+    Attributes
+    ----------
+    stimulus : Stimulus
+        What an image becomes before the neurons see it.
+    model : NeuronModel
+        The whole model.
+    neurons : callable
+        From inputs ``(B, channels, h, w)`` to the responses of the objective's neurons alone, ``(B, k)``.
+    objective : Objective
+        What is maximised of those.
+    validator : Validator or None
+        A second model that the optimisation never sees.
+    """
+
+    stimulus: Stimulus
+    model: NeuronModel
+    neurons: Callable[[Tensor], Tensor]
+    objective: Objective
+    validator: Validator | None = None
+
+    def to(self, device: str) -> Viewer:
+        """The same on another device."""
+        self.stimulus, self.neurons = self.stimulus.to(device), self.neurons.to(device)
+        self.objective = self.objective.to(device)
+        self.validator = None if self.validator is None else self.validator.to(device)
+        return self
+
+    def optimum(self) -> float | None:
+        """The best objective that any image reaches under the stimulus' constraint, where it is known."""
+        if isinstance(self.objective, Activation):
+            return self.model.optimum(self.objective.neurons, self.stimulus, self.objective.weights.tolist())
+        return None
+
+
+def build_viewer(config: Config) -> Viewer:
+    """Load the model that a scene file names, the one to validate on, and their objective.
+
+    Raises
+    ------
+    UserError
+        For what of them cannot be used.
+    """
+    model = load_card(config.model.card)
+    neurons = model.check_neurons(config.neurons)
+    size = config.stimulus.size
+    if size is not None and (size, size) != tuple(model.image_size):
+        raise UserError(
+            f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
+            "pixels; leave it out"
+        )
+    constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
+    stimulus = Stimulus(
+        model.image_size,
+        model.channels,
+        model.mean,
+        model.std,
+        **constraint,
+        display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
+        mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
+    )
+    objective = build_objective(config.objective, neurons, model.n_neurons)
+    viewer = Viewer(stimulus, model, model.select(objective.neurons), objective)
+    if config.model.validate is not None:
+        viewer.validator = _build_validator(config, viewer)
+    return viewer
+
+
+def _build_validator(config: Config, viewer: Viewer) -> Validator:
+    second = load_card(config.model.validate)
+    first = viewer.model
+    if (second.image_size, second.channels) != (first.image_size, first.channels):
+        taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
+        raise UserError(f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}")
+    neurons = second.check_neurons(config.neurons)
+    return Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
