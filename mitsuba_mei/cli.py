@@ -136,12 +136,23 @@ def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
     flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
+    warning += _beyond_display(result)
     return [line, *further, *warning, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
 
 
 def _of_pixel(result: Mapping[str, Any]) -> str:
     ratio = result["ratio_to_pixel"]
     return f"3D / pixel {ratio['mean']:.3f} (standard error {ratio['sem']:.2g})"
+
+
+def _beyond_display(result: Mapping[str, Any]) -> list[str]:
+    outside = result.get("outside_display", 0)
+    if not outside:
+        return []
+    return [
+        f"{100 * outside:.2g} % of the stimulus' pixels are darker than black or brighter than white, and clipped in "
+        "stimulus.png alone; a smaller stimulus.norm can be displayed"
+    ]
 
 
 def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
@@ -154,6 +165,7 @@ def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
         further.append(f"{len(restarts)} starts ended between {restarts[-1]:.4g} and {restarts[0]:.4g}")
     if result["validation"] is not None:
         further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
+    further += _beyond_display(result)
     return [line, *further, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
 
 

@@ -211,7 +211,44 @@ def _with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loc
         if found is None:
             raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
         tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
+    for name in ("card", "validate"):
+        tree = _with_card_files(tree, ("model", name), scene_folder, defaults)
     return tree
+
+
+def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Located) -> Located:
+    """A card that is written in place names its module and weights relative to the scene file."""
+    card = _inside(tree, key)
+    if card is None or not isinstance(card.value, dict):
+        return tree
+    for path in _card_files(card.plain()):
+        named = _inside(card, path)
+        file, colon, callable_ = named.value.rpartition(":") if path == ("module",) else (named.value, "", "")
+        folders = (named.place.folder, scene_folder)
+        found = next((folder / file for folder in folders if file and (folder / file).is_file()), None)
+        if found is not None:
+            value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
+            tree = with_value(tree, (*key, *path), value, defaults)
+    return tree
+
+
+def _inside(tree: Located | None, key: Key) -> Located | None:
+    for step in key:
+        tree = None if tree is None else tree.child(step)
+    return tree
+
+
+def _card_files(card: dict[str, Any]) -> Iterator[Key]:
+    """Where a card may name a file of its own."""
+    if isinstance(card.get("module"), str):
+        yield ("module",)
+    weights = card.get("weights")
+    listed = [((), weights)] if not isinstance(weights, list) else [((i,), item) for i, item in enumerate(weights)]
+    for index, item in listed:
+        if isinstance(item, str):
+            yield ("weights", *index)
+        elif isinstance(item, dict) and isinstance(item.get("source"), str):
+            yield ("weights", *index, "source")
 
 
 def _beside(name: str, folders: Sequence[Path]) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from .images import exposure, to_srgb
 
-__all__ = ["Summary", "exposed", "write_animation", "write_pixel_summary", "write_summary"]
+__all__ = ["Summary", "displayed", "exposed", "write_animation", "write_pixel_summary", "write_summary"]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
@@ -29,7 +29,7 @@ class Summary:
     renders : dict of str to ndarray
         (H, W, C) linear radiance, by title.
     stimuli : dict of str to ndarray
-        (h, w) or (h, w, 3) grey levels 0 to 255 as the neuron saw them, by title.
+        (h, w) or (h, w, 3) grey levels as the neuron saw them, by title; 0 is black, 255 white.
     portraits : sequence of ndarray
         (H, W, C) linear radiance: the object from several sides.
     history : dict of str to sequence of float
@@ -109,6 +109,11 @@ def write_pixel_summary(
 def exposed(radiance: np.ndarray) -> np.ndarray:
     """A render as 8-bit sRGB, darkened where it is too bright to be displayed."""
     return to_srgb(radiance * exposure(radiance))
+
+
+def displayed(grey: np.ndarray) -> np.ndarray:
+    """Grey levels as 8-bit pixels; what is beyond black or white is clipped."""
+    return np.round(np.clip(grey, 0, 255)).astype(np.uint8)
 
 
 def _render_title(name: str, radiance: np.ndarray) -> str:

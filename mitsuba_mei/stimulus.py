@@ -209,10 +209,16 @@ class Stimulus(nn.Module):
                 return math.nan
             return float(energy / level) if self._visible(c, shown) else 0.0
 
-    def to_grey(self, z: Tensor) -> Tensor:
-        """An input ``(1, channels, h, w)`` as grey levels 0 to 255, clipped: ``(h, w)``, or ``(h, w, 3)``."""
-        grey = (z.detach()[0] * self.model_std + self.model_mean).clamp(0, 255)
+    def to_grey(self, z: Tensor, clip: bool = True) -> Tensor:
+        """An input ``(1, channels, h, w)`` as grey levels: ``(h, w)``, or ``(h, w, 3)``; 0 to 255 where clipped."""
+        grey = z.detach()[0] * self.model_std + self.model_mean
+        grey = grey.clamp(0, 255) if clip else grey
         return grey[0] if self.channels == 1 else grey.permute(1, 2, 0)
+
+    def outside_display(self, z: Tensor) -> float:
+        """The fraction of an input's pixels that are darker than black, 0, or brighter than white, 255."""
+        grey = self.to_grey(z, clip=False)
+        return ((grey < -0.5) | (grey > 255.5)).float().mean().item()
 
     def _weighted_mean(self, shown: Tensor) -> Tensor:
         return (self.mask * shown).sum((-2, -1), keepdim=True) / self.mask.sum()

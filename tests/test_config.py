@@ -391,3 +391,21 @@ def test_what_is_dumped_is_loaded_back_equal(folder, scene):
     config = load_config("first.yaml")
     (folder / "second.yaml").write_text(dump(config))
     assert load_config("second.yaml") == config
+
+
+def test_a_card_written_in_place_names_files_beside_the_scene(folder):
+    deep = (folder / "deep").resolve()
+    deep.mkdir()
+    for name in ("mine.py", "a.pth", "b.pth"):
+        (deep / name).write_text("")
+
+    def model(text: str):
+        (deep / "scene.yaml").write_text(f"model: {text}")
+        return load_config(deep / "scene.yaml").model
+
+    assert model("{card: {module: mine.py:build}}").card == {"module": f"{deep}/mine.py:build"}
+    assert model("{card: {module: torch.nn:Flatten}}").card == {"module": "torch.nn:Flatten"}
+    card = "{type: nnvision, weights: [a.pth, {source: b.pth}, hf://x/y/z, gone.pth]}"
+    both = model(f"{{card: {card}, validate: {{weights: a.pth}}}}")
+    assert both.card["weights"] == [f"{deep}/a.pth", {"source": f"{deep}/b.pth"}, "hf://x/y/z", "gone.pth"]
+    assert both.validate == {"weights": f"{deep}/a.pth"}

@@ -218,3 +218,14 @@ def test_bad_input(wrong, message):
 def test_an_image_of_two_channels_is_refused():
     with pytest.raises(ValueError, match="H, W, 1 or 3"):
         stimulus()(torch.zeros(20, 24, 2, dtype=torch.float64))
+
+
+def test_what_no_display_shows_is_counted():
+    stimulus = Stimulus((10, 10), 1, 120.0, 60.0)
+    z = torch.zeros(1, 1, 10, 10)
+    assert stimulus.outside_display(z) == 0
+    z[0, 0, 0, :3] = 2.3  # 258 grey levels
+    z[0, 0, 1, :2] = -2.1  # -6
+    z[0, 0, 2, 0] = 2.25  # 255: white
+    assert stimulus.outside_display(z) == pytest.approx(0.05)
+    assert stimulus.to_grey(z).max() == 255 and stimulus.to_grey(z, clip=False).max() == pytest.approx(258)

@@ -19,7 +19,7 @@ from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
 from ..optimize import Outcome, Settings, Step, optimize
-from ..report import Summary, exposed, write_animation, write_summary
+from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI, find_pixel_mei
@@ -128,8 +128,8 @@ def _trial(
     trial = Trial(index, experiment, record, before, evaluate(experiment, *accuracy), outcome, seconds)
     if several:
         name = f"restarts/{index}"
-        seen = frame(experiment, trial.after.image)[1]
-        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, np.round(seen).astype(np.uint8)))
+        grey = frame(experiment, trial.after.image)[1]
+        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
         folder.write(f"{name}/mesh.ply", lambda path: _posed_mesh(experiment).export(path, file_type="ply"))
         progress.message(f"converged activation {trial.after.mean:.4g} (standard error {trial.after.sem:.2g})")
     return trial
@@ -179,6 +179,7 @@ def _result(config: Config, trials: list[Trial], best: Trial, pixel: PixelMEI | 
             for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
             if neuron in config.neurons
         ],
+        "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
         "model": viewer.model.name,
         "ended": best.outcome.ended,
         "shortened_gradients": best.outcome.shortened,
@@ -229,10 +230,10 @@ class _Record:
 
 
 def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """A render (H, W, C), and the grey levels that the neuron saw of it."""
+    """A render (H, W, C), and the grey levels that the neuron saw of it, beyond black and white too."""
     stimulus = experiment.viewer.stimulus
     with torch.no_grad():
-        grey = stimulus.to_grey(stimulus(image))
+        grey = stimulus.to_grey(stimulus(image), clip=False)
     return image.cpu().numpy(), grey.cpu().numpy()
 
 
@@ -248,7 +249,7 @@ def _write_pictures(
         vertices = experiment.scene.pose(experiment.scene.shape())
         portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
     folder.write("stimulus.npy", lambda path: np.save(path, seen))
-    folder.write("stimulus.png", lambda path: write_png(path, np.round(last[1]).astype(np.uint8)))
+    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
     folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
     stimuli = {"initial": first[1], "final": last[1]}

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..config import Config, dump
 from ..filters import gaussian_blur
 from ..images import write_png
-from ..report import write_pixel_summary
+from ..report import displayed, write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
 from ..stimulus import Stimulus
@@ -83,10 +83,10 @@ class PixelMEI:
         }
 
     def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> np.ndarray:
-        """Write ``name.npy`` and ``name.png``; gives the grey levels, (h, w) or (h, w, 3)."""
-        grey = stimulus.to_grey(self.seen).cpu().numpy()
+        """Write ``name.npy`` and ``name.png``; gives the grey levels, (h, w) or (h, w, 3), not clipped."""
+        grey = stimulus.to_grey(self.seen, clip=False).cpu().numpy()
         folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
-        folder.write(f"{name}.png", lambda path: write_png(path, np.round(grey).astype(np.uint8)))
+        folder.write(f"{name}.png", lambda path: write_png(path, displayed(grey)))
         return grey
 
 
@@ -139,11 +139,12 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         "optimum": optimum,
         "objective": config.objective.type,
         "neurons": list(config.neurons),
+        "outside_display": viewer.stimulus.outside_display(pixel.seen),
         "model": viewer.model.name,
         "versions": versions(),
     }
     pixel.write(folder, viewer.stimulus, "stimulus")
-    greys = [viewer.stimulus.to_grey(seen[None]).cpu().numpy() for seen in pixel.stimuli]
+    greys = [viewer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
     title = f"{viewer.model.name}, neuron {neurons}: pixel MEI {pixel.activation:.4g}"
     folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))

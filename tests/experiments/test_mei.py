@@ -193,7 +193,8 @@ def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path):
     assert result["activation"]["initial"] == result["activation"]["final"]
 
 
-SCENES = sorted(path.name for path in (Path(__file__).parents[2] / "scenes").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "scenes"
+SCENES = sorted(str(path.relative_to(FOLDER)) for path in [*FOLDER.glob("*.yaml"), *FOLDER.glob("*/scene.yaml")])
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -202,6 +203,20 @@ def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_wei
     result = run_mei(load_config(root / "scenes" / name, short), tmp_path / "run", Silent()).result
     assert result["steps"] == 2 and result["skipped_steps"] == 0
     assert np.isfinite(result["activation"]["final"]["mean"])
+
+
+def test_the_documented_model_of_ones_own_is_driven(root, tmp_path):
+    """scenes/own_model: an ON cell and an OFF cell like opposite contrasts."""
+    images = {}
+    for neuron in (0, 1):
+        overrides = [f"model.neuron={neuron}", "optimizer.steps=20", "evaluate={spp: 64, repeats: 2}"]
+        config = load_config(root / "scenes/own_model/scene.yaml", overrides)
+        outcome = run_mei(config, tmp_path / str(neuron), Silent())
+        activation = outcome.result["activation"]
+        assert outcome.result["model"] == "own model"
+        assert activation["final"]["mean"] > 1.2 * activation["initial"]["mean"]
+        images[neuron] = np.load(outcome.folder / "stimulus.npy")[0, 0]
+    assert images[0][32, 32] > images[1][32, 32]
 
 
 def test_a_colour_model_sees_colour(root, tmp_path):

@@ -1,4 +1,4 @@
-"""A neuron model of your own, as small as one can be: see own_model.yaml for the card that names it."""
+"""A neuron model of your own, as small as one can be: see card.yaml, which names it, and scene.yaml."""
 
 import torch
 from torch import nn
