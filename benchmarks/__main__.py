@@ -21,6 +21,7 @@ BENCHMARKS = {
     "time_to_target": "time to 0.9 of a simple cell's optimum, against Mitsuba's tutorials",
     "flat": "time a step and memory over 500 steps",
     "bank": "twelve simple cells and a complex one: what is reached, and the meshes",
+    "macaque_v1": "twelve neurons of the macaque V1 model: 3D MEIs over pixel MEIs",
     "gradients": "the renderer's gradients against finite differences",
     "readout": "one neuron of a published V4 model's format against all of its 1244",
     "samples": "the best split of the gradient's samples",

@@ -14,7 +14,7 @@ from mitsuba_mei.images import to_srgb
 from mitsuba_mei.mesh_quality import MeshQuality, assess
 from mitsuba_mei.optimize import Settings, optimize
 
-from .bank_picture import Panel, draw_bank
+from .bank_picture import Panel, draw_panels
 from .report import Report, Target
 from .setting import HERE, SIMPLE_CELL, experiment_of
 
@@ -66,7 +66,8 @@ def run(report: Report, cells: int | None = None, steps: int | None = None) -> N
     complex_cell = _optimised("complex cell", f"{{card: {COMPLEX}}}", steps)
     rows = [result.row() for result in (*simple, complex_cell)]
     report.table("Fraction of the optimum, converged", rows, key="cells")
-    draw_bank([r.panel for r in simple], complex_cell.panel, report.path("bank.png"))
+    heads = ("best image", "stimulus", "render")
+    draw_panels([r.panel for r in simple], heads, report.path("bank.png"), below=complex_cell.panel)
     report.say(f"written to {report.path('bank.png')}")
     fractions = [r.fraction for r in simple]
     report.targets(

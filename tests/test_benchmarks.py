@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import imageio.v3 as iio
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks.bank_picture import Panel, draw_bank
+from benchmarks.bank_picture import Panel, draw_panels
 from benchmarks.finite_differences import Probe, along, weighting
 from benchmarks.measure import agrees, best_split, compared, mean_and_error, telling
 from benchmarks.report import Report, Target
@@ -108,8 +109,11 @@ def test_a_report_needs_a_folder(tmp_path):
 
 def test_the_picture_of_a_bank(tmp_path):
     panel = Panel("2 cycles: 0.97", *(torch.zeros(8, 8).numpy() for _ in range(3)))
-    draw_bank([panel] * 5, panel, tmp_path / "bank.png")
-    assert (tmp_path / "bank.png").read_bytes().startswith(b"\x89PNG")
+    heads = ("best image", "stimulus", "render")
+    draw_panels([panel] * 5, heads, tmp_path / "with.png", below=panel)
+    draw_panels([panel] * 5, heads, tmp_path / "without.png")
+    heights = [iio.imread(tmp_path / name).shape[0] for name in ("with.png", "without.png")]
+    assert heights[0] > heights[1] > 300
 
 
 @pytest.mark.parametrize("scene", [BUMPY, SIMPLE_CELL])
