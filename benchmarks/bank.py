@@ -14,7 +14,7 @@ from mitsuba_mei.images import to_srgb
 from mitsuba_mei.mesh_quality import MeshQuality, assess
 from mitsuba_mei.optimize import Settings, optimize
 
-from .bank_picture import Panel, draw_panels
+from .panels import Panel, draw_panels
 from .report import Report, Target
 from .setting import HERE, SIMPLE_CELL, experiment_of
 

@@ -18,7 +18,7 @@ from mitsuba_mei.experiments.pixel_mei import PixelMEI, find_pixel_mei
 from mitsuba_mei.report import stretch
 from mitsuba_mei.viewer import build_viewer
 
-from .bank_picture import Panel, draw_panels
+from .panels import Panel, draw_panels
 from .report import Report, Target
 from .setting import HERE
 
@@ -74,7 +74,7 @@ def run(report: Report, neurons: int = NEURONS, overrides: tuple[str, ...] = ())
         row = results[-1].row
         report.say(f"neuron {neuron}: {row['3D / pixel']:.3f} in {row['seconds']:.1f} s")
     rows = [result.row for result in results]
-    note = "Activations are converged; 'error' is the standard error of the ratio, 'unseen' the ratio on members 6 to 10."
+    note = "Activations are converged; 'error': the ratio's standard error; 'unseen': the ratio on members 6 to 10."
     report.table("3D MEIs over pixel MEIs, macaque V1", rows, note=note, key="neurons")
     draw_panels([result.panel for result in results], ("pixel MEI", "3D MEI", "render"), report.path("macaque_v1.png"))
     report.say(f"written to {report.path('macaque_v1.png')}")

@@ -126,8 +126,9 @@ def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
     further = []
-    if result.get("ratio_to_pixel") is not None:
-        further.append(f"the pixel MEI reaches {result['pixel']['activation']:.4g}: {_of_pixel(result)}")
+    if result.get("pixel") is not None:
+        reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
+        further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
     if result.get("validation") is not None:
         second = result["validation"]
         initial, final = second["activation"]["initial"], second["activation"]["final"]
@@ -150,9 +151,13 @@ def _beyond_display(result: Mapping[str, Any]) -> list[str]:
     if not outside:
         return []
     return [
-        f"{100 * outside:.2g} % of the stimulus' pixels are darker than black or brighter than white, and clipped in "
-        "stimulus.png alone; a smaller stimulus.norm can be displayed"
+        f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "
+        "stimulus.png alone; a smaller stimulus.norm or contrast can be displayed"
     ]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
 
 
 def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
@@ -220,7 +225,7 @@ def pixel(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")] = False,
 ) -> None:
     """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
-    config = _load(scene, overrides, [], [], seed)
+    config = _load(scene, overrides, [], [], seed, rendered=False)
     out = _free_name(f"{scene.stem}-pixel") if out is None else out
     progress = LiveProgress(Console(stderr=True), quiet)
     from .experiments.pixel_mei import run_pixel
@@ -246,7 +251,7 @@ def check(
     from .experiment import check_files
 
     with _about(scene):
-        check_files(config)
+        check_files(config, Console(stderr=True, soft_wrap=True).print)
     print("\n".join(_describe_config(scene, config)))
 
 
@@ -292,10 +297,12 @@ def _about(scene: Path) -> Iterator[None]:
         raise error if PLACE.match(str(error)) else UserError(f"{scene}: {error}") from None
 
 
-def _load(scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None) -> Config:
+def _load(
+    scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None, rendered: bool = True
+) -> Config:
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
-    return load_config(scene, overrides, free, frozen)
+    return load_config(scene, overrides, free, frozen, rendered)
 
 
 def _free_name(stem: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,11 @@ _GROUPS = ("shape", "pose", "camera", "lighting", "material")
 
 
 def load_config(
-    path: Path | str, overrides: Sequence[str] = (), free: Sequence[str] = (), frozen: Sequence[str] = ()
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    free: Sequence[str] = (),
+    frozen: Sequence[str] = (),
+    rendered: bool = True,
 ) -> Config:
     """A scene file, varied.
 
@@ -38,6 +43,8 @@ def load_config(
     free, frozen : sequence of str
         Parameters to free, then to freeze: one (``pose.rotation``, ``lighting.0.direction``), or all of a group
         (``pose``, ``lighting``, ``lighting.0``).
+    rendered : bool
+        Whether the scene is to be optimised; then something must be free.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def load_config(
         config = validate(Config, tree)
     tree = _with_files(tree, config, path.resolve().parent, defaults)
     config = validate(Config, tree)
-    if config.optimizer.steps and not free_parameters(config):
+    if rendered and config.optimizer.steps and not free_parameters(config):
         raise UserError(
             f"{path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
             "{free: [offsets]}, or set optimizer.steps to 0"
@@ -85,6 +92,7 @@ def dump(config: Config, folder: Path | None = None) -> str:
         What to write.
     folder : Path, optional
         Where it will lie; files are then named relative to it, so that a run can be moved together with what it used.
+        Those of a card that is written in place stay absolute.
     """
     tree = locate(config.model_dump(), Place("", Path()))
     if folder is not None:
@@ -207,13 +215,22 @@ def _with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loc
         place = tree.at(key)
         folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
         folders += [Path.cwd(), *_BESIDE_PACKAGE]
-        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        found = _found(name, folders)
         if found is None:
             raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
         tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
     for name in ("card", "validate"):
         tree = _with_card_files(tree, ("model", name), scene_folder, defaults)
     return tree
+
+
+def _found(name: str, folders: Sequence[Path]) -> Path | None:
+    """The first file of that name."""
+    for folder in folders:
+        with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+            if (folder / name).is_file():
+                return folder / name
+    return None
 
 
 def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Located) -> Located:
@@ -225,7 +242,7 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
         named = _inside(card, path)
         file, colon, callable_ = named.value.rpartition(":") if path == ("module",) else (named.value, "", "")
         folders = (named.place.folder, scene_folder)
-        found = next((folder / file for folder in folders if file and (folder / file).is_file()), None)
+        found = _found(file, folders) if file else None
         if found is not None:
             value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
             tree = with_value(tree, (*key, *path), value, defaults)

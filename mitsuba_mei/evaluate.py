@@ -18,15 +18,30 @@ EVALUATION_SEEDS = 2**60
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over independent renders, and its standard error."""
+    """An estimate from independent renders, and its standard error."""
 
     mean: float
     sem: float
 
     @classmethod
-    def of(cls, values: Tensor) -> Mean:
-        """Of one value a render, (n,)."""
-        return cls(values.mean().item(), (values.std() / math.sqrt(len(values))).item())
+    def jackknifed(cls, whole: Tensor, without: Tensor) -> Mean:
+        r"""What a render without noise would give.
+
+        The jackknife: with :math:`a` the value of the mean of ``n`` renders and :math:`a_{-i}` that of the mean without
+        the i-th, the mean of :math:`n a - (n - 1) a_{-i}` has no bias of first order in the renders' variance, and
+        their spread gives its standard error (Efron & Stein 1981, The jackknife estimate of variance, Annals of
+        Statistics 9:586-596).
+
+        Parameters
+        ----------
+        whole : Tensor
+            a, scalar.
+        without : Tensor
+            (n,).
+        """
+        n = len(without)
+        values = n * whole - (n - 1) * without
+        return cls(values.mean().item(), (values.std() / math.sqrt(n)).item())
 
     def as_dict(self) -> dict[str, float]:
         """Mean and standard error."""
@@ -40,7 +55,7 @@ class Estimate(Mean):
     Attributes
     ----------
     mean, sem : float
-        Mean and standard error over independent renders.
+        The activation without noise, and its standard error.
     image : Tensor
         (H, W, C), the mean of the renders.
     responses : tuple of Mean
@@ -58,31 +73,37 @@ class Estimate(Mean):
 def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estimate:
     """The activation of the scene as it stands.
 
+    A model is not linear, so that noise in a render shifts its response; see :meth:`Mean.jackknifed` for how that is
+    taken out.
+
     Parameters
     ----------
     spp : int
-        Samples per pixel of each render. A model is not linear, so that noise in a render shifts its response; with
-        many samples the shift is far below the standard error.
+        Samples per pixel of each render.
     repeats : int
         Independent renders, at least 2.
     seed : int
         Of all of them.
     """
-    state = experiment.scene()
-    validator = experiment.viewer.validator
-    activations, responses, validations, images = [], [], [], []
-    for i in range(repeats):
-        look = experiment.look(state, EVALUATION_SEEDS + seed * 4096 + i, spp)
-        activations.append(look.activation.double())
-        responses.append(look.responses.double())
-        images.append(look.image)
-        if validator is not None:
-            validations.append(validator(look.seen)[0].double())
-    activation = Mean.of(torch.stack(activations))
+    state, viewer = experiment.scene(), experiment.viewer
+    first = EVALUATION_SEEDS + seed * 4096
+    images = torch.stack([experiment.renderer.render(state, first + i, spp) for i in range(repeats)])
+    mean = images.mean(0)
+    looks = [viewer.look(image) for image in (mean, *((repeats * mean - image) / (repeats - 1) for image in images))]
+
+    def estimate(values: list[Tensor]) -> Mean:
+        whole, *without = (value.double() for value in values)
+        return Mean.jackknifed(whole, torch.stack(without))
+
+    activation = estimate([look.activation for look in looks])
+    count = len(looks[0].responses)
+    validation = None
+    if viewer.validator is not None:
+        validation = estimate([viewer.validator(look.seen)[0] for look in looks])
     return Estimate(
         activation.mean,
         activation.sem,
-        torch.stack(images).mean(0),
-        tuple(Mean.of(values) for values in torch.stack(responses).T),
-        Mean.of(torch.stack(validations)) if validations else None,
+        mean,
+        tuple(estimate([look.responses[i] for look in looks]) for i in range(count)),
+        validation,
     )

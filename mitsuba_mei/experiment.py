@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import roma
 import torch
-from torch import Tensor
 
 from .config import Config
 from .errors import UserError
@@ -24,37 +24,16 @@ from .scene.mesh import TEMPLATES
 from .scene.pose import Pose
 from .scene.scene import Scene
 from .scene.state import SceneState
-from .viewer import Viewer, build_viewer
+from .schema import MOST_RESTARTS
+from .viewer import Look, Viewer, build_viewer
 
-__all__ = ["Experiment", "Look", "build_experiment", "build_scene", "check_files", "check_start", "restarted"]
+__all__ = ["Experiment", "build_experiment", "build_scene", "check_files", "check_start", "restarted"]
 
 START, RESTART = 0.02, 0.06
 """Root mean square of the random displacement that the first start, and every other one, begins with; object units."""
 
-RESTART_SEEDS = 2**33
-"""Apart from every seed of a scene file."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look at a scene.
-
-    Attributes
-    ----------
-    image : Tensor
-        The render, (H, W, C).
-    seen : Tensor
-        The neurons' input, (1, channels, h, w).
-    responses : Tensor
-        Of the objective's neurons, (k,).
-    activation : Tensor
-        The objective, scalar.
-    """
-
-    image: Tensor
-    seen: Tensor
-    responses: Tensor
-    activation: Tensor
+DRAWS = 20
+"""How often another start is drawn before none is found that can be seen."""
 
 
 @dataclass
@@ -79,11 +58,7 @@ class Experiment:
 
     def look(self, state: SceneState, seed: int, spp: int | None = None) -> Look:
         """Render a scene and show it to the neurons."""
-        viewer = self.viewer
-        image = self.renderer.render(state, seed, spp)
-        seen = viewer.stimulus(image)
-        responses = viewer.neurons(seen)
-        return Look(image, seen, responses[0], viewer.objective(responses)[0])
+        return self.viewer.look(self.renderer.render(state, seed, spp))
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -105,7 +80,7 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
         ones, and another start of what is free of the pose.
     """
     template = _built(TEMPLATES, config.shape.template)
-    generator = torch.Generator().manual_seed(config.seed + RESTART_SEEDS * restart)
+    generator = _generator(config.seed, restart)
     shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
     if "offsets" in config.shape.free:
         shape.initialize(START if restart == 0 else RESTART, generator)
@@ -116,7 +91,7 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
         extent = template.vertices.norm(dim=1).max().item()
         pose |= place_on(field, camera, extent, config.placement.size)
     if restart:
-        pose |= _elsewhere(pose, generator)
+        pose |= _elsewhere(pose, camera, generator)
     return Scene(
         template,
         shape,
@@ -129,20 +104,31 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
     )
 
 
-def _elsewhere(pose: dict, generator: torch.Generator) -> dict:
-    """Another start of what is free of a pose: any rotation, a quarter of its radius aside, larger or smaller."""
+def _generator(seed: int, restart: int) -> torch.Generator:
+    """Of the random start: the seed's own for the first, and one of its own for every other."""
+    if restart == 0:
+        return torch.Generator().manual_seed(seed)
+    # torch looks at 32 bits of a seed alone.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart)).generate_state(1)[0]))
+
+
+def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
+    """Another start of what is free of a pose: any rotation, about a quarter of its radius aside in the image, larger
+    or smaller.
+    """
     turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
-    aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator)
+    aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator).item()
+    with torch.no_grad():
+        moved = 0.25 * pose["scale"] * aside @ camera.rotation_matrix()[:2]
     found = {
         "rotation": roma.rotmat_to_euler("xyz", turn, degrees=True).tolist(),
         "scale": pose["scale"] * math.exp(0.25 * wider),
     }
-    x, y, z = pose["translation"]
-    found["translation"] = [x + 0.25 * pose["scale"] * aside[0].item(), y + 0.25 * pose["scale"] * aside[1].item(), z]
+    found["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
     return {name: value for name, value in found.items() if name in pose["free"]}
 
 
-def check_files(config: Config) -> None:
+def check_files(config: Config, told: Callable[[str], None] = lambda text: None) -> None:
     """Load what a scene file names (models, mesh, images) and build the scene, without rendering.
 
     Raises
@@ -150,21 +136,21 @@ def check_files(config: Config) -> None:
     UserError
         For anything of it that cannot be used.
     """
-    viewer = build_viewer(config)
+    viewer = build_viewer(config, told)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare(config.render.variant, viewer.model.channels)
     build_scene(config, viewer.model.channels, viewer)
 
 
-def build_experiment(config: Config) -> Experiment:
-    """Load the model, choose the backend, build the scene and its renderer.
+def build_experiment(config: Config, told: Callable[[str], None] = lambda text: None) -> Experiment:
+    """Load the model, choose the backend, build the scene and its renderer; downloads are told of.
 
     Raises
     ------
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    viewer = build_viewer(config)
+    viewer = build_viewer(config, told)
     viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
     variant = prepare(config.render.variant, viewer.model.channels)
     device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
@@ -177,9 +163,23 @@ def build_experiment(config: Config) -> Experiment:
 
 
 def restarted(experiment: Experiment, config: Config, restart: int) -> Experiment:
-    """The experiment from another start; everything but the scene is shared."""
-    scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart)
-    return replace(experiment, scene=scene.to(experiment.scene.background.device))
+    """The experiment from another start; everything but the scene is shared.
+
+    Raises
+    ------
+    UserError
+        If no start was found at which the object is in view.
+    """
+    for draw in range(DRAWS):
+        scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
+        scene = scene.to(experiment.scene.background.device)
+        try:
+            _check_view(scene())
+        except UserError:
+            if draw == DRAWS - 1:
+                raise
+            continue
+        return replace(experiment, scene=scene)
 
 
 def check_start(experiment: Experiment, seed: int) -> None:
@@ -192,15 +192,7 @@ def check_start(experiment: Experiment, seed: int) -> None:
     """
     scene = experiment.scene
     state = scene()
-    depth = -state.vertices[:, 2].detach()
-    place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]
-    if not ((depth > 0) & (place.abs() < 1).all(dim=1)).any():
-        raise UserError(
-            "the object is outside the camera's view: none of its vertices falls on the image; "
-            "change pose.translation, camera.distance or camera.fov"
-        )
-    if not (depth > 0).all():
-        raise UserError("the camera stands inside or behind the object; increase camera.distance or reduce pose.scale")
+    _check_view(state)
     image = experiment.renderer.render(state, seed)
     if not _is_lit(experiment, state, seed):
         raise UserError(
@@ -222,10 +214,25 @@ def check_start(experiment: Experiment, seed: int) -> None:
                 f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
             )
     viewer = experiment.viewer
-    response = viewer.objective(viewer.neurons(viewer.stimulus(image.detach().requires_grad_())))
-    if not response.requires_grad:
+    if not viewer.look(image.detach().requires_grad_()).activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+
+
+def _check_view(state: SceneState) -> None:
+    """Raise UserError where the camera cannot see the object, or stands in it."""
+    depth = -state.vertices[:, 2].detach()
+    place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]
+    if not ((depth > 0) & (place.abs() < 1).all(dim=1)).any():
+        raise UserError(
+            "the object is outside the camera's view: none of its vertices falls on the image; "
+            "change pose.translation (or placement), camera.distance or camera.fov"
+        )
+    if not (depth > 0).all():
+        raise UserError(
+            "the camera stands inside or behind the object; increase camera.distance, or reduce pose.scale or "
+            "placement.size"
         )
 
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 __all__ = ["gaussian_blur"]
 
+NARROW = 0.1
+
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     """Blur by a gaussian; beyond the edges everything is 0.
@@ -19,11 +21,11 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     images : Tensor
         (B, C, h, w).
     sigma : float
-        Standard deviation, pixels; 0 leaves the images as they are.
+        Standard deviation, pixels; below 0.1, where no neighbour counts, the images stay as they are.
     """
-    reach = math.ceil(3 * sigma)
-    if reach == 0:
+    if sigma < NARROW:
         return images
+    reach = math.ceil(3 * sigma)
     kernel = torch.exp(-torch.arange(-reach, reach + 1, device=images.device).square() / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).to(images.dtype)
     channels = images.shape[1]

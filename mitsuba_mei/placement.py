@@ -107,7 +107,9 @@ def place_on(field: ReceptiveField, camera: Camera, extent: float, size: float) 
         ``translation`` and ``scale``, as :class:`~mitsuba_mei.scene.pose.Pose` takes them.
     """
     with torch.no_grad():
-        distance, tangent = camera.get("distance"), camera.tan_half_fov()
+        h, w = field.sensitivity.shape
+        # A model taller than wide sees the middle of a render, which is square.
+        distance, tangent = camera.get("distance"), min(1.0, w / h) * camera.tan_half_fov()
         outline = min(max(size * field.radius, SMALLEST), LARGEST) * tangent
         scale = distance * torch.sin(torch.atan(outline)) / extent
         across = torch.stack([field.x * tangent * distance, field.y * tangent * distance, torch.zeros_like(distance)])

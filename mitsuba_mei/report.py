@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from .images import exposure, to_srgb
 
-__all__ = ["Summary", "displayed", "exposed", "write_animation", "write_pixel_summary", "write_summary"]
+__all__ = ["Summary", "displayed", "exposed", "stretch", "write_animation", "write_pixel_summary", "write_summary"]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
@@ -102,6 +102,8 @@ def write_pixel_summary(
     _plot_levels(curves, {"optimum": optimum})
     curves.set(xlabel="step", title="activation")
     curves.title.set_fontsize(10)
+    if optimum is not None:
+        curves.legend(fontsize=8, frameon=False)
     curves.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
 
@@ -122,7 +124,7 @@ def _render_title(name: str, radiance: np.ndarray) -> str:
 
 
 def stretch(grey: np.ndarray) -> np.ndarray:
-    """Grey levels about their mean, stretched to fill 0 to 255, as 8-bit pixels: contrasts can be low, and only shape
+    """Grey levels about their median, stretched to fill 0 to 255, as 8-bit pixels: contrasts can be low, and only shape
     is looked at.
     """
     centre = float(np.median(grey))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,8 +62,8 @@ class RunFolder:
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
-        """Write a JSON file; numbers must be finite."""
-        return self.write_text(name, json.dumps(data, indent=2, allow_nan=False) + "\n")
+        """Write a JSON file; a number that is not finite becomes null."""
+        return self.write_text(name, json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
 
     def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""
@@ -78,3 +79,11 @@ class RunFolder:
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

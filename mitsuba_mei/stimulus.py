@@ -216,7 +216,7 @@ class Stimulus(nn.Module):
         return grey[0] if self.channels == 1 else grey.permute(1, 2, 0)
 
     def outside_display(self, z: Tensor) -> float:
-        """The fraction of an input's pixels that are darker than black, 0, or brighter than white, 255."""
+        """The fraction of an input's values, in grey levels, that are below black, 0, or beyond white, 255."""
         grey = self.to_grey(z, clip=False)
         return ((grey < -0.5) | (grey > 255.5)).float().mean().item()
 

@@ -14,7 +14,29 @@ from .neurons.cards import NeuronModel, load_card
 from .objectives import Activation, Objective, build_objective
 from .stimulus import Stimulus
 
-__all__ = ["Validator", "Viewer", "build_viewer"]
+__all__ = ["Look", "Validator", "Viewer", "build_viewer"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at an image.
+
+    Attributes
+    ----------
+    image : Tensor
+        The render, (H, W, C).
+    seen : Tensor
+        The neurons' input, (1, channels, h, w).
+    responses : Tensor
+        Of the objective's neurons, (k,).
+    activation : Tensor
+        The objective, scalar.
+    """
+
+    image: Tensor
+    seen: Tensor
+    responses: Tensor
+    activation: Tensor
 
 
 class Validator:
@@ -74,6 +96,12 @@ class Viewer:
     objective: Objective
     validator: Validator | None = None
 
+    def look(self, image: Tensor) -> Look:
+        """Show a render (H, W, C) to the neurons."""
+        seen = self.stimulus(image)
+        responses = self.neurons(seen)
+        return Look(image, seen, responses[0], self.objective(responses)[0])
+
     def to(self, device: str) -> Viewer:
         """The same on another device."""
         self.stimulus, self.neurons = self.stimulus.to(device), self.neurons.to(device)
@@ -88,15 +116,21 @@ class Viewer:
         return None
 
 
-def build_viewer(config: Config) -> Viewer:
+def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None) -> Viewer:
     """Load the model that a scene file names, the one to validate on, and their objective.
+
+    Parameters
+    ----------
+    config : Config
+    told : callable
+        Told of downloads.
 
     Raises
     ------
     UserError
         For what of them cannot be used.
     """
-    model = load_card(config.model.card)
+    model = load_card(config.model.card, told=told)
     neurons = model.check_neurons(config.neurons)
     size = config.stimulus.size
     if size is not None and (size, size) != tuple(model.image_size):
@@ -117,15 +151,26 @@ def build_viewer(config: Config) -> Viewer:
     objective = build_objective(config.objective, neurons, model.n_neurons)
     viewer = Viewer(stimulus, model, model.select(objective.neurons), objective)
     if config.model.validate is not None:
-        viewer.validator = _build_validator(config, viewer)
+        viewer.validator = _build_validator(config, viewer, told)
     return viewer
 
 
-def _build_validator(config: Config, viewer: Viewer) -> Validator:
-    second = load_card(config.model.validate)
+def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]) -> Validator:
+    second = load_card(config.model.validate, told=told)
     first = viewer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
         raise UserError(f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}")
+    if second.n_neurons != first.n_neurons:
+        raise UserError(
+            f"model.validate: model '{second.name}' has {second.n_neurons} neurons and '{first.name}' {first.n_neurons}; "
+            "both must be models of the same neurons"
+        )
+    shared = sorted(set(first.weights) & set(second.weights))
+    if shared:
+        raise UserError(
+            f"model.validate: model '{second.name}' shares {shared[0]} with '{first.name}', and would judge its own "
+            "stimuli; name a model of other weights"
+        )
     neurons = second.check_neurons(config.neurons)
     return Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)

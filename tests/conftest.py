@@ -79,7 +79,7 @@ def published_weights(monkeypatch, tmp_path) -> list[str]:
     """Random weights of the right format stand in for every published checkpoint; the sources that were asked for."""
     asked: list[str] = []
 
-    def stand_in(source: Source, folder: Path, where: Place) -> Path:
+    def stand_in(source: Source, folder: Path, where: Place, told: Callable[[str], None]) -> Path:
         asked.append(source.location)
         v1 = "v1_data_driven" in source.location
         path = tmp_path / f"{len(asked)}.pth"

@@ -286,9 +286,29 @@ def test_a_second_model_that_takes_other_images(refused, checkpoint):
     assert "model.validate: model 'V4 curvature' takes 100 x 100 pixels" in refused(scene)
 
 
+def test_a_second_model_of_other_neurons(refused):
+    scene = "model: {card: models/simple_cell.yaml, validate: models/v4_curvature.yaml}"
+    assert "model.validate: model 'V4 curvature' has 32 neurons and 'simple cell' 1" in refused(scene)
+
+
+def test_a_second_model_with_the_same_weights(refused, published_weights):
+    scene = "model: {card: models/macaque_v1_pointpool.yaml, validate: models/macaque_v1_pointpool_1-5.yaml}"
+    sentence = refused(scene)
+    assert "shares" in sentence and "v1_sota_cnn.pth.tar" in sentence
+
+
 @pytest.mark.parametrize(
     ("scene", "expected"),
     [
+        (
+            "shape: {free: []}\nlighting: [{type: constant, free: [radiance]}]\noptimizer: {restarts: 3}",
+            ["restarts is 3"],
+        ),
+        ("objective: {type: discriminate, temperature: 0}", ["temperature: must be at least 0.001"]),
+        (
+            f"model: {{card: {{type: nnvision, weights: [{'a' * 300}], input: {{mean: 1, std: 1}}}}}}",
+            ["cannot be read"],
+        ),
         ("objective: {type: discriminat}", ["unknown type 'discriminat'", "did you mean 'discriminate'"]),
         ("objective: {type: discriminate, against: [0]}", ["neuron 0 is to be driven and named in objective.against"]),
         ("objective: {type: discriminate, against: [99]}", ["there is no neuron 99"]),

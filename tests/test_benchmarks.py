@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks.bank_picture import Panel, draw_panels
 from benchmarks.finite_differences import Probe, along, weighting
 from benchmarks.measure import agrees, best_split, compared, mean_and_error, telling
+from benchmarks.panels import Panel, draw_panels
 from benchmarks.report import Report, Target
 from benchmarks.setting import BUMPY, SIMPLE_CELL
 from mitsuba_mei.config import load_config

@@ -8,7 +8,7 @@ import torch
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.experiment import Experiment, build_experiment, check_start
+from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, check_start, restarted
 from mitsuba_mei.optimize import Settings, optimize
 
 SMALL = """
@@ -118,3 +118,58 @@ def test_a_few_steps_improve_what_the_neuron_answers(build):
 def test_a_model_of_another_size_is_said(build):
     with pytest.raises(UserError, match="stimulus.size is 32, but model 'edge' takes 24 x 24 pixels"):
         build("stimulus.size=32", "render.resolution=32")
+
+
+# --------------------------------------------------------------------------------------------------------- restarts
+
+
+@pytest.fixture
+def start(tmp_path):
+    """The scene that a restart begins with."""
+
+    def started(restart: int, *overrides: str, free: tuple[str, ...] = ("pose",)):
+        path = tmp_path / "scene.yaml"
+        path.write_text(SMALL)
+        return build_scene(load_config(path, overrides, free), 1, restart=restart)
+
+    return started
+
+
+def test_every_restart_starts_elsewhere(start):
+    scenes = [start(restart) for restart in range(5)] + [start(1, "seed=1")]
+    poses = [
+        torch.tensor(sum((scene.pose.in_file_units()[k] for k in ("rotation", "translation")), [])) for scene in scenes
+    ]
+    offsets = [scene.shape.get("offsets").detach().flatten() for scene in scenes]
+    for i in range(6):
+        for j in range(i):
+            assert (poses[i] - poses[j]).abs().max() > 0.01
+            assert torch.cosine_similarity(offsets[i], offsets[j], dim=0) < 0.5
+    again = start(3)
+    assert torch.equal(again.shape.get("offsets"), scenes[3].shape.get("offsets"))
+
+
+def test_what_is_frozen_starts_as_the_file_says(start):
+    first, other = start(0, free=("pose.scale",)), start(2, free=("pose.scale",))
+    assert other.pose.in_file_units()["rotation"] == pytest.approx(first.pose.in_file_units()["rotation"], abs=1e-5)
+    assert torch.equal(other.pose.translation, first.pose.translation)
+    assert not torch.equal(other.pose.get("scale"), first.pose.get("scale"))
+
+
+def test_another_start_is_aside_in_the_image_and_not_in_depth(start):
+    for restart in (1, 2, 3):
+        scene = start(restart, "camera={azimuth: 90, elevation: 30}", free=("pose.translation",))
+        with torch.no_grad():
+            place = scene.camera(scene.pose.get("translation")[None])[0]
+        assert place[2].item() == pytest.approx(-5, abs=1e-5) and place[:2].norm() > 0.01
+
+
+def test_a_restart_is_drawn_until_it_can_be_seen(tmp_path):
+    (tmp_path / "scene.yaml").write_text(SMALL)
+    config = load_config(tmp_path / "scene.yaml", ["camera={distance: 1.4, fov: 100}"], ["pose"])
+    experiment = build_experiment(config)
+    inside = 0
+    for restart in range(1, 12):
+        inside += (build_scene(config, 1, restart=restart)().vertices[:, 2] > 0).any().item()
+        assert (restarted(experiment, config, restart).scene().vertices[:, 2] < 0).all()
+    assert inside > 0

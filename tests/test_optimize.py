@@ -287,3 +287,22 @@ def test_an_evaluation_changes_nothing():
     first, second = (evaluate(experiment, 4, 3, 0) for _ in range(2))
     assert first.mean == second.mean and first.sem == second.sem
     assert torch.equal(experiment.scene.x, before) and experiment.scene.x.grad is None
+
+
+def test_noise_does_not_bias_a_neuron_that_is_not_linear():
+    """The squared sum of noisy pixels: its mean over renders is too high by the noise's variance, the jackknife's not."""
+
+    def noisy(image, seed):
+        return image + 0.5 * torch.randn(image.shape, generator=torch.Generator().manual_seed(seed % 2**32))
+
+    experiment = linear(renderer=Pixels(noisy))
+    experiment.viewer.neurons = lambda seen: seen.flatten(1).sum(1, keepdim=True).square()
+    truth = 0.4**2
+    found = [evaluate(experiment, 1, 8, seed) for seed in range(400)]
+    means = torch.tensor([estimate.mean for estimate in found], dtype=torch.float64)
+    error = means.std() / 20
+    assert abs(means.mean() - truth) < 3 * error
+    assert truth + 1 > truth + 10 * error  # the plain mean is 4 * 0.25 = 1 too high
+    # The reported errors are those that repeated evaluations have.
+    reported = torch.tensor([estimate.sem for estimate in found], dtype=torch.float64).square().mean().sqrt()
+    assert reported == pytest.approx(means.std().item(), rel=0.3)

@@ -58,6 +58,20 @@ def test_a_sphere_is_put_where_it_is_seen(camera, x, y):
     assert outline.item() == pytest.approx(0.3, rel=1e-4)
 
 
+@pytest.mark.parametrize(("h", "w"), [(120, 60), (60, 120), (80, 80)])
+def test_models_that_are_not_square(tmp_path, h, w):
+    """A blob of a model's receptive field, drawn where the stimulus shows the object."""
+    path = tmp_path / "scene.yaml"
+    card = f"{{type: simple_cell, parameters: {{center: [0.4, 0.3], sigma: 0.15}}, input: {{size: [{h}, {w}], mean: 124, std: 70}}}}"
+    path.write_text(f"model: {{card: {card}}}\nrender: {{resolution: 120}}\nplacement: {{on: receptive_field}}\n")
+    experiment = build_experiment(load_config(path))
+    with torch.no_grad():
+        seen = experiment.viewer.stimulus.resample(experiment.renderer.render(experiment.scene(), 0))[0]
+    rows, columns = torch.nonzero((seen - 0.5).abs() > 0.05, as_tuple=True)
+    assert (2 * columns.float().mean() + 1 - w) / w == pytest.approx(0.4, abs=0.08)
+    assert (h - 1 - 2 * rows.float().mean()) / w == pytest.approx(0.3, abs=0.08)
+
+
 @pytest.mark.parametrize(("size", "outline"), [(0.01, 0.1), (100.0, 0.95)])
 def test_the_object_stays_visible(size, outline):
     pose = place_on(ReceptiveField(0.0, 0.0, 0.2, torch.ones(1, 1)), Camera(distance=5), 1.0, size)

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 
 import pytest
 
@@ -50,10 +51,10 @@ def test_metrics_are_on_disk_after_every_row(tmp_path):
     folder.close()
 
 
-def test_json_refuses_what_json_cannot_say(tmp_path):
+def test_what_json_cannot_say_becomes_null(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(ValueError):
-        folder.write_json("result.json", {"activation": float("nan")})
-    assert not (folder.path / "result.json").exists()
-    folder.write_json("result.json", {"activation": 1.5})
-    assert json.loads((folder.path / "result.json").read_text()) == {"activation": 1.5}
+    folder.write_json(
+        "result.json", {"activation": float("nan"), "list": [1.5, float("inf"), {"deep": -math.inf}], "n": 3}
+    )
+    found = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert found == {"activation": None, "list": [1.5, None, {"deep": None}], "n": 3}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +25,15 @@ from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI, find_pixel_mei
-from .session import Progress, RunResult, interruptible, ratio, versions
+from .session import Progress, RunResult, every_core, interruptible, ratio, versions
 
 __all__ = ["run_mei"]
 
 FRAMES = 60
 """About how many pictures the animation has."""
+
+AFRESH = 2**33
+"""Added to a seed for renders that no choice was made by."""
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Trial:
             "steps": self.outcome.steps,
             "seconds": self.seconds,
             "skipped_steps": self.outcome.skipped,
+            "shortened_gradients": self.outcome.shortened,
             "ended": self.outcome.ended,
         }
 
@@ -58,8 +64,9 @@ class Trial:
 def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     """Optimise a scene for its neuron and write a run folder.
 
-    Of several restarts the one with the highest converged activation is kept, and all are recorded. Ctrl-C ends the
-    optimisation after the step under way; everything is evaluated and written all the same.
+    Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of it
+    comes from renders of its own, since the highest of several noisy figures flatters. Ctrl-C ends the optimisation after
+    the step under way; everything is evaluated and written all the same.
 
     Parameters
     ----------
@@ -75,30 +82,36 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     UserError
         For anything that the user can mend, before the first step.
     """
-    experiment = build_experiment(config)
+    experiment = build_experiment(config, progress.message)
     check_start(experiment, config.seed)
     folder = RunFolder(out)
     folder.write_text("config.yaml", dump(config, folder.path))
     for repair in experiment.scene.template.repairs:
         progress.message(f"mesh: {repair}")
-    trials, pixel = [], None
-    try:
-        with interruptible() as interrupted:
+    restarts: list[dict[str, Any]] = []
+    best = pixel = None
+    with interruptible() as interrupted:
+        try:
             for index in range(config.optimizer.restarts):
                 start = experiment if index == 0 else restarted(experiment, config, index)
-                trials.append(_trial(start, config, index, folder, progress, interrupted))
+                trial = _trial(start, config, index, folder, progress, interrupted)
+                restarts.append(trial.as_dict())
+                if best is None or trial.after.mean > best.after.mean or math.isnan(best.after.mean):
+                    best = trial
                 if interrupted():
                     break
+            if len(restarts) > 1:
+                again = (config.evaluate.spp, config.evaluate.repeats, config.seed + AFRESH)
+                best.after = evaluate(best.experiment, *again)
             if config.compare_to == "pixel":
                 pixel = _pixel(experiment, config, progress, interrupted)
-    finally:
-        progress.stop()
-        folder.close()
-    best = max(trials, key=lambda trial: trial.after.mean)
-    result = _result(config, trials, best, pixel)
-    _write_pictures(folder, config, best, pixel, result)
-    _write_mesh(folder, best.experiment)
-    folder.write_json("result.json", result)
+        finally:
+            progress.stop()
+            folder.close()
+        result = _result(config, best, restarts, pixel)
+        _write_pictures(folder, config, best, pixel, result)
+        _write_mesh(folder, best.experiment)
+        folder.write_json("result.json", result)
     return RunResult(folder.path, result)
 
 
@@ -138,35 +151,38 @@ def _trial(
 def _pixel(
     experiment: Experiment, config: Config, progress: Progress, interrupted: Callable[[], bool]
 ) -> PixelMEI | None:
-    """The pixel MEI under the same constraint, unless the user wants to stop."""
-    if interrupted():
-        progress.message("the pixel MEI is left out")
-        return None
+    """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter."""
     progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
     progress.start(config.pixel.steps)
     told = lambda step, activation: progress.step({"activation": activation})  # noqa: E731
-    pixel = find_pixel_mei(experiment.viewer, config.pixel, config.seed, told, interrupted)
+    pixel = None
+    if not interrupted():
+        with every_core(), contextlib.suppress(KeyboardInterrupt):
+            pixel = find_pixel_mei(experiment.viewer, config.pixel, config.seed, told, interrupted)
     progress.stop()
+    if pixel is None or pixel.ended != "done":
+        progress.message("interrupted before the pixel MEI was found: there is no ratio")
+        return None
     return pixel
 
 
-def _result(config: Config, trials: list[Trial], best: Trial, pixel: PixelMEI | None) -> dict[str, Any]:
+def _result(config: Config, best: Trial, restarts: list[dict[str, Any]], pixel: PixelMEI | None) -> dict[str, Any]:
     """What ``result.json`` says."""
     experiment, before, after = best.experiment, best.before, best.after
     viewer = experiment.viewer
     optimum = viewer.optimum()
     shape = experiment.scene.shape().detach()
-    seconds, steps = sum(t.seconds for t in trials), sum(t.outcome.steps for t in trials)
+    together = {name: sum(each[name] for each in restarts) for name in ("seconds", "steps")}
+    counted = {name: sum(each[name] for each in restarts) for name in ("skipped_steps", "shortened_gradients")}
     return {
         "activation": {"initial": before.as_dict(), "final": after.as_dict()},
         "fraction_of_optimum": None if optimum is None else after.mean / optimum,
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(best, pixel),
-        "steps": best.outcome.steps,
-        "seconds": seconds,
-        "seconds_per_step": seconds / max(1, steps),
+        **together,
+        "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
-        "skipped_steps": best.outcome.skipped,
+        **counted,
         "mesh": assess(shape, experiment.scene.faces, experiment.scene.template.vertices).as_dict(),
         "renderer": config.render.type,
         "variant": experiment.variant,
@@ -181,10 +197,9 @@ def _result(config: Config, trials: list[Trial], best: Trial, pixel: PixelMEI | 
         ],
         "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
         "model": viewer.model.name,
-        "ended": best.outcome.ended,
-        "shortened_gradients": best.outcome.shortened,
+        "ended": restarts[-1]["ended"],
         "restart": best.index,
-        "restarts": [trial.as_dict() for trial in trials],
+        "restarts": restarts,
         "pixel": None if pixel is None else pixel.as_dict(),
         "scene": experiment.scene.in_file_units(),
         "versions": versions(),

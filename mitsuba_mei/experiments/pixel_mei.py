@@ -32,6 +32,9 @@ GREY, CONTRAST = 0.5, 0.15
 LAST_STEP = 0.02
 """The last step over the first."""
 
+AT_ONCE = 4
+"""Images that the neurons see in one batch; more would only take more memory."""
+
 FAINT = 0.1
 """Where the mask is below this, pixels are not moved the faster for it."""
 
@@ -109,7 +112,8 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     UserError
         For anything that the user can mend, before the first step.
     """
-    viewer = build_viewer(config).to("cuda" if torch.cuda.is_available() else "cpu")
+    viewer = build_viewer(config, progress.message)
+    viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     folder.write_text("config.yaml", dump(config, folder.path))
     progress.start(config.pixel.steps)
@@ -125,6 +129,10 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     finally:
         progress.stop()
         folder.close()
+    if pixel.ended != "done":
+        progress.message(
+            f"{pixel.ended} after {len(pixel.history) - 1} of {config.pixel.steps} steps: no pixel MEI yet"
+        )
     seconds = time.perf_counter() - started
     optimum = viewer.optimum()
     result = {
@@ -184,15 +192,15 @@ def find_pixel_mei(
     shape = (settings.restarts, stimulus.channels, *stimulus.image_size)
     device = stimulus.mask.device
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
-    images = _normalised(gaussian_blur(noise, settings.blur) if settings.parameters == "pixels" else _whitened(noise))
+    images = _normalised(
+        gaussian_blur(noise, settings.blur) if settings.parameters == "pixels" else _whitened(noise, True)
+    )
     clipped = stimulus.constraint == "clip"
     history: list[list[float]] = []
     ended = "done"
     for index in range(settings.steps):
-        images.requires_grad_()
-        values = viewer.objective(viewer.neurons(_seen(viewer, images)))
-        (slope,) = torch.autograd.grad(values.sum(), images)
-        history.append(values.tolist())
+        values, slope = _slope(viewer, images)
+        history.append(values)
         with torch.no_grad():
             progress = index / settings.steps
             rate = settings.step_size * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + math.cos(math.pi * progress)))
@@ -200,11 +208,11 @@ def find_pixel_mei(
                 # As though the step were taken on what is left of the image under the mask.
                 slope = slope / stimulus.mask.clamp_min(FAINT).square()
             if settings.parameters == "fourier":
-                slope = _whitened(slope)
+                slope = _whitened(slope, not clipped)
             else:
                 slope = gaussian_blur(slope, settings.blur * max(0.0, 1 - progress / BLURRED))
             step = slope / _size(slope).clamp_min(torch.finfo(slope.dtype).tiny)
-            images = images.detach() + rate * torch.nan_to_num(step)
+            images = images + rate * torch.nan_to_num(step)
             images = _displayable(images) if clipped else _normalised(images)
         on_step(index + 1, max(history[-1]))
         if interrupted():
@@ -212,7 +220,7 @@ def find_pixel_mei(
             break
     with torch.no_grad():
         seen = _seen(viewer, images)
-        responses = viewer.neurons(seen)
+        responses = torch.cat([viewer.neurons(part) for part in seen.split(AT_ONCE)])
         values = viewer.objective(responses)
         best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
         validation = None if viewer.validator is None else viewer.validator(seen[best : best + 1]).item()
@@ -227,6 +235,17 @@ def find_pixel_mei(
         validation=validation,
         ended=ended,
     )
+
+
+def _slope(viewer: Viewer, images: Tensor) -> tuple[list[float], Tensor]:
+    """Each image's objective, and its gradient by that image."""
+    values, slopes = [], []
+    for part in images.split(AT_ONCE):
+        part = part.detach().requires_grad_()
+        value = viewer.objective(viewer.neurons(_seen(viewer, part)))
+        slopes.append(torch.autograd.grad(value.sum(), part)[0])
+        values += value.tolist()
+    return values, torch.cat(slopes)
 
 
 def _seen(viewer: Viewer, images: Tensor) -> Tensor:
@@ -249,11 +268,14 @@ def _displayable(images: Tensor) -> Tensor:
     return images.clamp(-GREY / CONTRAST, (1 - GREY) / CONTRAST)
 
 
-def _whitened(images: Tensor) -> Tensor:
-    """Every frequency's amplitude over the frequency squared, in cycles an image; the mean is taken away."""
+def _whitened(images: Tensor, mean_is_set: bool) -> Tensor:
+    """Every frequency's amplitude over the frequency squared, in cycles an image, the mean's as that of one cycle.
+
+    Where the constraint sets the mean, it is taken away.
+    """
     h, w = images.shape[2:]
     rows = torch.fft.fftfreq(h, d=1 / h, device=images.device)
     columns = torch.fft.rfftfreq(w, d=1 / w, device=images.device)
     power = rows[:, None].square() + columns.square()
-    power[0, 0] = math.inf
+    power[0, 0] = math.inf if mean_is_set else 1.0
     return torch.fft.irfft2(torch.fft.rfft2(images) / power, s=(h, w))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import threading
@@ -12,9 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from .. import __version__
 
-__all__ = ["Progress", "RunResult", "interruptible", "ratio", "versions"]
+__all__ = ["Progress", "RunResult", "every_core", "interruptible", "ratio", "versions"]
 
 PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 
@@ -57,6 +60,22 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def every_core() -> Iterator[None]:
+    """Within it, torch computes with all cores that this process may use: where no renderer wants them.
+
+    ``OMP_NUM_THREADS`` is left as it is said.
+    """
+    usual = torch.get_num_threads()
+    if "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        torch.set_num_threads(max(usual, cores))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def ratio(activation: dict[str, float] | None, pixel: float | None) -> dict[str, float] | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
+import torch
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from torch import Tensor, nn
 
-from ..errors import UserError, nearest
+from ..errors import UserError, first_line, nearest
 from ..objectives import check_neurons
 from ..schema import Part
 from ..stimulus import Stimulus
@@ -18,7 +19,7 @@ from ..validation import validate
 from ..yaml_lines import Located, Place, locate, read
 from .curvature import CURVATURES, CurvatureV4
 from .ensemble import Ensemble
-from .nnvision import build_nnvision
+from .nnvision import Encoder, build_nnvision
 from .own_module import count_neurons, import_model
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
@@ -208,6 +209,8 @@ class NeuronModel:
     n_neurons : int
     sensible : tuple of (int, int) or None
         Ranges, ends included, of the neurons that make sense; None is all.
+    weights : tuple of str
+        Where published weights came from.
     """
 
     module: nn.Module
@@ -221,6 +224,7 @@ class NeuronModel:
     licence: str
     n_neurons: int
     sensible: tuple[tuple[int, int], ...] | None = None
+    weights: tuple[str, ...] = ()
 
     def __call__(self, image: Tensor) -> Tensor:
         """Responses ``(B, n_neurons)`` to standardised images ``(B, channels, h, w)``."""
@@ -251,9 +255,32 @@ class NeuronModel:
 
         A module with a method ``select(neurons)`` says itself how to leave the others out; else all are computed.
         """
-        own = getattr(self.module, "select", None)
-        chosen = _Chosen(self.module, neurons) if own is None else own(list(neurons))
+        neurons = list(neurons)
+        if isinstance(self.module, (Encoder, Ensemble)):
+            return self.module.select(neurons).eval()
+        chosen = _Chosen(self.module, neurons)
+        if callable(getattr(self.module, "select", None)):
+            chosen = self._selected_by_itself(neurons, chosen)
         return chosen.eval().requires_grad_(False)
+
+    def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
+        """What a user's ``select`` returns, if it answers as the whole model does."""
+        device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        image = torch.linspace(-1, 1, self.image_size[0] * self.image_size[1], device=device)
+        image = image.reshape(1, 1, *self.image_size).expand(1, self.channels, -1, -1)
+        with torch.no_grad():
+            try:
+                chosen = self.module.select(neurons).to(device).float().eval()
+                found = chosen(image)
+            except Exception as error:
+                raise UserError(f"model '{self.name}': its select({neurons}) fails: {first_line(error)}") from None
+            wanted = expected(image)
+        if found.shape != wanted.shape or not torch.allclose(found, wanted, rtol=1e-3, atol=1e-5):
+            raise UserError(
+                f"model '{self.name}': its select({neurons}) answers otherwise than the model's neurons {neurons}; mend "
+                "it, or leave it out"
+            )
+        return chosen
 
     def optimum(
         self, neurons: Sequence[int], stimulus: Stimulus, weights: Sequence[float] | None = None
@@ -277,7 +304,9 @@ class _Chosen(nn.Module):
         return self.module(image)[:, self.neurons]
 
 
-def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) -> NeuronModel:
+def load_card(
+    card: Path | str | Mapping[str, Any], folder: Path | None = None, told: Callable[[str], None] = lambda text: None
+) -> NeuronModel:
     """The model that a card describes, tried on a uniform image.
 
     Parameters
@@ -286,6 +315,8 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
         A YAML file, or what such a file says.
     folder : Path, optional
         What a mapping's files are relative to; the working directory by default. A file's are relative to itself.
+    told : callable
+        Told of downloads, as sentences.
 
     Raises
     ------
@@ -304,10 +335,13 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
     for field in ("mean", "std"):
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
-    module = _build(checked, tree, image_size)
+    module = _build(checked, tree, image_size, told)
     module = module.float().eval().requires_grad_(False)
     where = tree.at(("module",))
-    count = count_neurons(module, (2, channels, *image_size), where)
+    published = isinstance(checked, PublishedCard)
+    tried = module.select([0]) if published else module  # all of a large ensemble's neurons would take memory and time
+    count = count_neurons(tried, (2, channels, *image_size), where)
+    count = module.n_neurons if published else count
     sensible = None if checked.neurons is None else tuple(checked.neurons)
     if sensible is not None and max(last for _, last in sensible) >= count:
         last = max(last for _, last in sensible)
@@ -324,6 +358,7 @@ def load_card(card: Path | str | Mapping[str, Any], folder: Path | None = None) 
         licence=checked.licence,
         n_neurons=count,
         sensible=sensible,
+        weights=tuple(file.source for file in checked.weights) if published else (),
     )
 
 
@@ -339,25 +374,27 @@ def _validated(tree: Located) -> Card:
     return validate(CARDS[kind], tree)
 
 
-def _build(card: Card, tree: Located, image_size: tuple[int, int]) -> nn.Module:
+def _build(card: Card, tree: Located, image_size: tuple[int, int], told: Callable[[str], None]) -> nn.Module:
     if isinstance(card, ModuleCard):
         return import_model(card.module, card.arguments, tree.at(("module",)))
     if card.input.channels != 1:
         raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
     if isinstance(card, PublishedCard):
-        return _published(card, tree, image_size)
+        return _published(card, tree, image_size, told)
     try:
         return MODULES[card.type](image_size, **dict(card.parameters))
     except UserError as error:
         raise UserError(f"{tree.at(('parameters',))}: parameters: {error}") from None
 
 
-def _published(card: PublishedCard, tree: Located, image_size: tuple[int, int]) -> nn.Module:
+def _published(
+    card: PublishedCard, tree: Located, image_size: tuple[int, int], told: Callable[[str], None]
+) -> Encoder | Ensemble:
     """The checkpoint's model, or the ensemble of several."""
     where = tree.at(("weights",))
     members = []
     for file in card.weights:
-        path = obtain(Source(file.source, file.sha256), where.folder, where)
+        path = obtain(Source(file.source, file.sha256), where.folder, where, told)
         try:
             members.append(build_nnvision(read_state(path, where), image_size, card.parameters.dilation))
         except UserError as error:

@@ -181,7 +181,7 @@ class SimpleCell(_Cells):
         if stimulus.radius is None or len(neurons) > MOST_CELLS_IN_CLOSED_FORM:
             return None
         share = torch.tensor(weights if weights is not None else [1.0] * len(neurons), dtype=torch.float64)
-        filters = stimulus.attainable(self.filters[list(neurons), 0].double())
+        filters = stimulus.attainable(self.filters[list(neurons), 0].double()).cpu()
         gram = _gram(filters * (share / share.sum())[:, None, None])
         subsets = torch.arange(2 ** len(neurons))[:, None].bitwise_right_shift(torch.arange(len(neurons))) & 1
         subsets = subsets.double()

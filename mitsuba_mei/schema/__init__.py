@@ -4,7 +4,7 @@ The classes mirror the file. Where a mapping has a ``type``, the other fields ar
 class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))``.
 """
 
-from .experiment import Config, Pixel
+from .experiment import MOST_RESTARTS, Config, Pixel
 from .parts import FilePathMarker, Part
 
-__all__ = ["Config", "FilePathMarker", "Part", "Pixel"]
+__all__ = ["MOST_RESTARTS", "Config", "FilePathMarker", "Part", "Pixel"]

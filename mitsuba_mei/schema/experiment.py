@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from .parts import LOOKED_UP, FilePath, Fraction, Index, NonNegative, Part, Positive
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 
-__all__ = ["Config", "Pixel"]
+__all__ = ["MOST_RESTARTS", "Config", "Pixel"]
 
 
 class GradientSamples(Part):
@@ -44,6 +44,7 @@ class Mask(Part):
 
 
 DEFAULT_NORM = 25.0
+MOST_RESTARTS = 1000
 
 
 class Stimulus(Part):
@@ -146,8 +147,11 @@ class Discriminate(Part):
     against: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="The others, counted from 0; null takes all the rest of the model."
     )
-    temperature: Positive = Field(
-        1.0, description="In units of a response: small counts the strongest of the others alone, large their mean."
+    temperature: float = Field(
+        1.0,
+        ge=1e-3,
+        le=1e6,
+        description="In units of a response: small counts the strongest of the others alone, large their mean.",
     )
 
 
@@ -198,9 +202,7 @@ class Optimizer(Part):
     patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Stop after so many steps without a better smoothed activation; null never."
     )
-    restarts: int = Field(
-        1, ge=1, le=1000, description="How often to start anew; the best by converged activation is kept."
-    )
+    restarts: int = Field(1, ge=1, le=MOST_RESTARTS, description="Starts; the best by converged activation is kept.")
 
 
 class Pixel(Part):
@@ -266,6 +268,15 @@ class Config(Part):
     def _placed_once(self) -> Config:
         if self.placement.on is not None and (any(self.pose.translation) or self.pose.scale != 1):
             raise ValueError("placement.on sets pose.translation and pose.scale; leave these two out, or placement.on")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_differ(self) -> Config:
+        if self.optimizer.restarts > 1 and "offsets" not in self.shape.free and not self.pose.free:
+            raise ValueError(
+                f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so that "
+                "all starts would be the same; free one, or set it to 1"
+            )
         return self
 
     @model_validator(mode="after")

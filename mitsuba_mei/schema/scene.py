@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .parts import LOOKED_UP, Direction, FilePath, Fraction, Part, Positive, Power, Reflectance, Vector, freeable
 
-__all__ = ["Camera", "Emitter", "Material", "Pose", "Shape"]
+__all__ = ["Camera", "Emitter", "Material", "Placement", "Pose", "Shape"]
 
 
 class Icosphere(Part):

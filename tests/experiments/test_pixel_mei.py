@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import imageio.v3 as iio
 import numpy as np
@@ -132,7 +133,9 @@ def test_other_objectives(config):
 
 
 def test_the_second_model_judges_the_best(config, tmp_path):
-    card = "{type: complex_cell, parameters: {orientation: 30}, input: {size: 48, channels: 1, mean: 100, std: 50}}"
+    card = (
+        "{type: complex_cell, parameters: {orientation: [30, 0]}, input: {size: 48, channels: 1, mean: 100, std: 50}}"
+    )
     made = config(f"model.validate={card}")
     viewer = build_viewer(made)
     pixel = pixel_mei(made)
@@ -156,3 +159,42 @@ def test_a_run_leaves_its_figures_and_pictures(config, tmp_path):
         assert build_viewer(made).model(seen)[0, 0].item() == pytest.approx(result["activation"], rel=1e-5)
     assert iio.imread(outcome.folder / "summary.png").std() > 5
     assert load_config(outcome.folder / "config.yaml") == made
+
+
+def test_fourier_steps_move_the_mean_where_it_is_free(config):
+    """Under clip a brighter image may be better: both ways of stepping must find that."""
+    made = config("stimulus={clip: true}", "pixel={steps: 80, restarts: 1}")
+    reached = {}
+    for parameters in ("pixels", "fourier"):
+        viewer = build_viewer(made)
+        viewer.neurons = lambda seen: seen.mean((1, 2, 3))[:, None]
+        pixel = find_pixel_mei(viewer, made.pixel.model_copy(update={"parameters": parameters}), 0)
+        reached[parameters] = pixel.activation
+    white = (255 - 124.54) / 70.28
+    assert reached == {"pixels": pytest.approx(white, rel=0.02), "fourier": pytest.approx(white, rel=0.02)}
+
+
+def test_more_starts_than_fit_one_batch(config):
+    few, many = config("pixel={steps: 5, restarts: 4}"), config("pixel={steps: 5, restarts: 10}")
+    assert len(pixel_mei(many).restarts) == len(pixel_mei(many).stimuli) == 10
+    assert len(pixel_mei(few).history[0]) == 4
+
+
+def test_an_unfinished_one_is_said_and_a_frozen_scene_will_do(config, tmp_path):
+    path = tmp_path / "scene.yaml"
+    path.write_text(CELL + "shape: {free: []}\n")
+    made = load_config(path, rendered=False)
+    said = []
+
+    class Interrupting(Silent):
+        def step(self, info):
+            super().step(info)
+            if len(self.steps) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        def message(self, text):
+            said.append(text)
+
+    outcome = run_pixel(made, tmp_path / "run", Interrupting())
+    assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] == 3
+    assert any("no pixel MEI yet" in text for text in said)

@@ -46,6 +46,17 @@ class Selective(Pixels):
             return super().forward(image)
         return self.drop(image.flatten(1)[:, self.neurons] * self.gain)
 
+class Wrong(Pixels):
+    def select(self, neurons):
+        return Selective(self.count).select(sorted(neurons))
+
+class Breaking(Pixels):
+    def select(self, neurons):
+        raise KeyError(neurons)
+
+class Named(Pixels):
+    select = "mean"
+
 class Unbatched(Pixels):
     def forward(self, image):
         return super().forward(image)[0]
@@ -139,7 +150,7 @@ def test_the_v1_card_and_the_publishers_file_are_what_they_were(shared_data, mon
     real = shared_data / "neuron_models/macaque_v1_pointpool.pth.tar"
     expected = []
 
-    def at_hand(source, folder, where):
+    def at_hand(source, folder, where, told):
         expected.append(source.sha256)
         return real
 
@@ -201,6 +212,32 @@ def test_neurons_are_selected_in_their_order(published, write, kind):
     assert not model.select([1]).training and not any(p.requires_grad for p in model.select([1]).parameters())
     if kind == "own with select":
         assert model.select([4, 0]).computed == 2
+
+
+@pytest.mark.parametrize(("kind", "message"), [("Wrong", "answers otherwise"), ("Breaking", "fails: KeyError")])
+def test_a_select_that_is_wrong_is_not_believed(write, kind, message):
+    model = load_card(write(own(kind, "{count: 5}")))
+    with pytest.raises(UserError, match=rf"model 'card': its select\(\[3, 1\]\) .*{message}"):
+        model.select([3, 1])
+
+
+def test_a_select_that_is_no_method_is_let_be(write):
+    model = load_card(write(own("Named", "{count: 5}")))
+    image = torch.randn(1, 1, 16, 16)
+    torch.testing.assert_close(model.select([3, 1])(image), model(image)[:, [3, 1]])
+
+
+def test_downloads_are_told_of(write, monkeypatch, tmp_path):
+    torch.save(checkpoints.point_pooled_state(), tmp_path / "1.pth")
+
+    def obtain(source, folder, where, told):
+        told(f"downloading {source.location}")
+        return tmp_path / "1.pth"
+
+    monkeypatch.setattr(cards, "obtain", obtain)
+    said = []
+    load_card(write(PUBLISHED.format(weights="hf://a/b/c.pth")), told=said.append)
+    assert said == ["downloading hf://a/b/c.pth"]
 
 
 def test_a_card_says_which_neurons_make_sense(published, write):

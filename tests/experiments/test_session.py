@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from mitsuba_mei.experiments.session import every_core, interruptible, ratio
+
+
+def test_all_cores_within_and_as_many_as_before_after(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError), every_core():
+        assert torch.get_num_threads() >= len(os.sched_getaffinity(0))
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+
+
+def test_the_first_interruption_is_remembered_and_the_second_one_interrupts():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_outside_the_main_thread_nothing_is_caught():
+    found = []
+
+    def look():
+        with interruptible() as interrupted:
+            found.append(interrupted())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [False]
+
+
+def test_a_ratio_scales_the_error_too():
+    assert ratio({"mean": 3.0, "sem": 0.5}, 4.0) == {"mean": 0.75, "sem": 0.125}
+    assert ratio({"mean": 3.0, "sem": 0.5}, 0.0) is None
+    assert ratio({"mean": -3.0, "sem": 0.5}, -1.0) is None
+    assert ratio(None, 4.0) is None and ratio({"mean": 3.0, "sem": 0.5}, None) is None
