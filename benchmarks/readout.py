@@ -8,15 +8,14 @@ from functools import partial
 import torch
 
 from mitsuba_mei.neurons.nnvision import Encoder, build_nnvision
-from tests.neurons.checkpoints import attention_state
+from tests.neurons.checkpoints import macaque_v4_state
 
 from .measure import seconds_each
 from .report import Report, Target
 
 __all__ = ["run"]
 
-NEURONS, IMAGE_SIZE = 1244, (100, 100)
-PUBLISHED = {"channels": 96, "first_kernel": 9, "layers": 4, "kernel": 5, "embedding": 128}
+IMAGE_SIZE = (100, 100)
 THREADS = (1, 2)
 NEURON = 3
 ALL, ONE = "all neurons", "one neuron"
@@ -30,8 +29,7 @@ def run(report: Report, steps: int = 10, rounds: int = 3) -> None:
     steps, rounds : int
         Calls of each in each round; they take turns.
     """
-    state = attention_state(neurons=NEURONS, image_size=IMAGE_SIZE, **PUBLISHED)
-    model = build_nnvision(state, IMAGE_SIZE)
+    model = build_nnvision(macaque_v4_state(), IMAGE_SIZE)
     contenders = {ALL: (model, NEURON), ONE: (model.select([NEURON]), 0)}
     image = torch.randn(1, 1, *IMAGE_SIZE, generator=torch.Generator().manual_seed(1))
     rows, targets = [], []
@@ -60,7 +58,7 @@ def run(report: Report, steps: int = 10, rounds: int = 3) -> None:
         targets.append(Target(f"one neuron's time of that of all, threads: {threads}", median / whole, most=0.5))
     torch.set_num_threads(before)
     report.table(
-        f"Response and gradient to the image: {NEURONS} neurons, {IMAGE_SIZE[0]} x {IMAGE_SIZE[1]} pixels",
+        f"Response and gradient to the image: {model.n_neurons} neurons, {IMAGE_SIZE[0]} x {IMAGE_SIZE[1]} pixels",
         rows,
         "random weights in the format and of the size of the published V4 model with an attention readout",
         "times",

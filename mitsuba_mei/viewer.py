@@ -163,8 +163,8 @@ def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]
         raise UserError(f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}")
     if second.n_neurons != first.n_neurons:
         raise UserError(
-            f"model.validate: model '{second.name}' has {second.n_neurons} neurons and '{first.name}' {first.n_neurons}; "
-            "both must be models of the same neurons"
+            f"model.validate: model '{second.name}' has {second.n_neurons} neurons and '{first.name}' "
+            f"{first.n_neurons}; both must be models of the same neurons"
         )
     shared = sorted(set(first.weights) & set(second.weights))
     if shared:

@@ -290,7 +290,7 @@ def test_an_evaluation_changes_nothing():
 
 
 def test_noise_does_not_bias_a_neuron_that_is_not_linear():
-    """The squared sum of noisy pixels: its mean over renders is too high by the noise's variance, the jackknife's not."""
+    """The squared sum of noisy pixels: its mean over renders is too high by the noise's variance."""
 
     def noisy(image, seed):
         return image + 0.5 * torch.randn(image.shape, generator=torch.Generator().manual_seed(seed % 2**32))

@@ -64,9 +64,9 @@ class Trial:
 def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     """Optimise a scene for its neuron and write a run folder.
 
-    Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of it
-    comes from renders of its own, since the highest of several noisy figures flatters. Ctrl-C ends the optimisation after
-    the step under way; everything is evaluated and written all the same.
+    Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of
+    it comes from renders of its own, since the highest of several noisy figures flatters. Ctrl-C ends the optimisation
+    after the step under way; everything is evaluated and written all the same.
 
     Parameters
     ----------

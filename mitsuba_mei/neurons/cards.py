@@ -277,8 +277,8 @@ class NeuronModel:
             wanted = expected(image)
         if found.shape != wanted.shape or not torch.allclose(found, wanted, rtol=1e-3, atol=1e-5):
             raise UserError(
-                f"model '{self.name}': its select({neurons}) answers otherwise than the model's neurons {neurons}; mend "
-                "it, or leave it out"
+                f"model '{self.name}': its select({neurons}) answers otherwise than the model's neurons {neurons}; "
+                "mend it, or leave it out"
             )
         return chosen
 

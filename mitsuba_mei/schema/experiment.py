@@ -274,8 +274,8 @@ class Config(Part):
     def _starts_differ(self) -> Config:
         if self.optimizer.restarts > 1 and "offsets" not in self.shape.free and not self.pose.free:
             raise ValueError(
-                f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so that "
-                "all starts would be the same; free one, or set it to 1"
+                f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so "
+                "that all starts would be the same; free one, or set it to 1"
             )
         return self
 
