@@ -7,7 +7,8 @@ from functools import partial
 
 import torch
 
-from mitsuba_mei.neurons.nnvision import Encoder, build_nnvision
+from mitsuba_mei.neurons.encoders import Encoder
+from mitsuba_mei.neurons.nnvision import build_nnvision
 from tests.neurons.checkpoints import macaque_v4_state
 
 from .measure import seconds_each

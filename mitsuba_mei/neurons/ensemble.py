@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .nnvision import Encoder
+from .encoders import Encoder
 
 __all__ = ["Ensemble"]
 

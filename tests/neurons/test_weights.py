@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import weights
+from mitsuba_mei.neurons import web, weights
 from mitsuba_mei.neurons.weights import Source, obtain
 from mitsuba_mei.yaml_lines import Place
 
@@ -122,8 +122,8 @@ def shop() -> Iterator[Shop]:
 def kept(tmp_path, monkeypatch) -> Path:
     """Where downloads go; retries wait for next to nothing."""
     monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setattr(weights, "BACKOFF", 0.001)
-    monkeypatch.setattr(weights, "TIMEOUT", 5.0)
+    monkeypatch.setattr(web, "BACKOFF", 0.001)
+    monkeypatch.setattr(web, "TIMEOUT", 5.0)
     return tmp_path / "weights"
 
 
@@ -278,7 +278,7 @@ def test_a_download_that_breaks_off_goes_on_from_there(shop, kept):
 def test_the_next_call_goes_on_where_the_last_one_gave_up(shop, kept, monkeypatch):
     shop.files["/a.pth"] = DATA
     shop.faults = ["half", 503]
-    monkeypatch.setattr(weights, "RETRIES", 1)
+    monkeypatch.setattr(web, "RETRIES", 1)
     refused(lambda: fetch(shop), "the server answers 503", "try again later", str(target(shop, kept)))
     assert visible(kept) == []
     shop.asked.clear()
@@ -356,14 +356,14 @@ def test_a_lasting_fault_of_the_server_ends_it(shop, kept):
     shop.files["/a.pth"] = DATA
     shop.faults = [500] * 20
     refused(lambda: fetch(shop), "the server answers 500")
-    assert len(shop.asked) == 1 + weights.RETRIES
+    assert len(shop.asked) == 1 + web.RETRIES
 
 
 def test_a_silent_server_is_given_up(shop, kept, monkeypatch):
     shop.files["/a.pth"] = DATA
     shop.faults = ["stall"] * 2
-    monkeypatch.setattr(weights, "TIMEOUT", 0.1)
-    monkeypatch.setattr(weights, "RETRIES", 1)
+    monkeypatch.setattr(web, "TIMEOUT", 0.1)
+    monkeypatch.setattr(web, "RETRIES", 1)
     refused(lambda: fetch(shop), "TimeoutError")
     assert fetch(shop).read_bytes() == DATA
 
@@ -371,7 +371,7 @@ def test_a_silent_server_is_given_up(shop, kept, monkeypatch):
 def test_without_a_server_the_sentence_says_what_to_put_where(kept, monkeypatch):
     gone = Shop()
     gone.server_close()
-    monkeypatch.setattr(weights, "BACKOFF", 100)  # there is nothing to wait for
+    monkeypatch.setattr(web, "BACKOFF", 100)  # there is nothing to wait for
     message = refused(lambda: fetch(gone), "ConnectionRefusedError", f"put it at {target(gone, kept)}")
     assert f"cannot download {gone.url}/a.pth: no connection to the server" in message
 
@@ -392,9 +392,9 @@ def test_redirections_are_followed_but_not_out_of_safety(shop, kept):
 
 def test_an_endless_file_is_not_taken(shop, kept, monkeypatch):
     shop.files["/a.pth"] = DATA
-    monkeypatch.setattr(weights, "MAX_SIZE", 1000)
+    monkeypatch.setattr(web, "MAX_SIZE", 1000)
     refused(lambda: fetch(shop), "at most")
-    monkeypatch.setattr(weights, "_check_room", lambda *_: None)  # as if it had not told its length
+    monkeypatch.setattr(web, "_check_room", lambda *_: None)  # as if it had not told its length
     refused(lambda: fetch(shop), "the file is larger than")
     assert not list(kept.rglob("*.part"))
 
@@ -402,13 +402,13 @@ def test_an_endless_file_is_not_taken(shop, kept, monkeypatch):
 def test_a_full_disk_is_said(shop, kept, monkeypatch):
     shop.files["/a.pth"] = DATA
     with monkeypatch.context() as patch:
-        patch.setattr(weights.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        patch.setattr(web.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
         refused(lambda: fetch(shop), "0 MB free, and 1 MB are needed; free some")
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(weights, "_fetch", full)
+    monkeypatch.setattr(web, "_fetch", full)
     refused(lambda: fetch(shop), "No space left on device", "set MITSUBA_MEI_WEIGHTS to a folder elsewhere")
     assert visible(kept) == []
 
