@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,10 +123,14 @@ def _describe_config(path: Path, config: Config) -> list[str]:
 
 def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     initial, final = result["activation"]["initial"], result["activation"]["final"]
-    line = f"converged activation {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+    what = _maximised(result)
+    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = []
+    further = _responses(result)
+    trials = [trial["activation"]["final"]["mean"] for trial in result.get("restarts", ())]
+    if len(trials) > 1:
+        further.append(f"{len(trials)} starts ended between {min(trials):.4g} and {max(trials):.4g}")
     if result.get("pixel") is not None:
         reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
         further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
@@ -138,7 +143,7 @@ def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
     warning += _beyond_display(result)
-    return [line, *further, *warning, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
+    return [line, *further, *warning, _ending(folder, result)]
 
 
 def _of_pixel(result: Mapping[str, Any]) -> str:
@@ -156,13 +161,32 @@ def _beyond_display(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _maximised(result: Mapping[str, Any]) -> str:
+    kind = result.get("objective", "activation")
+    return "activation" if kind == "activation" else f"objective ({kind})"
+
+
+def _responses(result: Mapping[str, Any]) -> list[str]:
+    """What each neuron answers, where the objective is another figure."""
+    if _maximised(result) == "activation":
+        return []
+    reached = ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in result["responses"])
+    return [f"responses: {reached}"]
+
+
+def _ending(folder: Path, result: Mapping[str, Any]) -> str:
+    stopped = "" if result.get("ended", "done") == "done" else f", {result['ended']}"
+    return f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"
+
+
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
 
 
 def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
     restarts = sorted(result["restarts"], reverse=True)
-    line = f"pixel MEI {result['activation']:.4g}"
+    line = "pixel MEI" if result["ended"] == "done" else "unfinished pixel MEI"
+    line += f" {result['activation']:.4g}"
     if result["fraction_of_optimum"] is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
     further = []
@@ -171,7 +195,7 @@ def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
     if result["validation"] is not None:
         further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
     further += _beyond_display(result)
-    return [line, *further, f"{result['steps']} steps in {result['seconds']:.1f} s; written to {folder}"]
+    return [line, *further, _ending(folder, result)]
 
 
 # -------------------------------------------------------------------------------------------------------- commands
@@ -373,6 +397,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, 2 for what the user can mend (one sentence on the standard error), 130 when interrupted.
     """
+    # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(expand_arguments(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
         if code == _INTERRUPTED:  # some versions of Typer catch the interruption themselves

@@ -182,8 +182,10 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         return replace(experiment, scene=scene)
 
 
-def check_start(experiment: Experiment, seed: int) -> None:
+def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
     """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
+
+    Where it is ``alone``, without restarts that could do better, also that the neurons are silent.
 
     Raises
     ------
@@ -214,9 +216,17 @@ def check_start(experiment: Experiment, seed: int) -> None:
                 f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
             )
     viewer = experiment.viewer
-    if not viewer.look(image.detach().requires_grad_()).activation.requires_grad:
+    shown = image.detach().requires_grad_()
+    activation = viewer.look(shown).activation
+    if not activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+    (slope,) = torch.autograd.grad(activation, shown)
+    if alone and not (slope != 0).any():
+        raise UserError(
+            f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
+            "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
         )
 
 

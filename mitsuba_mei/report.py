@@ -97,13 +97,13 @@ def write_pixel_summary(
     for axes, i in zip(panels, pictures):
         _show(axes, stretch(stimuli[i]), f"start {i + 1}: {history[-1][i]:.4g}")
     for i in reversed(order):
-        colour, width = (ORANGE, 1.6) if i == order[0] else (BLUE, 0.8)
-        curves.plot([values[i] for values in history], color=colour, linewidth=width)
+        colour, width, name = (ORANGE, 1.6, "best start") if i == order[0] else (BLUE, 0.8, None)
+        curves.plot([values[i] for values in history], color=colour, linewidth=width, label=name)
     _plot_levels(curves, {"optimum": optimum})
     curves.set(xlabel="step", title="activation")
     curves.title.set_fontsize(10)
-    if optimum is not None:
-        curves.legend(fontsize=8, frameon=False)
+    curves.xaxis.get_major_locator().set_params(integer=True)
+    curves.legend(fontsize=8, frameon=False)
     curves.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
 

@@ -160,7 +160,10 @@ def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]
     first = viewer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
-        raise UserError(f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}")
+        raise UserError(
+            f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}; "
+            "both must take the same"
+        )
     if second.n_neurons != first.n_neurons:
         raise UserError(
             f"model.validate: model '{second.name}' has {second.n_neurons} neurons and '{first.name}' "

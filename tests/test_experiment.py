@@ -101,6 +101,14 @@ def test_a_model_without_a_gradient_is_refused(build):
         check_start(experiment, 0)
 
 
+def test_a_neuron_that_is_silent_at_the_only_start_is_said(build):
+    experiment = build()
+    experiment.viewer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
+    with pytest.raises(UserError, match="model 'edge' is silent at the start: .*optimizer.restarts"):
+        check_start(experiment, 0)
+    check_start(experiment, 0, alone=False)
+
+
 def test_a_few_steps_improve_what_the_neuron_answers(build):
     light = "lighting=[{type: directional, irradiance: 2.0}, {type: constant, radiance: 0.2}]"
     experiment = build(light, free=("lighting.0.direction",))

@@ -83,7 +83,7 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
         For anything that the user can mend, before the first step.
     """
     experiment = build_experiment(config, progress.message)
-    check_start(experiment, config.seed)
+    check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
     folder = RunFolder(out)
     folder.write_text("config.yaml", dump(config, folder.path))
     for repair in experiment.scene.template.repairs:
@@ -289,11 +289,19 @@ def _write_pictures(
 def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:
     final = result["activation"]["final"]
     neurons = ", ".join(map(str, config.neurons))
-    title = f"{experiment.viewer.model.name}, neuron {neurons}: {final['mean']:.4g} ± {final['sem']:.2g}"
+    kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
+    title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g} ± {final['sem']:.2g}"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:
         title += f", {result['ratio_to_pixel']['mean']:.3f} of the pixel MEI"
+    if result["validation"] is not None:
+        second = result["validation"]
+        title += f"; on {second['model']} {second['activation']['final']['mean']:.4g}"
+        if second["ratio_to_pixel"] is not None:
+            title += f", {second['ratio_to_pixel']['mean']:.3f} of it"
+    if result["ended"] != "done":
+        title += f" ({result['ended']})"
     return title
 
 

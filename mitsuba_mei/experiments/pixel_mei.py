@@ -154,7 +154,9 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     pixel.write(folder, viewer.stimulus, "stimulus")
     greys = [viewer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
-    title = f"{viewer.model.name}, neuron {neurons}: pixel MEI {pixel.activation:.4g}"
+    kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
+    title = f"{viewer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
+    title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))
     folder.write_json("result.json", result)
     return RunResult(folder.path, result)

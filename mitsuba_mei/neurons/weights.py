@@ -60,6 +60,12 @@ def weights_folder() -> Path:
     return Path(os.path.expanduser(chosen or os.path.join(cache, "mitsuba_mei", "weights"))).absolute()
 
 
+def _folder_is_there() -> str:
+    """A hint, where the user names a folder that does not exist."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return "" if not named or weights_folder().is_dir() else f" ({FOLDER_VARIABLE} names a folder that was not there)"
+
+
 def obtain(source: Source, folder: Path, where: Place, on_message: Callable[[str], None] = lambda text: None) -> Path:
     """The file, fetched where it is not here yet.
 
@@ -154,7 +160,7 @@ def _from_hub(location: str, expected: str | None, where: Place, on_message: Cal
         _probe(url)
         path = Path(hub.hf_hub_download(repo, name, revision=revision))
     except Exception as error:  # the HTTP library beneath, with its errors, differs from version to version
-        by_hand = f", or download {url} elsewhere and put it at {place}"
+        by_hand = f", or download {url} elsewhere and put it at {place}{_folder_is_there()}"
         raise UserError(
             f"{where}: cannot download {location}: {_hub_problem(error, repo, name, revision, by_hand)}"
         ) from None
@@ -232,6 +238,7 @@ def _from_web(location: str, expected: str | None, where: Place, on_message: Cal
         raise UserError(f"{where}: weights from {parts.scheme}:// need sha256, the file's hash as sha256sum prints it")
     if found := _kept(target, expected, where, on_message):
         return found
+    found_folder = _folder_is_there()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, on_message):
@@ -240,7 +247,7 @@ def _from_web(location: str, expected: str | None, where: Place, on_message: Cal
             on_message(f"downloading {location} to {target}")
             download(location, target, expected, where, on_message)
     except (Interrupted, Hopeless) as error:
-        by_hand = f"or download it elsewhere and put it at {target}"
+        by_hand = f"or download it elsewhere and put it at {target}{found_folder}"
         raise UserError(f"{where}: cannot download {location}: {error}; {error.remedy}, {by_hand}") from None
     except OSError as error:
         raise UserError(

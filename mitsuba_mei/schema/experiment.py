@@ -78,7 +78,9 @@ class Stimulus(Part):
     def _one_constraint(self) -> Stimulus:
         given = [name for name in ("norm", "contrast", "clip") if getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other; keep one of norm, contrast and clip")
+            raise ValueError(
+                f"{' and '.join(given)} exclude each other; keep one of norm, contrast and clip, and set the others to null"
+            )
         if self.mean is not None and self.contrast is None:
             raise ValueError("mean goes with contrast; give both, or neither")
         return self
@@ -290,7 +292,9 @@ class Config(Part):
             name: value if isinstance(value, tuple) else (value,) for name, value in said.items() if value is not None
         }
         if len(set(said.values())) > 1:
-            raise ValueError(f"{' and '.join(said)} name different neurons; keep one of them")
+            raise ValueError(
+                f"{' and '.join(said)} name different neurons; keep one of them, and set the other to null"
+            )
         for name in ("weights", "responses"):
             numbers = getattr(self.objective, name, None)
             if numbers is not None and len(numbers) != len(self.neurons):

@@ -561,7 +561,10 @@ def test_without_the_hub_the_sentence_says_what_to_put_where(hub, shop, tmp_path
     assert ("HF_HUB_OFFLINE is set" if why == "offline" else f"no connection to {gone.url}") in message
     assert message.endswith(
         f", or download {endpoint}/me/v4/resolve/main/a/b.pth elsewhere and put it at {tmp_path}/weights/me/v4/a/b.pth"
+        " (MITSUBA_MEI_WEIGHTS names a folder that was not there)"
     )
+    (tmp_path / "weights").mkdir()
+    assert hub(B + "@main", **extra)["error"].endswith("/weights/me/v4/a/b.pth")
     assert "\n" not in message and shop.asked == []
 
 
