@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from . import __version__
-from .config import Config, free_parameters, json_schema, load_config
+from .config import Config, json_schema, load_config
 from .errors import UserError, nearest
+from .sentences import describe_config, describe_pixel, describe_result
 
 __all__ = ["LiveProgress", "expand_arguments", "main"]
 
@@ -109,95 +110,6 @@ class LiveProgress:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _describe_config(path: Path, config: Config) -> list[str]:
-    card = config.model.card
-    neurons = ", ".join(map(str, config.neurons))
-    return [
-        f"{path} is fine",
-        f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
-        f"  lighting  {', '.join(light.type for light in config.lighting)}",
-        f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
-        f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
-    ]
-
-
-def _describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    initial, final = result["activation"]["initial"], result["activation"]["final"]
-    what = _maximised(result)
-    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
-    if result.get("fraction_of_optimum") is not None:
-        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = _responses(result)
-    trials = [trial["activation"]["final"]["mean"] for trial in result.get("restarts", ())]
-    if len(trials) > 1:
-        further.append(f"{len(trials)} starts ended between {min(trials):.4g} and {max(trials):.4g}")
-    if result.get("pixel") is not None:
-        reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
-        further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
-    if result.get("validation") is not None:
-        second = result["validation"]
-        initial, final = second["activation"]["initial"], second["activation"]["final"]
-        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
-        further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
-    counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
-    flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
-    warning += _beyond_display(result)
-    return [line, *further, *warning, _ending(folder, result)]
-
-
-def _of_pixel(result: Mapping[str, Any]) -> str:
-    ratio = result["ratio_to_pixel"]
-    return f"3D / pixel {ratio['mean']:.3f} (standard error {ratio['sem']:.2g})"
-
-
-def _beyond_display(result: Mapping[str, Any]) -> list[str]:
-    outside = result.get("outside_display", 0)
-    if not outside:
-        return []
-    return [
-        f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "
-        "stimulus.png alone; a smaller stimulus.norm or contrast can be displayed"
-    ]
-
-
-def _maximised(result: Mapping[str, Any]) -> str:
-    kind = result.get("objective", "activation")
-    return "activation" if kind == "activation" else f"objective ({kind})"
-
-
-def _responses(result: Mapping[str, Any]) -> list[str]:
-    """What each neuron answers, where the objective is another figure."""
-    if _maximised(result) == "activation":
-        return []
-    reached = ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in result["responses"])
-    return [f"responses: {reached}"]
-
-
-def _ending(folder: Path, result: Mapping[str, Any]) -> str:
-    stopped = "" if result.get("ended", "done") == "done" else f", {result['ended']}"
-    return f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
-
-
-def _describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    restarts = sorted(result["restarts"], reverse=True)
-    line = "pixel MEI" if result["ended"] == "done" else "unfinished pixel MEI"
-    line += f" {result['activation']:.4g}"
-    if result["fraction_of_optimum"] is not None:
-        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = []
-    if len(restarts) > 1:
-        further.append(f"{len(restarts)} starts ended between {restarts[-1]:.4g} and {restarts[0]:.4g}")
-    if result["validation"] is not None:
-        further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
-    further += _beyond_display(result)
-    return [line, *further, _ending(folder, result)]
-
-
 # -------------------------------------------------------------------------------------------------------- commands
 
 
@@ -235,7 +147,7 @@ def run(
             outcome = run_mei(config, out, progress)
     finally:
         progress.stop()
-    print("\n".join(_describe_result(outcome.folder, outcome.result)))
+    print("\n".join(describe_result(outcome.folder, outcome.result)))
 
 
 @app.command()
@@ -259,7 +171,7 @@ def pixel(
             outcome = run_pixel(config, out, progress)
     finally:
         progress.stop()
-    print("\n".join(_describe_pixel(outcome.folder, outcome.result)))
+    print("\n".join(describe_pixel(outcome.folder, outcome.result)))
 
 
 @app.command()
@@ -276,7 +188,7 @@ def check(
 
     with _about(scene):
         check_files(config, Console(stderr=True, soft_wrap=True).print)
-    print("\n".join(_describe_config(scene, config)))
+    print("\n".join(describe_config(scene, config)))
 
 
 @app.command()

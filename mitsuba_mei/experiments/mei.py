@@ -154,8 +154,11 @@ def _pixel(
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter."""
     progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
     progress.start(config.pixel.steps)
-    told = lambda step, activation: progress.step({"activation": activation})  # noqa: E731
     pixel = None
+
+    def told(step: int, activation: float) -> None:
+        progress.step({"activation": activation})
+
     if not interrupted():
         with every_core(), contextlib.suppress(KeyboardInterrupt):
             pixel = find_pixel_mei(experiment.viewer, config.pixel, config.seed, told, interrupted)

@@ -1,0 +1,103 @@
+"""What is said of a scene file and of a finished run, line by line; printed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .config import Config, free_parameters
+
+__all__ = ["describe_config", "describe_pixel", "describe_result"]
+
+
+def describe_config(path: Path, config: Config) -> list[str]:
+    """A scene file that is fine."""
+    card = config.model.card
+    neurons = ", ".join(map(str, config.neurons))
+    return [
+        f"{path} is fine",
+        f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
+        f"  lighting  {', '.join(light.type for light in config.lighting)}",
+        f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
+        f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
+    ]
+
+
+def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """A run, of what its ``result.json`` says."""
+    initial, final = result["activation"]["initial"], result["activation"]["final"]
+    what = _maximised(result)
+    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+    if result.get("fraction_of_optimum") is not None:
+        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    further = _responses(result)
+    trials = [trial["activation"]["final"]["mean"] for trial in result.get("restarts", ())]
+    if len(trials) > 1:
+        further.append(f"{len(trials)} starts ended between {min(trials):.4g} and {max(trials):.4g}")
+    if result.get("pixel") is not None:
+        reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
+        further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
+    if result.get("validation") is not None:
+        second = result["validation"]
+        initial, final = second["activation"]["initial"], second["activation"]["final"]
+        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+        further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
+    counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
+    flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
+    warning += _beyond_display(result)
+    return [line, *further, *warning, _ending(folder, result)]
+
+
+def _of_pixel(result: Mapping[str, Any]) -> str:
+    ratio = result["ratio_to_pixel"]
+    return f"3D / pixel {ratio['mean']:.3f} (standard error {ratio['sem']:.2g})"
+
+
+def _beyond_display(result: Mapping[str, Any]) -> list[str]:
+    outside = result.get("outside_display", 0)
+    if not outside:
+        return []
+    return [
+        f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "
+        "stimulus.png alone; a smaller stimulus.norm or contrast can be displayed"
+    ]
+
+
+def _maximised(result: Mapping[str, Any]) -> str:
+    kind = result.get("objective", "activation")
+    return "activation" if kind == "activation" else f"objective ({kind})"
+
+
+def _responses(result: Mapping[str, Any]) -> list[str]:
+    """What each neuron answers, where the objective is another figure."""
+    if _maximised(result) == "activation":
+        return []
+    reached = ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in result["responses"])
+    return [f"responses: {reached}"]
+
+
+def _ending(folder: Path, result: Mapping[str, Any]) -> str:
+    stopped = "" if result.get("ended", "done") == "done" else f", {result['ended']}"
+    return f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
+
+
+def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """A pixel MEI, of what its ``result.json`` says."""
+    restarts = sorted(result["restarts"], reverse=True)
+    line = "pixel MEI" if result["ended"] == "done" else "unfinished pixel MEI"
+    line += f" {result['activation']:.4g}"
+    if result["fraction_of_optimum"] is not None:
+        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    further = []
+    if len(restarts) > 1:
+        further.append(f"{len(restarts)} starts ended between {restarts[-1]:.4g} and {restarts[0]:.4g}")
+    if result["validation"] is not None:
+        further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
+    further += _beyond_display(result)
+    return [line, *further, _ending(folder, result)]
