@@ -10,6 +10,9 @@ from .config import Config, free_parameters
 
 __all__ = ["describe_config", "describe_pixel", "describe_result"]
 
+WORTH_SAYING = 1e-3
+"""The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
+
 
 def describe_config(path: Path, config: Config) -> list[str]:
     """A scene file that is fine."""
@@ -57,7 +60,7 @@ def _of_pixel(result: Mapping[str, Any]) -> str:
 
 def _beyond_display(result: Mapping[str, Any]) -> list[str]:
     outside = result.get("outside_display", 0)
-    if not outside:
+    if outside < WORTH_SAYING:
         return []
     return [
         f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "

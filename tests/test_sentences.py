@@ -33,6 +33,10 @@ def test_ratio_validation_starts_and_clipping_are_said():
     ]
 
 
+def test_a_stray_pixel_beyond_the_display_is_not_mentioned():
+    assert not any("darker than black" in line for line in said(outside_display=1e-4))
+
+
 def test_another_objective_is_named_and_its_responses_are_said():
     responses = [{"neuron": 3, "final": {"mean": 0.6, "sem": 0.1}}, {"neuron": 25, "final": {"mean": 0.15, "sem": 0.1}}]
     lines = said(

@@ -79,7 +79,8 @@ class Stimulus(Part):
         given = [name for name in ("norm", "contrast", "clip") if getattr(self, name)]
         if len(given) > 1:
             raise ValueError(
-                f"{' and '.join(given)} exclude each other; keep one of norm, contrast and clip, and set the others to null"
+                f"{' and '.join(given)} exclude each other; keep one of norm, contrast and clip, "
+                "and set the others to null"
             )
         if self.mean is not None and self.contrast is None:
             raise ValueError("mean goes with contrast; give both, or neither")
