@@ -111,10 +111,11 @@ class PathRenderer:
             (H, W, C) float32, linear radiance.
         """
         tensors = {"vertices": state.vertices, "tan_half_fov": state.tan_half_fov, "background": state.background}
-        if state.environment is not None:
-            if state.detail not in self._directions:
-                self._directions[state.detail] = texel_directions(state.detail).to(state.vertices.device)
-            tensors["environment"] = state.environment(self._directions[state.detail])
+        if (distant := state.distant) is not None:
+            detail = state.distant_detail
+            if detail not in self._directions:
+                self._directions[detail] = texel_directions(detail).to(state.vertices.device)
+            tensors["environment"] = distant(self._directions[detail])
         tensors |= {f"material.{name}": value for name, value in state.material.values.items()}
         for i, light in enumerate(state.lights):
             tensors |= {f"lights.{i}.{name}": value for name, value in light.values.items()}
@@ -136,8 +137,8 @@ class PathRenderer:
             bsdf = self._coat
             bsdf.update(state.material, values)
         environment = None
-        if state.environment is not None:
-            environment = EnvironmentTable(values["environment"], state.detail)
+        if "environment" in values:
+            environment = EnvironmentTable(values["environment"], state.distant_detail)
         world_lights = []
         for i, light in enumerate(state.lights):
             fields = {name: self._vector(name, values[f"lights.{i}.{name}"]) for name in light.values}

@@ -11,14 +11,16 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..images import read_image
+from .camera import Camera
 from .component import POSITIVE
-from .emitter import DistantEmitter, unit
+from .emitter import EnvironmentEmitter, LobeEmitter, unit
 from .spectrum import to_channels
+from .state import Lobe
 
 __all__ = ["Constant", "Environment", "SphericalHarmonics", "Sun", "harmonics"]
 
 
-class Sun(DistantEmitter):
+class Sun(LobeEmitter):
     """A soft sun: radiance that falls off about its centre as a von Mises-Fisher lobe.
 
     ``L(w) = E / A(k) * k / (2 pi (1 - exp(-2 k))) * exp(k (w . s - 1))`` with ``s`` the unit vector to the sun, ``k``
@@ -51,17 +53,15 @@ class Sun(DistantEmitter):
         self.declare("direction", unit(direction, "sun"), free="direction" in free)
         self.declare("irradiance", irradiance, POSITIVE, free="irradiance" in free)
         self.sharpness = sharpness
-        # Twelve texels to the radian over the lobe's width leave nothing of the table to be seen.
-        self.detail = min(512, max(64, 2 ** math.ceil(math.log2(12 * math.sqrt(sharpness)))))
 
-    def incident(self, directions: Tensor, channels: int) -> Tensor:
+    def state(self, camera: Camera, channels: int) -> Lobe:
         k = self.sharpness
-        lobe = k / (2 * math.pi * -math.expm1(-2 * k)) / (1 / math.tanh(k) - 1 / k)
-        towards = -nn.functional.normalize(self.get("direction"), dim=0)
-        return (lobe * torch.exp(k * (directions @ towards - 1)))[:, None] * self.power("irradiance", channels)
+        peak = k / (2 * math.pi * -math.expm1(-2 * k)) / (1 / math.tanh(k) - 1 / k)
+        towards = camera.rotation_matrix() @ -nn.functional.normalize(self.get("direction"), dim=0)
+        return Lobe(towards, peak * self.power("irradiance", channels), k)
 
 
-class Constant(DistantEmitter):
+class Constant(EnvironmentEmitter):
     """The same ``radiance`` from everywhere."""
 
     FREEABLE = ("radiance",)
@@ -75,7 +75,7 @@ class Constant(DistantEmitter):
         return self.power("radiance", channels).expand(len(directions), channels)
 
 
-class Environment(DistantEmitter):
+class Environment(EnvironmentEmitter):
     """An image of all directions: longitude across, latitude down.
 
     The middle of the image lies at -z, the top at +y, and columns go on towards +x.
@@ -127,7 +127,7 @@ class Environment(DistantEmitter):
         return super().in_file_units() | {"rotation": math.degrees(self.get("rotation").item())}
 
 
-class SphericalHarmonics(DistantEmitter):
+class SphericalHarmonics(EnvironmentEmitter):
     """Radiance as real spherical harmonics to order 3; where their sum is negative, it is dark.
 
     Parameters

@@ -12,9 +12,9 @@ from ..errors import UserError
 from .camera import Camera
 from .component import Component
 from .spectrum import to_channels
-from .state import LightState
+from .state import LightState, Lobe
 
-__all__ = ["DistantEmitter", "Emitter", "LocalEmitter", "unit"]
+__all__ = ["Emitter", "EnvironmentEmitter", "LobeEmitter", "LocalEmitter", "unit"]
 
 
 class Emitter(Component):
@@ -29,8 +29,8 @@ class Emitter(Component):
         return to_channels(self.get(name).reshape(-1), channels)
 
 
-class DistantEmitter(Emitter, ABC):
-    """Light from infinitely far."""
+class EnvironmentEmitter(Emitter, ABC):
+    """Light from infinitely far, any function of direction."""
 
     detail = 64
     """Texels along the edge of a square table of all directions that resolve this light; a power of two."""
@@ -38,6 +38,14 @@ class DistantEmitter(Emitter, ABC):
     @abstractmethod
     def incident(self, directions: Tensor, channels: int) -> Tensor:
         """Radiance (N, channels) that arrives from unit ``directions`` (N, 3)."""
+
+
+class LobeEmitter(Emitter, ABC):
+    """Light from infinitely far about one direction."""
+
+    @abstractmethod
+    def state(self, camera: Camera, channels: int) -> Lobe:
+        """The light in the camera's frame."""
 
 
 class LocalEmitter(Emitter, ABC):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from .camera import Camera
 from .distant import Constant, Environment, SphericalHarmonics, Sun
-from .emitter import DistantEmitter, Emitter, LocalEmitter
+from .emitter import Emitter, EnvironmentEmitter, LobeEmitter, LocalEmitter
 from .lamps import Area, Directional, Point, Spot
-from .state import LightState
+from .state import LightState, Lobe
 
 __all__ = ["EMITTERS", "Lighting"]
 
@@ -39,18 +39,22 @@ class Lighting(nn.Module):
         self.emitters = nn.ModuleList(emitters)
 
     @property
-    def distant(self) -> list[DistantEmitter]:
-        """The lights that are functions of direction."""
-        return [e for e in self.emitters if isinstance(e, DistantEmitter)]
+    def environment(self) -> list[EnvironmentEmitter]:
+        """The lights that are any function of direction."""
+        return [e for e in self.emitters if isinstance(e, EnvironmentEmitter)]
 
     @property
     def detail(self) -> int:
-        """Texels along the edge of a table that resolves all distant light."""
-        return max((e.detail for e in self.distant), default=64)
+        """Texels along the edge of a table that resolves these."""
+        return max((e.detail for e in self.environment), default=64)
 
     def incident(self, directions: Tensor, channels: int) -> Tensor:
-        """Distant radiance (N, channels) from unit ``directions`` (N, 3), world frame."""
-        return sum(e.incident(directions, channels) for e in self.distant)
+        """Their radiance (N, channels) from unit ``directions`` (N, 3), world frame."""
+        return sum(e.incident(directions, channels) for e in self.environment)
+
+    def lobes(self, camera: Camera, channels: int) -> tuple[Lobe, ...]:
+        """Distant lights about one direction each, in the camera's frame."""
+        return tuple(e.state(camera, channels) for e in self.emitters if isinstance(e, LobeEmitter))
 
     def local_states(self, camera: Camera, channels: int) -> tuple[LightState, ...]:
         """The other lights, in the camera's frame."""

@@ -69,7 +69,7 @@ class Scene(nn.Module):
         """
         vertices = self.camera(self.pose(self.shape() if shape is None else shape))
         environment = None
-        if self.lighting.distant:
+        if self.lighting.environment:
             rotation = self.camera.rotation_matrix()
 
             def environment(directions: Tensor) -> Tensor:
@@ -84,6 +84,7 @@ class Scene(nn.Module):
             lights=self.lighting.local_states(self.camera, self.channels),
             material=self.material.state(self.channels),
             background=self.background,
+            lobes=self.lighting.lobes(self.camera, self.channels),
         )
 
     def groups(self) -> dict[str, list[nn.Parameter]]:

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-__all__ = ["LightState", "MaterialState", "SceneState"]
+__all__ = ["LightState", "Lobe", "MaterialState", "SceneState"]
+
+
+@dataclass(frozen=True)
+class Lobe:
+    """Distant light about one direction: radiance ``peak * exp(sharpness * (d . axis - 1))`` from direction d.
+
+    Attributes
+    ----------
+    axis : Tensor
+        (3,), the unit vector towards the light.
+    peak : Tensor
+        (C,), radiance from there.
+    sharpness : float
+        Concentration of the von Mises-Fisher lobe; it is about 1 / sqrt(sharpness) radians wide.
+    """
+
+    axis: Tensor
+    peak: Tensor
+    sharpness: float
+
+    def __call__(self, directions: Tensor) -> Tensor:
+        """Radiance (N, C) that arrives from unit ``directions`` (N, 3)."""
+        return torch.exp(self.sharpness * (directions @ self.axis - 1))[:, None] * self.peak
+
+    @property
+    def detail(self) -> int:
+        """Texels along the edge of a square table of all directions that resolve it; a power of two."""
+        # Twelve texels to the radian over the lobe's width leave nothing of the table to be seen.
+        return min(512, max(64, 2 ** math.ceil(math.log2(12 * math.sqrt(self.sharpness)))))
 
 
 @dataclass(frozen=True)
@@ -56,9 +87,12 @@ class SceneState:
     tan_half_fov : Tensor
         Tangent of half the field of view, scalar.
     environment : callable or None
-        From unit directions (N, 3) to the radiance (N, C) that arrives from there; None where no light is distant.
+        From unit directions (N, 3) to the radiance (N, C) that arrives from there, the lobes' apart; None where it is
+        dark.
     detail : int
         Texels along the edge of a square table of all directions that resolve the environment.
+    lobes : tuple of Lobe
+        Distant light of which more is known.
     lights : tuple of LightState
         All other lights.
     material : MaterialState
@@ -75,3 +109,15 @@ class SceneState:
     lights: tuple[LightState, ...]
     material: MaterialState
     background: Tensor
+    lobes: tuple[Lobe, ...] = ()
+
+    @property
+    def distant(self) -> Callable[[Tensor], Tensor] | None:
+        """All distant light, the environment and the lobes, as one function of direction."""
+        parts = [part for part in (self.environment, *self.lobes) if part is not None]
+        return (lambda directions: sum(part(directions) for part in parts)) if parts else None
+
+    @property
+    def distant_detail(self) -> int:
+        """Texels along the edge of a table that resolves all distant light."""
+        return max(self.detail, *(lobe.detail for lobe in self.lobes), 0)

@@ -7,7 +7,7 @@ import torch
 
 from mitsuba_mei.scene.camera import Camera
 from mitsuba_mei.scene.deformation import RBFDeformation
-from mitsuba_mei.scene.distant import Constant, Sun
+from mitsuba_mei.scene.distant import Constant, SphericalHarmonics, Sun
 from mitsuba_mei.scene.lamps import Point
 from mitsuba_mei.scene.lighting import Lighting
 from mitsuba_mei.scene.material import Diffuse, Plastic
@@ -48,17 +48,21 @@ def test_a_state_is_complete(channels):
     assert [light.kind for light in state.lights] == ["point"] and state.lights[0].values["intensity"].shape == (
         channels,
     )
-    assert state.environment(torch.eye(3)).shape == (3, channels) and state.detail == 128
+    assert state.distant(torch.eye(3)).shape == (3, channels) and state.distant_detail == 128
 
 
 def test_distant_light_stays_in_the_world():
-    scene = build()
+    sky = SphericalHarmonics([1.0, 0.3, 0.2, -0.4])
+    scene = build(lighting=Lighting([Sun(), sky]))
     towards_sun = -scene.lighting.emitters[0].get("direction")
     in_camera = scene.camera.rotation_matrix() @ towards_sun
     directions = torch.nn.functional.normalize(torch.randn(2000, 3), dim=1)
-    seen = scene().environment(directions)[:, 0]
+    state = scene()
+    seen = state.distant(directions)[:, 0]
     assert directions[seen.argmax()] @ in_camera > 0.99
-    torch.testing.assert_close(seen, scene.lighting.incident(directions @ scene.camera.rotation_matrix(), 1)[:, 0])
+    there = directions @ scene.camera.rotation_matrix()
+    (sun,) = scene.lighting.lobes(Camera(), 1)
+    torch.testing.assert_close(seen, (sun(there) + scene.lighting.incident(there, 1))[:, 0])
 
 
 def test_walking_round_the_object_is_turning_it():
@@ -68,7 +72,7 @@ def test_walking_round_the_object_is_turning_it():
 
 
 def test_without_distant_light_there_is_no_environment():
-    assert build(lighting=Lighting([Point()]))().environment is None
+    assert build(lighting=Lighting([Point()]))().distant is None
     assert build(lighting=Lighting([Constant()]))().lights == ()
 
 
@@ -103,7 +107,7 @@ def test_a_step_moves_what_is_free_and_nothing_else(part):
         before["shape.offsets"] = scene.shape.offsets.detach().clone()
     state = scene()
     directions = torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
-    tensors = [state.vertices, state.tan_half_fov, state.environment(directions)]
+    tensors = [state.vertices, state.tan_half_fov, state.distant(directions)]
     tensors += [*state.material.values.values(), *state.lights[0].values.values()]
     torch.autograd.backward(sum((t * torch.rand_like(t)).sum() for t in tensors))
     optimizer.step()
@@ -129,7 +133,7 @@ def test_file_units_build_the_same_scene():
     torch.testing.assert_close(a.vertices, b.vertices, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(a.tan_half_fov, b.tan_half_fov)
     directions = torch.nn.functional.normalize(torch.randn(50, 3), dim=1)
-    torch.testing.assert_close(a.environment(directions), b.environment(directions), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(a.distant(directions), b.distant(directions), rtol=1e-3, atol=1e-5)
     for name, value in a.material.values.items():
         torch.testing.assert_close(b.material.values[name], value, rtol=1e-4, atol=1e-5)
     for name, value in a.lights[0].values.items():
