@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .experiment import Experiment
+from .viewer import Viewer
 
 __all__ = ["Estimate", "Mean", "evaluate"]
 
@@ -81,12 +82,14 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     spp : int
         Samples per pixel of each render.
     repeats : int
-        Independent renders, at least 2.
+        Independent renders, at least 2. A renderer without noise renders once, and there is no error.
     seed : int
         Of all of them.
     """
     state, viewer = experiment.scene(), experiment.viewer
     first = EVALUATION_SEEDS + seed * 4096
+    if not experiment.renderer.noisy:
+        return _exact(viewer, experiment.renderer.render(state, first))
     images = torch.stack([experiment.renderer.render(state, first + i, spp) for i in range(repeats)])
     mean = images.mean(0)
     looks = [viewer.look(image) for image in (mean, *((repeats * mean - image) / (repeats - 1) for image in images))]
@@ -107,3 +110,11 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
         tuple(estimate([look.responses[i] for look in looks]) for i in range(count)),
         validation,
     )
+
+
+def _exact(viewer: Viewer, image: Tensor) -> Estimate:
+    """Of an image without noise."""
+    look = viewer.look(image)
+    validation = None if viewer.validator is None else Mean(viewer.validator(look.seen)[0].item(), 0.0)
+    responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
+    return Estimate(look.activation.item(), 0.0, image, responses, validation)

@@ -14,8 +14,7 @@ from .config import Config
 from .errors import UserError
 from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
-from .render.backend import prepare
-from .render.renderer import Renderer, build_renderer
+from .render.renderer import Renderer, build_renderer, prepare_backend
 from .scene.camera import Camera
 from .scene.deformation import RBFDeformation
 from .scene.lighting import EMITTERS, Lighting
@@ -47,7 +46,7 @@ class Experiment:
     viewer : Viewer
     regularizers : Regularizers
     variant : str
-        Mitsuba's variant.
+        What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
     """
 
     scene: Scene
@@ -138,7 +137,7 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
     """
     viewer = build_viewer(config, told)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
-        prepare(config.render.variant, viewer.model.channels)
+        prepare_backend(config.render, viewer.model.channels)
     build_scene(config, viewer.model.channels, viewer)
 
 
@@ -152,14 +151,13 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     """
     viewer = build_viewer(config, told)
     viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
-    variant = prepare(config.render.variant, viewer.model.channels)
-    device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
-    viewer.to(device)
-    scene = build_scene(config, 1 if variant.endswith("mono") else 3, viewer).to(device)
-    regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(device)
+    backend = prepare_backend(config.render, viewer.model.channels)
+    viewer.to(backend.device)
+    scene = build_scene(config, backend.channels, viewer).to(backend.device)
+    regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
-    return Experiment(scene, renderer, viewer, regularizers, variant)
+    return Experiment(scene, renderer, viewer, regularizers, backend.name)
 
 
 def restarted(experiment: Experiment, config: Config, restart: int) -> Experiment:

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["cuda_problem", "describe", "prepare"]
+__all__ = ["cuda_problem", "describe", "prepare", "prepare_files"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -51,6 +51,16 @@ def prepare(variant: str = "auto", channels: int = 1) -> str:
     except ImportError as error:
         raise UserError(f"render.variant: Mitsuba could not start '{name}': {str(error).splitlines()[0]}") from None
     return name
+
+
+def prepare_files() -> None:
+    """Have Mitsuba read and write image files, where no variant is set yet; LLVM need not be there."""
+    with contextlib.suppress(UserError):
+        _load_llvm()
+    import mitsuba as mi
+
+    if mi.variant() is None:
+        mi.set_variant("scalar_rgb")
 
 
 def _resolved(variant: str, channels: int) -> str:

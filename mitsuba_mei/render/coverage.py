@@ -1,12 +1,12 @@
 """The visible points of meshes and the share of a pixel that each stands for, with derivatives at silhouettes.
 
 A pixel's value is the mean over its area. Where no outline passes it is the value at its centre. Elsewhere the pixel
-is cut into cells, and a cell's value is that at a point in it and, for every piece of an outline, the jump of value
-across the piece times the area that it hides from the point (:mod:`~mitsuba_mei.render.outlines`). For values that are
-constant between outlines this is exact, whatever their number and however small what they enclose. Both sides of each
-piece are looked up in the scene, so that hidden outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo
-Ray Tracing through Edge Sampling"). The derivative of an image is that of the areas, and of what is seen at fixed
-points between outlines.
+is cut into cells, and each piece of an outline parts the area of its cell: a point stands for what lies on either side
+of it (:mod:`~mitsuba_mei.render.outlines`). For values that are constant between outlines this is exact, whatever
+their number and however small what they enclose. Both sides of each piece are looked up in the scene, so that hidden
+outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge Sampling"). The
+derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times the jump of
+value across the outline itself (Reynolds' transport theorem).
 
 What is left out: curves along which faces pass through each other are no outlines, neither smoothed nor followed by
 derivatives; nor is where the near plane cuts a face. In crowded cells a piece that is partly hidden may count as a
@@ -17,10 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from .outlines import Outlines
+from .outlines import Outlines, Pieces
 from .visibility import Screen, at_centres, at_points, barycentrics, gather, project
 
 __all__ = ["Rasterizer", "VisiblePoints"]
@@ -42,7 +45,7 @@ class VisiblePoints:
         (N, 3), perspective-correct; differentiable by vertices and field of view.
     weight : Tensor
         (N,), the share of its pixel that a point stands for; differentiable by vertices and field of view. It may be
-        negative: what a pixel's point shows beyond an outline is taken back.
+        negative in crowded cells, and is 0 for points whose value counts for the derivative alone.
     corner : Tensor
         (3, N) int64: the vertices of the points' faces, images one after the other.
     images, resolution, vertices : int
@@ -134,6 +137,7 @@ class Rasterizer:
     def __init__(self, faces: Tensor, resolution: int, cells: int = 2, near: float = 1e-3) -> None:
         self.faces, self.resolution, self.cells, self.near = faces, resolution, cells, near
         self._outlines = Outlines(faces, resolution, cells, near)
+        self._body = _bodies(faces)
 
     def __call__(self, vertices: Tensor, tan_half_fov: Tensor) -> VisiblePoints:
         """What is seen.
@@ -172,57 +176,91 @@ class Rasterizer:
 
     def _points(self, screen: Screen, projected: Tensor, corner: Tensor, vertices: int):
         """Faces, images, film coordinates, pixels and weights of the visible points, each (N,)."""
-        n, cells = self.resolution, self.cells
+        n, dtype = self.resolution, screen.corners.dtype
         seen = at_centres(screen)
         with torch.no_grad():
             pieces = self._outlines.pieces(screen, projected.detach(), vertices)
-            place = (pieces.image * n + torch.div(pieces.cell[1], cells, rounding_mode="trunc")) * n + torch.div(
-                pieces.cell[0], cells, rounding_mode="trunc"
+            passed, cell = self._cells(pieces, len(seen))
+            middle = self._outlines.points(cell, dtype)
+            image = torch.cat([pieces.image, pieces.image, self._image(passed)])
+            faces = at_points(screen, image, *torch.cat([pieces.sides.flatten(1), middle], dim=1))
+            beside, faces = faces[: 2 * len(pieces.image)].reshape(2, -1), faces[2 * len(pieces.image) :]
+            kept = pieces.distinct(beside, corner)
+            beside = beside[:, kept]
+            body = self._bodies(beside)
+            regions = self._outlines.regions(
+                pieces, kept, body, *self._owners(pieces, kept, passed), self._bodies(faces)
             )
-            passed = torch.zeros(len(seen), dtype=torch.bool, device=seen.device)
-            passed[place] = True
-            passed = passed.nonzero().squeeze(1)
-            step = torch.arange(cells, device=seen.device)
-            row, column = torch.div(passed, n, rounding_mode="trunc"), passed % n
-            cell = torch.stack(
-                [
-                    (column[:, None, None] * cells + step).expand(-1, cells, -1),
-                    ((row % n)[:, None, None] * cells + step[:, None]).expand(-1, -1, cells),
-                ]
-            ).reshape(2, -1)
-            inner = passed.repeat_interleave(cells * cells)
-            where = torch.cat([pieces.sides.flatten(1), self._outlines.points(cell, screen.corners.dtype)], dim=1)
-            image = torch.cat([pieces.image, pieces.image, torch.div(inner, n * n, rounding_mode="trunc")])
-            faces = at_points(screen, image, where[0], where[1])
-            sides, faces = faces[: 2 * len(place)].reshape(2, -1), faces[2 * len(place) :]
-            kept = pieces.distinct(sides, corner)
-            sides, place = sides[:, kept], place[kept]
-            passed = torch.zeros(len(seen), dtype=torch.bool, device=seen.device)
-            passed[place] = True
-            whole = ((seen >= 0) & ~passed).nonzero().squeeze(1)
-            parts = ((faces >= 0) & passed[inner]).nonzero().squeeze(1)
-            beside = [(side >= 0).nonzero().squeeze(1) for side in sides]
-        swept, moved = self._outlines.motion(projected, pieces, kept)
-        area = (pieces.area[kept] + swept) / cells**2
-        beside_at = pieces.sides[:, :, kept] + moved[:, None]
-        faces = torch.cat([seen[whole], faces[parts], sides[0][beside[0]], sides[1][beside[1]]])
-        pixel = torch.cat([whole, inner[parts], place[beside[0]], place[beside[1]]])
-        middle = self._centre(whole, screen.corners.dtype)
-        parts_at = where[:, 2 * len(pieces.image) :][:, parts]
-        at = torch.cat([middle, parts_at, *(beside_at[:, k, those] for k, those in enumerate(beside))], dim=1)
-        weight = torch.cat(
-            [
-                area.new_ones(len(whole)),
-                area.new_full((len(parts),), 1 / cells**2),
-                -area[beside[0]],
-                area[beside[1]],
-            ]
-        )
-        image = torch.div(pixel, n * n, rounding_mode="trunc")
-        return faces, image, at[0], at[1], pixel - image * (n * n), weight
+            pixel = passed[regions.cell]
+            within = at_points(screen, self._image(pixel).expand(2, -1).reshape(-1), *regions.points.flatten(1))
+            within = within.reshape(2, -1)
+            # Where something else comes between, the piece's very side stands for what lies there.
+            apart = self._bodies(within) != body
+            within = torch.where(apart, beside, within)
+            inner = torch.where(apart, pieces.sides[:, :, kept], regions.points)
+            crossed = torch.zeros(len(seen), dtype=torch.bool, device=seen.device)
+            crossed[pixel] = True
+            whole = ((seen >= 0) & ~crossed).nonzero().squeeze(1)
+            parts = ((faces >= 0) & crossed[passed] & ~regions.replaced).nonzero().squeeze(1)
+        swept = self._outlines.swept(projected, pieces, kept)
+        one = 1 / self.cells**2
+        sets = [
+            (seen[whole], whole, self._centre(whole, dtype), swept.new_ones(len(whole))),
+            (faces[parts], passed[parts], middle[:, parts], swept.new_full((len(parts),), one)),
+            *((within[k], pixel, inner[:, k], one * regions.weights[k]) for k in range(2)),
+        ]
+        if swept.requires_grad:
+            sides = pieces.sides[:, :, kept]
+            sets += [(beside[k], pixel, sides[:, k], one * swept * (2 * k - 1)) for k in range(2)]
+        faces, pixel, at, weight = ([each[k] for each in sets] for k in range(4))
+        faces, pixel, at, weight = torch.cat(faces), torch.cat(pixel), torch.cat(at, dim=1), torch.cat(weight)
+        some = (faces >= 0).nonzero().squeeze(1)
+        faces, pixel, weight = (v.index_select(0, some) for v in (faces, pixel, weight))
+        x, y = at.index_select(1, some)
+        image = self._image(pixel)
+        return faces, image, x, y, pixel - image * (n * n), weight
+
+    def _bodies(self, face: Tensor) -> Tensor:
+        """The bodies that faces belong to, -1 for no face."""
+        return self._body[torch.where(face >= 0, face % max(len(self.faces), 1), len(self.faces))]
+
+    def _image(self, pixel: Tensor) -> Tensor:
+        return torch.div(pixel, self.resolution**2, rounding_mode="trunc")
+
+    def _cells(self, pieces: Pieces, pixels: int) -> tuple[Tensor, Tensor]:
+        """All cells of the pixels that pieces pass: their pixels (N,), and their columns and rows (2, N)."""
+        n, cells = self.resolution, self.cells
+        marked = torch.zeros(pixels, dtype=torch.bool, device=pieces.cell.device)
+        marked[self._pixel(pieces)] = True
+        passed = marked.nonzero().squeeze(1)
+        step = torch.arange(cells, device=passed.device)
+        row, column = torch.div(passed, n, rounding_mode="trunc") % n, passed % n
+        column = (column[:, None, None] * cells + step).expand(-1, cells, -1)
+        row = (row[:, None, None] * cells + step[:, None]).expand(-1, -1, cells)
+        return passed.repeat_interleave(cells * cells), torch.stack([column, row]).reshape(2, -1)
+
+    def _pixel(self, pieces: Pieces) -> Tensor:
+        n = self.resolution
+        column, row = (torch.div(part, self.cells, rounding_mode="trunc") for part in pieces.cell)
+        return (pieces.image * n + row) * n + column
+
+    def _owners(self, pieces: Pieces, kept: Tensor, passed: Tensor) -> tuple[Tensor, int]:
+        """Which of the cells of :meth:`_cells` each kept piece lies in, and how many cells there are."""
+        cells = self.cells
+        first = torch.searchsorted(passed, self._pixel(pieces)[kept])
+        return first + (pieces.cell[1, kept] % cells) * cells + pieces.cell[0, kept] % cells, len(passed)
 
     def _centre(self, pixel: Tensor, dtype: torch.dtype) -> Tensor:
         """Film coordinates (2, N) of pixels' centres."""
         n = self.resolution
         row = torch.div(pixel, n, rounding_mode="trunc")
         return torch.stack([pixel - row * n, row % n]).to(dtype) + (0.5 - 0.5 * n)
+
+
+def _bodies(faces: Tensor) -> Tensor:
+    """Of every face the number of the connected body that it is part of, and -1 at the end."""
+    starts, ends = faces.cpu().reshape(-1).numpy(), faces.roll(-1, 1).cpu().reshape(-1).numpy()
+    count = int(starts.max()) + 1 if len(starts) else 1
+    joined = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), shape=(count, count))
+    body = torch.from_numpy(connected_components(joined, directed=False)[1]).to(faces)
+    return torch.nn.functional.pad(body[faces[:, 0]], (0, 1), value=-1)

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .segments import NEIGHBOURS, POINT, cut, first_of_equals, length_of, part, sector
 from .visibility import Screen, cross, expand, gather
 
-__all__ = ["Outlines", "Pieces"]
+__all__ = ["Outlines", "Pieces", "Regions"]
 
 ASIDE = 1e-3
 """Pixels from an outline at which its two sides are looked up."""
 
-NEIGHBOURS = 8
-"""Pieces of outlines in a cell that each is tested against."""
+STRIP = 0.28
+"""Where in a strip beside an outline, of its width, the derivative is its mean (:meth:`Outlines.regions`)."""
 
-POINT = 0.5 + 1.37e-3, 0.5 - 0.83e-3
-"""A cell's point: not quite its centre, which corners of simple shapes like to meet."""
+INNER = 1e-3
+"""How far from a cell's border its points stay, in cells."""
 
 
 class Outlines:
@@ -67,13 +68,13 @@ class Outlines:
         before = (projected[2][ends] > self.near).any(0).nonzero().squeeze(1)
         image, side, ends = image[before], side[before], ends[:, before]
         at = self._ends(projected, ends)
-        one = _first_of_equals(at, image)
+        one = first_of_equals(at, image)
         image, side, ends, at = image[one], side[one], ends[:, one], at[..., one]
-        owner, row, t0, t1 = _cut(at[1], None, None, n)
-        again, column, t0, t1 = _cut(at[0][:, owner], t0, t1, n)
+        owner, row, t0, t1 = cut(at[1], None, None, n)
+        again, column, t0, t1 = cut(at[0][:, owner], t0, t1, n)
         owner, row = owner[again], row[again]
         start, along = at[:, 0][:, owner], (at[:, 1] - at[:, 0])[:, owner]
-        whole, t0, t1 = _part(start, along, t0, t1, (image[owner] * n + row) * n + column)
+        whole, t0, t1 = part(start, along, t0, t1, (image[owner] * n + row) * n + column)
         owner, start, along = owner[whole], start[:, whole], along[:, whole]
         cell = torch.stack([column, row])[:, whole]
         corner = cell.to(at.dtype)
@@ -86,30 +87,70 @@ class Outlines:
         relative = full[:2] - reference[:, None] * full[2]
         turn = cross(relative[:, 0], relative[:, 1]).sign()
         turn = torch.where(turn == 0, side[owner].to(at.dtype), turn)
-        sector = _sector(b) - _sector(a)
-        sector = sector - sector.round()
-        sector = sector + turn * (turn * sector < -0.25)
-        area = sector - 0.5 * cross(a, b)
+        between = sector(b) - sector(a)
+        between = between - between.round()
+        between = between + turn * (turn * between < -0.25)
+        area = between - 0.5 * cross(a, b)
         reach = ASIDE * self.cells
-        aside = torch.stack([-along[1], along[0]]) * (reach / _length(along))
+        aside = torch.stack([-along[1], along[0]]) * (reach / length_of(along))
         middle = start + 0.5 * (t0 + t1) * along
         sides = torch.stack([middle + aside, middle - aside], dim=1).clamp_(0, n) / self.cells - 0.5 * self.resolution
         return Pieces(image[owner], ends[:, owner], side[owner], cell, start, along, t0, t1, area, sides, reach)
 
-    def motion(self, projected: Tensor, pieces: Pieces, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Zeros whose derivatives are those of the shadows' areas (K,), in cells, and of the pieces' places across
-        themselves (2, K), in pixels.
-        """
+    def swept(self, projected: Tensor, pieces: Pieces, kept: Tensor) -> Tensor:
+        """Zeros (K,) whose derivatives are those of the areas to the left of pieces, in cells."""
         at = self._ends(projected, pieces.ends[:, kept])
         t0, t1 = pieces.t0[kept], pieces.t1[kept]
         moved = (1 - 0.5 * (t0 + t1)) * at[:, 0] + 0.5 * (t0 + t1) * at[:, 1]
         moved = moved - moved.detach()
         with torch.no_grad():
             along = at[:, 1] - at[:, 0]
-            length = _length(along)
-            across = torch.stack([-along[1], along[0]]) / length
-        step = (across * moved).sum(0)
-        return (t1 - t0) * length * step, across * (step / self.cells)
+            across = torch.stack([-along[1], along[0]])
+        return (t1 - t0) * (across * moved).sum(0)
+
+    def regions(
+        self, pieces: Pieces, kept: Tensor, body: Tensor, cell: Tensor, cells: int, at_point: Tensor
+    ) -> Regions:
+        """Points that stand for what lies on either side of pieces.
+
+        Parameters
+        ----------
+        kept : Tensor
+            (K,), which pieces.
+        body : Tensor
+            (2, K), what is seen on their left and right; -1 for nothing.
+        cell : Tensor
+            (K,), their cells, of ``cells``.
+        at_point : Tensor
+            (cells,), the same at the cells' points.
+
+        Notes
+        -----
+        On a smooth surface colour changes with the root of the distance to its outline, and its derivative at a fixed
+        point of the film has no bound there. Over a strip of width w its mean is the one at w / 4 (of a triangle: at
+        0.28 of area over length), and so it is for a derivative that is constant.
+        """
+        area, along = pieces.area[kept], pieces.along[:, kept]
+        t0, t1 = pieces.t0[kept], pieces.t1[kept]
+        length = ((t1 - t0) * length_of(along)).clamp_min(1e-6)
+        right = area < 0
+        own = torch.where(right, body[1], body[0]) == at_point[cell]
+        # What of a cell lies in no shadow is seen beside those pieces that have the like of its point on their side.
+        border = area.new_zeros(cells).scatter_add(0, cell, length * own)
+        shadow = area.new_zeros(cells).scatter_add(0, cell, area.abs())
+        share = torch.where(own, length / border[cell].clamp_min(1e-6), 0.0)
+        near = (1 - shadow[cell]).clamp_min(0) / border[cell].clamp_min(1e-6)
+        far = area.abs() / length
+        left_and_right = torch.stack([torch.where(right, far, near), torch.where(right, near, far)])
+        away = (STRIP * left_and_right).clamp(pieces.reach, 0.5)
+        middle = pieces.start[:, kept] + 0.5 * (t0 + t1) * along
+        aside = torch.stack([-along[1], along[0]]) / length_of(along)
+        points = torch.stack([middle + away[0] * aside, middle - away[1] * aside], dim=1)
+        inner = pieces.cell[:, kept].to(area.dtype)[:, None]
+        points = torch.maximum(torch.minimum(points, inner + (1 - INNER)), inner + INNER)
+        weights = torch.stack([torch.where(right, 0.0, share), torch.where(right, share, 0.0)])
+        weights = weights + torch.stack([-area, area])
+        return Regions(points / self.cells - 0.5 * self.resolution, weights, cell, border > 0)
 
     def points(self, cell: Tensor, dtype: torch.dtype) -> Tensor:
         """Film coordinates (2, N) of the points of cells (2, N)."""
@@ -144,6 +185,28 @@ class Outlines:
             plane = corners[:2] + along * (other[:2] - corners[:2])
             return (plane / torch.where(behind, self.near, depth) + 0.5 * self.resolution) * self.cells
         return (corners[:2] / depth + 0.5 * self.resolution) * self.cells
+
+
+@dataclass(frozen=True)
+class Regions:
+    """What lies beside pieces of outlines.
+
+    Attributes
+    ----------
+    points : Tensor
+        (2, 2, K): film coordinates of a point to the left and one to the right, by coordinate and side.
+    weights : Tensor
+        (2, K), the share of their cell that they stand for.
+    cell : Tensor
+        (K,).
+    replaced : Tensor
+        Of every cell whether these points stand for its own.
+    """
+
+    points: Tensor
+    weights: Tensor
+    cell: Tensor
+    replaced: Tensor
 
 
 @dataclass(frozen=True)
@@ -224,127 +287,3 @@ class Pieces:
         alone = torch.ones_like(own)
         alone[doubtful[one[twice]]] = False
         return kept[alone]
-
-
-def _length(along: Tensor) -> Tensor:
-    return along.norm(dim=0).clamp(min=torch.finfo(along.dtype).tiny)
-
-
-def _first_of_equals(at: Tensor, image: Tensor) -> Tensor:
-    """One of each set of edges of an image that start and end in the same places, either way round: indices."""
-    bits = (at + 0.0).view(torch.int64 if at.dtype == torch.float64 else torch.int32).long()
-    mixed = _mix(_mix(bits[0]) + bits[1])
-    key = _mix(mixed.sum(0) + image)
-    order = key.argsort(stable=True)
-    key = key[order]
-    first = torch.ones_like(key, dtype=torch.bool)
-    first[1:] = key[1:] != key[:-1]
-    return order[first].sort().values
-
-
-def _mix(x: Tensor) -> Tensor:
-    """Spread the bits of 64-bit integers (Steele et al. 2014, splitmix64; shifts keep the sign)."""
-    x = (x ^ (x >> 30)) * -0x40A7B892E31B1A47
-    x = (x ^ (x >> 27)) * -0x6B2FB644ECCEEE15
-    return x ^ (x >> 31)
-
-
-def _cut(at: Tensor, t0: Tensor | None, t1: Tensor | None, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Cut lines at integers of one coordinate.
-
-    Parameters
-    ----------
-    at : Tensor
-        (2, K), the coordinate where the lines start and end.
-    t0, t1 : Tensor, optional
-        (K,), the part of each line that counts; all of it without.
-    n : int
-        What lies below 0 or above ``n`` is dropped.
-
-    Returns
-    -------
-    tuple of Tensor
-        Of every piece its line, the integer below it, and the part of the line that it is.
-    """
-    start, step = at[0], at[1] - at[0]
-    if t0 is None:
-        t0, t1 = torch.zeros_like(start), torch.ones_like(start)
-        a, b = at
-    else:
-        a, b = start + t0 * step, start + t1 * step
-    low, high = torch.minimum(a, b), torch.maximum(a, b)
-    first = low.floor().clamp(0, n).long()
-    last = high.floor().clamp(-1, n - 1).long()
-    owner, local = expand((last - first + 1).clamp_(min=0))
-    cell = first[owner] + local
-    start, step, t0, t1 = start[owner], step[owner], t0[owner], t1[owner]
-    flat = step == 0
-    inverse = 1 / torch.where(flat, 1, step)
-    lower = cell.to(at.dtype)
-    enter, leave = (lower - start) * inverse, (lower + 1 - start) * inverse
-    enter, leave = torch.minimum(enter, leave), torch.maximum(enter, leave)
-    # Only what passes an integer is cut, so that rounding parts no line where none is.
-    t0 = torch.where(flat, t0, torch.maximum(t0, enter))
-    t1 = torch.where(flat, t1, torch.minimum(t1, leave))
-    some = (t1 > t0).nonzero().squeeze(1)
-    return owner[some], cell[some], t0[some], t1[some]
-
-
-def _part(start: Tensor, along: Tensor, t0: Tensor, t1: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut pieces of lines where they cross others of their cell, so that each is seen as a whole or not at all.
-
-    Parameters
-    ----------
-    start, along : Tensor
-        (2, K), the lines.
-    t0, t1 : Tensor
-        (K,), the pieces.
-    cell : Tensor
-        (K,); of a cell's pieces each is cut by at most :data:`NEIGHBOURS` that come after it, and as many before it.
-
-    Returns
-    -------
-    tuple of Tensor
-        Of every part its piece, and the part of the line that it is.
-    """
-    count = len(cell)
-    cell, order = cell.sort(stable=True)
-    after = torch.searchsorted(cell, cell, right=True) - torch.arange(1, count + 1, device=cell.device)
-    one, local = expand(after.clamp(max=NEIGHBOURS))
-    one, other = order[one], order[one + local + 1]
-    apart, a, b = start[:, other] - start[:, one], along[:, one], along[:, other]
-    scale = cross(a, b)
-    scale = torch.where(scale == 0, torch.inf, scale)
-    u, v = cross(apart, b) / scale, cross(apart, a) / scale
-    crossed = ((t0[one] < u) & (u < t1[one]) & (t0[other] < v) & (v < t1[other])).nonzero().squeeze(1)
-    piece = torch.cat([torch.arange(count, device=cell.device), one[crossed], other[crossed]])
-    if not len(crossed):
-        return piece, t0, t1
-    begin, order = torch.cat([t0, u[crossed], v[crossed]]).sort()
-    piece, again = piece[order].sort(stable=True)
-    begin = begin[again]
-    end = t1[piece]
-    follows = piece[1:] == piece[:-1]
-    end[:-1][follows] = begin[1:][follows]
-    return piece, begin, end
-
-
-def _sector(p: Tensor) -> Tensor:
-    """The area of a cell between the ray from its point to the upper right corner and the ray through ``p`` (2, N),
-    clockwise on the film; ``p`` is relative to the point.
-    """
-    right, down = 1 - POINT[0], 1 - POINT[1]
-    left, up = POINT
-    x, y = p
-    reach = torch.stack([x / right, y / down, -x / left, -y / up])
-    far, side = reach.max(0)
-    x, y = p / far.clamp(min=torch.finfo(p.dtype).tiny)
-    within = torch.stack(
-        [
-            right * (y + up),
-            right + down * (right - x),
-            right + down + left * (down - y),
-            right + down + left + up * (x + left),
-        ]
-    )
-    return 0.5 * within.gather(0, side[None])[0]

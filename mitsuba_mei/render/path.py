@@ -62,6 +62,9 @@ class PathRenderer:
         Samples of the gradient.
     """
 
+    noisy = True
+    own_threads = True
+
     def __init__(
         self,
         state: SceneState,

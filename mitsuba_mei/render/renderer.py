@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
+from ..errors import UserError
 from ..scene.state import SceneState
+from .backend import prepare, prepare_files
 
-__all__ = ["Renderer", "build_renderer"]
+__all__ = ["Backend", "Renderer", "build_renderer", "prepare_backend"]
 
 
 class Renderer(Protocol):
@@ -17,9 +21,68 @@ class Renderer(Protocol):
     spp: int
     """Samples per pixel, where none are said."""
 
+    noisy: bool
+    """Whether images of one scene differ by their seed."""
+
+    own_threads: bool
+    """Whether it keeps every core busy itself, so that torch should compute with one."""
+
     def render(self, state: SceneState, seed: int, spp: int | None = None) -> Tensor:
         """Linear radiance (H, W, C); gradients flow to the state's tensors that require one."""
         ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a renderer computes with.
+
+    Attributes
+    ----------
+    name : str
+        Mitsuba's variant; ``torch_cpu_mono`` and the like for the rasterizer.
+    device : str
+        Of torch's tensors.
+    channels : int
+        1 (luminance) or 3 (RGB).
+    """
+
+    name: str
+    device: str
+    channels: int
+
+
+def prepare_backend(settings, channels: int) -> Backend:
+    """Choose what the renderer of a scene file's ``render`` computes with.
+
+    Parameters
+    ----------
+    settings : schema.Render
+    channels : int
+        What the model takes.
+
+    Raises
+    ------
+    UserError
+        Where it is not to be had here.
+    """
+    if settings.type == "raster":
+        return _prepare_torch(settings.variant, channels)
+    variant = prepare(settings.variant, channels)
+    device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
+    return Backend(variant, device, 1 if variant.endswith("mono") else 3)
+
+
+def _prepare_torch(variant: str, channels: int) -> Backend:
+    prepare_files()
+    found = torch.cuda.is_available()
+    if variant.startswith("cuda") and not found:
+        raise UserError(
+            f"render.variant: '{variant}' needs a GPU, and torch finds none; use auto or llvm_ad_{variant[8:]}"
+        )
+    device = "cuda" if found and not variant.startswith("llvm") else "cpu"
+    if variant != "auto":
+        channels = 1 if variant.endswith("mono") else 3
+    return Backend(f"torch_{device}_{'mono' if channels == 1 else 'rgb'}", device, channels)
 
 
 def build_renderer(settings, state: SceneState) -> Renderer:
@@ -32,6 +95,10 @@ def build_renderer(settings, state: SceneState) -> Renderer:
     state : SceneState
         A first state of the scene.
     """
+    if settings.type == "raster":
+        from .raster import RasterRenderer
+
+        return RasterRenderer(state, settings.resolution, settings.cells)
     from .path import GradientBudget, PathRenderer
 
     budget = GradientBudget(**settings.gradient.model_dump())
