@@ -24,8 +24,11 @@ from .sky import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
 
 __all__ = ["Illumination", "Remembered"]
 
-RADII, ANGLES = 5, 12
+SMOOTH, DETAILED = (5, 12), (8, 20)
 """Half vectors by slope and by azimuth over which a coat's reflection of distant light is summed."""
+
+BLUR = 0.55
+"""Radians per roughness over which detailed light is averaged before it is reflected."""
 
 NARROW = {"beckmann": 0.6, "ggx": 2.0}
 """A lobe is narrow where its width is below this multiple of the coat's roughness: GGX has a sharp peak."""
@@ -80,6 +83,8 @@ class Illumination:
                     f"lighting: the rasterizer has no '{light.kind}'; {nearest(light.kind, POWER)}; or use "
                     "render.type=path"
                 )
+        if len({tuple(lobe.sharpness for lobe in state.lobes) for state in states}) > 1:
+            raise ValueError("the suns of a batch's scenes must be equally sharp")
         self.states = states
         materials = [state.material for state in states]
         given = [value for material in materials for value in material.values.values()]
@@ -103,7 +108,7 @@ class Illumination:
         profile = () if material.profile is None else (material.profile,)
         self.moments = remembered("moments", lambda: sky.moments(light, *degrees, material.profile), *light, *profile)
         if material.coat is not None:
-            self.radiance = sky.blurred(0.5 * self.finest)
+            self.radiance = sky.blurred(BLUR * self.finest)
 
     def reflected(self, position: Vector, normal: Vector, viewer: Vector, image: Tensor | None) -> Tensor:
         """Radiance towards the viewer.
@@ -202,7 +207,9 @@ class Illumination:
         if wide or self.radiance is not None:
             frame = _frame(normal)
             across = [_dot(axis, viewer)[:, None] for axis in frame]
-            directions, weight, half = coat.directions((*across, facing[:, None]), RADII, ANGLES)
+            directions, weight, half = coat.directions(
+                (*across, facing[:, None]), *(SMOOTH if self.sky.smooth else DETAILED)
+            )
             x, y, z = (
                 sum(part[:, None] * along for part, along in zip(parts, directions)) for parts in zip(*frame, normal)
             )

@@ -7,6 +7,7 @@ material colours. Each includes the cosine of the light.
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -144,12 +145,10 @@ class Plastic(Material):
         self.coat = Coat("beckmann", values["roughness"].reshape(-1))
         self._eta = self.colour.new_tensor(ior / AIR)
         transmitted = self.coat.transmittance(self._eta)
-        within = self.coat.reflectance(1 / self._eta)
         self._transmitted = transmitted
         self._head_on = transmitted[:, -1]
         self.profile = transmitted - transmitted[:, -1:]
-        # As Mitsuba takes the mean over all directions.
-        reflected = 2 * (within * torch.linspace(0, 1, KNOTS, device=within.device)).mean(1)
+        reflected = _reflected_inside(ior, self.coat.alpha)
         self.colour = self.colour / (1 - self.colour * reflected[:, None])
 
     def coefficients(self, viewer: Tensor, image: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
@@ -158,6 +157,35 @@ class Plastic(Material):
 
     def shares(self, half: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
         return fresnel(half, self._eta), None
+
+
+def _reflected_inside(ior: float, alpha: Tensor) -> Tensor:
+    """What of diffuse light from below a coat is sent back, for roughnesses (M,).
+
+    Beyond the critical angle all is, so that a sum over half vectors, which move with the roughness, has a derivative
+    that jumps. A curve through values far apart (Catmull & Rom 1974) has the right one.
+    """
+    values = _inside(ior).to(alpha)
+    low, step = math.log(ROUGHNESSES[0]), math.log(ROUGHNESSES[1] / ROUGHNESSES[0])
+    at = ((alpha.clamp(ROUGHNESSES[0], 1).log() - low) / step).clamp(max=len(values) - 1 - 1e-4)
+    index = at.detach().long()
+    t = at - index
+    a, b, c, d = (values[(index + k).clamp(0, len(values) - 1)] for k in (-1, 0, 1, 2))
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+
+
+ROUGHNESSES = tuple(10 ** (-2 + k / 12) for k in range(25))
+"""At which it is known, from 0.01 to 1."""
+
+
+@functools.lru_cache(maxsize=8)
+def _inside(ior: float) -> Tensor:
+    with torch.no_grad():
+        each = torch.cat(
+            [Coat("beckmann", torch.tensor([a])).reflectance(torch.tensor(AIR / ior)) for a in ROUGHNESSES]
+        )
+        # As Mitsuba takes the mean over all directions.
+        return 2 * (each * torch.linspace(0, 1, KNOTS)).mean(1)
 
 
 class Principled(Material):

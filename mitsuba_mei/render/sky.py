@@ -92,7 +92,7 @@ class Sky:
 
     def blurred(self, width: float) -> Tensor:
         """Radiance as a table (B, C, nodes), each a mean over about ``width`` radians."""
-        squares = BLOCKS if self.smooth else min(64, max(BLOCKS, math.ceil(2 / width)))
+        squares = BLOCKS if self.smooth else min(64, max(8, math.ceil(2 / width)))
         finer = 1 if self.smooth else math.ceil(self.detail / (2 * squares))
         directions = _nodes(squares, finer, self.device).reshape(-1, finer * finer, 3)
         return torch.stack([self._radiance(parts, directions).mean(1).T for parts in self.parts])
