@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from . import __version__
+from .arguments import expand_arguments
 from .config import Config, json_schema, load_config
-from .errors import UserError, nearest
-from .sentences import describe_config, describe_pixel, describe_result
+from .errors import UserError, about, nearest
+from .schema import RENDERERS, listed_neurons
+from .sentences import (
+    comparison_rows,
+    describe_comparison,
+    describe_config,
+    describe_evaluation,
+    describe_pixel,
+    describe_result,
+)
 
-__all__ = ["LiveProgress", "expand_arguments", "main"]
+__all__ = ["LiveProgress", "main"]
 
-PLACE = re.compile(r"\S+:\d+: ")
-COMMANDS = ("run", "pixel", "check", "schema", "doctor")
+WIDE = 160
+"""Columns of a table that is written into a file."""
+
 _INTERRUPTED = 130
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -71,29 +80,32 @@ class LiveProgress:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._steps = self._done = 0
+        self._label = ""
 
-    def start(self, steps: int) -> None:
-        """Begin a run of so many steps."""
-        self._steps, self._done = steps, 0
+    def start(self, steps: int, label: str = "") -> None:
+        """Begin a run of so many steps; with a label there is room for it and the activation alone."""
+        self._steps, self._done, self._label = steps, 0, label
         if self._quiet or not self._console.is_terminal:
             return
         columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[terms]}"), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}", markup=False), *columns) if label else columns
         self._bar = Progress(*columns, console=self._console)
-        self._task = self._bar.add_task("", total=steps, terms="")
+        self._task = self._bar.add_task(label, total=steps, terms="")
         self._bar.start()
 
     def step(self, info: Mapping[str, Any]) -> None:
         """One step is done; numbers in ``info`` are shown by their names, ``step`` itself aside."""
         self._done += 1
-        terms = "  ".join(
+        terms = [
             f"{name} {value:.4g}"
             for name, value in info.items()
             if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool)
-        )
+        ]
+        terms = "  ".join(terms[:1] if self._label else terms)
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, terms=terms)
         elif not self._quiet and (self._done in (1, self._steps) or self._done % max(1, self._steps // 10) == 0):
-            self._print(f"step {self._done}/{self._steps}  {terms}")
+            self._print(f"{self._label + ', ' if self._label else ''}step {self._done}/{self._steps}  {terms}")
 
     def message(self, text: str) -> None:
         """Something worth knowing, above the line."""
@@ -136,14 +148,10 @@ def run(
     config = _load(scene, overrides, free, frozen, seed)
     out = _free_name(scene.stem) if out is None else out
     progress = LiveProgress(Console(stderr=True), quiet)
-    import torch
-
     from .experiments.mei import run_mei
 
-    # Dr.Jit keeps every core busy already; torch's idle threads would only spin beside it.
-    torch.set_num_threads(1)
     try:
-        with _about(scene):
+        with about(scene):
             outcome = run_mei(config, out, progress)
     finally:
         progress.stop()
@@ -167,11 +175,72 @@ def pixel(
     from .experiments.pixel_mei import run_pixel
 
     try:
-        with _about(scene):
+        with about(scene):
             outcome = run_pixel(config, out, progress)
     finally:
         progress.stop()
     print("\n".join(describe_pixel(outcome.folder, outcome.result)))
+
+
+@app.command()
+def compare(
+    scenes: Annotated[list[Path], typer.Argument(metavar="SCENE...", help="Scene files (YAML).")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results, a new one; default runs/compare-<scene>-<number>.")
+    ] = None,
+    neurons: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Which neurons, one after the other, as 3,25-28; default the scene file's."),
+    ] = None,
+    overrides: Set = [],  # noqa: B006
+    free: Free = [],  # noqa: B006
+    frozen: Frozen = [],  # noqa: B006
+    seed: Seed = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")] = False,
+) -> None:
+    """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
+    if neurons is not None:
+        try:
+            overrides = [*overrides, f"compare.neurons={listed_neurons(neurons)}"]
+        except ValueError as error:
+            raise UserError(f"--neurons {neurons}: {error}") from None
+    configs = [(scene, _load(scene, overrides, free, frozen, seed)) for scene in scenes]
+    out = _free_name(f"compare-{scenes[0].stem}") if out is None else out
+    progress = LiveProgress(Console(stderr=True), quiet)
+    from .experiments.compare import run_comparison
+
+    try:
+        outcome = run_comparison(configs, out, progress)
+    finally:
+        progress.stop()
+    titles, rows = comparison_rows(outcome.result)
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="left" if title == titles[0] else "right")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
+    print("\n".join(describe_comparison(outcome.folder, outcome.result)))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    render: Annotated[
+        str | None, typer.Option(metavar="|".join(RENDERERS), help="Which renderer; default the run's own.")
+    ] = None,
+    overrides: Set = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="A folder, or a .json file's name, for the results; default the run's folder.")
+    ] = None,
+) -> None:
+    """Evaluate what a run ended with once more, under either renderer."""
+    if render is not None and render not in RENDERERS:
+        raise UserError(f"--render {render}: there is no such renderer; {nearest(render, RENDERERS)}")
+    from .experiments.evaluate_run import evaluate_run
+
+    outcome = evaluate_run(run, render, overrides, out, Console(stderr=True, soft_wrap=True).print)
+    print("\n".join(describe_evaluation(outcome.path, outcome.result)))
 
 
 @app.command()
@@ -186,7 +255,7 @@ def check(
     config = _load(scene, overrides, free, frozen, seed)
     from .experiment import check_files
 
-    with _about(scene):
+    with about(scene):
         check_files(config, Console(stderr=True, soft_wrap=True).print)
     print("\n".join(describe_config(scene, config)))
 
@@ -224,15 +293,6 @@ def doctor() -> None:
         raise UserError(problem)
 
 
-@contextmanager
-def _about(scene: Path) -> Iterator[None]:
-    """What goes wrong within is said of the scene file, where the sentence names no place of its own."""
-    try:
-        yield
-    except UserError as error:
-        raise error if PLACE.match(str(error)) else UserError(f"{scene}: {error}") from None
-
-
 def _load(
     scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None, rendered: bool = True
 ) -> Config:
@@ -250,55 +310,6 @@ def _free_name(stem: str) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------------------ main
-
-
-def expand_arguments(arguments: Sequence[str]) -> list[str]:
-    """What the user wrote, as the option parser wants it.
-
-    ``run`` is put in where no command is named, and ``--free a b c`` and ``--free a,b,c`` become ``--free a --free b
-    --free c``; the words end at the next option or at something that is a YAML file. So does ``--set a=1 b=2``, at the
-    next word without an equals sign.
-    """
-    arguments = list(arguments) or ["--help"]
-    first = arguments[0]
-    if first not in (*COMMANDS, "--help", "--version"):
-        if not first.startswith("-") and not Path(first).suffix and not Path(first).exists():
-            raise UserError(f"'{first}' is neither a scene file nor a command; {nearest(first, COMMANDS)}")
-        arguments.insert(0, "run")
-    expanded: list[str] = []
-    option: str | None = None
-    for word in [*_each_set(arguments), "--"]:
-        ends = word.startswith("-") or word.lower().endswith((".yaml", ".yml"))
-        if option is not None and ends:
-            if expanded[-2:-1] != [option]:
-                raise UserError(f"{option} needs at least one name, as in {option} pose lighting.0.direction")
-            option = None
-        name, equals, value = word.partition("=")
-        if name in ("--free", "--frozen"):
-            option, word = name, value
-            if not equals:
-                continue
-        if option is None:
-            expanded.append(word)
-        else:
-            expanded += [part for item in word.split(",") if item for part in (option, item)]
-    expanded.pop()
-    return expanded
-
-
-def _each_set(arguments: Sequence[str]) -> Iterator[str]:
-    """The arguments with a ``--set`` of its own before every ``key=value``."""
-    values = 0
-    for word in arguments:
-        if word == "--set":
-            values = 1
-        elif values == 1:
-            values = 2
-        elif values == 2 and "=" in word and not word.startswith("-"):
-            yield "--set"
-        else:
-            values = 0
-        yield word
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

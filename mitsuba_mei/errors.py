@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["UserError", "first_line", "nearest"]
+__all__ = ["UserError", "about", "first_line", "nearest"]
+
+PLACE = re.compile(r"\S+:\d+: ")
 
 
 class UserError(Exception):
@@ -13,6 +18,15 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+@contextmanager
+def about(file: Path) -> Iterator[None]:
+    """What goes wrong within is said of a file, where the sentence names no place of its own."""
+    try:
+        yield
+    except UserError as error:
+        raise error if PLACE.match(str(error)) else UserError(f"{file}: {error}") from None
 
 
 def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:

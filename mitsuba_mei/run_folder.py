@@ -12,7 +12,39 @@ from typing import Any
 
 from .errors import UserError
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "json_text", "make_writable", "write_whole"]
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder, where it is not there, and make sure that files can be written into it.
+
+    Raises
+    ------
+    UserError
+        If they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --out"
+        ) from None
+
+
+def write_whole(target: Path, writer: Callable[[Path], Any]) -> Path:
+    """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own."""
+    temporary = target.with_name(f".{target.stem}.part{target.suffix}")
+    writer(temporary)
+    os.replace(temporary, target)
+    return target
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    """A JSON file's text; a number that is not finite becomes null."""
+    return json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
 
 
 class RunFolder:
@@ -34,28 +66,19 @@ class RunFolder:
         try:
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
         except OSError as error:
             raise UserError(
-                f"cannot write to the output folder {self.path}: {error.strerror or error}; choose another --out"
+                f"cannot read the output folder {self.path}: {error.strerror or error}; choose another --out"
             ) from None
+        make_writable(self.path)
         self._metrics = None
         self._columns: list[str] = []
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
-        """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own.
-
-        ``name`` may lie in folders, which are made.
-        """
+        """Have ``writer`` write a file, whole or not at all; ``name`` may lie in folders, which are made."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.stem}.part{target.suffix}")
-        writer(temporary)
-        os.replace(temporary, target)
-        return target
+        return write_whole(target, writer)
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""
@@ -63,7 +86,7 @@ class RunFolder:
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
         """Write a JSON file; a number that is not finite becomes null."""
-        return self.write_text(name, json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
+        return self.write_text(name, json_text(data))
 
     def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""

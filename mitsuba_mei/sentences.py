@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, free_parameters
+from .schema import RENDERERS
 
-__all__ = ["describe_config", "describe_pixel", "describe_result"]
+__all__ = [
+    "comparison_rows",
+    "describe_comparison",
+    "describe_config",
+    "describe_evaluation",
+    "describe_pixel",
+    "describe_result",
+]
 
 WORTH_SAYING = 1e-3
 """The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
@@ -18,12 +26,15 @@ def describe_config(path: Path, config: Config) -> list[str]:
     """A scene file that is fine."""
     card = config.model.card
     neurons = ", ".join(map(str, config.neurons))
+    compared = config.compare.neurons
     return [
         f"{path} is fine",
+        f"  render    {config.render.type}, {config.render.resolution} x {config.render.resolution} pixels",
         f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
         f"  lighting  {', '.join(light.type for light in config.lighting)}",
         f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
         f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
+        *([] if compared is None else [f"  compare   neurons {', '.join(map(str, compared))}"]),
     ]
 
 
@@ -31,7 +42,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A run, of what its ``result.json`` says."""
     initial, final = result["activation"]["initial"], result["activation"]["final"]
     what = _maximised(result)
-    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
     further = _responses(result)
@@ -44,7 +55,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     if result.get("validation") is not None:
         second = result["validation"]
         initial, final = second["activation"]["initial"], second["activation"]["final"]
-        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} (standard error {final['sem']:.2g})"
+        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
         further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
     counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
     flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
@@ -55,7 +66,11 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
 
 def _of_pixel(result: Mapping[str, Any]) -> str:
     ratio = result["ratio_to_pixel"]
-    return f"3D / pixel {ratio['mean']:.3f} (standard error {ratio['sem']:.2g})"
+    return f"3D / pixel {ratio['mean']:.3f} ({_error(ratio)})"
+
+
+def _error(figure: Mapping[str, float]) -> str:
+    return f"standard error {figure['sem']:.2g}" if figure["sem"] else "without noise"
 
 
 def _beyond_display(result: Mapping[str, Any]) -> list[str]:
@@ -104,3 +119,81 @@ def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
         further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
     further += _beyond_display(result)
     return [line, *further, _ending(folder, result)]
+
+
+def describe_evaluation(path: Path, result: Mapping[str, Any]) -> list[str]:
+    """An evaluation of a finished run, beside what the run said itself."""
+    reported = result["reported"]
+    lines = [
+        f"under {result['renderer']}: {_from_to(result['activation'])}",
+        f"the run reported, under {reported['renderer']}: {_from_to(reported['activation'])}",
+    ]
+    if result["validation"] is not None:
+        second = result["validation"]
+        lines.append(f"on {second['model']}, under {result['renderer']}: {_from_to(second['activation'])}")
+    return [*lines, f"written to {path}"]
+
+
+def _from_to(activation: Mapping[str, Mapping[str, float]]) -> str:
+    initial, final = (_with_error(activation[when]) for when in ("initial", "final"))
+    return f"{initial} -> {final}"
+
+
+def _with_error(value: Mapping[str, float]) -> str:
+    return f"{value['mean']:.4g}" + (f" ± {value['sem']:.1g}" if value["sem"] else "")
+
+
+# ----------------------------------------------------------------------------------------------------- comparisons
+
+SHOWN = dict(zip(RENDERERS, ("path traced", "rasterized")))
+
+
+def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """A comparison's table: its columns' titles, and a row for each neuron."""
+    titles = ["neuron", "pixel MEI"]
+    titles += [f"{made} MEI,\n{SHOWN[shown]}" for made in RENDERERS for shown in RENDERERS]
+    titles += [f"gain,\n{SHOWN[shown]}" for shown in RENDERERS]
+    rows = []
+    for neuron in result["neurons"]:
+        gains = neuron["gain"] or {}
+        label = neuron["label"].replace("neuron ", "") + ("" if neuron["ended"] == "done" else f" ({neuron['ended']})")
+        cells = [neuron["activation"].get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
+        row = [label, "" if neuron["pixel"] is None else f"{neuron['pixel']:.4g}"]
+        row += ["" if cell is None else _with_error(cell) for cell in cells]
+        row += ["" if gains.get(shown) is None else f"{_signed(gains[shown]['mean'])} %" for shown in RENDERERS]
+        rows.append(row)
+    return titles, rows
+
+
+def _signed(fraction: float) -> str:
+    return f"{100 * fraction:+.2g}"
+
+
+def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """What the neurons of a comparison say together, of what its ``comparison.json`` says."""
+    statistics = result["statistics"]
+    lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
+    for shown in RENDERERS:
+        gain, apart = statistics["gain"][shown], statistics["apart"][shown]
+        if gain is not None:
+            what = f"shown {SHOWN[shown]}, what was optimised so exceeds what was not by {_median(gain)}"
+            lines.append(what + _beyond(apart))
+    if result["ended"] != "done":
+        lines.append(f"interrupted: {statistics['neurons']} of {result['asked']} comparisons are done")
+    return [*lines, f"written to {folder}"]
+
+
+def _median(gain: Mapping[str, float]) -> str:
+    if gain["n"] == 1:
+        return f"{_signed(gain['median'])} %"
+    count = f"{gain['n']} neurons"
+    if gain["low"] is not None:
+        count = f"95 % interval {_signed(gain['low'])} to {_signed(gain['high'])}, {count}"
+    return f"a median of {_signed(gain['median'])} % ({count})"
+
+
+def _beyond(apart: Mapping[str, Mapping[str, int] | None]) -> str:
+    """How many neurons' two objects differ by more than chance."""
+    kinds = {"of_renders": "by the renders", "of_starts": "over the starts"}
+    said = [f"{apart[kind]['neurons']} of {apart[kind]['of']} {name}" for kind, name in kinds.items() if apart[kind]]
+    return f"; by more than three standard errors: {', '.join(said)}" if said else ""

@@ -132,6 +132,8 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
     """
     model = load_card(config.model.card, told=told)
     neurons = model.check_neurons(config.neurons)
+    if config.compare.neurons is not None:
+        model.check_neurons(config.compare.neurons)
     size = config.stimulus.size
     if size is not None and (size, size) != tuple(model.image_size):
         raise UserError(

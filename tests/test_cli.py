@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from mitsuba_mei import __version__
-from mitsuba_mei.cli import LiveProgress, expand_arguments, main
+from mitsuba_mei.arguments import COMMANDS
+from mitsuba_mei.cli import LiveProgress, main
 from mitsuba_mei.errors import UserError
 
 
@@ -57,41 +58,6 @@ def calls(monkeypatch) -> list:
     return made
 
 
-# ------------------------------------------------------------------------------------------------------- arguments
-
-
-@pytest.mark.parametrize(
-    ("words", "expanded"),
-    [
-        ("x.yaml", "run x.yaml"),
-        ("run x.yaml", "run x.yaml"),
-        ("check x.yaml", "check x.yaml"),
-        ("--seed 3 x.yaml", "run --seed 3 x.yaml"),
-        ("", "--help"),
-        ("--version", "--version"),
-        ("x.yaml --free pose lighting", "run x.yaml --free pose --free lighting"),
-        ("x.yaml --free pose --free lighting", "run x.yaml --free pose --free lighting"),
-        ("--free pose lighting x.yaml", "run --free pose --free lighting x.yaml"),
-        (
-            "x.yaml --free pose,lighting.0 --frozen shape -q",
-            "run x.yaml --free pose --free lighting.0 --frozen shape -q",
-        ),
-        ("x.yaml --free=pose camera --set a.b=c", "run x.yaml --free pose --free camera --set a.b=c"),
-        ("x.yaml --set a=b --out runs/1", "run x.yaml --set a=b --out runs/1"),
-    ],
-)
-def test_arguments_are_expanded(words, expanded):
-    assert expand_arguments(words.split()) == expanded.split()
-
-
-@pytest.mark.parametrize(
-    "words", ["x.yaml --free", "--free x.yaml", "x.yaml --frozen --seed 3", "x.yaml --free pose --frozen"]
-)
-def test_an_option_without_names_is_a_mistake(words):
-    with pytest.raises(UserError, match="needs at least one name"):
-        expand_arguments(words.split())
-
-
 # --------------------------------------------------------------------------------------------------------- running
 
 
@@ -117,6 +83,30 @@ def test_the_default_folder_is_the_first_free_number(scene, calls):
     Path("runs/scene-001").mkdir(parents=True)
     assert main([str(scene), "--quiet"]) == 0
     assert calls[0][1] == Path("runs/scene-002")
+
+
+def test_compare_hands_over_every_scene_with_the_list(scene, monkeypatch, capsys):
+    made = []
+
+    def run_comparison(configs, out, progress):
+        made.append((configs, out))
+        raise UserError("enough")
+
+    module = ModuleType("mitsuba_mei.experiments.compare")
+    module.run_comparison = run_comparison
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.compare", module)
+    Path("other.yaml").write_text("extends: scene.yaml\ncompare: {neurons: [1]}\n")
+    Path("runs/compare-scene-001").mkdir(parents=True)
+    words = "compare scene.yaml other.yaml --free pose --neurons 0,2-4 --seed 3 --set render.spp=3"
+    assert main(words.split()) == 2
+    assert main(["compare", "other.yaml", "--out", "there"]) == 2
+    (configs, out), (single, there) = made
+    assert [path for path, _ in configs] == [Path("scene.yaml"), Path("other.yaml")]
+    for _, config in configs:
+        assert config.compare.neurons == (0, 2, 3, 4) and config.seed == config.render.spp == 3
+        assert config.pose.free == ("rotation", "translation", "scale")
+    assert (out, there) == (Path("runs/compare-scene-002"), Path("there"))
+    assert single[0][1].compare.neurons == (1,)
 
 
 def test_quiet_prints_the_result_alone(scene, calls, capsys):
@@ -158,6 +148,16 @@ def test_the_live_line_shows_activation_terms_and_time_left():
     assert "no number" not in text and "flag" not in text
 
 
+def test_the_live_line_says_what_part_of_a_longer_experiment_it_is_about():
+    for terminal in (True, False):
+        screen = io.StringIO()
+        progress = LiveProgress(Console(file=screen, force_terminal=terminal, width=120))
+        progress.start(2, "neuron [3] (1 of 2), raster")
+        progress.step({"activation": 0.5})
+        progress.stop()
+        assert "neuron [3] (1 of 2), raster" in screen.getvalue() and "activation 0.5" in screen.getvalue()
+
+
 # -------------------------------------------------------------------------------------------------- other commands
 
 
@@ -166,6 +166,10 @@ def test_check_says_what_it_understood(scene, capsys):
     printed = capsys.readouterr().out
     assert "scene.yaml is fine" in printed
     assert "free      shape.offsets, shape.scales, pose.scale" in printed
+    assert "render    path, 100 x 100 pixels" in printed and "compare" not in printed
+    assert main(["check", str(scene), "--set", "render.type=raster", "compare.neurons=[0]"]) == 0
+    printed = capsys.readouterr().out
+    assert "render    raster, 100 x 100 pixels" in printed and "compare   neurons 0" in printed
 
 
 def test_check_renders_nothing(scene):
@@ -209,7 +213,7 @@ def test_version(capsys):
 def test_help_names_every_command(capsys):
     assert main([]) == 0
     printed = capsys.readouterr().out
-    assert all(command in printed for command in ("run", "check", "schema", "doctor"))
+    assert all(command in printed for command in COMMANDS)
 
 
 # -------------------------------------------------------------------------------------------------------- mistakes
@@ -227,6 +231,23 @@ def test_help_names_every_command(capsys):
         ("check scene.yaml --set render.spp=-4", "--set render.spp=-4: render.spp: must be at least 1, not -4"),
         ("scene.yaml --free", "--free needs at least one name"),
         ("schema --out nowhere/x.json", "--out nowhere/x.json: cannot be written"),
+        ("compare", "Missing argument 'SCENE...'."),
+        ("evaluate", "Missing argument 'RUN'."),
+        ("compare scene.yaml --neurons 3,x", "--neurons 3,x: 'x' is neither an index nor a range of them"),
+        ("compare scene.yaml --neurons 4-2", "--neurons 4-2: '4-2' is neither an index nor a range of them"),
+        ("compare scene.yaml --neurons 2,0-3", "--neurons 2,0-3: neuron 2 is named 2 times"),
+        ("compare scene.yaml --neurons 0-99999", "--neurons 0-99999: must name 1 to 10000 neurons"),
+        ("compare scene.yaml --neurons 7", "scene.yaml: model 'card': there is no neuron 7"),
+        ("compare scene.yaml scene.yaml", "2 scene files are called 'scene'"),
+        ("compare scene.yaml scen.yaml", "there is no file 'scen.yaml'; did you mean 'scene.yaml'?"),
+        ("compare scene.yaml --set render.type=rastr", "--set render.type=rastr: render.type: 'rastr' is not allowed"),
+        ("scene.yaml --set render.type=rastr", "--set render.type=rastr: render.type: 'rastr' is not allowed"),
+        (
+            "compare scene.yaml --neurons 0 --set objective.type=discriminate",
+            "scene.yaml:1: compare.neurons lists neurons whose activations are compared, but objective.type is 'discr",
+        ),
+        ("evaluate nowhere", "there is no folder 'nowhere'"),
+        ("evaluate . --render rastr", "--render rastr: there is no such renderer; did you mean 'raster'?"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_code_2(scene, capsys, words, message):
@@ -252,12 +273,6 @@ def test_check_tries_the_model_and_the_mesh(scene, capsys):
     scene.write_text("shape: {template: {type: file, path: noise.ply}}\n")
     assert main(["check", str(scene)]) == 2
     assert "noise.ply" in capsys.readouterr().err
-
-
-def test_several_values_may_follow_one_set():
-    assert expand_arguments(["x.yaml", "--set", "a=1", "b.c=2", "--free", "pose", "--quiet"]) == [
-        "run", "x.yaml", "--set", "a=1", "--set", "b.c=2", "--free", "pose", "--quiet",
-    ]  # fmt: skip
 
 
 def test_a_schema_is_not_written_over_a_file(tmp_path, capsys):

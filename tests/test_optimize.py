@@ -42,6 +42,7 @@ class Pixels:
     """A renderer that shows the numbers as 2 x 2 pixels; ``spoil`` may change the image of a seed."""
 
     spp = 1
+    noisy = True
 
     def __init__(self, spoil=lambda image, seed: image) -> None:
         self.spoil = spoil

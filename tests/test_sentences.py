@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mitsuba_mei.sentences import describe_pixel, describe_result
+from mitsuba_mei.sentences import (
+    comparison_rows,
+    describe_comparison,
+    describe_evaluation,
+    describe_pixel,
+    describe_result,
+)
 
 RESULT = {
     "activation": {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}},
@@ -37,6 +43,11 @@ def test_a_stray_pixel_beyond_the_display_is_not_mentioned():
     assert not any("darker than black" in line for line in said(outside_display=1e-4))
 
 
+def test_a_figure_without_noise_has_no_error():
+    activation = {"initial": {"mean": 0.25, "sem": 0.0}, "final": {"mean": 0.75, "sem": 0.0}}
+    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without noise)"
+
+
 def test_another_objective_is_named_and_its_responses_are_said():
     responses = [{"neuron": 3, "final": {"mean": 0.6, "sem": 0.1}}, {"neuron": 25, "final": {"mean": 0.15, "sem": 0.1}}]
     lines = said(
@@ -65,3 +76,73 @@ def test_an_unfinished_pixel_mei_is_called_so():
         "3 steps in 1.0 s, interrupted; written to there",
     ]
     assert describe_pixel(Path("there"), result | {"ended": "done"})[0] == "pixel MEI 2"
+
+
+def test_an_evaluation_is_said_beside_what_the_run_reported():
+    exact = {"initial": {"mean": 0.25, "sem": 0.0}, "final": {"mean": 0.5, "sem": 0.0}}
+    result = {
+        "renderer": "raster",
+        "activation": exact,
+        "validation": {"model": "other", "activation": exact},
+        "reported": {"renderer": "path", "activation": RESULT["activation"]},
+    }
+    assert describe_evaluation(Path("there.json"), result) == [
+        "under raster: 0.25 -> 0.5",
+        "the run reported, under path: 0.25 ± 0.01 -> 0.75 ± 0.02",
+        "on other, under raster: 0.25 -> 0.5",
+        "written to there.json",
+    ]
+
+
+def compared(**more) -> dict:
+    """A comparison of one neuron that is done and one that is not."""
+    noisy, exact = {"mean": 0.75, "sem": 0.02}, {"mean": 0.5, "sem": 0.0}
+    row = {"path": noisy, "raster": exact}
+    done = {"label": "neuron 3", "ended": "done", "pixel": 2.0, "activation": {"path": row, "raster": row}}
+    done |= {"gain": {"path": {"mean": 0.0312, "sem": 0.001}, "raster": None}}
+    cut = {"label": "scene neuron 4", "ended": "interrupted", "pixel": None, "activation": {"path": row}, "gain": None}
+    statistics = {
+        "neurons": 1,
+        "gain": {"path": {"median": 0.0312, "low": None, "high": None, "n": 1}, "raster": None},
+        "apart": {
+            "path": {"of_renders": {"neurons": 1, "of": 1}, "of_starts": None},
+            "raster": {"of_renders": None, "of_starts": None},
+        },
+    }
+    left_out = [{"label": "neuron 5", "reason": "it is silent"}]
+    said = {"ended": "interrupted", "asked": 3, "neurons": [done, cut], "left_out": left_out, "statistics": statistics}
+    return said | more
+
+
+def test_a_comparison_has_a_row_for_each_neuron_and_empty_cells_for_what_is_unknown():
+    titles, rows = comparison_rows(compared())
+    assert [len(row) for row in rows] == [len(titles)] * 2
+    assert rows[0] == ["3", "2", "0.75 ± 0.02", "0.5", "0.75 ± 0.02", "0.5", "+3.1 %", ""]
+    assert rows[1] == ["scene 4 (interrupted)", "", "0.75 ± 0.02", "0.5", "", "", "", ""]
+
+
+def test_what_a_comparison_says_as_a_whole():
+    assert describe_comparison(Path("there"), compared()) == [
+        "neuron 5 was left out: it is silent",
+        "shown path traced, what was optimised so exceeds what was not by +3.1 %; by more than three standard errors: "
+        "1 of 1 by the renders",
+        "interrupted: 1 of 3 comparisons are done",
+        "written to there",
+    ]
+    statistics = {
+        "neurons": 12,
+        "gain": {
+            "path": {"median": 0.02, "low": -0.011, "high": 0.05, "n": 12},
+            "raster": {"median": -0.004, "low": None, "high": None, "n": 5},
+        },
+        "apart": {
+            "path": {"of_renders": {"neurons": 9, "of": 12}, "of_starts": {"neurons": 4, "of": 11}},
+            "raster": {"of_renders": None, "of_starts": None},
+        },
+    }
+    assert describe_comparison(Path("there"), compared(statistics=statistics, ended="done", left_out=[])) == [
+        "shown path traced, what was optimised so exceeds what was not by a median of +2 % (95 % interval -1.1 to +5, "
+        "12 neurons); by more than three standard errors: 9 of 12 by the renders, 4 of 11 over the starts",
+        "shown rasterized, what was optimised so exceeds what was not by a median of -0.4 % (5 neurons)",
+        "written to there",
+    ]

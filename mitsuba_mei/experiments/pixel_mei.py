@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -21,9 +22,9 @@ from ..run_folder import RunFolder
 from ..schema import Pixel
 from ..stimulus import Stimulus
 from ..viewer import Viewer, build_viewer
-from .session import Progress, RunResult, interruptible, versions
+from .session import Progress, RunResult, every_core, interruptible, versions
 
-__all__ = ["PixelMEI", "find_pixel_mei", "run_pixel"]
+__all__ = ["PixelMEI", "find_for_reference", "find_pixel_mei", "run_pixel"]
 
 CHANNEL_AXES = (1, 2, 3)
 GREY, CONTRAST = 0.5, 0.15
@@ -87,7 +88,7 @@ class PixelMEI:
 
     def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> np.ndarray:
         """Write ``name.npy`` and ``name.png``; gives the grey levels, (h, w) or (h, w, 3), not clipped."""
-        grey = stimulus.to_grey(self.seen, clip=False).cpu().numpy()
+        grey = stimulus.to_grey(self.seen.to(stimulus.mask.device), clip=False).cpu().numpy()
         folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
         folder.write(f"{name}.png", lambda path: write_png(path, displayed(grey)))
         return grey
@@ -160,6 +161,27 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))
     folder.write_json("result.json", result)
     return RunResult(folder.path, result)
+
+
+def find_for_reference(
+    viewer: Viewer, config: Config, progress: Progress, interrupted: Callable[[], bool]
+) -> PixelMEI | None:
+    """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter."""
+    progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
+    progress.start(config.pixel.steps)
+    pixel = None
+
+    def told(step: int, activation: float) -> None:
+        progress.step({"activation": activation})
+
+    if not interrupted():
+        with every_core(), contextlib.suppress(KeyboardInterrupt):
+            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted)
+    progress.stop()
+    if pixel is None or pixel.ended != "done":
+        progress.message("interrupted before the pixel MEI was found: there is no ratio")
+        return None
+    return pixel
 
 
 def find_pixel_mei(

@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any, Protocol
 import torch
 
 from .. import __version__
+from ..render.renderer import Renderer
 
-__all__ = ["Progress", "RunResult", "every_core", "interruptible", "ratio", "versions"]
+__all__ = ["Labelled", "Progress", "RunResult", "every_core", "interruptible", "ratio", "threads_beside", "versions"]
 
 PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 
@@ -25,13 +26,33 @@ PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 class Progress(Protocol):
     """Who is told how a run goes on."""
 
-    def start(self, steps: int) -> None: ...
+    def start(self, steps: int, label: str = "") -> None: ...
 
     def step(self, info: dict[str, Any]) -> None: ...
 
     def message(self, text: str) -> None: ...
 
     def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Tells another one how a part of a longer experiment goes on, and which part that is."""
+
+    progress: Progress
+    label: str
+
+    def start(self, steps: int, label: str = "") -> None:
+        self.progress.start(steps, f"{self.label}, {label}" if label else self.label)
+
+    def step(self, info: dict[str, Any]) -> None:
+        self.progress.step(info)
+
+    def message(self, text: str) -> None:
+        self.progress.message(f"{self.label}, {text}")
+
+    def stop(self) -> None:
+        self.progress.stop()
 
 
 @dataclass(frozen=True)
@@ -62,16 +83,30 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-@contextmanager
-def every_core() -> Iterator[None]:
+def threads_beside(renderer: Renderer) -> AbstractContextManager[None]:
+    """Within it, torch has a single thread beside a renderer with threads of its own, and every core beside others.
+
+    Idle threads of torch would only spin beside a renderer that keeps every core busy.
+    """
+    return _threads(1) if renderer.own_threads else every_core()
+
+
+def every_core() -> AbstractContextManager[None]:
     """Within it, torch computes with all cores that this process may use: where no renderer wants them.
 
     ``OMP_NUM_THREADS`` is left as it is said.
     """
     usual = torch.get_num_threads()
-    if "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(max(usual, cores))
+    if "OMP_NUM_THREADS" in os.environ:
+        return _threads(usual)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return _threads(max(usual, cores))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:

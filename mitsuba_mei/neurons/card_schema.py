@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from ..schema import Part
+from ..schema.parts import NeuronRange
 from .curvature import CURVATURES
 
 __all__ = ["CARDS", "Card", "ModuleCard", "PublishedCard"]
@@ -31,17 +32,6 @@ Points = Annotated[
 Pixels = Annotated[int, Field(ge=1, le=2048)]
 Grey = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(gt=0)]
-
-
-def _range(value: int | str) -> tuple[int, int]:
-    """``7`` and ``"3-9"`` as first and last."""
-    first, _, last = str(value).partition("-")
-    if not (first.isdecimal() and (last or first).isdecimal()) or int(first) > int(last or first):
-        raise ValueError(f"'{value}' is neither an index nor a range of them; write 7 or 3-9")
-    return int(first), int(last or first)
-
-
-NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
 
 
 class Input(Part):

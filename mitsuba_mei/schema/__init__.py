@@ -4,7 +4,19 @@ The classes mirror the file. Where a mapping has a ``type``, the other fields ar
 class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))``.
 """
 
-from .experiment import MOST_RESTARTS, Config, Pixel
-from .parts import FilePathMarker, Part
+from .experiment import MOST_RESTARTS, RENDERERS, Activation, Compare, Config, Pixel
+from .parts import FilePathMarker, Part, listed_neurons
+from .scene import Placement
 
-__all__ = ["MOST_RESTARTS", "Config", "FilePathMarker", "Part", "Pixel"]
+__all__ = [
+    "MOST_RESTARTS",
+    "RENDERERS",
+    "Activation",
+    "Compare",
+    "Config",
+    "FilePathMarker",
+    "Part",
+    "Pixel",
+    "Placement",
+    "listed_neurons",
+]

@@ -7,14 +7,17 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from .parts import LOOKED_UP, FilePath, Fraction, Index, NonNegative, Part, Positive
+from .parts import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegative, Part, Positive
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 
-__all__ = ["MOST_RESTARTS", "Config", "Pixel"]
+__all__ = ["MOST_RESTARTS", "RENDERERS", "Activation", "Compare", "Config", "Pixel"]
+
+RENDERERS = ("path", "raster")
+"""The types of ``render``: how light is simulated, and how it is only shaded."""
 
 
 class GradientSamples(Part):
-    """Samples per pixel of the gradient, apart from the image's."""
+    """Samples per pixel of the path tracer's gradient, apart from the image's."""
 
     interior: int = Field(20, ge=1, le=4096, description="Of shading.")
     silhouette: int = Field(2, ge=0, le=4096, description="Of outlines seen by the camera; 0 leaves them out.")
@@ -22,16 +25,22 @@ class GradientSamples(Part):
 
 
 class Render(Part):
-    """How the scene is shown."""
+    """How the scene is shown. Samples and depth are the path tracer's, cells the rasterizer's."""
 
-    type: Literal["path"] = Field("path", description="Mitsuba's path tracer.")
+    type: Literal["path", "raster"] = Field(
+        "path",
+        description="path: Mitsuba's path tracer. raster: a rasterizer; direct light without cast shadows, no noise.",
+    )
     variant: Literal["auto", "llvm_ad_mono", "llvm_ad_rgb", "cuda_ad_mono", "cuda_ad_rgb"] = Field(
-        "auto", description="auto: CUDA where a GPU works, else LLVM; mono where the model takes one channel."
+        "auto",
+        description="auto: CUDA where a GPU works, else LLVM (the rasterizer: the processor); mono where the model "
+        "takes one channel.",
     )
     resolution: int = Field(100, ge=16, le=4096, description="Width and height, pixels.")
-    spp: int = Field(16, ge=1, le=65_536, description="Samples per pixel of the image.")
-    max_depth: int = Field(3, ge=2, le=64, description="Longest light path, segments; 2 is direct light only.")
+    spp: int = Field(16, ge=1, le=65_536, description="Samples per pixel of the image (path).")
+    max_depth: int = Field(3, ge=2, le=64, description="Longest light path, segments; 2 is direct light only (path).")
     gradient: GradientSamples = GradientSamples()
+    cells: int = Field(2, ge=1, le=8, description="Cells along a side of a pixel that an outline passes (raster).")
 
 
 class Mask(Part):
@@ -229,6 +238,14 @@ class Evaluate(Part):
     repeats: int = Field(4, ge=2, le=1024, description="Independent renders; their spread gives the standard error.")
 
 
+class Compare(Part):
+    """What is compared between the renderers, by the command compare."""
+
+    neurons: NeuronList | None = Field(
+        None, description="One comparison for each: indices and ranges, as [3, 25-28]; null takes the objective's own."
+    )
+
+
 def _lit(value: tuple[Emitter, ...]) -> tuple[Emitter, ...]:
     if not value:
         raise ValueError("needs at least one light")
@@ -259,6 +276,7 @@ class Config(Part):
     compare_to: Literal["pixel"] | None = Field(
         None, description="pixel: find the pixel MEI too, and report the ratio of the activations."
     )
+    compare: Compare = Compare()
 
     @property
     def neurons(self) -> tuple[int, ...]:
@@ -279,6 +297,15 @@ class Config(Part):
             raise ValueError(
                 f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so "
                 "that all starts would be the same; free one, or set it to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _listed_for_activation(self) -> Config:
+        if self.compare.neurons is not None and self.objective.type != "activation":
+            raise ValueError(
+                f"compare.neurons lists neurons whose activations are compared, but objective.type is "
+                f"'{self.objective.type}', which has neurons of its own; leave one of them out"
             )
         return self
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 __all__ = [
     "Direction",
@@ -13,6 +14,8 @@ __all__ = [
     "Fraction",
     "Index",
     "LOOKED_UP",
+    "NeuronList",
+    "NeuronRange",
     "NonNegative",
     "Part",
     "Positive",
@@ -20,6 +23,7 @@ __all__ = [
     "Reflectance",
     "Vector",
     "freeable",
+    "listed_neurons",
 ]
 
 
@@ -47,6 +51,50 @@ NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Index = Annotated[int, Field(ge=0)]
 Vector = Annotated[tuple[float, float, float], Field(strict=False)]
+
+
+MOST_LISTED = 10_000
+"""Neurons that a list may name."""
+
+
+def _range(value: int | str) -> tuple[int, int]:
+    """``7`` and ``"3-9"`` as first and last."""
+    first, _, last = str(value).strip().partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal()) or int(first) > int(last or first):
+        raise ValueError(f"'{value}' is neither an index nor a range of them; write 7 or 3-9")
+    return int(first), int(last or first)
+
+
+NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
+
+
+def listed_neurons(value: Any) -> list[int]:
+    """Every neuron of ``[3, "5-7"]``, of ``"3,5-7"``, or of one index.
+
+    Raises
+    ------
+    ValueError
+        If something of it is neither an index nor a range, is named twice, or there are none or too many.
+    """
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    ranges = [_range(item) for item in items if item != ""]
+    count = sum(last - first + 1 for first, last in ranges)
+    if not 1 <= count <= MOST_LISTED:
+        raise ValueError(f"must name 1 to {MOST_LISTED} neurons, not {count}")
+    neurons = [neuron for first, last in ranges for neuron in range(first, last + 1)]
+    (often, times), *_ = Counter(neurons).most_common(1)
+    if times > 1:
+        raise ValueError(f"neuron {often} is named {times} times; name each once")
+    return neurons
+
+
+NeuronList = Annotated[
+    tuple[Index, ...],
+    BeforeValidator(listed_neurons),
+    Field(strict=False),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": ["integer", "string"]}}),
+]
+"""Neurons, counted from 0, written as indices and ranges."""
 
 
 def _number_or_rgb(value: Any) -> str:

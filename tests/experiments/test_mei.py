@@ -23,7 +23,7 @@ CONTRACT = {
 }  # fmt: skip
 FILES = {
     "config.yaml", "metrics.csv", "result.json", "stimulus.png", "stimulus.npy", "render.exr", "render.png", "mesh.ply",
-    "mesh.glb", "summary.png", "progress.mp4",
+    "mesh.glb", "summary.png", "progress.mp4", "parameters.npz", "initial_parameters.npz",
 }  # fmt: skip
 
 SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
@@ -244,6 +244,19 @@ def test_a_colour_model_sees_colour(root, tmp_path):
     assert image[16, 16, 0] > image[16, 16, 2] + 30
 
 
+def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path):
+    config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "render.type=raster", "optimizer.steps=8"])
+    progress = Silent()
+    outcome = run_mei(config, tmp_path / "run", progress)
+    result = outcome.result
+    assert CONTRACT <= set(result) and {p.name for p in outcome.folder.iterdir()} == FILES
+    assert result["renderer"] == "raster" and result["variant"] == "torch_cpu_mono"
+    assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
+    assert result["activation"]["final"]["sem"] == 0 and len(progress.steps) == result["steps"] == 8
+    again = run_mei(load_config(outcome.folder / "config.yaml"), tmp_path / "again", Silent()).result
+    assert again["activation"] == result["activation"]
+
+
 # -------------------------------------------------------------------------------- pixels, a second model, restarts
 
 COMPARED = [
@@ -295,7 +308,11 @@ def test_the_best_restart_is_kept_and_all_are_recorded(compared):
         rows = [(int(row["restart"]), int(row["step"])) for row in csv.DictReader(file)]
     assert rows == [(restart, step) for restart in (0, 1) for step in range(1, 26)]
     for restart in ("0", "1"):
-        assert {path.name for path in (folder / "restarts" / restart).iterdir()} == {"stimulus.png", "mesh.ply"}
+        assert {path.name for path in (folder / "restarts" / restart).iterdir()} == {
+            "stimulus.png",
+            "mesh.ply",
+            "parameters.npz",
+        }
     kept = trimesh.load(folder / "restarts" / str(result["restart"]) / "mesh.ply", process=False)
     np.testing.assert_array_equal(kept.vertices, trimesh.load(folder / "mesh.ply", process=False).vertices)
     assert any("start 2 of 2" in text for text in progress.messages)

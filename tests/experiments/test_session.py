@@ -3,11 +3,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mitsuba_mei.experiments.session import every_core, interruptible, ratio
+from mitsuba_mei.experiments.session import Labelled, every_core, interruptible, ratio, threads_beside
 
 
 def test_all_cores_within_and_as_many_as_before_after(monkeypatch):
@@ -17,6 +18,30 @@ def test_all_cores_within_and_as_many_as_before_after(monkeypatch):
         assert torch.get_num_threads() >= len(os.sched_getaffinity(0))
         raise ZeroDivisionError
     assert torch.get_num_threads() == before
+
+
+def test_a_renderer_with_threads_of_its_own_has_the_cores_to_itself(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    with threads_beside(SimpleNamespace(own_threads=True)):
+        assert torch.get_num_threads() == 1
+    with threads_beside(SimpleNamespace(own_threads=False)):
+        assert torch.get_num_threads() >= len(os.sched_getaffinity(0))
+    assert torch.get_num_threads() == before
+
+
+def test_what_is_said_of_a_part_says_which(capsys):
+    class Telling:
+        def start(self, steps, label=""):
+            print(steps, label)
+
+        def message(self, text):
+            print(text)
+
+    inner = Labelled(Labelled(Telling(), "neuron 3"), "raster")
+    inner.start(7)
+    inner.message("start 1 of 2")
+    assert capsys.readouterr().out == "7 neuron 3, raster\nneuron 3, raster, start 1 of 2\n"
 
 
 def test_the_first_interruption_is_remembered_and_the_second_one_interrupts():

@@ -1,0 +1,154 @@
+"""One neuron's MEI under each renderer, from the same starts, and both objects under both renderers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..config import Config, dump
+from ..errors import UserError
+from ..experiment import Experiment, build_experiment, check_start
+from ..parameters import parameters_of, set_parameters
+from ..report_comparison import MEI, Contest, write_contest
+from ..run_folder import RunFolder
+from ..schema import RENDERERS
+from ..variants import rendered_by
+from ..views import portrait
+from .contest_figures import Contested, figures
+from .judge import Judge
+from .leavings import leave
+from .pixel_mei import PixelMEI, find_for_reference
+from .session import Labelled, Progress, threads_beside
+from .starts import Optimised, final_seed, frame, optimise_from_starts
+
+__all__ = ["compare_neuron", "prepare"]
+
+PATH, RASTER = RENDERERS
+
+
+def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> dict[str, Experiment]:
+    """A scene file's experiment under each renderer, each at the same first start.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend.
+    """
+    traced = _ready(rendered_by(config, PATH), told)
+    try:
+        return {PATH: traced, RASTER: _ready(rendered_by(config, RASTER), told)}
+    except UserError as error:
+        raise UserError(f"under render.type {RASTER}: {error}") from None
+
+
+def _ready(config: Config, told: Callable[[str], None]) -> Experiment:
+    experiment = build_experiment(config, told)
+    with threads_beside(experiment.renderer):
+        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+    return experiment
+
+
+def compare_neuron(
+    config: Config,
+    experiments: dict[str, Experiment],
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    label: str,
+) -> dict[str, Any]:
+    """Optimise a scene under each renderer, evaluate what it ended with under both, and write all of it.
+
+    Parameters
+    ----------
+    config : Config
+        For one objective.
+    experiments : dict of str to Experiment
+        By renderer, from :func:`prepare`.
+    folder : RunFolder
+        Gets a run folder for each renderer, ``comparison.json`` and ``comparison.png``.
+    progress : Progress
+    interrupted : callable
+        Asked after every optimisation whether to end; what there is then is written.
+    label : str
+        What is compared, for the picture's title.
+
+    Returns
+    -------
+    dict
+        What ``comparison.json`` says.
+    """
+    config = config.model_copy(update={"compare_to": "pixel"})
+    pixel = find_for_reference(experiments[PATH].viewer, config, progress, lambda: False)
+    done: dict[str, Optimised] = {}
+    for renderer, experiment in experiments.items():
+        if interrupted():
+            break
+        told = Labelled(progress, renderer)
+        done[renderer] = _run(rendered_by(config, renderer), experiment, folder, told, interrupted, pixel)
+    judges = {renderer: Judge.of(experiment, config) for renderer, experiment in experiments.items()}
+    contested = _evaluated(config, done, judges, pixel)
+    result = figures(contested)
+    if contested.whole:
+        picture = _picture(label, contested, result)
+        folder.write("comparison.png", lambda path: write_contest(path, picture))
+    folder.write_json("comparison.json", result)
+    return result
+
+
+def _run(
+    config: Config,
+    experiment: Experiment,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    pixel: PixelMEI | None,
+) -> Optimised:
+    """Optimise under one renderer, and leave an ordinary run folder."""
+    run = RunFolder(folder.path / config.render.type)
+    run.write_text("config.yaml", dump(config, run.path))
+    with threads_beside(experiment.renderer):
+        try:
+            done = optimise_from_starts(experiment, config, run, progress, interrupted, to_the_end=True)
+        finally:
+            progress.stop()
+            run.close()
+        leave(run, config, done, pixel)
+    return done
+
+
+def _evaluated(
+    config: Config, done: dict[str, Optimised], judges: dict[str, Judge], pixel: PixelMEI | None
+) -> Contested:
+    """What was kept under every renderer, and what every start ended with."""
+    contested = Contested(config, done, judges, pixel)
+    for made, optimised in done.items():
+        ends = [parameters_of(trial.experiment.scene) for trial in optimised.trials]
+        contested.ends[made] = ends[optimised.best.index]
+        contested.kept[made] = {made: optimised.final}
+        contested.starts[made] = {made: [trial.after for trial in optimised.trials]}
+        for shown in RENDERERS:
+            if shown != made:
+                each = [judges[shown](end, config.seed) for end in ends]
+                contested.starts[made][shown] = each
+                alone = len(ends) == 1
+                seed = final_seed(config.seed, len(ends))
+                contested.kept[made][shown] = each[0] if alone else judges[shown](contested.ends[made], seed)
+    return contested
+
+
+@torch.no_grad()
+def _picture(label: str, contested: Contested, result: dict[str, Any]) -> Contest:
+    judge = contested.judges[PATH]
+    traced = judge.experiment
+    meis = {}
+    for made, end in contested.ends.items():
+        set_parameters(traced.scene, end)
+        side = portrait(traced.renderer, traced.scene.pose(traced.scene.shape()), traced.scene(), 0)
+        renders = {shown: contested.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
+        stimulus = frame(traced, contested.kept[made][PATH].image.to(judge.device))[1]
+        meis[made] = MEI(renders, stimulus, side)
+    pixel = contested.pixel
+    seen = None if pixel is None else traced.viewer.stimulus.to_grey(pixel.seen, clip=False).cpu().numpy()
+    return Contest(f"{result['model']}, {label}", meis, seen, result)

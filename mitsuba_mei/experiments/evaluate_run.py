@@ -1,0 +1,136 @@
+"""What a finished run's object is worth under either renderer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import UserError, about
+from ..evaluate import Estimate
+from ..finished_run import FinishedRun, read_run
+from ..parameters import parameters_of
+from ..report_comparison import Seen, write_evaluation
+from ..run_folder import json_text, make_writable, write_whole
+from ..variants import rendered_by
+from .judge import Judge
+from .session import versions
+from .starts import final_seed, frame
+
+__all__ = ["Evaluation", "evaluate_run"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation: its file, and what it says."""
+
+    path: Path
+    result: dict[str, Any]
+
+
+def evaluate_run(
+    folder: Path,
+    renderer: str | None = None,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    told: Callable[[str], None] = lambda text: None,
+) -> Evaluation:
+    """Evaluate a run's initial and final scene, and write ``evaluation-<renderer>.json`` and a picture.
+
+    Under the run's own renderer, with its own settings, the figures are those that it reported.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    renderer : str, optional
+        ``path`` or ``raster``; the run's own by default.
+    overrides : sequence of str
+        Changes of its configuration, as ``evaluate.spp=2048``.
+    out : Path, optional
+        A folder, or the name of a ``.json`` file; the run's folder by default.
+    told : callable
+        Told of downloads.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend; nothing is written then.
+    """
+    run = read_run(folder, overrides)
+    shown = renderer or run.renderer
+    target = _target(run, shown, out)
+    seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}
+    found: dict[str, dict[str, Estimate]] = {}
+    for name in dict.fromkeys((run.renderer, shown)):
+        with about(folder / "config.yaml"):
+            judge = Judge.built(rendered_by(run.config, name), told)
+        ends = dict(zip(seeds, run.parameters(parameters_of(judge.experiment.scene))))
+        found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
+    result = _result(run, shown, judge, found[shown])
+    views = {
+        when: {name: Seen(*frame(judge.experiment, each[when].image.to(judge.device))) for name, each in found.items()}
+        for when in seeds
+    }
+    title = f"{result['model']}, {folder.name}: evaluated under {shown}"
+    write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
+    write_whole(target.with_suffix(".png"), lambda path: write_evaluation(path, title, views, result))
+    return Evaluation(target, result)
+
+
+def _checked(judge: Judge, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> Estimate:
+    """What a scene is worth, if it is one."""
+    estimate = judge(parameters, seed)
+    with torch.no_grad():
+        vertices = judge.experiment.scene().vertices
+    if not (torch.isfinite(vertices).all() and math.isfinite(estimate.mean)):
+        raise UserError(f"{folder}: its parameters make no object with a finite activation; they may be damaged")
+    return estimate
+
+
+def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
+    """The file to write; neither it nor the picture of that name exists."""
+    if out is not None and out.suffix.lower() == ".json":
+        make_writable(out.parent)
+        taken = [path for path in (out, out.with_suffix(".png")) if path.exists()]
+        if taken:
+            raise UserError(f"--out {out}: {taken[0]} exists already, and is not overwritten; choose another name")
+        return out
+    folder = run.folder if out is None else out
+    make_writable(folder)
+    number, target = 1, folder / f"evaluation-{shown}.json"
+    while target.exists() or target.with_suffix(".png").exists():
+        number += 1
+        target = folder / f"evaluation-{shown}-{number}.json"
+    return target
+
+
+def _result(run: FinishedRun, shown: str, judge: Judge, found: dict[str, Estimate]) -> dict[str, Any]:
+    """What the file says."""
+    viewer, accuracy = judge.experiment.viewer, run.config.evaluate
+    validation = None
+    if viewer.validator is not None:
+        activation = {when: estimate.validation.as_dict() for when, estimate in found.items()}
+        validation = {"model": viewer.validator.model.name, "activation": activation}
+    return {
+        "run": str(run.folder),
+        "renderer": shown,
+        "variant": judge.experiment.variant,
+        "activation": {when: estimate.as_dict() for when, estimate in found.items()},
+        "validation": validation,
+        "reported": {
+            "renderer": run.renderer,
+            "activation": {"initial": run.initial.as_dict(), "final": run.final.as_dict()},
+        },
+        "objective": run.config.objective.type,
+        "neurons": list(run.config.neurons),
+        "model": viewer.model.name,
+        "evaluate": {"spp": accuracy.spp, "repeats": accuracy.repeats},
+        "seed": run.config.seed,
+        "versions": versions(),
+    }

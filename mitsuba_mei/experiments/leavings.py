@@ -1,0 +1,149 @@
+"""What an optimisation leaves in its folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..config import Config
+from ..evaluate import Estimate
+from ..experiment import Experiment
+from ..images import write_exr, write_png
+from ..memory import peak_memory_mb
+from ..mesh_quality import assess
+from ..parameters import parameters_of, write_parameters
+from ..report import Summary, displayed, exposed, write_animation, write_summary
+from ..run_folder import RunFolder
+from ..views import portrait
+from .pixel_mei import PixelMEI
+from .session import ratio, versions
+from .starts import Optimised, frame, posed_mesh
+
+__all__ = ["leave"]
+
+
+def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
+    """Write everything that a finished optimisation leaves; gives what ``result.json`` says."""
+    result = _result(config, done, pixel)
+    _write_pictures(folder, config, done, pixel, result)
+    scene, mesh = done.best.experiment.scene, posed_mesh(done.best.experiment)
+    folder.write("mesh.ply", lambda path: mesh.export(path, file_type="ply"))
+    folder.write("mesh.glb", lambda path: mesh.export(path, file_type="glb"))
+    folder.write("parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
+    folder.write("initial_parameters.npz", lambda path: write_parameters(path, done.best.start))
+    folder.write_json("result.json", result)
+    return result
+
+
+def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
+    """What ``result.json`` says."""
+    experiment, before, after = done.best.experiment, done.best.before, done.final
+    viewer = experiment.viewer
+    optimum = viewer.optimum()
+    shape = experiment.scene.shape().detach()
+    restarts = [trial.as_dict() for trial in done.trials]
+    together = {name: sum(each[name] for each in restarts) for name in ("seconds", "steps")}
+    counted = {name: sum(each[name] for each in restarts) for name in ("skipped_steps", "shortened_gradients")}
+    return {
+        "activation": {"initial": before.as_dict(), "final": after.as_dict()},
+        "fraction_of_optimum": None if optimum is None else after.mean / optimum,
+        "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
+        "validation": _validation(experiment, before, after, pixel),
+        **together,
+        "seconds_per_step": together["seconds"] / max(1, together["steps"]),
+        "peak_memory_mb": round(peak_memory_mb()),
+        **counted,
+        "mesh": assess(shape, experiment.scene.faces, experiment.scene.template.vertices).as_dict(),
+        "renderer": config.render.type,
+        "variant": experiment.variant,
+        "seed": config.seed,
+        "optimum": optimum,
+        "objective": config.objective.type,
+        "neurons": list(config.neurons),
+        "responses": [
+            {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
+            for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
+            if neuron in config.neurons
+        ],
+        "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
+        "model": viewer.model.name,
+        "ended": done.ended,
+        "restart": done.best.index,
+        "restarts": restarts,
+        "pixel": None if pixel is None else pixel.as_dict(),
+        "scene": experiment.scene.in_file_units(),
+        "versions": versions(),
+    }
+
+
+def _validation(
+    experiment: Experiment, before: Estimate, after: Estimate, pixel: PixelMEI | None
+) -> dict[str, Any] | None:
+    """What the second model makes of the same stimuli."""
+    validator = experiment.viewer.validator
+    if validator is None:
+        return None
+    final = after.validation.as_dict()
+    reached = None if pixel is None else pixel.validation
+    return {
+        "model": validator.model.name,
+        "activation": {"initial": before.validation.as_dict(), "final": final},
+        "pixel": reached,
+        "ratio_to_pixel": ratio(final, reached),
+    }
+
+
+def _write_pictures(
+    folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None, result: dict[str, Any]
+) -> None:
+    experiment, before, after = done.best.experiment, done.best.before, done.final
+    stimulus = experiment.viewer.stimulus
+    first, last = frame(experiment, before.image), frame(experiment, after.image)
+    with torch.no_grad():
+        seen = stimulus(after.image).cpu().numpy()
+        state = experiment.scene()
+        vertices = experiment.scene.pose(experiment.scene.shape())
+        portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
+    folder.write("stimulus.npy", lambda path: np.save(path, seen))
+    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
+    folder.write("render.exr", lambda path: write_exr(path, last[0]))
+    folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
+    stimuli = {"initial": first[1], "final": last[1]}
+    if pixel is not None:
+        stimuli["pixel MEI"] = pixel.write(folder, stimulus, "pixel_stimulus")
+    summary = Summary(
+        title=_title(config, experiment, result),
+        renders={"initial": first[0], "final": last[0]},
+        stimuli=stimuli,
+        portraits=portraits,
+        history=done.best.record.history,
+        initial=(before.mean, before.sem),
+        final=(after.mean, after.sem),
+        optimum=result["optimum"],
+        pixel=None if pixel is None else pixel.activation,
+    )
+    folder.write("summary.png", lambda path: write_summary(path, summary))
+    if done.best.record.frames:
+        folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
+
+
+def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:
+    final = result["activation"]["final"]
+    neurons = ", ".join(map(str, config.neurons))
+    kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
+    title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
+    title += f" ± {final['sem']:.2g}" if experiment.renderer.noisy else " (rasterized)"
+    if result["fraction_of_optimum"] is not None:
+        title += f", {result['fraction_of_optimum']:.3f} of the optimum"
+    if result["ratio_to_pixel"] is not None:
+        title += f", {result['ratio_to_pixel']['mean']:.3f} of the pixel MEI"
+    if result["validation"] is not None:
+        second = result["validation"]
+        title += f"; on {second['model']} {second['activation']['final']['mean']:.4g}"
+        if second["ratio_to_pixel"] is not None:
+            title += f", {second['ratio_to_pixel']['mean']:.3f} of it"
+    if result["ended"] != "done":
+        title += f" ({result['ended']})"
+    return title

@@ -1,0 +1,218 @@
+"""An optimisation from every start that a scene file asks for, and the best of what they end with."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+
+from ..config import Config
+from ..evaluate import Estimate, evaluate
+from ..experiment import Experiment, restarted
+from ..images import write_png
+from ..optimize import Outcome, Settings, Step, optimize
+from ..parameters import parameters_of, write_parameters
+from ..report import displayed
+from ..run_folder import RunFolder
+from .session import Progress
+
+__all__ = ["Optimised", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
+
+FRAMES = 60
+"""About how many pictures the animation has."""
+
+AFRESH = 2**33
+"""Added to a seed for renders that no choice was made by."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one start.
+
+    Attributes
+    ----------
+    index : int
+        Counted from 0.
+    experiment : Experiment
+        Its scene is what the start ended with.
+    record : Record
+        Of every step.
+    start : dict of str to ndarray
+        The scene's parameters at first, by name.
+    before, after : Estimate
+        Converged.
+    outcome : Outcome
+    seconds : float
+        Of the optimisation alone.
+    """
+
+    index: int
+    experiment: Experiment
+    record: Record
+    start: dict[str, np.ndarray]
+    before: Estimate
+    after: Estimate
+    outcome: Outcome
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its line of ``result.json``."""
+        return {
+            "restart": self.index,
+            "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
+            "steps": self.outcome.steps,
+            "seconds": self.seconds,
+            "skipped_steps": self.outcome.skipped,
+            "shortened_gradients": self.outcome.shortened,
+            "ended": self.outcome.ended,
+        }
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What became of all starts.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        One a start, less than were asked for where the user did not want to wait.
+    best : Trial
+        That with the highest converged activation.
+    final : Estimate
+        Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
+        figures flatters.
+    ended : str
+        ``done``, ``no better`` or ``interrupted``.
+    """
+
+    trials: list[Trial]
+    best: Trial
+    final: Estimate
+    ended: str
+
+
+def final_seed(seed: int, starts: int) -> int:
+    """The seed of the renders by which what is kept of so many starts is reported."""
+    return seed if starts == 1 else seed + AFRESH
+
+
+def optimise_from_starts(
+    experiment: Experiment,
+    config: Config,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    to_the_end: bool = False,
+) -> Optimised:
+    """Optimise from one start after the other.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Of the first start, which is moved; the others are built from it.
+    config : Config
+    folder : RunFolder
+        Gets every step's metrics, and of several starts what each ended with.
+    progress : Progress
+        Told of every step.
+    interrupted : callable
+        Asked whether to end: after every step, or, ``to_the_end``, after every start.
+    """
+    trials: list[Trial] = []
+    asked = config.optimizer.restarts
+    for index in range(asked):
+        start = experiment if index == 0 else restarted(experiment, config, index)
+        trials.append(_trial(start, config, index, folder, progress, (lambda: False) if to_the_end else interrupted))
+        if interrupted():
+            break
+    best = max(trials, key=lambda trial: -math.inf if math.isnan(trial.after.mean) else trial.after.mean)
+    final = best.after
+    if len(trials) > 1:
+        accuracy = config.evaluate
+        final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
+    return Optimised(trials, best, final, trials[-1].outcome.ended if len(trials) == asked else "interrupted")
+
+
+def _trial(
+    experiment: Experiment,
+    config: Config,
+    index: int,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+) -> Trial:
+    """Optimise from one start."""
+    accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
+    several = config.optimizer.restarts > 1
+    if several:
+        progress.message(f"start {index + 1} of {config.optimizer.restarts}")
+    record = Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
+    start = parameters_of(experiment.scene)
+    before = evaluate(experiment, *accuracy)
+    progress.start(config.optimizer.steps)
+    started = time.perf_counter()
+    seed = config.seed * config.optimizer.restarts + index
+    outcome = optimize(experiment, Settings.of(config.optimizer), seed, record.add, interrupted)
+    seconds = time.perf_counter() - started
+    progress.stop()
+    if outcome.ended != "done":
+        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
+    trial = Trial(index, experiment, record, start, before, evaluate(experiment, *accuracy), outcome, seconds)
+    if several:
+        _write_trial(folder, trial)
+        error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
+        progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
+    return trial
+
+
+def _write_trial(folder: RunFolder, trial: Trial) -> None:
+    name, scene = f"restarts/{trial.index}", trial.experiment.scene
+    grey = frame(trial.experiment, trial.after.image)[1]
+    folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
+    folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(trial.experiment).export(path, file_type="ply"))
+    folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
+
+
+class Record:
+    """What is kept of every step."""
+
+    def __init__(self, folder: RunFolder, experiment: Experiment, progress: Progress, restart: int, every: int) -> None:
+        self.folder, self.experiment, self.progress = folder, experiment, progress
+        self.restart, self.every = restart, every
+        self.history: dict[str, list[float]] = {"activation": []}
+        self.frames: list[tuple[np.ndarray, np.ndarray]] = []
+        self._started = time.perf_counter()
+
+    def add(self, step: Step) -> None:
+        """Keep a step, and tell of it."""
+        row = {"restart": self.restart, "step": step.step, "activation": step.activation, "loss": step.loss}
+        row |= step.terms
+        row |= {f"gradient_{name}": norm for name, norm in step.gradient_norm.items()}
+        row |= {"skipped": int(step.skipped), "seconds": round(time.perf_counter() - self._started, 4)}
+        self.folder.add_metrics(row)
+        for name, value in {"activation": step.activation, **step.terms}.items():
+            self.history.setdefault(name, []).append(value)
+        if (step.step - 1) % self.every == 0:
+            self.frames.append(frame(self.experiment, step.image))
+        self.progress.step({"activation": step.activation, **step.terms})
+
+
+def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """A render (H, W, C), and the grey levels that the neuron saw of it, beyond black and white too."""
+    stimulus = experiment.viewer.stimulus
+    with torch.no_grad():
+        grey = stimulus.to_grey(stimulus(image), clip=False)
+    return image.cpu().numpy(), grey.cpu().numpy()
+
+
+def posed_mesh(experiment: Experiment) -> trimesh.Trimesh:
+    """The object as it stands in the scene."""
+    with torch.no_grad():
+        vertices = experiment.scene.pose(experiment.scene.shape()).cpu().numpy()
+    return trimesh.Trimesh(vertices, experiment.scene.faces.cpu().numpy(), process=False)

@@ -1,0 +1,132 @@
+"""The parameters of a scene as arrays, in a file, and back."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .errors import UserError
+from .scene.component import Component
+from .scene.lighting import Lighting
+from .scene.scene import Scene
+
+__all__ = ["parameters_of", "read_parameters", "set_parameters", "write_parameters"]
+
+DTYPE = np.dtype("<f4")
+START, CONTROL = "pose.start", "shape.control_points"
+
+MOST_HEADER = 1024
+"""Bytes of a member of the file that are not its array."""
+
+MOST_BESIDE = 2**20
+"""Bytes of a file that are not what is expected of it."""
+
+
+def parameters_of(scene: Scene) -> dict[str, np.ndarray]:
+    """All of a scene's parameters, free or frozen, by their path in the scene file.
+
+    Lengths are in scene units and angles in radians. ``shape.offsets`` (K, 3) and ``shape.scales`` (K,) are those of
+    the ``shape.control_points`` (K, 3) on the template; ``pose.rotation`` is a rotation vector (3,) on top of the
+    rotation matrix ``pose.start`` (3, 3); everything else is as a scene file says it.
+    """
+    values = {path: component.get(name) for path, component, name in _named(scene)}
+    values |= {START: scene.pose.start, CONTROL: scene.shape.vertices[scene.shape.control_indices]}
+    return {path: value.detach().cpu().numpy().astype(DTYPE) for path, value in values.items()}
+
+
+@torch.no_grad()
+def set_parameters(scene: Scene, values: Mapping[str, np.ndarray]) -> None:
+    """Give a scene in which nothing is free the parameters of another, to the last bit."""
+    stored = {path: getattr(component, name) for path, component, name in _named(scene)} | {START: scene.pose.start}
+    for path, tensor in stored.items():
+        tensor.copy_(torch.from_numpy(values[path]))
+
+
+def _named(scene: Scene) -> Iterator[tuple[str, Component, str]]:
+    """Each parameter's path, the part that has it, and its name there."""
+    for group in Scene.GROUPS:
+        part = getattr(scene, group)
+        if isinstance(part, Lighting):
+            parts = [(f"{group}.{index}", emitter) for index, emitter in enumerate(part.emitters)]
+        else:
+            parts = [(group, part)]
+        for path, component in parts:
+            yield from ((f"{path}.{name}", component, name) for name in component.parameter_names)
+
+
+def write_parameters(path: Path, values: Mapping[str, np.ndarray]) -> None:
+    """Write them as NumPy's ``.npz``, which ``numpy.load`` reads."""
+    np.savez(path, **values)
+
+
+def read_parameters(path: Path, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Read what :func:`write_parameters` wrote, without executing anything and without reading more than is expected.
+
+    Parameters
+    ----------
+    path : Path
+    like : mapping of str to ndarray
+        Arrays of the names and shapes that are expected; its control points themselves are.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, holds anything but finite numbers under these names and in these shapes, or is about
+        other control points.
+    """
+    most = MOST_BESIDE + 2 * sum(value.nbytes for value in like.values())
+    try:
+        if (size := path.stat().st_size) > most:
+            raise UserError(f"{path} is no file of this scene's parameters: {size} bytes are too many")
+        with zipfile.ZipFile(path) as archive:
+            _check_names(path, archive.namelist(), like)
+            values = {name: _read(path, archive, name, value) for name, value in like.items()}
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, NotImplementedError):
+        raise UserError(f"{path} is damaged, or no file of parameters") from None
+    if not np.allclose(values[CONTROL], like[CONTROL], rtol=0, atol=1e-5):
+        raise UserError(f"{path} does not fit the scene: it is about control points on another template mesh")
+    return values
+
+
+def _check_names(path: Path, members: list[str], like: Mapping[str, np.ndarray]) -> None:
+    names = [name.removesuffix(".npy") for name in members]
+    lacking, unknown = [name for name in like if name not in names], [name for name in names if name not in like]
+    if lacking or unknown or len(names) != len(like):
+        what = [f"{verb} {ascii(some[0])[:80]}" for verb, some in (("lacks", lacking), ("has", unknown)) if some]
+        raise UserError(f"{path} does not fit the scene: it {' and '.join(what) or 'names something twice'}")
+
+
+def _read(path: Path, archive: zipfile.ZipFile, name: str, like: np.ndarray) -> np.ndarray:
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > like.nbytes + MOST_HEADER:
+        raise UserError(f"{path} does not fit the scene: {name} is larger than {_shape(like.shape)}")
+    with archive.open(member) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("another version of NumPy's format")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if shape != like.shape or dtype != DTYPE or fortran:
+            raise UserError(
+                f"{path} does not fit the scene: {name} is {_shape(shape)} of {dtype}, and {_shape(like.shape)} of "
+                f"{DTYPE} here"
+            )
+        data = file.read()
+    if len(data) != DTYPE.itemsize * math.prod(shape):
+        raise ValueError("cut off")
+    values = np.frombuffer(data, DTYPE).reshape(shape).copy()
+    if not np.isfinite(values).all():
+        raise UserError(f"{path} holds a {name} that is not finite")
+    return values
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"
