@@ -24,6 +24,9 @@ BENCHMARKS = {
     "macaque_v1": "twelve neurons of the macaque V1 model: 3D MEIs over pixel MEIs",
     "gradients": "the renderer's gradients against finite differences",
     "readout": "one neuron of a published V4 model's format against all of its 1244",
+    "raster_parity": "the rasterizer's images and coverage against the path tracer and closed forms",
+    "raster_gradients": "the rasterizer's gradients against finite differences",
+    "raster_speed": "the rasterizer's time against the path tracer and a plain soft rasterizer",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

@@ -77,7 +77,8 @@ def difference(
     spp : int
         Samples per pixel of each render.
     seconds : float
-        More estimates are taken until their mean is known to a hundredth, or this time is over.
+        More estimates are taken until their mean is known to a hundredth, or this time is over; one where the renderer
+        has no noise.
 
     Returns
     -------
@@ -94,6 +95,10 @@ def difference(
             values.append((weight[..., None].double() * image).sum().item())
         return (values[0] - values[1]) / (2 * step)
 
+    if not renderer.noisy:
+        near, far = slope(probe.step, seed), slope(2 * probe.step, seed)
+        (mean,) = _extrapolated([near], [far])
+        return mean, 0.0, near - mean
     began, near, far = time.perf_counter(), [], []
     while not _known(_extrapolated(near, far), began, seconds):
         near.append(slope(probe.step, seed + len(near)))
@@ -136,6 +141,7 @@ def gradients(
 
 
 def along(found: dict[str, Tensor], probe: Probe) -> tuple[float, float]:
-    """Mean and standard error over seeds of the gradient along a probe."""
+    """Mean and standard error over seeds of the gradient along a probe; of a single one, no error."""
     values = found[probe.parameter] @ probe.direction.double().flatten()
-    return values.mean().item(), (values.std() / math.sqrt(len(values))).item()
+    error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else 0.0
+    return values.mean().item(), error

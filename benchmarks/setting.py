@@ -9,8 +9,7 @@ import torch
 
 from mitsuba_mei.config import Config, load_config
 from mitsuba_mei.experiment import Experiment, build_experiment, build_scene
-from mitsuba_mei.render.backend import prepare
-from mitsuba_mei.render.renderer import Renderer, build_renderer
+from mitsuba_mei.render.renderer import Renderer, build_renderer, prepare_backend
 from mitsuba_mei.scene.scene import Scene
 
 __all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "scene_of"]
@@ -29,7 +28,7 @@ def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, E
 def scene_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Scene, Renderer]:
     """A scene file, varied, in one channel, without who looks at it."""
     config = load_config(scene, overrides)
-    prepare(config.render.variant, 1)
+    prepare_backend(config.render, 1)
     built = build_scene(config, 1)
     with torch.no_grad():
         return config, built, build_renderer(config.render, built())

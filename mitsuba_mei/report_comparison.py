@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from .images import exposure, to_srgb
 from .report import BLUE, GREY, ORANGE, stretch
 from .schema import RENDERERS
+from .sentences import signed_percent
 
 __all__ = ["MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
 
@@ -143,7 +144,7 @@ def _draw_table(axes, figures: Mapping[str, Any]) -> None:
         said = MADE[made].replace(" ", "\n", 1)
         axes.text(-0.04, row + 0.5, said, ha="right", va="center", fontsize=8, color=COLOURS[made])
     start = ", ".join(f"{SHOWN[made]} {start['mean']:.3g}" for made, start in figures["initial"].items())
-    gains = ", ".join(f"{SHOWN[by]} {100 * gain['mean']:+.2g} %" for by, gain in figures["gain"].items() if gain)
+    gains = ", ".join(f"{SHOWN[by]} {signed_percent(gain['mean'])} %" for by, gain in figures["gain"].items() if gain)
     below = f"at the start: {start}" + (f"\nown over other: {gains}" if gains else "")
     axes.text(0.625, 2.15, below, ha="center", va="top", fontsize=8, color=GREY, linespacing=1.6)
 

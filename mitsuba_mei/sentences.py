@@ -16,6 +16,7 @@ __all__ = [
     "describe_evaluation",
     "describe_pixel",
     "describe_result",
+    "signed_percent",
 ]
 
 WORTH_SAYING = 1e-3
@@ -160,13 +161,14 @@ def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str
         cells = [neuron["activation"].get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
         row = [label, "" if neuron["pixel"] is None else f"{neuron['pixel']:.4g}"]
         row += ["" if cell is None else _with_error(cell) for cell in cells]
-        row += ["" if gains.get(shown) is None else f"{_signed(gains[shown]['mean'])} %" for shown in RENDERERS]
+        row += ["" if gains.get(shown) is None else f"{signed_percent(gains[shown]['mean'])} %" for shown in RENDERERS]
         rows.append(row)
     return titles, rows
 
 
-def _signed(fraction: float) -> str:
-    return f"{100 * fraction:+.2g}"
+def signed_percent(fraction: float) -> str:
+    """``+5.2``, ``-0.11``, ``+65``."""
+    return f"{100 * fraction:+.0f}" if abs(fraction) >= 0.1 else f"{100 * fraction:+.2g}"
 
 
 def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
@@ -185,11 +187,11 @@ def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
 
 def _median(gain: Mapping[str, float]) -> str:
     if gain["n"] == 1:
-        return f"{_signed(gain['median'])} %"
+        return f"{signed_percent(gain['median'])} %"
     count = f"{gain['n']} neurons"
     if gain["low"] is not None:
-        count = f"95 % interval {_signed(gain['low'])} to {_signed(gain['high'])}, {count}"
-    return f"a median of {_signed(gain['median'])} % ({count})"
+        count = f"95 % interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])}, {count}"
+    return f"a median of {signed_percent(gain['median'])} % ({count})"
 
 
 def _beyond(apart: Mapping[str, Mapping[str, int] | None]) -> str:

@@ -126,6 +126,8 @@ class Illumination:
             (N, C).
         """
         count = len(position[0])
+        if not count:
+            return position[0].new_zeros(0, self.sky.channels)
         if self.material.coat is None or count <= AT_ONCE:
             return self._reflected(image, *position, *normal, *viewer).T
         given = *position, *normal, *viewer
