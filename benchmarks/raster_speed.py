@@ -74,7 +74,7 @@ def run(report: Report, count: int = 30, soft: int = 2) -> None:
 
 
 SOFT_NOTE = (
-    "path tracer: max_depth 3, 16 spp, default budget of the gradient; soft: every pixel against every face (Liu et al. "
+    "path tracer: max_depth 3, 16 spp, default gradient budget; soft: every pixel against every face (Liu et al. "
     "2019), a directional light in place of the sun"
 )
 GROWTH_NOTE = "fragments: pixel centres in the bounding boxes of all faces on the film, millions"
