@@ -219,7 +219,7 @@ def write_overview(
         What the whole comparison's says.
     """
     width = min(max(2.0, 0.3 * len(labels)), 8.0)
-    figure = Figure(figsize=(3 * width + 6, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(3 * width + 6, 5.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13)
     *under, gain = figure.subplots(1, 3)
@@ -239,7 +239,7 @@ def write_overview(
         axes.set_xlabel("neuron", fontsize=9)
         axes.tick_params(axis="y", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=8, frameon=False, ncols=3, columnspacing=1, loc="lower center", bbox_to_anchor=(0.5, 1.06))
+        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.06))
     figure.savefig(path)
 
 
