@@ -59,17 +59,17 @@ def run(report: Report, count: int = 30, soft: int = 2) -> None:
         growth = [_growth_row(resolution, 4, count) for resolution in RESOLUTIONS]
         finer = [_growth_row(256, subdivisions, count) for subdivisions in SUBDIVISIONS]
     report.table(f"One iteration of the rasterizer, {THREADS} threads", rows, NOTE, "times")
-    first = SIZES[100][0]
-    report.table(f"Beside others: 100 x 100 pixels, {20 * 4**first} faces, diffuse", beside, SOFT_NOTE, "beside others")
+    smallest = rows[0]
+    size = f"{smallest['pixels']} x {smallest['pixels']} pixels, {smallest['faces']} faces"
+    report.table(f"Beside others: {size}, diffuse", beside, SOFT_NOTE, "beside others")
     report.table("Time over fragments: more pixels", growth, GROWTH_NOTE, "more pixels")
     report.table("Time over fragments: more faces", finer, GROWTH_NOTE, "more faces")
-    judged = {row["pixels"]: row["ms"] for row in reversed(rows) if row["material"] == "diffuse"}
-    sizes = [row for row in rows if row["material"] == "diffuse"]
+    judged = [row for row in rows if row["material"] == "diffuse"]
     report.targets(
-        *(Target(f"ms at {size} x {size}, diffuse", judged[size], most=most) for size, (_, most) in SIZES.items()),
+        *(Target(f"ms at {n} x {n}, diffuse", row["ms"], most=SIZES[n][1]) for row in judged for n in [row["pixels"]]),
         Target("times the soft rasterizer takes longer", beside[-1]["times ours"], least=50),
         Target("growth of log time with log fragments, more pixels", _slope(growth), most=1),
-        Target("growth of log time with log fragments, the three sizes", _slope(sizes), most=1),
+        Target("growth of log time with log fragments, the three sizes", _slope(judged), most=1),
     )
 
 
@@ -167,14 +167,20 @@ def _slope(rows: Sequence[dict]) -> float:
 
 def _beside(ours: dict, count: int, soft: int) -> list[dict]:
     """What others take for the scene of ``ours``."""
-    names = ("forward ms", "backward ms", "ms", "iterations")
-    rows = [{"renderer": "rasterizer", **{name: ours[name] for name in names}}]
-    scene, path = _setting(100, SIZES[100][0], ["render.spp=16", "render.max_depth=3", *CONTENDERS["diffuse"]])
-    rows.append({"renderer": "path tracer", **{name: _medians(path.render, scene, count)[name] for name in names}})
-    renderer = SoftRasterizer(scene.faces, 100)
-    times = _medians(lambda state, seed: soft_image(renderer, state), scene, soft, 1)
-    rows.append({"renderer": "soft rasterizer", **{name: times[name] for name in names}})
-    return [{**row, "times ours": row["ms"] / ours["ms"]} for row in rows]
+    names = ("forward ms", "backward ms", "ms", "fastest ms", "iterations")
+    resolution = ours["pixels"]
+    overrides = ["render.spp=16", "render.max_depth=3", *CONTENDERS["diffuse"]]
+    scene, path = _setting(resolution, SIZES[resolution][0], overrides)
+    renderer = SoftRasterizer(scene.faces, resolution)
+    found = {
+        "rasterizer": ours,
+        "path tracer": _medians(path.render, scene, count),
+        "soft rasterizer": _medians(lambda state, seed: soft_image(renderer, state), scene, soft, 1),
+    }
+    return [
+        {"renderer": name, **{key: times[key] for key in names}, "times ours": times["ms"] / ours["ms"]}
+        for name, times in found.items()
+    ]
 
 
 def soft_image(renderer: SoftRasterizer, state: SceneState) -> Tensor:
