@@ -1,0 +1,55 @@
+"""The command line; the only package that prints. A module a family of commands; importing it registers them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..arguments import expand_arguments
+from ..errors import UserError
+from . import optimise, finished, look  # noqa: F401, I001 (they register their commands, in the order of the help)
+from .common import app
+from .progress import LiveProgress
+
+__all__ = ["LiveProgress", "main"]
+
+_INTERRUPTED = 130
+_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+@app.callback(invoke_without_command=True)
+def _program(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 2 for what the user can mend (one sentence on the standard error), 130 when interrupted.
+    """
+    # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        code = app(expand_arguments(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        if code == _INTERRUPTED:  # some versions of Typer catch the interruption themselves
+            raise KeyboardInterrupt
+        return code or 0
+    except UserError as error:
+        message = str(error)
+    except _UsageError as error:
+        message = error.format_message()
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
