@@ -16,7 +16,7 @@ from mitsuba_mei.scene.scene import Scene
 
 from .measure import mean_and_error
 
-__all__ = ["Probe", "along", "difference", "gradients", "weighting"]
+__all__ = ["Probe", "along", "difference", "gradients", "gross", "weighting"]
 
 ENOUGH = 0.01
 """A relative standard error at which no more samples are taken."""
@@ -105,6 +105,19 @@ def difference(
         far.append(slope(2 * probe.step, seed + len(far)))
     mean, error = mean_and_error(_extrapolated(near, far))
     return mean, error, sum(near) / len(near) - mean
+
+
+@torch.no_grad()
+def gross(scene: Scene, renderer: Renderer, weight: Tensor, probe: Probe) -> float:
+    """The sum over pixels of the absolute derivatives of what they contribute, by plain differences without noise.
+
+    Where it is far above the functional's derivative, contributions of the pixels cancel.
+    """
+    images = []
+    for sign in (1, -1):
+        with _moved(scene, probe, sign * probe.step):
+            images.append(renderer.render(scene()).double())
+    return (weight[..., None] * (images[0] - images[1])).abs().sum().item() / (2 * probe.step)
 
 
 def _extrapolated(near: Sequence[float], far: Sequence[float]) -> list[float]:
