@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from mitsuba_mei.evaluate import evaluate
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.images import to_srgb
 from mitsuba_mei.mesh_quality import MeshQuality, assess
 from mitsuba_mei.optimize import Settings, optimize
@@ -96,7 +97,7 @@ def _optimised(name: str, model: str, steps: int | None) -> Result:
     optimum, e = experiment.viewer.optimum(), config.evaluate
     before = evaluate(experiment, e.spp, e.repeats, config.seed)
     began = time.perf_counter()
-    optimize(experiment, Settings.of(config.optimizer), config.seed)
+    optimize(Drive(experiment), Settings.of(config.optimizer), config.seed)
     seconds = time.perf_counter() - began
     after = evaluate(experiment, e.spp, e.repeats, config.seed)
     with torch.no_grad():

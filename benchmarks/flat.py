@@ -6,6 +6,7 @@ import dataclasses
 import statistics
 import time
 
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.optimize import Settings, optimize
 
 from .measure import resident_mb
@@ -34,7 +35,7 @@ def run(report: Report, steps: int = 500) -> None:
         memory.append(resident_mb())
         stamps.append(time.perf_counter())
 
-    optimize(experiment, settings, config.seed, note)
+    optimize(Drive(experiment), settings, config.seed, note)
     seconds = [later - earlier for earlier, later in zip(stamps, stamps[1:])]
     rows = [
         {

@@ -14,6 +14,7 @@ import torch
 
 from mitsuba_mei.config import Config
 from mitsuba_mei.experiment import Experiment
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.memory import peak_memory_mb
 from mitsuba_mei.optimize import Settings, optimize
 
@@ -125,7 +126,7 @@ def _contender(name: str, config: Config, experiment: Experiment) -> Callable[[i
 def _steps(config: Config, experiment: Experiment, count: int) -> list[float]:
     stamps = [time.perf_counter()]
     settings = dataclasses.replace(Settings.of(config.optimizer), steps=count)
-    optimize(experiment, settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
+    optimize(Drive(experiment), settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
     return [later - earlier for earlier, later in zip(stamps, stamps[1:])]
 
 

@@ -10,6 +10,7 @@ import torch
 from mitsuba_mei.config import Config
 from mitsuba_mei.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.experiment import Experiment
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.optimize import Settings, optimize
 
 from .mitsuba_loops import TutorialLoop
@@ -119,7 +120,7 @@ def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
             race.go()
 
     race.go()
-    optimize(experiment, Settings.of(config.optimizer), config.seed, look, lambda: race.over)
+    optimize(Drive(experiment), Settings.of(config.optimizer), config.seed, look, lambda: race.over)
     return race
 
 

@@ -7,13 +7,12 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .experiment import Experiment
-
-__all__ = ["Settings", "Step", "Outcome", "optimize"]
+__all__ = ["Attempt", "Goal", "Settings", "Step", "Outcome", "optimize"]
 
 MEMORY = 50
 """Steps over which the usual size of a gradient is known."""
@@ -21,11 +20,42 @@ MEMORY = 50
 OUTLIER = 3.0
 """A gradient longer than this many times its usual norm is shortened to that."""
 
-TINY = 1e-6
-"""The least reach of an activation that is divided by."""
-
 SMOOTHING = 0.1
 """Weight of a step in running means."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a goal makes of the parameters as they stand: noisy figures; gradients lie with the parameters.
+
+    Attributes
+    ----------
+    value : float
+        What is maximised.
+    loss : float
+        What descends.
+    terms : dict of str to float
+        Whatever else is worth watching: regularizers, unweighted, and the like.
+    image : Tensor
+        A render, (H, W, C).
+    """
+
+    value: float
+    loss: float
+    terms: dict[str, float]
+    image: Tensor
+
+
+class Goal(Protocol):
+    """What an optimisation is for."""
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """What it moves, by the group whose learning rate applies."""
+        ...
+
+    def attempt(self, seed: int) -> Attempt:
+        """Look at the parameters once, and add the loss's gradient to theirs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -119,23 +149,20 @@ class Outcome:
 
 
 def optimize(
-    experiment: Experiment,
+    goal: Goal,
     settings: Settings,
     seed: int,
     on_step: Callable[[Step], None] = lambda step: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Maximise the activation over the scene's free parameters, in place.
+    """Maximise a goal over its free parameters, in place.
 
-    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
-    for the neuron's input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of
-    a regularizer serves a neuron that answers in thousandths and one that answers in tens. Adam (Kingma & Ba 2015)
-    takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown away, one that is far
-    longer than usual is shortened.
+    Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown
+    away, one that is far longer than usual is shortened.
 
     Parameters
     ----------
-    experiment : Experiment
+    goal : Goal
     settings : Settings
     seed : int
         Step i renders with a seed of its own.
@@ -144,43 +171,29 @@ def optimize(
     interrupted : callable
         Asked after every step whether to end.
     """
-    groups = experiment.scene.groups()
+    groups = goal.groups()
     optimizer = torch.optim.Adam(
         [{"params": parameters, "lr": settings.lr[name]} for name, parameters in groups.items()], betas=(0.9, 0.99)
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     outcome = Outcome()
     usual = {name: deque(maxlen=MEMORY) for name in groups}
-    reach = smooth = best = None
+    smooth = best = None
     since_best = 0
     for index in range(settings.steps):
-        shape = experiment.scene.shape()
-        look = experiment.look(experiment.scene(shape), seed * 2**20 + index)
-        terms = experiment.regularizers(shape)
-        value = look.activation.item()
-        (slope,) = torch.autograd.grad(look.activation, look.seen)
-        now = (slope.norm() * look.seen.detach().norm()).item()
-        if math.isfinite(now):
-            now = max(now, TINY)
-            reach = now if reach is None else (1 - SMOOTHING) * reach + SMOOTHING * now
-        cost = experiment.regularizers.total(terms)
-        scale = 1.0 if reach is None else reach
-        loss = cost.item() - value / scale
         optimizer.zero_grad(set_to_none=True)
-        # The model's slope is known already; the cost has none where the shape is frozen.
-        (cost - (slope * look.seen).sum() / scale).backward()
+        found = goal.attempt(seed * 2**20 + index)
         norms = {name: _norm(parameters) for name, parameters in groups.items()}
-        finite = math.isfinite(value) and math.isfinite(loss) and all(map(math.isfinite, norms.values()))
+        finite = math.isfinite(found.value) and math.isfinite(found.loss) and all(map(math.isfinite, norms.values()))
         if finite:
             outcome.shortened += sum(_shorten(groups[name], norms[name], usual[name]) for name in norms)
             optimizer.step()
-            smooth = value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * value
+            smooth = found.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * found.value
         else:
             outcome.skipped += 1
         schedule.step()
         outcome.steps += 1
-        figures = {name: term.item() for name, term in terms.items()}
-        on_step(Step(index + 1, value, loss, figures, norms, look.image.detach(), not finite))
+        on_step(Step(index + 1, found.value, found.loss, found.terms, norms, found.image.detach(), not finite))
         if interrupted():
             outcome.ended = "interrupted"
             break

@@ -9,6 +9,7 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, check_start, restarted
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.optimize import Settings, optimize
 
 SMALL = """
@@ -115,7 +116,7 @@ def test_a_few_steps_improve_what_the_neuron_answers(build):
     before = evaluate(experiment, 64, 4, 0)
     template = experiment.scene.template.vertices.clone()
     groups = {name: 0.03 for name in experiment.scene.groups()}
-    outcome = optimize(experiment, Settings(40, groups, warmup=5), 0)
+    outcome = optimize(Drive(experiment), Settings(40, groups, warmup=5), 0)
     after = evaluate(experiment, 64, 4, 0)
     assert outcome.steps == 40 and outcome.skipped == 0
     assert after.mean > before.mean + 10 * (before.sem + after.sem)

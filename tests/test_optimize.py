@@ -13,6 +13,7 @@ from torch import nn
 
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment
+from mitsuba_mei.goals import Drive
 from mitsuba_mei.objectives import Activation
 from mitsuba_mei.optimize import Settings, optimize
 from mitsuba_mei.viewer import Viewer
@@ -104,7 +105,7 @@ def test_rates_rise_linearly_and_fall_along_a_cosine(steps, warmup, decay):
 def test_the_first_step_is_the_first_rates():
     experiment = linear(weight=0.0)
     before = experiment.scene.x.detach().clone()
-    optimize(experiment, settings(1, warmup=4), 0)
+    optimize(Drive(experiment), settings(1, warmup=4), 0)
     # Adam's first step is the learning rate, whatever the gradient's length.
     step = experiment.scene.x.detach() - before
     torch.testing.assert_close(step, 0.05 / 4 * TARGET.sign(), rtol=1e-3, atol=1e-6)
@@ -116,7 +117,7 @@ def test_the_first_step_is_the_first_rates():
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 50.0])
 def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
     experiment = linear(weight=1.0, gain=gain)
-    outcome = optimize(experiment, settings(400), 0)
+    outcome = optimize(Drive(experiment), settings(400), 0)
     x = experiment.scene.x.detach()
     assert (outcome.steps, outcome.skipped, outcome.ended) == (400, 0, "done")
     assert nn.functional.cosine_similarity(x, TARGET, dim=0) > 0.999
@@ -128,7 +129,7 @@ def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
 def test_every_step_is_told_as_it_was_before_it():
     experiment = linear(weight=0.5)
     steps = []
-    optimize(experiment, settings(5), 3, on_step=steps.append)
+    optimize(Drive(experiment), settings(5), 3, on_step=steps.append)
     assert [step.step for step in steps] == [1, 2, 3, 4, 5]
     first = steps[0]
     start = torch.full((4,), 0.1)
@@ -145,7 +146,7 @@ def test_every_step_is_told_as_it_was_before_it():
 def test_every_step_has_a_seed_of_its_own():
     renderers = [Pixels() for _ in range(3)]
     for seed, renderer in enumerate(renderers):
-        optimize(linear(renderer=renderer), settings(10), seed)
+        optimize(Drive(linear(renderer=renderer)), settings(10), seed)
     seeds = [seen for renderer in renderers for seen, _ in renderer.seen]
     assert len(set(seeds)) == len(seeds) == 30
 
@@ -168,7 +169,7 @@ def test_a_gradient_that_is_not_finite_is_counted_and_skipped():
 
     spoilt = Pixels(lambda image, seed: Spoil.apply(image, accidents[seed]) if seed in accidents else image)
     experiment = linear(renderer=spoilt)
-    outcome = optimize(experiment, settings(80), 0, on_step=told)
+    outcome = optimize(Drive(experiment), settings(80), 0, on_step=told)
     assert outcome.skipped == 3 and [step.step - 1 for step in steps if step.skipped] == [4, 7, 11]
     for accident in accidents:
         assert torch.equal(positions[accident], positions[accident - 1])
@@ -195,7 +196,7 @@ def test_an_image_that_is_not_finite_spoils_no_later_step(value):
     spoilt = Pixels(lambda image, seed: image + value if seed == 4 else image)
     experiment = linear(renderer=spoilt)
     steps = []
-    outcome = optimize(experiment, settings(60), 0, on_step=steps.append)
+    outcome = optimize(Drive(experiment), settings(60), 0, on_step=steps.append)
     assert outcome.skipped == 1 and math.isfinite(steps[-1].loss)
     assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
 
@@ -208,7 +209,7 @@ def test_an_outlier_is_shortened():
         experiment = linear(renderer=renderer)
         positions.clear()
         outcome = optimize(
-            experiment,
+            Drive(experiment),
             settings(25),
             0,
             on_step=lambda step: (steps.append(step), positions.append(experiment.scene.x.detach().clone())),
@@ -228,18 +229,18 @@ def test_an_outlier_is_shortened():
 def test_patience_ends_a_run_that_gets_no_better():
     experiment = linear(weight=0.0)
     experiment.viewer.neurons = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
-    outcome = optimize(experiment, settings(100, patience=7), 0)
+    outcome = optimize(Drive(experiment), settings(100, patience=7), 0)
     assert outcome.ended == "no better" and outcome.steps == 8
 
 
 def test_patience_lets_a_run_that_gets_better_go_on():
-    outcome = optimize(linear(weight=0.01), settings(60, patience=3), 0)
+    outcome = optimize(Drive(linear(weight=0.01)), settings(60, patience=3), 0)
     assert (outcome.ended, outcome.steps) == ("done", 60)
 
 
 def test_an_interruption_ends_after_a_whole_step():
     told = []
-    outcome = optimize(linear(), settings(50), 0, on_step=told.append, interrupted=lambda: len(told) == 3)
+    outcome = optimize(Drive(linear()), settings(50), 0, on_step=told.append, interrupted=lambda: len(told) == 3)
     assert (outcome.ended, outcome.steps, len(told)) == ("interrupted", 3, 3)
 
 
@@ -276,7 +277,7 @@ def test_evaluations_share_no_seed_with_each_other_or_with_the_optimisation():
     for seed in (0, 1, 2**32 - 1):
         renderer = Pixels()
         experiment = linear(renderer=renderer)
-        optimize(experiment, settings(5), seed)
+        optimize(Drive(experiment), settings(5), seed)
         evaluate(experiment, 4, 5, seed)
         seen += [s for s, _ in renderer.seen]
     assert len(set(seen)) == len(seen) == 30

@@ -15,6 +15,7 @@ import trimesh
 from ..config import Config
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, restarted
+from ..goals import Drive
 from ..images import write_png
 from ..optimize import Outcome, Settings, Step, optimize
 from ..parameters import parameters_of, write_parameters
@@ -158,7 +159,7 @@ def _trial(
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    outcome = optimize(experiment, Settings.of(config.optimizer), seed, record.add, interrupted)
+    outcome = optimize(Drive(experiment), Settings.of(config.optimizer), seed, record.add, interrupted)
     seconds = time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
