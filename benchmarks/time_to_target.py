@@ -110,7 +110,7 @@ def run(report: Report, cap: float = 600.0) -> None:
 def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
     optimum = experiment.viewer.optimum()
     # Compiled before the clock runs, as the tutorial's is.
-    experiment.look(experiment.scene(), 0).activation.backward()
+    experiment.look(0).activation.backward()
     race = Race(cap)
 
     def look(step) -> None:

@@ -58,7 +58,7 @@ class Estimate(Mean):
     mean, sem : float
         The activation without noise, and its standard error.
     image : Tensor
-        (H, W, C), the mean of the renders.
+        (H, W, C), or as the experiment's cameras make it; the mean of the renders.
     responses : tuple of Mean
         Of the objective's neurons, in its order.
     validation : Mean or None
@@ -86,11 +86,11 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     seed : int
         Of all of them.
     """
-    state, viewer = experiment.scene(), experiment.viewer
+    viewer = experiment.viewer
     first = EVALUATION_SEEDS + seed * 4096
     if not experiment.renderer.noisy:
-        return _exact(viewer, experiment.renderer.render(state, first))
-    images = torch.stack([experiment.renderer.render(state, first + i, spp) for i in range(repeats)])
+        return _exact(viewer, experiment.render(first))
+    images = torch.stack([experiment.render(first + i, spp) for i in range(repeats)])
     mean = images.mean(0)
     looks = [viewer.look(image) for image in (mean, *((repeats * mean - image) / (repeats - 1) for image in images))]
 

@@ -47,6 +47,8 @@ class Experiment:
     regularizers : Regularizers
     variant : str
         What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
+    cameras : tuple of Camera
+        From where the scene is seen; where there are none, by its own camera.
     """
 
     scene: Scene
@@ -54,10 +56,27 @@ class Experiment:
     viewer: Viewer
     regularizers: Regularizers
     variant: str
+    cameras: tuple[Camera, ...] = ()
 
-    def look(self, state: SceneState, seed: int, spp: int | None = None) -> Look:
-        """Render a scene and show it to the neurons."""
-        return self.viewer.look(self.renderer.render(state, seed, spp))
+    def render(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> torch.Tensor:
+        """The scene's image (H, W, C); what several cameras see lies side by side, (H, V W, C).
+
+        Parameters
+        ----------
+        seed, spp : int
+            As for the renderer.
+        shape : Tensor, optional
+            Deformed vertices, where they are known already.
+        """
+        if not self.cameras:
+            return self.renderer.render(self.scene(shape), seed, spp)
+        shape = self.scene.shape() if shape is None else shape
+        states = [self.scene(shape, camera) for camera in self.cameras]
+        return torch.cat(tuple(self.renderer.render_batch(states, seed, spp)), dim=1)
+
+    def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
+        """Render the scene and show it to the neurons."""
+        return self.viewer.look(self.render(seed, spp, shape))
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -81,6 +100,8 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
     template = _built(TEMPLATES, config.shape.template)
     generator = _generator(config.seed, restart)
     shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
+    if config.shape.random is not None:
+        shape.initialize(config.shape.random.size, torch.Generator().manual_seed(config.shape.random.seed))
     if "offsets" in config.shape.free:
         shape.initialize(START if restart == 0 else RESTART, generator)
     camera = Camera(**config.camera.model_dump())

@@ -39,7 +39,7 @@ class Drive:
     def attempt(self, seed: int) -> Attempt:
         """Render once and look."""
         shape = self.experiment.scene.shape()
-        look = self.experiment.look(self.experiment.scene(shape), seed)
+        look = self.experiment.look(seed, shape=shape)
         terms = self.experiment.regularizers(shape)
         value = look.activation.item()
         (slope,) = torch.autograd.grad(look.activation, look.seen)

@@ -38,7 +38,7 @@ def build(tmp_path):
 
 def test_a_look_goes_from_scene_to_activation(build):
     experiment = build()
-    look = experiment.look(experiment.scene(), 0)
+    look = experiment.look(0)
     assert look.image.shape == (24, 24, 1) and look.seen.shape == (1, 1, 24, 24) and look.activation.shape == ()
     assert look.seen.norm().item() == pytest.approx(25, rel=1e-4)
     torch.testing.assert_close(look.activation, experiment.viewer.objective(look.responses[None])[0])
@@ -46,7 +46,7 @@ def test_a_look_goes_from_scene_to_activation(build):
     look.activation.backward()
     assert experiment.scene.shape.offsets.grad.abs().max() > 0
     with torch.no_grad():
-        assert not experiment.look(experiment.scene(), 0).activation.requires_grad
+        assert not experiment.look(0).activation.requires_grad
 
 
 def test_a_scene_file_and_its_seed_say_everything(build):

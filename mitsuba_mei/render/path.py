@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import drjit as dr
@@ -129,6 +130,10 @@ class PathRenderer:
         with dr.suspend_grad():
             return self._image(*self._world(state, values), seed, spp).to(state.vertices.device)
 
+    def render_batch(self, states: Sequence[SceneState], seed: int, spp: int | None = None) -> Tensor:
+        """The images (B, H, W, C) of several scenes with the same topology and kinds of lights and material."""
+        return torch.stack([self.render(state, seed + i * BATCH, spp) for i, state in enumerate(states)])
+
     def _world(self, state: SceneState, values: dict) -> tuple[World, Film]:
         """The scene around the (attached) ``values``; mesh and material are updated on the way."""
         self._shown = values
@@ -206,6 +211,9 @@ class PathRenderer:
 
 MAX_PATHS = 2**22
 """Paths traced in one pass of an image."""
+
+BATCH = 2**48
+"""Between the seeds of the images of a batch."""
 
 INTERIOR, SILHOUETTE, SHADOW, DIRECTIONS = range(1_000_000, 1_000_004)
 """Streams of random numbers beside those of an image's passes."""

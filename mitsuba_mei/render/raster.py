@@ -68,7 +68,7 @@ class RasterRenderer:
         """
         return self.render_batch([state])[0]
 
-    def render_batch(self, states: Sequence[SceneState]) -> Tensor:
+    def render_batch(self, states: Sequence[SceneState], seed: int = 0, spp: int | None = None) -> Tensor:
         """The images of several scenes with the same topology and kinds of lights and material.
 
         Returns

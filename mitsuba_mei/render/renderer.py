@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,10 @@ class Renderer(Protocol):
 
     def render(self, state: SceneState, seed: int, spp: int | None = None) -> Tensor:
         """Linear radiance (H, W, C); gradients flow to the state's tensors that require one."""
+        ...
+
+    def render_batch(self, states: Sequence[SceneState], seed: int, spp: int | None = None) -> Tensor:
+        """The images (B, H, W, C) of several scenes that differ in their numbers alone, each with noise of its own."""
         ...
 
 

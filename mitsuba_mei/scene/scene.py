@@ -59,18 +59,21 @@ class Scene(nn.Module):
         self.register_buffer("background", to_channels(torch.as_tensor(background, dtype=torch.float32), channels))
         self.register_buffer("faces", template.faces)
 
-    def forward(self, shape: Tensor | None = None) -> SceneState:
+    def forward(self, shape: Tensor | None = None, camera: Camera | None = None) -> SceneState:
         """The scene in the camera's frame.
 
         Parameters
         ----------
         shape : Tensor, optional
             Deformed vertices (V, 3) in the object's frame, where they are known already.
+        camera : Camera, optional
+            Another than the scene's own.
         """
-        vertices = self.camera(self.pose(self.shape() if shape is None else shape))
+        camera = self.camera if camera is None else camera
+        vertices = camera(self.pose(self.shape() if shape is None else shape))
         environment = None
         if self.lighting.environment:
-            rotation = self.camera.rotation_matrix()
+            rotation = camera.rotation_matrix()
 
             def environment(directions: Tensor) -> Tensor:
                 return self.lighting.incident(directions @ rotation, self.channels)
@@ -78,13 +81,13 @@ class Scene(nn.Module):
         return SceneState(
             vertices=vertices,
             faces=self.faces,
-            tan_half_fov=self.camera.tan_half_fov(),
+            tan_half_fov=camera.tan_half_fov(),
             environment=environment,
             detail=self.lighting.detail,
-            lights=self.lighting.local_states(self.camera, self.channels),
+            lights=self.lighting.local_states(camera, self.channels),
             material=self.material.state(self.channels),
             background=self.background,
-            lobes=self.lighting.lobes(self.camera, self.channels),
+            lobes=self.lighting.lobes(camera, self.channels),
         )
 
     def groups(self) -> dict[str, list[nn.Parameter]]:

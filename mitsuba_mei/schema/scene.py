@@ -64,11 +64,19 @@ class RBF(Part):
     normalize: bool = Field(False, description="Divide by the sum of the kernels: a partition of unity.")
 
 
+class RandomShape(Part):
+    """A smooth random displacement, the same for the same seed whatever else is random."""
+
+    size: float = Field(0.1, ge=0, le=1, description="Root mean square over the surface and x, y, z; template radii.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of this displacement.")
+
+
 class Shape(Part):
     """What is shown: a template mesh and its deformation."""
 
     template: Template = Icosphere()
     rbf: RBF = RBF()
+    random: RandomShape | None = Field(None, description="The object starts displaced at random; null: as the template.")
     free: freeable("offsets", "scales") = ("offsets", "scales")
 
 
