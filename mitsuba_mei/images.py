@@ -14,13 +14,15 @@ __all__ = ["exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 SUFFIXES = (".exr", ".hdr", ".png")
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, what: str = "environment") -> np.ndarray:
     """An image as linear radiance.
 
     Parameters
     ----------
     path : Path
         EXR or HDR (linear), or PNG (8 or 16 bit sRGB).
+    what : str
+        What it is, for the sentence about a mistake.
 
     Returns
     -------
@@ -37,18 +39,18 @@ def read_image(path: Path) -> np.ndarray:
         siblings = (
             [p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES] if path.parent.is_dir() else []
         )
-        raise UserError(f"environment image {path} does not exist; {nearest(path.name, siblings)}")
+        raise UserError(f"{what} image {path} does not exist; {nearest(path.name, siblings)}")
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"environment image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")
+        raise UserError(f"{what} image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")
     try:
         image = _read_png(path) if path.suffix.lower() == ".png" else _read_bitmap(path)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"environment image {path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{what} image {path} cannot be read: {str(error).splitlines()[0]}") from error
     if image.ndim == 2:
         image = image[..., None]
     image = np.repeat(image, 3, axis=2) if image.shape[2] < 3 else image[..., :3]
     if not (np.isfinite(image).all() and (image >= 0).all()):
-        raise UserError(f"environment image {path} holds radiance that is negative or not finite")
+        raise UserError(f"{what} image {path} holds radiance that is negative or not finite")
     return np.ascontiguousarray(image, dtype=np.float32)
 
 

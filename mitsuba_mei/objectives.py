@@ -168,7 +168,7 @@ OBJECTIVES = {"activation": Activation, "discriminate": Discriminate, "target": 
 
 
 def build_objective(settings, neurons: Sequence[int], count: int) -> Objective:
-    """What a scene file's ``objective`` (schema.Objective) says.
+    """What a scene file's ``objective`` (schema.Objective) says of one look; the mean response where it says more.
 
     Parameters
     ----------
@@ -183,6 +183,8 @@ def build_objective(settings, neurons: Sequence[int], count: int) -> Objective:
     UserError
         For neurons that the model has not, and whatever the objective itself refuses.
     """
+    if settings.type not in OBJECTIVES:
+        return Activation(neurons)  # the experiment asks more of it than a response to one image
     said = settings.model_dump(exclude={"type", "neurons"})
     if settings.type == "discriminate":
         others = [index for index in range(count) if index not in neurons]

@@ -6,7 +6,7 @@ from typing import Any
 
 from .schema import Activation, Compare, Config, Part, Placement
 
-__all__ = ["for_each_neuron", "frozen", "rendered_by"]
+__all__ = ["for_each_neuron", "frozen", "rendered_by", "still"]
 
 
 def for_each_neuron(config: Config) -> list[Config]:
@@ -25,9 +25,14 @@ def rendered_by(config: Config, renderer: str) -> Config:
 
 def frozen(config: Config) -> Config:
     """The configuration of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
+    return still(config).model_copy(update={"placement": Placement()})
+
+
+def still(config: Config) -> Config:
+    """The configuration of the scene as the file says it, with nothing free."""
     update: dict[str, Any] = {name: _frozen(getattr(config, name)) for name in ("shape", "pose", "camera", "material")}
     update["lighting"] = tuple(_frozen(light) for light in config.lighting)
-    return config.model_copy(update=update | {"placement": Placement()})
+    return config.model_copy(update=update)
 
 
 def _frozen(part: Part) -> Part:

@@ -102,6 +102,12 @@ class Viewer:
         responses = self.neurons(seen)
         return Look(image, seen, responses[0], self.objective(responses)[0])
 
+    def shown(self, image: Tensor) -> Tensor:
+        """What people are shown of a render (H, W, C) beside it: grey levels as the neurons saw them, beyond black and
+        white too, (h, w) or (h, w, 3).
+        """
+        return self.stimulus.to_grey(self.stimulus(image), clip=False)
+
     def to(self, device: str) -> Viewer:
         """The same on another device."""
         self.stimulus, self.neurons = self.stimulus.to(device), self.neurons.to(device)
@@ -131,7 +137,7 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
         For what of them cannot be used.
     """
     model = load_card(config.model.card, told=told)
-    neurons = model.check_neurons(config.neurons)
+    neurons = model.check_neurons(_asked(config, model))
     if config.compare.neurons is not None:
         model.check_neurons(config.compare.neurons)
     size = config.stimulus.size
@@ -155,6 +161,13 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
     if config.model.validate is not None:
         viewer.validator = _build_validator(config, viewer, told)
     return viewer
+
+
+def _asked(config: Config, model: NeuronModel) -> list[int]:
+    """The neurons that it is about: all where images or responses are compared and none is named."""
+    if config.objective.type in ("image", "metamer") and config.named_neurons is None:
+        return model.every_neuron
+    return list(config.neurons)
 
 
 def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]) -> Validator:

@@ -205,10 +205,9 @@ class Record:
 
 
 def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """A render (H, W, C), and the grey levels that the neuron saw of it, beyond black and white too."""
-    stimulus = experiment.viewer.stimulus
+    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it."""
     with torch.no_grad():
-        grey = stimulus.to_grey(stimulus(image), clip=False)
+        grey = experiment.viewer.shown(image)
     return image.cpu().numpy(), grey.cpu().numpy()
 
 

@@ -93,6 +93,12 @@ class NeuronModel:
                 )
         return listed
 
+    @property
+    def every_neuron(self) -> list[int]:
+        """All that make sense."""
+        ranges = ((0, self.n_neurons - 1),) if self.sensible is None else self.sensible
+        return [index for first, last in ranges for index in range(first, last + 1)]
+
     def select(self, neurons: Sequence[int]) -> nn.Module:
         """The model of these neurons alone, ``(B, len(neurons))``, in this order.
 

@@ -46,6 +46,7 @@ class RasterRenderer:
     def __init__(self, state: SceneState, resolution: int = 100, cells: int = 2) -> None:
         # Over so few points threads wait for each other more than they compute.
         self.own_threads = resolution < 256
+        self.resolution = resolution
         self.faces = state.faces
         self._rasterizer = Rasterizer(state.faces, resolution, cells)
         self._remembered = Remembered()

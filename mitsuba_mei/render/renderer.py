@@ -19,6 +19,9 @@ __all__ = ["Backend", "Renderer", "build_renderer", "prepare_backend"]
 class Renderer(Protocol):
     """From a scene's state to its image."""
 
+    resolution: int
+    """Pixels along a side of the image."""
+
     spp: int
     """Samples per pixel, where none are said."""
 

@@ -4,11 +4,13 @@ The classes mirror the file. Where a mapping has a ``type``, the other fields ar
 class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))``.
 """
 
-from .experiment import MOST_RESTARTS, RENDERERS, Activation, Compare, Config, Pixel
+from .experiment import DIFFERENCES, DRIVES, MOST_RESTARTS, RENDERERS, Activation, Compare, Config, Pixel
 from .parts import FilePathMarker, Part, listed_neurons
 from .scene import Placement
 
 __all__ = [
+    "DIFFERENCES",
+    "DRIVES",
     "MOST_RESTARTS",
     "RENDERERS",
     "Activation",

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from .parts import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegative, Part, Positive
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 
-__all__ = ["MOST_RESTARTS", "RENDERERS", "Activation", "Compare", "Config", "Pixel"]
+__all__ = ["DIFFERENCES", "DRIVES", "MOST_RESTARTS", "RENDERERS", "Activation", "Compare", "Config", "Pixel"]
 
 RENDERERS = ("path", "raster")
 """The types of ``render``: how light is simulated, and how it is only shaded."""
@@ -177,6 +177,88 @@ class TargetResponse(Part):
     )
 
 
+DRIVES = ("activation", "discriminate", "target")
+"""The types of ``objective`` that one look at one image answers."""
+
+DIFFERENCES = ("image", "shape", "pose", "light")
+"""In what two scenes can differ."""
+
+Apart = Annotated[
+    Positive | None,
+    Field(
+        description="How far is far enough, in the mean. image: 1 minus the correlation of what the neurons see (0.5); "
+        "shape: mean distance of the surfaces over the object's radius (0.25); pose, light: degrees (30)."
+    ),
+]
+Differ = Literal["image", "shape", "pose", "light"]
+
+
+class Diverse(Part):
+    """Several scenes that all drive the neurons and differ as much as they can."""
+
+    type: Literal["diverse"] = "diverse"
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    count: int = Field(4, ge=2, le=16, description="How many scenes.")
+    level: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="What each must reach, of the known optimum, or else of what one scene alone reaches."
+    )
+    differ: Differ = Field("image", description="In what they are to differ.")
+    apart: Apart = None
+
+
+class Metamer(Part):
+    """Another scene with the same responses."""
+
+    type: Literal["metamer"] = "metamer"
+    neurons: Neurons | None = Field(None, description="Whose responses, counted from 0; null takes all of the model.")
+    layer: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="A layer of the model, by its name in it, whose values are to be the same, for the neurons'."
+    )
+    reference: FilePath = Field(description=f"A scene file, or an image (EXR, HDR, PNG), {LOOKED_UP}.")
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.02, description="Largest distance of the responses over the length of the reference's."
+    )
+    differ: Differ = Field("shape", description="In what it is to differ from the reference.")
+    apart: Apart = None
+
+
+class View(Part):
+    """From where the scene is seen as well; what is left out is as the camera's."""
+
+    azimuth: float | None = Field(None, description="About the y axis, degrees.")
+    elevation: Annotated[float, Field(gt=-89, lt=89)] | None = Field(None, description="Degrees.")
+    distance: Positive | None = Field(None, description="From the origin, scene units.")
+    fov: Annotated[float, Field(gt=0, lt=170)] | None = Field(None, description="Full field of view, degrees.")
+    target: FilePath | None = Field(None, description="An image (EXR, HDR, PNG) of what is seen from there.")
+
+
+class ImageTarget(Part):
+    """Inverse rendering: the scene whose images are the given ones."""
+
+    type: Literal["image"] = "image"
+    target: FilePath | None = Field(
+        None, description=f"A scene file, or an image (EXR, HDR, PNG) of the only view, {LOOKED_UP}."
+    )
+    views: Annotated[tuple[View, ...], Field(strict=False, min_length=1, max_length=64)] = Field(
+        (View(),), description="The cameras, or the images, it is compared by."
+    )
+    error: Literal["l2", "l1", "responses"] = Field(
+        "l2",
+        description="l2: root mean square of the difference over the target's contrast. l1: mean absolute. "
+        "responses: distance of the model's responses over the length of the target's.",
+    )
+    neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
+
+    @model_validator(mode="after")
+    def _said_once(self) -> ImageTarget:
+        own = [view.target is not None for view in self.views]
+        if self.target is not None and any(own):
+            raise ValueError("target and the views' own targets exclude each other; keep one of them")
+        if self.target is None and not all(own):
+            raise ValueError("needs a target: a scene file or an image, or an image for each of its views")
+        return self
+
+
 def _objective_type(value: Any) -> Any:
     return value.get("type", "activation") if isinstance(value, dict) else getattr(value, "type", "activation")
 
@@ -186,6 +268,9 @@ Objective = Annotated[
         Annotated[Activation, Tag("activation")],
         Annotated[Discriminate, Tag("discriminate")],
         Annotated[TargetResponse, Tag("target")],
+        Annotated[Diverse, Tag("diverse")],
+        Annotated[Metamer, Tag("metamer")],
+        Annotated[ImageTarget, Tag("image")],
     ],
     Discriminator(_objective_type),
 ]
@@ -213,6 +298,13 @@ class Optimizer(Part):
     decay: Fraction = Field(0.1, description="Final learning rate over the highest, reached along a cosine.")
     patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Stop after so many steps without a better smoothed activation; null never."
+    )
+    search: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Random turns of the object and directions of lights, of what of these is free, that are looked at "
+        "before the first step; the optimisation starts from the best.",
     )
     restarts: int = Field(1, ge=1, le=MOST_RESTARTS, description="Starts; the best by converged activation is kept.")
 
@@ -280,10 +372,15 @@ class Config(Part):
 
     @property
     def neurons(self) -> tuple[int, ...]:
-        """Whose activation is maximised, wherever the file says it."""
+        """Whose activation is maximised, wherever the file says it; neuron 0 where it does not."""
+        return (0,) if self.named_neurons is None else self.named_neurons
+
+    @property
+    def named_neurons(self) -> tuple[int, ...] | None:
+        """The neurons that the file names, if any."""
         said = (self.objective.neurons, self.model.neurons, self.model.neuron)
-        chosen = next((neurons for neurons in said if neurons is not None), 0)
-        return chosen if isinstance(chosen, tuple) else (chosen,)
+        chosen = next((neurons for neurons in said if neurons is not None), None)
+        return chosen if chosen is None or isinstance(chosen, tuple) else (chosen,)
 
     @model_validator(mode="after")
     def _placed_once(self) -> Config:
@@ -297,6 +394,39 @@ class Config(Part):
             raise ValueError(
                 f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so "
                 "that all starts would be the same; free one, or set it to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seen_by_views(self) -> Config:
+        if self.objective.type == "image" and self.camera.free:
+            views = self.objective.views
+            if len(views) > 1 or any(getattr(views[0], name) is not None for name in self.camera.free):
+                raise ValueError(
+                    "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_differ(self) -> Config:
+        differ = getattr(self.objective, "differ", None)
+        free = {
+            "shape": self.shape.free,
+            "pose": [name for name in self.pose.free if name == "rotation"],
+            "light": [name for light in self.lighting for name in light.free if name in ("direction", "position")],
+        }
+        if differ in free and not free[differ]:
+            needed = {"shape": "shape.offsets", "pose": "pose.rotation", "light": "a light's direction or position"}
+            raise ValueError(f"objective.differ is {differ}, but {needed[differ]} is not free; free it")
+        return self
+
+    @model_validator(mode="after")
+    def _searched(self) -> Config:
+        turned = "rotation" in self.pose.free or any("direction" in light.free for light in self.lighting)
+        if self.optimizer.search and not turned:
+            raise ValueError(
+                "optimizer.search tries turns of the object and directions of lights, but neither pose.rotation nor a "
+                "light's direction is free; free one, or set it to 0"
             )
         return self
 

@@ -76,7 +76,9 @@ class Shape(Part):
 
     template: Template = Icosphere()
     rbf: RBF = RBF()
-    random: RandomShape | None = Field(None, description="The object starts displaced at random; null: as the template.")
+    random: RandomShape | None = Field(
+        None, description="The object starts displaced at random; null: as the template."
+    )
     free: freeable("offsets", "scales") = ("offsets", "scales")
 
 

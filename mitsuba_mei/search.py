@@ -1,0 +1,227 @@
+"""Where an optimisation of turns and directions should start: gradients lead to the next hilltop only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import roma
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .experiment import Experiment
+from .goals import Drive
+from .likeness import Likeness
+from .optimize import Settings, optimize
+from .regularizers import Regularizers
+from .render.raster import RasterRenderer
+from .scene.camera import Camera
+from .scene.distant import harmonics
+from .scene.scene import Scene
+from .scene.state import SceneState
+
+__all__ = ["find_start", "spread_rotations"]
+
+SMALL = 28
+"""Pixels along a side of the images that are compared first."""
+
+FIRST, SECOND = 20, 3
+"""How many of the best are improved, on small images; and how many of these on whole ones."""
+
+STEPS, RATE = 25, 0.08
+"""Of an improvement; radians, about."""
+
+BANDS = 9
+"""Spherical harmonics that stand for any light: a matt surface hardly answers to more (Basri & Jacobs 2003, Lambertian
+reflectance and linear subspaces, IEEE PAMI 25:218-233)."""
+
+RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Start:
+    """Turn and directions that were tried.
+
+    Attributes
+    ----------
+    rotation : Tensor
+        (3, 3), of the object.
+    directions : tuple of Tensor
+        (3,) each, of the lights whose direction is free.
+    value : float
+        The activation, rasterized.
+    """
+
+    rotation: Tensor
+    directions: tuple[Tensor, ...]
+    value: float = -math.inf
+
+
+def spread_rotations(count: int, first: Tensor) -> Tensor:
+    """Rotations (count, 3, 3) spread evenly over all, the first of which may lie anywhere.
+
+    Super-Fibonacci spirals (Alexa 2022, Super-Fibonacci spirals: fast, low-discrepancy sampling of SO(3), CVPR), turned
+    as a whole.
+
+    Parameters
+    ----------
+    count : int
+    first : Tensor
+        (3, 3), the turn of them all.
+    """
+    phi, psi = math.sqrt(2), 1.533751168755204288118041
+    s = torch.arange(count, dtype=torch.float64) + 0.5
+    t = s / count
+    inner, outer = t.sqrt(), (1 - t).sqrt()
+    alpha, beta = 2 * math.pi * s / phi, 2 * math.pi * s / psi
+    quaternions = torch.stack([inner * alpha.sin(), inner * alpha.cos(), outer * beta.sin(), outer * beta.cos()], dim=1)
+    return roma.unitquat_to_rotmat(quaternions) @ first.double()
+
+
+def find_start(
+    experiment: Experiment,
+    count: int,
+    seed: int,
+    restart: int = 0,
+    told: Callable[[], None] = lambda: None,
+) -> None:
+    """Turn the object and the lights of a scene, where these are free, to where an optimisation should start.
+
+    ``count`` random turns and directions are looked at through the rasterizer, the best are improved by a few steps,
+    and the best of these is left in the scene. Where images are to be matched and the light is unknown too, a turn is
+    judged by how well it explains the images under any light at all: the images of an object are linear in the light,
+    so that one of nine channels, each lit by a spherical harmonic, says it by least squares; the dipole of that light is
+    where the sun is looked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its scene is moved.
+    count : int
+        How many are looked at.
+    seed, restart : int
+        Of what is drawn.
+    told : callable
+        Called after each.
+    """
+    finder = _Finder(experiment)
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart, count)).generate_state(1)[0]))
+    turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
+    starts = []
+    for rotation in spread_rotations(count, turn):
+        starts.append(finder.tried(rotation.float(), generator))
+        told()
+    for whole, kept in ((False, FIRST), (True, SECOND)):
+        starts = [finder.improved(start, whole) for start in _best(starts, kept)]
+    finder.put(_best(starts, 1)[0])
+
+
+def _best(starts: list[Start], count: int) -> list[Start]:
+    return sorted(starts, key=lambda start: -start.value)[:count]
+
+
+class _Finder:
+    """Tries starts of a scene, through the rasterizer."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        scene, viewer = experiment.scene, experiment.viewer
+        free = scene.free_parameters()
+        self._scene = scene
+        self._turns = "pose.rotation" in free
+        self._lights = [light for i, light in enumerate(scene.lighting.emitters) if f"lighting.{i}.direction" in free]
+        self._kept = [(parameter, parameter.detach().clone()) for parameter in free.values()]
+        size = experiment.renderer.resolution
+        with torch.no_grad():
+            state, self._shape = scene(), scene.shape()
+        bare = replace(experiment, regularizers=Regularizers(scene.template, {}))
+        self._whole = self._small = replace(bare, renderer=RasterRenderer(state, size))
+        self._explains = None
+        if isinstance(viewer, Likeness) and viewer.error != "responses":
+            small = min(SMALL, size)
+            self._small = replace(bare, renderer=RasterRenderer(state, small), viewer=viewer.smaller(small))
+            if self._turns and self._lights:
+                self._explains = _AnyLight(self._small, self._shape)
+
+    @torch.no_grad()
+    def put(self, start: Start) -> None:
+        """Move the scene there; all else is as it was."""
+        for parameter, value in self._kept:
+            parameter.copy_(value)
+        if self._turns:
+            self._scene.pose.start.copy_(start.rotation)
+            self._scene.pose.rotation.zero_()
+        for light, direction in zip(self._lights, start.directions):
+            light.direction.copy_(direction)
+
+    @torch.no_grad()
+    def tried(self, rotation: Tensor, generator: torch.Generator) -> Start:
+        """A turn with random directions of the lights, or with the one that explains the images best."""
+        directions = F.normalize(torch.randn(len(self._lights), 3, generator=generator), dim=1)
+        start = Start(rotation, tuple(directions.to(self._scene.background.device)))
+        self.put(start)
+        if self._explains is None:
+            return replace(start, value=self._small.look(0, shape=self._shape).activation.item())
+        error, towards = self._explains()
+        return Start(rotation, (-towards, *start.directions[1:]), -error)
+
+    def improved(self, start: Start, whole: bool) -> Start:
+        """What some steps make of a start, on whole images or on small ones."""
+        experiment = self._whole if whole else self._small
+        self.put(start)
+        rates = dict.fromkeys(Scene.GROUPS, 0.0) | {"pose": RATE, "lighting": RATE}
+        optimize(Drive(experiment), Settings(STEPS, rates, warmup=2), 0)
+        with torch.no_grad():
+            value = experiment.look(0, shape=self._shape).activation.item()
+            rotation = self._scene.pose.rotation_matrix().clone()
+        directions = tuple(light.direction.detach().clone() for light in self._lights)
+        return Start(rotation, directions, value if math.isfinite(value) else -math.inf)
+
+
+class _AnyLight:
+    """How well the object, as it stands, explains the target under the light that explains it best."""
+
+    def __init__(self, experiment: Experiment, shape: Tensor) -> None:
+        self._scene, self._shape, viewer = experiment.scene, shape, experiment.viewer
+        self._cameras = experiment.cameras or (None,)
+        self._target = torch.stack(viewer.target.chunk(viewer.views, dim=1)).mean(dim=-1)
+        contrast = self._target - self._target.mean(dim=(1, 2), keepdim=True)
+        self._scale = contrast.square().mean().sqrt()
+        self._renderer = RasterRenderer(self._states()[0], experiment.renderer.resolution)
+
+    def __call__(self) -> tuple[float, Tensor]:
+        """The error that is left, and the unit vector (3,) to where most of that light comes from."""
+        states = self._states()
+        images = self._renderer.render_batch(states)
+        background = self._scene.background.mean()
+        wanted = (self._target - background * images[..., BANDS]).flatten()
+        basis = images[..., :BANDS].reshape(-1, BANDS)
+        square = basis.T @ basis
+        square = square + RIDGE * square.diagonal().mean() * torch.eye(BANDS, device=square.device)
+        light = torch.linalg.solve(square, basis.T @ wanted)
+        error = (wanted - basis @ light).square().mean().sqrt() / self._scale
+        return error.item(), F.normalize(light[[3, 1, 2]], dim=0)
+
+    def _states(self) -> list[SceneState]:
+        """The scene from every camera in as many channels as there are harmonics, and one with the background alone."""
+        return [self._lit(self._scene(self._shape, camera), camera or self._scene.camera) for camera in self._cameras]
+
+    @staticmethod
+    def _lit(state: SceneState, camera: Camera) -> SceneState:
+        rotation = camera.rotation_matrix()
+
+        def environment(directions: Tensor) -> Tensor:
+            return F.pad(harmonics(directions @ rotation)[:, :BANDS], (0, 1))
+
+        values = {**state.material.values, "reflectance": state.background.new_full((BANDS + 1,), 0.5)}
+        return replace(
+            state,
+            environment=environment,
+            detail=16,
+            lights=(),
+            lobes=(),
+            material=replace(state.material, values=values),
+            background=F.pad(state.background.new_zeros(BANDS), (0, 1), value=1.0),
+        )
