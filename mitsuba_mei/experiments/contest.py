@@ -9,7 +9,7 @@ import torch
 
 from ..config import Config, dump
 from ..errors import UserError
-from ..experiment import Experiment, build_experiment, check_start
+from ..experiment import Experiment, build_experiment, check_start, each_start
 from ..parameters import parameters_of, set_parameters
 from ..report_comparison import MEI, Contest, write_contest
 from ..run_folder import RunFolder
@@ -110,7 +110,9 @@ def _run(
     run.write_text("config.yaml", dump(config, run.path))
     with threads_beside(experiment.renderer):
         try:
-            done = optimise_from_starts(experiment, config, run, progress, interrupted, to_the_end=True)
+            done = optimise_from_starts(
+                each_start(experiment, config), config, run, progress, interrupted, to_the_end=True
+            )
         finally:
             progress.stop()
             run.close()
