@@ -47,11 +47,11 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
     UserError
         If there are none for a factor.
     """
-    chosen, found = chosen_parameters(config), {}
+    found = {}
     for factor in FACTORS:
         own = tuple(path for path in free_parameters(config) if factor_of(path) == factor)
         every = tuple(path for path in freeable_parameters(config) if factor_of(path) == factor)
-        found[factor] = own if chosen & set(own) else tuple(path for path in every if not _is_dark(config, path))
+        found[factor] = own or tuple(path for path in every if not _is_dark(config, path))
         if not found[factor]:
             raise UserError(
                 f"{factor} has no parameter that can be free, so what it is worth cannot be said: every light has a "

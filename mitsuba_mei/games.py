@@ -12,7 +12,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
-__all__ = ["Coalition", "Contrast", "added_last", "alone", "coalitions", "difference", "interaction", "shapley"]
+__all__ = [
+    "NOBODY",
+    "Coalition",
+    "Contrast",
+    "added_last",
+    "alone",
+    "coalitions",
+    "difference",
+    "interaction",
+    "shapley",
+]
 
 Coalition = frozenset[str]
 Contrast = dict[Coalition, float]
