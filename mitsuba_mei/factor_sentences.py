@@ -9,6 +9,9 @@ from typing import Any
 
 __all__ = ["describe_factors", "percent", "signed", "subset_rows", "worth_rows"]
 
+MOST_DECIMALS = 5
+"""Of a figure in a table; a smaller one is written with its power of ten."""
+
 
 def subset_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The table of all subsets: its columns' titles, and a row for each neuron and subset."""
@@ -61,11 +64,13 @@ def percent(part: Mapping[str, float | None]) -> str:
 
 
 def _rounded(mean: float, sem: float | None, sign: str = "") -> str:
-    """A figure to two digits of its error; without one, which is so of a single start, to three of its own."""
-    if not sem:
+    """A figure to two digits of its error; without one, or with one that is rounding alone, to three of its own."""
+    if sem is None or sem <= 1e-9 * abs(mean):
         return f"{mean:{sign}.3g}"
-    decimals = min(max(0, 1 - math.floor(math.log10(sem))), 6)
-    return f"{mean:{sign}.{decimals}f} ± {sem:.{decimals}f}"
+    decimals = 1 - math.floor(math.log10(sem))
+    if decimals > MOST_DECIMALS:
+        return f"{mean:{sign}.2g} ± {sem:.1g}"
+    return f"{mean:{sign}.{max(0, decimals)}f} ± {sem:.{max(0, decimals)}f}"
 
 
 def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
