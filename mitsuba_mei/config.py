@@ -14,7 +14,7 @@ from .schema import Config, FilePathMarker, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
 
-__all__ = ["Config", "dump", "free_parameters", "json_schema", "load_config"]
+__all__ = ["Config", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
@@ -81,6 +81,11 @@ def load_config(
 def free_parameters(config: Config) -> tuple[str, ...]:
     """What the optimizer moves: ``("shape.offsets", "lighting.0.direction")``."""
     return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in part.free)
+
+
+def freeable_parameters(config: Config) -> tuple[str, ...]:
+    """What an optimizer could move, free or not, under the names of :func:`free_parameters`."""
+    return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in _freeable(part))
 
 
 def dump(config: Config, folder: Path | None = None) -> str:

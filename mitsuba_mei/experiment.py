@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,16 @@ from .scene.state import SceneState
 from .schema import MOST_RESTARTS
 from .viewer import Look, Viewer, build_viewer
 
-__all__ = ["Experiment", "build_experiment", "build_scene", "check_files", "check_start", "restarted"]
+__all__ = [
+    "Experiment",
+    "build_experiment",
+    "build_scene",
+    "check_files",
+    "check_start",
+    "each_start",
+    "restarted",
+    "without_effect",
+]
 
 START, RESTART = 0.02, 0.06
 """Root mean square of the random displacement that the first start, and every other one, begins with; object units."""
@@ -201,6 +210,13 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         return replace(experiment, scene=scene)
 
 
+def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:
+    """The experiment at each start that ``optimizer.restarts`` asks for, one after the other; the first is its own."""
+    yield experiment
+    for restart in range(1, config.optimizer.restarts):
+        yield restarted(experiment, config, restart)
+
+
 def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
     """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
 
@@ -224,16 +240,12 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
             "the image is uniform: the object cannot be told from the background; change background, lighting or "
             "material"
         )
-    free = scene.free_parameters()
-    if not free:
+    if not scene.free_parameters():
         return
-    probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
-    gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
-    for name, gradient in zip(free, gradients):
-        if gradient is None or not (gradient != 0).any():
-            raise UserError(
-                f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
-            )
+    for name in _without_effect(experiment, image, seed):
+        raise UserError(
+            f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
+        )
     viewer = experiment.viewer
     shown = image.detach().requires_grad_()
     activation = viewer.look(shown).activation
@@ -247,6 +259,19 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
             f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
             "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
         )
+
+
+def without_effect(experiment: Experiment, seed: int) -> list[str]:
+    """The free parameters on which the image does not depend where the scene stands."""
+    return _without_effect(experiment, experiment.renderer.render(experiment.scene(), seed), seed)
+
+
+def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:
+    """Of a random functional of the image they have no derivative."""
+    free = experiment.scene.free_parameters()
+    probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
+    gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
+    return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
 
 
 def _check_view(state: SceneState) -> None:

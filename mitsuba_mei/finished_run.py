@@ -67,8 +67,8 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
     if not folder.is_dir():
         hint = nearest(folder.name, (other.name for other in folder.parent.glob("*") if other.is_dir()))
         raise UserError(f"there is no folder '{folder}'" + (f"; {hint}" if hint.startswith("did you mean") else ""))
-    runs = sorted(file.parent for file in folder.glob("*/*/parameters.npz"))
-    if (folder / "comparison.json").is_file() and runs:
+    runs = sorted(file.parent for pattern in ("*", "*/*") for file in folder.glob(f"{pattern}/parameters.npz"))
+    if any((folder / name).is_file() for name in ("comparison.json", "factors.json")) and runs:
         raise UserError(f"{folder} is a comparison of several runs; name one of them, such as {runs[0]}")
     for name, what in {"config.yaml": "is no run folder", "result.json": "is no finished run"}.items():
         if not (folder / name).is_file():

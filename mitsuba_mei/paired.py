@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-__all__ = ["Difference", "Interval", "bootstrap_median", "mean_difference"]
+__all__ = ["Difference", "Interval", "bootstrap_median", "mean_difference", "mean_of_differences"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,17 @@ class Difference:
             return self.mean / self.sem
         return math.copysign(math.inf, self.mean) if self.mean else 0.0
 
+    def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
+        """Student's interval: the mean and the t distribution's quantile of ``n - 1`` degrees of freedom times the
+        standard error to either side; None for a single pair, which has no spread.
+
+        Student (1908), The probable error of a mean, Biometrika 6:1-25.
+        """
+        if self.n < 2:
+            return None
+        reach = float(stats.t.ppf(0.5 + confidence / 2, self.n - 1)) * self.sem
+        return self.mean - reach, self.mean + reach
+
 
 def mean_difference(first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, sem_second: ArrayLike) -> Difference:
     r"""The mean of ``first - second`` over pairs, such as the starts that two renderers have in common.
@@ -137,11 +148,39 @@ def mean_difference(first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, s
         raise ValueError(f"pairs need equally many members and standard errors, not {counts}")
     if min(error.min() for error in errors) < 0:
         raise ValueError("a standard error is negative")
-    differences, n = one - other, len(one)
-    sem = math.sqrt(sum(np.square(error).sum() for error in errors)) / n
+    return mean_of_differences(one - other, np.hypot(*errors))
+
+
+def mean_of_differences(differences: ArrayLike, sems: ArrayLike) -> Difference:
+    """The mean of differences that were taken already, each within one pair, or one group, such as a start.
+
+    Parameters
+    ----------
+    differences : array_like
+        ``(n,)``.
+    sems : array_like
+        ``(n,)``, their Monte Carlo standard errors. The error of the mean is never less than what these imply, as in
+        :func:`mean_difference`.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ValueError
+        If the two are not equally many, or not all finite, or a standard error is negative.
+    """
+    values, errors = _finite(differences, "differences"), _finite(sems, "sems")
+    n = len(values)
+    if len(errors) != n:
+        raise ValueError(f"{n} differences need as many standard errors, not {len(errors)}")
+    if errors.min() < 0:
+        raise ValueError("a standard error is negative")
+    sem = math.sqrt(np.square(errors).sum()) / n
     if n > 1:
-        sem = max(sem, float(differences.std(ddof=1)) / math.sqrt(n))
-    return Difference(float(differences.mean()), sem, n)
+        sem = max(sem, float(values.std(ddof=1)) / math.sqrt(n))
+    return Difference(float(values.mean()), sem, n)
 
 
 def _finite(values: ArrayLike, name: str) -> np.ndarray:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from .errors import UserError
-from .scene.component import Component
-from .scene.lighting import Lighting
 from .scene.scene import Scene
 
 __all__ = ["parameters_of", "read_parameters", "set_parameters", "write_parameters"]
@@ -35,7 +33,7 @@ def parameters_of(scene: Scene) -> dict[str, np.ndarray]:
     the ``shape.control_points`` (K, 3) on the template; ``pose.rotation`` is a rotation vector (3,) on top of the
     rotation matrix ``pose.start`` (3, 3); everything else is as a scene file says it.
     """
-    values = {path: component.get(name) for path, component, name in _named(scene)}
+    values = {path: component.get(name) for path, component, name in scene.named()}
     values |= {START: scene.pose.start, CONTROL: scene.shape.vertices[scene.shape.control_indices]}
     return {path: value.detach().cpu().numpy().astype(DTYPE) for path, value in values.items()}
 
@@ -43,21 +41,9 @@ def parameters_of(scene: Scene) -> dict[str, np.ndarray]:
 @torch.no_grad()
 def set_parameters(scene: Scene, values: Mapping[str, np.ndarray]) -> None:
     """Give a scene in which nothing is free the parameters of another, to the last bit."""
-    stored = {path: getattr(component, name) for path, component, name in _named(scene)} | {START: scene.pose.start}
+    stored = {path: getattr(component, name) for path, component, name in scene.named()} | {START: scene.pose.start}
     for path, tensor in stored.items():
         tensor.copy_(torch.from_numpy(values[path]))
-
-
-def _named(scene: Scene) -> Iterator[tuple[str, Component, str]]:
-    """Each parameter's path, the part that has it, and its name there."""
-    for group in Scene.GROUPS:
-        part = getattr(scene, group)
-        if isinstance(part, Lighting):
-            parts = [(f"{group}.{index}", emitter) for index, emitter in enumerate(part.emitters)]
-        else:
-            parts = [(group, part)]
-        for path, component in parts:
-            yield from ((f"{path}.{name}", component, name) for name in component.parameter_names)
 
 
 def write_parameters(path: Path, values: Mapping[str, np.ndarray]) -> None:

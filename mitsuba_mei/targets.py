@@ -18,7 +18,7 @@ from .render.renderer import build_renderer
 from .scene.camera import Camera
 from .scene.scene import Scene
 from .scene.spectrum import to_channels
-from .variants import still
+from .variants import freeing
 from .viewer import build_viewer
 
 __all__ = ["Wanted", "cameras_of", "wanted_images"]
@@ -108,7 +108,7 @@ def _of_file(path: Path, resolution: int, channels: int) -> Tensor:
 def _of_scene(
     path: Path, config: Config, channels: int, cameras: Sequence[Camera], told: Callable[[str], None]
 ) -> Wanted:
-    theirs = still(load_config(path, rendered=False))
+    theirs = freeing(load_config(path, rendered=False), ())
     with about(path):
         viewer = build_viewer(theirs, told) if theirs.placement.on is not None else None
         scene = build_scene(theirs, channels, viewer)

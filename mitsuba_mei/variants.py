@@ -1,12 +1,13 @@
-"""The same scene file for another purpose: for one neuron of a list, by another renderer, with nothing left to move."""
+"""The same scene file for another purpose: for one neuron of a list, by another renderer, with other parameters free."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from .schema import Activation, Compare, Config, Part, Placement
 
-__all__ = ["for_each_neuron", "frozen", "rendered_by", "still"]
+__all__ = ["for_each_neuron", "freeing", "frozen", "rendered_by"]
 
 
 def for_each_neuron(config: Config) -> list[Config]:
@@ -23,17 +24,22 @@ def rendered_by(config: Config, renderer: str) -> Config:
     return config.model_copy(update={"render": config.render.model_copy(update={"type": renderer})})
 
 
-def frozen(config: Config) -> Config:
-    """The configuration of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
-    return still(config).model_copy(update={"placement": Placement()})
-
-
-def still(config: Config) -> Config:
-    """The configuration of the scene as the file says it, with nothing free."""
-    update: dict[str, Any] = {name: _frozen(getattr(config, name)) for name in ("shape", "pose", "camera", "material")}
-    update["lighting"] = tuple(_frozen(light) for light in config.lighting)
+def freeing(config: Config, paths: Collection[str]) -> Config:
+    """The configuration with exactly these parameters free, such as ``shape.offsets`` and ``lighting.0.direction``."""
+    update: dict[str, Any] = {
+        name: _freeing(getattr(config, name), name, paths) for name in ("shape", "pose", "camera", "material")
+    }
+    update["lighting"] = tuple(
+        _freeing(light, f"lighting.{index}", paths) for index, light in enumerate(config.lighting)
+    )
     return config.model_copy(update=update)
 
 
-def _frozen(part: Part) -> Part:
-    return part.model_copy(update={"free": ()})
+def frozen(config: Config) -> Config:
+    """The configuration of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
+    return freeing(config, ()).model_copy(update={"placement": Placement()})
+
+
+def _freeing(part: Part, where: str, paths: Collection[str]) -> Part:
+    names = (path.rpartition(".") for path in paths)
+    return part.model_copy(update={"free": tuple(name for place, _, name in names if place == where)})

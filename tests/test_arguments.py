@@ -15,6 +15,7 @@ from mitsuba_mei.errors import UserError
         ("run x.yaml", "run x.yaml"),
         ("check x.yaml", "check x.yaml"),
         ("compare x.yaml --neurons 3,5 --free pose y.yaml", "compare x.yaml --neurons 3,5 --free pose y.yaml"),
+        ("factors x.yaml y.yaml --starts 3 --set a=b c=d", "factors x.yaml y.yaml --starts 3 --set a=b --set c=d"),
         ("evaluate runs/x-001 --render raster", "evaluate runs/x-001 --render raster"),
         ("--seed 3 x.yaml", "run --seed 3 x.yaml"),
         ("", "--help"),

@@ -109,6 +109,27 @@ def test_compare_hands_over_every_scene_with_the_list(scene, monkeypatch, capsys
     assert single[0][1].compare.neurons == (1,)
 
 
+def test_factors_hands_over_every_scene_with_the_list_and_the_starts(scene, monkeypatch):
+    made = []
+
+    def run_factors(configs, out, progress, starts):
+        made.append((configs, out, starts))
+        raise UserError("enough")
+
+    module = ModuleType("mitsuba_mei.experiments.factors")
+    module.run_factors = run_factors
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.factors", module)
+    Path("other.yaml").write_text("extends: scene.yaml\nshape: {free: []}\n")
+    assert main("factors scene.yaml other.yaml --neurons 0,2-4 --seed 3 --set render.spp=3 --starts 5".split()) == 2
+    assert main(["factors", "other.yaml", "--out", "there"]) == 2
+    (configs, out, starts), (single, there, default) = made
+    assert [path for path, _ in configs] == [Path("scene.yaml"), Path("other.yaml")]
+    for _, config in configs:
+        assert config.compare.neurons == (0, 2, 3, 4) and config.seed == config.render.spp == 3
+    assert (out, starts, there, default) == (Path("runs/factors-scene-001"), 5, Path("there"), None)
+    assert single[0][1].shape.free == ()
+
+
 def test_quiet_prints_the_result_alone(scene, calls, capsys):
     assert main([str(scene), "-q"]) == 0
     assert capsys.readouterr().err == ""
@@ -246,6 +267,10 @@ def test_help_names_every_command(capsys):
             "compare scene.yaml --neurons 0 --set objective.type=discriminate",
             "scene.yaml:1: compare.neurons lists neurons whose activations are compared, but objective.type is 'discr",
         ),
+        ("factors", "Missing argument 'SCENE...'."),
+        ("factors scene.yaml --starts 0", "Invalid value for '--starts'"),
+        ("factors scene.yaml --neurons 7", "scene.yaml: model 'card': there is no neuron 7"),
+        ("factors scene.yaml --free pose", "No such option: --free"),
         ("evaluate nowhere", "there is no folder 'nowhere'"),
         ("evaluate . --render rastr", "--render rastr: there is no such renderer; did you mean 'raster'?"),
     ],

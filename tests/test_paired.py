@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mitsuba_mei.paired import Difference, Interval, bootstrap_median, mean_difference
+from mitsuba_mei.paired import Difference, Interval, bootstrap_median, mean_difference, mean_of_differences
 
 numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 
@@ -192,3 +192,29 @@ def test_in_errors_without_an_error():
 def test_pairs_that_are_none_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         mean_difference(*arguments)
+
+
+# ------------------------------------------------------------------------------------------------- of differences
+
+
+def test_differences_that_were_taken_already():
+    first, second = np.asarray([1.0, 2.5, 3.0]), np.asarray([0.5, 1.0, 4.0])
+    errors = np.asarray([0.1, 0.2, 0.3]), np.asarray([0.4, 0.1, 0.2])
+    assert mean_of_differences(first - second, np.hypot(*errors)) == mean_difference(first, second, *errors)
+    with pytest.raises(ValueError, match="2 differences need as many"):
+        mean_of_differences([1.0, 2.0], [0.1])
+    with pytest.raises(ValueError, match="negative"):
+        mean_of_differences([1.0], [-0.1])
+
+
+def test_students_interval_holds_the_true_mean_as_often_as_it_says():
+    generator = np.random.default_rng(2)
+    held = 0
+    for _ in range(2000):
+        low, high = mean_of_differences(generator.normal(1, 2, 4), np.zeros(4)).interval(0.9)
+        held += low <= 1 <= high
+    assert held / 2000 == pytest.approx(0.9, abs=0.02)
+    # Of three values, 4.303 standard errors to either side (Student's table).
+    low, high = Difference(1.0, 0.5, 3).interval()
+    assert (low, high) == pytest.approx((1 - 0.5 * 4.303, 1 + 0.5 * 4.303), abs=1e-3)
+    assert Difference(1.0, 0.5, 1).interval() is None

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from ..config import Config, load_config
+from ..errors import UserError
+from ..schema import listed_neurons
 from .progress import LiveProgress
 
-__all__ = ["Free", "Frozen", "Out", "Quiet", "SceneFile", "Seed", "Set", "app", "free_name", "load", "telling"]
+__all__ = [
+    "Free",
+    "Frozen",
+    "Neurons",
+    "Out",
+    "Quiet",
+    "SceneFile",
+    "SceneFiles",
+    "Seed",
+    "Set",
+    "app",
+    "free_name",
+    "load",
+    "load_each",
+    "print_table",
+    "telling",
+]
+
+WIDE = 160
+"""Columns of a table that is written into a file."""
 
 app = typer.Typer(
     help="3D maximally exciting inputs by physically based differentiable rendering.",
@@ -35,6 +59,11 @@ Free = Annotated[
 Frozen = Annotated[list[str], typer.Option("--frozen", metavar="NAME...", help="Freeze them; after --free.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scene file's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, a new one; default runs/<name>-<number>.")]
+SceneFiles = Annotated[list[Path], typer.Argument(metavar="SCENE...", help="Scene files (YAML).")]
+Neurons = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Which neurons, one after the other, as 3,25-28; default the scene file's."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")]
 
 
@@ -52,6 +81,34 @@ def free_name(stem: str) -> Path:
     while (folder := Path("runs") / f"{stem}-{number:03d}").exists():
         number += 1
     return folder
+
+
+def load_each(
+    scenes: list[Path],
+    neurons: str | None,
+    overrides: list[str],
+    free: list[str],
+    frozen: list[str],
+    seed: int | None,
+    rendered: bool = True,
+) -> list[tuple[Path, Config]]:
+    """Several scene files, each to be done neuron by neuron."""
+    if neurons is not None:
+        try:
+            overrides = [*overrides, f"compare.neurons={listed_neurons(neurons)}"]
+        except ValueError as error:
+            raise UserError(f"--neurons {neurons}: {error}") from None
+    return [(scene, load(scene, overrides, free, frozen, seed, rendered)) for scene in scenes]
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
+    """A table on the standard output, whose first columns so many are words."""
+    table = Table(box=None, pad_edge=False)
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="left" if number < left else "right")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
 
 
 @contextmanager

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
-
-import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from ..errors import UserError, about
-from ..schema import listed_neurons
+from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
-from .common import Free, Frozen, Out, Quiet, SceneFile, Seed, Set, app, free_name, load, telling
+from .common import (
+    Free,
+    Frozen,
+    Neurons,
+    Out,
+    Quiet,
+    SceneFile,
+    SceneFiles,
+    Seed,
+    Set,
+    app,
+    free_name,
+    load,
+    load_each,
+    print_table,
+    telling,
+)
 
 __all__: list[str] = []
-
-WIDE = 160
-"""Columns of a table that is written into a file."""
 
 
 @app.command()
@@ -62,12 +65,9 @@ def pixel(
 
 @app.command()
 def compare(
-    scenes: Annotated[list[Path], typer.Argument(metavar="SCENE...", help="Scene files (YAML).")],
+    scenes: SceneFiles,
     out: Out = None,
-    neurons: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Which neurons, one after the other, as 3,25-28; default the scene file's."),
-    ] = None,
+    neurons: Neurons = None,
     overrides: Set = [],  # noqa: B006
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
@@ -75,22 +75,11 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
-    if neurons is not None:
-        try:
-            overrides = [*overrides, f"compare.neurons={listed_neurons(neurons)}"]
-        except ValueError as error:
-            raise UserError(f"--neurons {neurons}: {error}") from None
-    configs = [(scene, load(scene, overrides, free, frozen, seed)) for scene in scenes]
+    configs = load_each(scenes, neurons, overrides, free, frozen, seed)
     out = free_name(f"compare-{scenes[0].stem}") if out is None else out
     from ..experiments.compare import run_comparison
 
     with telling(quiet) as progress:
         outcome = run_comparison(configs, out, progress)
-    titles, rows = comparison_rows(outcome.result)
-    table = Table(box=None, pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify="left" if title == titles[0] else "right")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
+    print_table(*comparison_rows(outcome.result))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)))

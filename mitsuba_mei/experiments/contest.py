@@ -9,7 +9,7 @@ import torch
 
 from ..config import Config, dump
 from ..errors import UserError
-from ..experiment import Experiment, build_experiment, check_start
+from ..experiment import Experiment, build_experiment, check_start, each_start
 from ..parameters import parameters_of, set_parameters
 from ..report_comparison import MEI, Contest, write_contest
 from ..run_folder import RunFolder
@@ -18,10 +18,10 @@ from ..variants import rendered_by
 from ..views import portrait
 from .contest_figures import Contested, figures
 from .judge import Judge
-from .leavings import leave
+from .leavings import optimise_and_leave
 from .pixel_mei import PixelMEI, find_for_reference
 from .session import Labelled, Progress, threads_beside
-from .starts import Optimised, final_seed, frame, optimise_from_starts
+from .starts import Optimised, final_seed, frame
 
 __all__ = ["compare_neuron", "prepare"]
 
@@ -85,8 +85,11 @@ def compare_neuron(
     for renderer, experiment in experiments.items():
         if interrupted():
             break
-        told = Labelled(progress, renderer)
-        done[renderer] = _run(rendered_by(config, renderer), experiment, folder, told, interrupted, pixel)
+        rendered, told = rendered_by(config, renderer), Labelled(progress, renderer)
+        run = RunFolder(folder.path / renderer)
+        run.write_text("config.yaml", dump(rendered, run.path))
+        starts = each_start(experiment, rendered)
+        done[renderer] = optimise_and_leave(run, rendered, starts, experiment.renderer, told, interrupted, pixel)
     judges = {renderer: Judge.of(experiment, config) for renderer, experiment in experiments.items()}
     contested = _evaluated(config, done, judges, pixel)
     result = figures(contested)
@@ -95,27 +98,6 @@ def compare_neuron(
         folder.write("comparison.png", lambda path: write_contest(path, picture))
     folder.write_json("comparison.json", result)
     return result
-
-
-def _run(
-    config: Config,
-    experiment: Experiment,
-    folder: RunFolder,
-    progress: Progress,
-    interrupted: Callable[[], bool],
-    pixel: PixelMEI | None,
-) -> Optimised:
-    """Optimise under one renderer, and leave an ordinary run folder."""
-    run = RunFolder(folder.path / config.render.type)
-    run.write_text("config.yaml", dump(config, run.path))
-    with threads_beside(experiment.renderer):
-        try:
-            done = optimise_from_starts(experiment, config, run, progress, interrupted, to_the_end=True)
-        finally:
-            progress.stop()
-            run.close()
-        leave(run, config, done, pixel)
-    return done
 
 
 def _evaluated(

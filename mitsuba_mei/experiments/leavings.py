@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,15 @@ from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
 from ..parameters import parameters_of, write_parameters
+from ..render.renderer import Renderer
 from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI
-from .session import ratio, versions
-from .starts import Optimised, frame, posed_mesh
+from .session import Progress, ratio, threads_beside, versions
+from .starts import Optimised, frame, optimise_from_starts, posed_mesh
 
-__all__ = ["leave"]
+__all__ = ["leave", "optimise_and_leave"]
 
 
 def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
@@ -35,6 +37,36 @@ def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | 
     folder.write("initial_parameters.npz", lambda path: write_parameters(path, done.best.start))
     folder.write_json("result.json", result)
     return result
+
+
+def optimise_and_leave(
+    folder: RunFolder,
+    config: Config,
+    starts: Iterable[Experiment],
+    renderer: Renderer,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    pixel: PixelMEI | None,
+) -> Optimised:
+    """Optimise from every start, each to its end, and leave an ordinary run folder, but for its ``config.yaml``.
+
+    Parameters
+    ----------
+    starts : iterable of Experiment
+        As many as ``optimizer.restarts`` says.
+    renderer : Renderer
+        Theirs.
+    interrupted : callable
+        Asked after every start whether to end.
+    """
+    with threads_beside(renderer):
+        try:
+            done = optimise_from_starts(starts, config, folder, progress, interrupted, to_the_end=True)
+        finally:
+            progress.stop()
+            folder.close()
+        leave(folder, config, done, pixel)
+    return done
 
 
 def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:

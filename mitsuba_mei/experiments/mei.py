@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import Config, dump
-from ..experiment import build_experiment, check_start
+from ..experiment import build_experiment, check_start, each_start
 from ..run_folder import RunFolder
 from .leavings import leave
 from .pixel_mei import find_for_reference
@@ -46,7 +46,7 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
         with interruptible() as interrupted:
             pixel = None
             try:
-                done = optimise_from_starts(experiment, config, folder, progress, interrupted)
+                done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
                 if config.compare_to == "pixel":
                     pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
             finally:

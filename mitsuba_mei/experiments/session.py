@@ -18,7 +18,17 @@ import torch
 from .. import __version__
 from ..render.renderer import Renderer
 
-__all__ = ["Labelled", "Progress", "RunResult", "every_core", "interruptible", "ratio", "threads_beside", "versions"]
+__all__ = [
+    "Attentive",
+    "Labelled",
+    "Progress",
+    "RunResult",
+    "every_core",
+    "interruptible",
+    "ratio",
+    "threads_beside",
+    "versions",
+]
 
 PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 
@@ -53,6 +63,29 @@ class Labelled:
 
     def stop(self) -> None:
         self.progress.stop()
+
+
+class Attentive:
+    """Tells another one, and answers a Ctrl-C, which would go unnoticed until an optimisation ends."""
+
+    def __init__(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
+        self._progress, self._interrupted = progress, interrupted
+        self._answered = False
+
+    def start(self, steps: int, label: str = "") -> None:
+        self._progress.start(steps, label)
+
+    def step(self, info: dict[str, Any]) -> None:
+        if self._interrupted() and not self._answered:
+            self._answered = True
+            self.message("interrupted: this optimisation is finished first; Ctrl-C again ends at once")
+        self._progress.step(info)
+
+    def message(self, text: str) -> None:
+        self._progress.message(text)
+
+    def stop(self) -> None:
+        self._progress.stop()
 
 
 @dataclass(frozen=True)

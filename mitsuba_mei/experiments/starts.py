@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,14 @@ import trimesh
 
 from ..config import Config
 from ..evaluate import Estimate, evaluate
-from ..experiment import Experiment, restarted
+from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
 from ..optimize import Outcome, Settings, Step, optimize
 from ..parameters import parameters_of, write_parameters
 from ..report import displayed
 from ..run_folder import RunFolder
-from .session import Progress
+from .session import Labelled, Progress
 
 __all__ = ["Optimised", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
 
@@ -104,7 +104,7 @@ def final_seed(seed: int, starts: int) -> int:
 
 
 def optimise_from_starts(
-    experiment: Experiment,
+    starts: Iterable[Experiment],
     config: Config,
     folder: RunFolder,
     progress: Progress,
@@ -115,8 +115,8 @@ def optimise_from_starts(
 
     Parameters
     ----------
-    experiment : Experiment
-        Of the first start, which is moved; the others are built from it.
+    starts : iterable of Experiment
+        One at each start, as many as ``optimizer.restarts`` says; their scenes are moved.
     config : Config
     folder : RunFolder
         Gets every step's metrics, and of several starts what each ended with.
@@ -127,8 +127,7 @@ def optimise_from_starts(
     """
     trials: list[Trial] = []
     asked = config.optimizer.restarts
-    for index in range(asked):
-        start = experiment if index == 0 else restarted(experiment, config, index)
+    for index, start in enumerate(starts):
         trials.append(_trial(start, config, index, folder, progress, (lambda: False) if to_the_end else interrupted))
         if interrupted():
             break
@@ -152,7 +151,9 @@ def _trial(
     accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
     several = config.optimizer.restarts > 1
     if several:
-        progress.message(f"start {index + 1} of {config.optimizer.restarts}")
+        label = f"start {index + 1} of {config.optimizer.restarts}"
+        progress.message(label)
+        progress = Labelled(progress, label)
     record = Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
     start = parameters_of(experiment.scene)
     before = evaluate(experiment, *accuracy)

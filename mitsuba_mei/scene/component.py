@@ -83,6 +83,11 @@ class Component(nn.Module):
         stored = getattr(self, name)
         return self._domains[name].value(stored) if stored.requires_grad else stored
 
+    def freeze(self, name: str) -> None:
+        """Let a free parameter stay where it stands: what :meth:`get` gives is the same to the last bit."""
+        value = self.get(name).detach().clone()
+        self.register_parameter(name, nn.Parameter(value, requires_grad=False))
+
     @property
     def parameter_names(self) -> list[str]:
         """What can be frozen or free here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -95,20 +95,27 @@ class Scene(nn.Module):
         parts = {name: [p for p in getattr(self, name).parameters() if p.requires_grad] for name in self.GROUPS}
         return {name: parameters for name, parameters in parts.items() if parameters}
 
-    def free_parameters(self) -> dict[str, nn.Parameter]:
-        """Every free parameter by its path in the scene file."""
-        found = {}
+    def named(self) -> Iterator[tuple[str, Component, str]]:
+        """Each parameter's path in the scene file, the part that has it, and its name there."""
         for group in self.GROUPS:
             part = getattr(self, group)
-            components = enumerate(part.emitters) if isinstance(part, Lighting) else [(None, part)]
-            for index, component in components:
-                found |= self._free_of(component, group if index is None else f"{group}.{index}")
-        return found
+            if isinstance(part, Lighting):
+                parts = [(f"{group}.{index}", emitter) for index, emitter in enumerate(part.emitters)]
+            else:
+                parts = [(group, part)]
+            for path, component in parts:
+                yield from ((f"{path}.{name}", component, name) for name in component.parameter_names)
 
-    @staticmethod
-    def _free_of(component: Component, path: str) -> dict[str, nn.Parameter]:
-        named = ((name, getattr(component, name)) for name in component.parameter_names)
-        return {f"{path}.{name}": parameter for name, parameter in named if parameter.requires_grad}
+    def free_parameters(self) -> dict[str, nn.Parameter]:
+        """Every free parameter by its path in the scene file."""
+        stored = {path: getattr(component, name) for path, component, name in self.named()}
+        return {path: parameter for path, parameter in stored.items() if parameter.requires_grad}
+
+    def freeze_but(self, paths: Collection[str]) -> None:
+        """Freeze every free parameter but those of these paths; the scene stays the same to the last bit."""
+        for path, component, name in self.named():
+            if path not in paths and getattr(component, name).requires_grad:
+                component.freeze(name)
 
     def in_file_units(self) -> dict:
         """Pose, camera, lighting and material as a scene file says them."""

@@ -331,10 +331,10 @@ class Evaluate(Part):
 
 
 class Compare(Part):
-    """What is compared between the renderers, by the command compare."""
+    """What the commands compare and factors go through, one after the other."""
 
     neurons: NeuronList | None = Field(
-        None, description="One comparison for each: indices and ranges, as [3, 25-28]; null takes the objective's own."
+        None, description="One result for each: indices and ranges, as [3, 25-28]; null takes the objective's own."
     )
 
 

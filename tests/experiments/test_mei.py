@@ -36,7 +36,7 @@ class Silent:
     def __init__(self):
         self.steps, self.messages, self.stopped = [], [], False
 
-    def start(self, steps):
+    def start(self, steps, label=""):
         self.total = steps
 
     def step(self, info):

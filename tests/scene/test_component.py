@@ -83,3 +83,14 @@ def test_values_that_are_given_are_copied():
     component.declare("x", given_value, free=True)
     given_value += 1
     assert component.get("x").tolist() == [1.0, 2.0]
+
+
+@given(power=st.floats(1e-3, 1e3), share=st.floats(0.01, 0.99))
+@settings(max_examples=40, deadline=None)
+def test_what_is_frozen_in_place_keeps_its_value_to_the_last_bit(power, share):
+    lamp = Lamp(power, share, free=["power", "share"])
+    before = lamp.get("power").detach().clone(), lamp.get("share").detach().clone()
+    lamp.freeze("power")
+    assert not lamp.power.requires_grad and lamp.share.requires_grad
+    lamp.freeze("share")
+    assert torch.equal(lamp.get("power"), before[0]) and torch.equal(lamp.get("share"), before[1])

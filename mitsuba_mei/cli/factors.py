@@ -1,0 +1,42 @@
+"""The command that weighs a scene's factors: factors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..factor_sentences import describe_factors, subset_rows, worth_rows
+from ..schema import MOST_RESTARTS
+from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, app, free_name, load_each, print_table, telling
+
+__all__: list[str] = []
+
+
+@app.command()
+def factors(
+    scenes: SceneFiles,
+    out: Out = None,
+    neurons: Neurons = None,
+    starts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_RESTARTS, help="Starts, over which the errors are; default the scene file's, at least 3."
+        ),
+    ] = None,
+    overrides: Set = [],  # noqa: B006
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Optimise shape, pose and light alone, in pairs and together, from the same starts: what each is worth."""
+    configs = load_each(scenes, neurons, overrides, [], [], seed, rendered=False)
+    out = free_name(f"factors-{scenes[0].stem}") if out is None else out
+    from ..experiments.factors import run_factors
+
+    with telling(quiet) as progress:
+        outcome = run_factors(configs, out, progress, starts)
+    print_table(*subset_rows(outcome.result), left=2)
+    print()
+    print_table(*worth_rows(outcome.result), left=2)
+    print()
+    print("\n".join(describe_factors(outcome.folder, outcome.result)))

@@ -1,0 +1,114 @@
+"""The starts that all variants of a scene have in common, and the variants themselves: which factors are free."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..config import Config, free_parameters
+from ..errors import UserError
+from ..experiment import Experiment, build_experiment, check_start, each_start, without_effect
+from ..factors import FACTORS, chosen_parameters, factor_of, factor_parameters
+from ..games import Coalition
+from ..variants import freeing
+from .session import threads_beside
+
+__all__ = ["LEAST_STARTS", "Prepared", "prepare"]
+
+LEAST_STARTS = 3
+"""Starts where neither the command line nor the scene file asks for more: a standard error of two is hardly one."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scene that is ready to be optimised with any factors free.
+
+    Attributes
+    ----------
+    config : Config
+        With all three factors free, and nothing else; its ``optimizer.restarts`` is the number of starts.
+    parameters : dict of str to tuple of str
+        What each factor frees.
+    starts : tuple of Experiment
+        One at each start, with all three factors free; none of them is to be moved.
+    """
+
+    config: Config
+    parameters: dict[str, tuple[str, ...]]
+    starts: tuple[Experiment, ...]
+
+    def paths(self, subset: Coalition) -> tuple[str, ...]:
+        """The parameters that are free where these factors are."""
+        return tuple(path for factor in self.parameters if factor in subset for path in self.parameters[factor])
+
+    def variant(self, subset: Coalition) -> tuple[Config, list[Experiment]]:
+        """The configuration and the starts with these factors free, for an optimiser to move.
+
+        Whatever is free, a start is the same scene to the last bit: it was drawn once with everything free, and what
+        is not free in the variant was frozen where it stood.
+        """
+        paths, moved = self.paths(subset), []
+        for start in self.starts:
+            scene = copy.deepcopy(start.scene)
+            scene.freeze_but(paths)
+            moved.append(replace(start, scene=scene))
+        return freeing(self.config, paths), moved
+
+
+def prepare(config: Config, starts: int | None = None, told: Callable[[str], None] = lambda text: None) -> Prepared:
+    """Draw the starts of a scene, with all of its factors free, and check the first of them.
+
+    The first start is the scene file's own with a small random displacement; every other has another, larger one, and
+    another start of what the factor pose frees. Camera and material are frozen, even where the scene file frees them.
+
+    Parameters
+    ----------
+    config : Config
+        For one objective.
+    starts : int, optional
+        How many; by default as many as ``optimizer.restarts`` asks for, and at least three.
+    told : callable
+        Told of downloads, and of what is not freed.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend. Parameters of a factor's own choice that change nothing are left out;
+        those that the scene file lists must not.
+    """
+    count = max(LEAST_STARTS, config.optimizer.restarts) if starts is None else starts
+    kept = [path for path in free_parameters(config) if factor_of(path) is None]
+    if kept:
+        told(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")
+    chosen, parameters = chosen_parameters(config), factor_parameters(config)
+    whole = _freed(config, parameters, count)
+    experiment = build_experiment(whole, told)
+    with threads_beside(experiment.renderer):
+        idle = [path for path in without_effect(experiment, config.seed) if path not in chosen]
+        if idle:
+            parameters = {factor: tuple(p for p in paths if p not in idle) for factor, paths in parameters.items()}
+            _check_each(parameters, idle)
+            told(f"left frozen, since the image does not depend on it here: {', '.join(idle)}")
+            whole = _freed(config, parameters, count)
+            experiment.scene.freeze_but(free_parameters(whole))
+        check_start(experiment, config.seed, alone=count == 1)
+    return Prepared(whole, parameters, tuple(each_start(experiment, whole)))
+
+
+def _freed(config: Config, parameters: dict[str, tuple[str, ...]], starts: int) -> Config:
+    """The configuration with these parameters free and so many starts."""
+    optimizer = config.optimizer.model_copy(update={"restarts": starts})
+    free = [path for paths in parameters.values() for path in paths]
+    return freeing(config.model_copy(update={"optimizer": optimizer}), free)
+
+
+def _check_each(parameters: dict[str, tuple[str, ...]], idle: list[str]) -> None:
+    """Raise UserError where a factor has nothing left to move."""
+    for factor, paths in parameters.items():
+        if not paths:
+            without = ", ".join(path for path in idle if factor_of(path) == factor)
+            raise UserError(
+                f"{factor} cannot be optimised, so what it is worth cannot be said: the image depends on none of "
+                f"{without} here; change what hides their effect, or list others under {FACTORS[factor]} as free"
+            )
