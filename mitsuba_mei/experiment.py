@@ -79,9 +79,12 @@ class Experiment:
         """
         if not self.cameras:
             return self.renderer.render(self.scene(shape), seed, spp)
+        return torch.cat(tuple(self.renderer.render_batch(self.states(shape), seed, spp)), dim=1)
+
+    def states(self, shape: torch.Tensor | None = None) -> list[SceneState]:
+        """The scene as each camera sees it."""
         shape = self.scene.shape() if shape is None else shape
-        states = [self.scene(shape, camera) for camera in self.cameras]
-        return torch.cat(tuple(self.renderer.render_batch(states, seed, spp)), dim=1)
+        return [self.scene(shape, camera) for camera in self.cameras or (None,)]
 
     def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
         """Render the scene and show it to the neurons."""
@@ -180,7 +183,8 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
         For anything in the scene file or its files that cannot be used.
     """
     viewer = build_viewer(config, told)
-    viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+    if config.objective.type != "image" or config.objective.error == "responses":
+        viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
     backend = prepare_backend(config.render, viewer.model.channels)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
@@ -228,14 +232,15 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
         With one sentence for the first of these that is found.
     """
     scene = experiment.scene
-    state = scene()
-    _check_view(state)
-    image = experiment.renderer.render(state, seed)
-    if not _is_lit(experiment, state, seed):
+    states = experiment.states()
+    for state in states:
+        _check_view(state)
+    image = experiment.render(seed)
+    if not any(_is_lit(experiment, state, seed) for state in states):
         raise UserError(
             "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
         )
-    if experiment.viewer.stimulus.contrast_energy(image.detach()) == 0:
+    if not experiment.viewer.sees(image.detach()):
         raise UserError(
             "the image is uniform: the object cannot be told from the background; change background, lighting or "
             "material"
@@ -263,7 +268,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
 
 def without_effect(experiment: Experiment, seed: int) -> list[str]:
     """The free parameters on which the image does not depend where the scene stands."""
-    return _without_effect(experiment, experiment.renderer.render(experiment.scene(), seed), seed)
+    return _without_effect(experiment, experiment.render(seed), seed)
 
 
 def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:

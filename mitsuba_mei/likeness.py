@@ -56,6 +56,10 @@ class Likeness(Viewer):
         error = ERRORS[self.error](values - self._reference) / self._scale
         return Look(image, seen, values.reshape(-1) if self.error == "responses" else values.new_zeros(0), -error)
 
+    def sees(self, image: Tensor) -> bool:
+        """Whether anything is to be seen in what the cameras see: a uniform image can be compared too."""
+        return True
+
     def shown(self, image: Tensor) -> Tensor:
         """How the images differ from the target, (H, V W): grey 127.5 where they do not, 127.5 more by 1."""
         return 127.5 * (1 + (image - self.target).mean(dim=-1))

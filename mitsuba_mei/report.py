@@ -149,9 +149,12 @@ def write_animation(
 
 
 def _enlarge(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Pixels (H, W) or (H, W, 3) as RGB of about ``size`` x ``size``, a multiple of 16, each repeated."""
+    """Pixels (H, W) or (H, W, 3) as RGB about ``size`` high, both sides a multiple of 16, each repeated."""
     pixels = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    index = [np.arange(size) * n // size for n in pixels.shape[:2]]
+    height, width = pixels.shape[:2]
+    index = [
+        np.arange(n) * m // n for n, m in ((size, height), (max(1, round(size * width / height / 16)) * 16, width))
+    ]
     return pixels[np.ix_(*index)]
 
 

@@ -32,7 +32,7 @@ _PAIRS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class SurfaceDistance:
-    """How far two surfaces lie apart after the rigid motion that brings them closest.
+    """How far two surfaces lie apart, as they are or after the rigid motion that brings them closest.
 
     Parameters
     ----------
@@ -60,8 +60,10 @@ class SurfaceDistance:
     translation: float
 
 
-def surface_distance(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000, seed: int = 0) -> SurfaceDistance:
-    """The distance between two surfaces after :func:`align`.
+def surface_distance(
+    a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000, seed: int = 0, aligned: bool = True
+) -> SurfaceDistance:
+    """The distance between two surfaces, after :func:`align` or as they lie.
 
     Distances run from points, spread evenly by area, to the nearest point of the whole other surface (Cignoni, Rocchini
     & Scopigno 1998, Metro: measuring error on simplified surfaces, Computer Graphics Forum 17:167-174), in both
@@ -79,6 +81,8 @@ def surface_distance(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000
         Points on each surface.
     seed : int
         Of the points.
+    aligned : bool
+        Whether the first is moved onto the second; else rotation and translation are 0.
 
     Returns
     -------
@@ -91,7 +95,10 @@ def surface_distance(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000
         If a mesh has no area, or vertices that are not finite.
     """
     first, second, unit = _surfaces(a, b, samples, seed)
-    turn, shift = _alignment(first, second)
+    if aligned:
+        turn, shift = _alignment(first, second)
+    else:
+        turn, shift = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
     laid = _Laid(first, second, turn, shift)
     distances = unit * laid.distances
     mean = float(distances.mean())

@@ -102,6 +102,10 @@ class Viewer:
         responses = self.neurons(seen)
         return Look(image, seen, responses[0], self.objective(responses)[0])
 
+    def sees(self, image: Tensor) -> bool:
+        """Whether anything is to be seen in a render (H, W, C)."""
+        return self.stimulus.contrast_energy(image) != 0
+
     def shown(self, image: Tensor) -> Tensor:
         """What people are shown of a render (H, W, C) beside it: grey levels as the neurons saw them, beyond black and
         white too, (h, w) or (h, w, 3).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
+from ..sentences_inverse import describe_recovery
 from .common import (
     Free,
     Frozen,
@@ -38,11 +39,17 @@ def run(
     """Optimise a scene, and write a run folder."""
     config = load(scene, overrides, free, frozen, seed)
     out = free_name(scene.stem) if out is None else out
-    from ..experiments.mei import run_mei
+    if config.objective.type == "image":
+        from ..experiments.inverse import run_inverse as experiment
 
+        describe = describe_recovery
+    else:
+        from ..experiments.mei import run_mei as experiment
+
+        describe = describe_result
     with telling(quiet) as progress, about(scene):
-        outcome = run_mei(config, out, progress)
-    print("\n".join(describe_result(outcome.folder, outcome.result)))
+        outcome = experiment(config, out, progress)
+    print("\n".join(describe(outcome.folder, outcome.result)))
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,27 @@ from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI
 from .session import Progress, ratio, threads_beside, versions
-from .starts import Optimised, frame, optimise_from_starts, posed_mesh
+from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
 
-__all__ = ["leave", "optimise_and_leave"]
+__all__ = ["leave", "optimise_and_leave", "run_facts", "write_object"]
 
 
 def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
     """Write everything that a finished optimisation leaves; gives what ``result.json`` says."""
     result = _result(config, done, pixel)
     _write_pictures(folder, config, done, pixel, result)
-    scene, mesh = done.best.experiment.scene, posed_mesh(done.best.experiment)
+    write_object(folder, done.best)
+    folder.write_json("result.json", result)
+    return result
+
+
+def write_object(folder: RunFolder, trial: Trial) -> None:
+    """Write the object that a start ended with, and all parameters of its first and last scene."""
+    scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment)
     folder.write("mesh.ply", lambda path: mesh.export(path, file_type="ply"))
     folder.write("mesh.glb", lambda path: mesh.export(path, file_type="glb"))
     folder.write("parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
-    folder.write("initial_parameters.npz", lambda path: write_parameters(path, done.best.start))
-    folder.write_json("result.json", result)
-    return result
+    folder.write("initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
 def optimise_and_leave(
@@ -74,25 +79,13 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
     experiment, before, after = done.best.experiment, done.best.before, done.final
     viewer = experiment.viewer
     optimum = viewer.optimum()
-    shape = experiment.scene.shape().detach()
-    restarts = [trial.as_dict() for trial in done.trials]
-    together = {name: sum(each[name] for each in restarts) for name in ("seconds", "steps")}
-    counted = {name: sum(each[name] for each in restarts) for name in ("skipped_steps", "shortened_gradients")}
     return {
         "activation": {"initial": before.as_dict(), "final": after.as_dict()},
         "fraction_of_optimum": None if optimum is None else after.mean / optimum,
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
-        **together,
-        "seconds_per_step": together["seconds"] / max(1, together["steps"]),
-        "peak_memory_mb": round(peak_memory_mb()),
-        **counted,
-        "mesh": assess(shape, experiment.scene.faces, experiment.scene.template.vertices).as_dict(),
-        "renderer": config.render.type,
-        "variant": experiment.variant,
-        "seed": config.seed,
+        **run_facts(config, done.best.experiment, done.trials, done.ended),
         "optimum": optimum,
-        "objective": config.objective.type,
         "neurons": list(config.neurons),
         "responses": [
             {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
@@ -100,12 +93,37 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
             if neuron in config.neurons
         ],
         "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
-        "model": viewer.model.name,
-        "ended": done.ended,
         "restart": done.best.index,
-        "restarts": restarts,
         "pixel": None if pixel is None else pixel.as_dict(),
-        "scene": experiment.scene.in_file_units(),
+    }
+
+
+def run_facts(config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str) -> dict[str, Any]:
+    """What ``result.json`` says of any optimisation: time, mesh, renderer, versions, and every start.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        With the scene that is kept.
+    """
+    scene = experiment.scene
+    restarts = [trial.as_dict() for trial in trials]
+    together = {name: sum(each[name] for each in restarts) for name in ("seconds", "steps")}
+    counted = {name: sum(each[name] for each in restarts) for name in ("skipped_steps", "shortened_gradients")}
+    return {
+        **together,
+        "seconds_per_step": together["seconds"] / max(1, together["steps"]),
+        "peak_memory_mb": round(peak_memory_mb()),
+        **counted,
+        "mesh": assess(scene.shape().detach(), scene.faces, scene.template.vertices).as_dict(),
+        "renderer": config.render.type,
+        "variant": experiment.variant,
+        "seed": config.seed,
+        "objective": config.objective.type,
+        "model": experiment.viewer.model.name,
+        "ended": ended,
+        "restarts": restarts,
+        "scene": scene.in_file_units(),
         "versions": versions(),
     }
 

@@ -21,6 +21,7 @@ from ..optimize import Outcome, Settings, Step, optimize
 from ..parameters import parameters_of, write_parameters
 from ..report import displayed
 from ..run_folder import RunFolder
+from ..search import find_start
 from .session import Labelled, Progress
 
 __all__ = ["Optimised", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
@@ -154,6 +155,8 @@ def _trial(
         label = f"start {index + 1} of {config.optimizer.restarts}"
         progress.message(label)
         progress = Labelled(progress, label)
+    if config.optimizer.search:
+        _search(experiment, config, index, progress)
     record = Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
     start = parameters_of(experiment.scene)
     before = evaluate(experiment, *accuracy)
@@ -171,6 +174,13 @@ def _trial(
         error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
         progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
     return trial
+
+
+def _search(experiment: Experiment, config: Config, index: int, progress: Progress) -> None:
+    """Turn object and lights to where the optimisation should start."""
+    progress.start(config.optimizer.search, "looking for a start")
+    find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
+    progress.stop()
 
 
 def _write_trial(folder: RunFolder, trial: Trial) -> None:

@@ -390,10 +390,11 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _starts_differ(self) -> Config:
-        if self.optimizer.restarts > 1 and "offsets" not in self.shape.free and not self.pose.free:
+        moved = "offsets" in self.shape.free or self.pose.free or self.optimizer.search
+        if self.optimizer.restarts > 1 and not moved:
             raise ValueError(
                 f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so "
-                "that all starts would be the same; free one, or set it to 1"
+                "that all starts would be the same; free one, search for starts (optimizer.search), or set it to 1"
             )
         return self
 

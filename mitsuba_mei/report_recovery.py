@@ -1,0 +1,104 @@
+"""The picture of a run of inverse rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from .images import exposure, to_srgb
+from .report import BLUE, ORANGE
+
+__all__ = ["Recovery", "write_recovery"]
+
+MOST_VIEWS = 4
+"""Views that are drawn."""
+
+SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What the figure shows.
+
+    Attributes
+    ----------
+    title : str
+    views : mapping of str to sequence of ndarray
+        ``target``, ``initial`` and ``final``: what each camera sees, (H, W, C) linear radiance.
+    portraits : sequence of ndarray
+        (H, W, C) linear radiance: the object from several sides.
+    errors : sequence of float
+        Step by step.
+    initial, final : (float, float)
+        Converged error and its standard error.
+    truth : sequence of str
+        What there is to say of the truth.
+    """
+
+    title: str
+    views: Mapping[str, Sequence[np.ndarray]]
+    portraits: Sequence[np.ndarray]
+    errors: Sequence[float]
+    initial: tuple[float, float]
+    final: tuple[float, float]
+    truth: Sequence[str]
+
+
+def write_recovery(path: Path, recovery: Recovery) -> None:
+    """Draw target, initial and final images of every view, what is left between them, and the error, as a PNG."""
+    count = min(MOST_VIEWS, len(recovery.views["target"]))
+    factor = exposure(np.stack(recovery.views["target"]))
+    left = [a - b for a, b in zip(recovery.views["final"], recovery.views["target"])]
+    reach = max(float(np.abs(np.stack(left)).max()), 1e-3)
+    figure = Figure(figsize=(2.1 * max(4, count) + 4.6, 9), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(recovery.title, fontsize=12)
+    pictures, side = figure.subfigures(1, 2, width_ratios=(2.1 * max(4, count) * count / max(4, count), 4.2))
+    grid = pictures.subplots(4, count, squeeze=False)
+    for row, (name, images) in zip(grid, {**recovery.views, "final - target": left}.items()):
+        for number, (axes, image) in enumerate(zip(row, images)):
+            if name in recovery.views:
+                axes.imshow(to_srgb(image * factor), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            else:
+                last = axes.imshow(image.mean(-1), cmap=SIGNED, vmin=-reach, vmax=reach, interpolation="nearest")
+            view = f", view {number + 1}" if len(images) > 1 else ""
+            axes.set_title(f"{name}{view}", fontsize=9)
+            axes.set(xticks=[], yticks=[])
+    pictures.colorbar(last, ax=list(grid[-1]), location="bottom", fraction=0.08, aspect=40, label="radiance")
+    above, curve, text = side.subfigures(3, 1, height_ratios=(1, 1.4, 0.9))
+    for axes, image, name in zip(above.subplots(1, len(recovery.portraits)), recovery.portraits, SIDES):
+        axes.imshow(to_srgb(image), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"found, {name}", fontsize=9)
+        axes.set_axis_off()
+    _plot_error(curve.subplots(), recovery)
+    text.text(0.02, 0.95, "\n".join(map(_wrapped, recovery.truth)), va="top", fontsize=9)
+    figure.savefig(path)
+
+
+SIDES = ("left", "front", "right")
+
+
+def _plot_error(axes, recovery: Recovery) -> None:
+    steps = np.arange(1, len(recovery.errors) + 1)
+    axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label="each step, noise and all")
+    for x, (mean, sem), label in ((0, recovery.initial, "converged"), (len(steps), recovery.final, None)):
+        axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
+    axes.set(xlabel="step", title="error, of the target's contrast", yscale="log")
+    axes.title.set_fontsize(10)
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _wrapped(line: str, width: int = 56) -> str:
+    lines = [""]
+    for word in line.split():
+        if len(lines[-1]) + len(word) > width:
+            lines.append("  ")
+        lines[-1] += word + " "
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""What is said of inverse rendering; printed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["describe_recovery", "describe_truth"]
+
+
+def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """A run of inverse rendering, of what its ``result.json`` says."""
+    error = result["error"]
+    initial, final = error["initial"], error["final"]
+    certainty = f"standard error {final['sem']:.2g}" if final["sem"] else "without noise"
+    lines = [f"error ({error['kind']}) {initial['mean']:.4g} -> {final['mean']:.4g} ({certainty})"]
+    lines += describe_truth(result["truth"])
+    stopped = "" if result["ended"] == "done" else f", {result['ended']}"
+    return [*lines, f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
+
+
+def describe_truth(truth: Mapping[str, Any] | None) -> list[str]:
+    """How far what was recovered lies from the truth, where that is known."""
+    if truth is None:
+        return []
+    lines = []
+    if truth["surface"] is not None:
+        surface = truth["surface"]
+        initial, final = (100 * surface[when]["of_diameter"] for when in ("initial", "final"))
+        aligned = 100 * surface["alignment"]["of_diameter"]
+        lines.append(
+            f"surface: {initial:.2g} -> {final:.2g} % of its diameter from the true one in the mean; "
+            f"{aligned:.2g} % when laid onto it"
+        )
+    for name, value in truth["parameters"].items():
+        initial, final = (_with_unit(value["off"][when], value["unit"]) for when in ("initial", "final"))
+        lines.append(f"{name}: {initial} -> {final} from the true one")
+    return lines
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "relative":
+        return f"{100 * abs(value):.2g} %"
+    return f"{abs(value):.2g}" + {"degrees": "\N{DEGREE SIGN}", "scene units": " scene units"}.get(unit, "")
