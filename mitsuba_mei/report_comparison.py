@@ -16,13 +16,12 @@ from matplotlib.patches import Rectangle
 from .images import exposure, to_srgb
 from .report import BLUE, GREY, ORANGE, stretch
 from .schema import RENDERERS
-from .sentences import signed_percent
+from .sentences import SHOWN, signed_percent
 
 __all__ = ["MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
-SHOWN = {PATH: "path traced", RASTER: "rasterized"}
 MADE = {PATH: "optimised path traced", RASTER: "optimised rasterized"}
 DIVERGING = LinearSegmentedColormap.from_list("blue, white, orange", [BLUE, "#ffffff", ORANGE])
 

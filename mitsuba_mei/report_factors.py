@@ -15,6 +15,7 @@ from .factor_sentences import percent, signed
 from .factors import FACTORS, SUBSETS, named
 from .images import exposure, to_srgb
 from .report import BLUE, GREY, ORANGE, stretch
+from .sentences import SHOWN
 
 __all__ = ["Played", "write_factors"]
 
@@ -77,7 +78,10 @@ class _Block:
             else "one start, so without errors"
         )
         self._say(LEFT, 0.2, title, fontsize=13, weight="bold")
-        self._say(LEFT, 0.43, f"{counted}; pictures: the best start's render, and what the neuron saw", color=GREY)
+        rendered = SHOWN[figures["renderer"]]
+        self._say(
+            LEFT, 0.43, f"{rendered}, {counted}; pictures: the best start's render, and what the neuron saw", color=GREY
+        )
         shown = [named(subset) for subset in SUBSETS]
         factor = min((exposure(image) for image in played.renders.values()), default=1.0)
         for column, name in enumerate(shown):
@@ -174,7 +178,7 @@ class _Block:
         axes.set_yticklabels(labels, fontsize=10)
         axes.tick_params(axis="x", labelsize=8)
         axes.set_xlabel("gain in activation over the start", fontsize=10)
-        axes.set_title("worth: Shapley value (bar), alone (○), added last (□)", fontsize=10)
+        axes.set_title("Shapley value (bar), alone (○), added last (□)", fontsize=10)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
 

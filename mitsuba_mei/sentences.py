@@ -10,6 +10,7 @@ from .config import Config, free_parameters
 from .schema import RENDERERS
 
 __all__ = [
+    "SHOWN",
     "comparison_rows",
     "describe_comparison",
     "describe_config",
@@ -147,6 +148,7 @@ def _with_error(value: Mapping[str, float]) -> str:
 # ----------------------------------------------------------------------------------------------------- comparisons
 
 SHOWN = dict(zip(RENDERERS, ("path traced", "rasterized")))
+"""What is said of a picture, by the type of the renderer."""
 
 
 def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

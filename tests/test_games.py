@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.games import added_last, alone, coalitions, difference, interaction, shapley
@@ -28,6 +28,7 @@ def test_coalitions_go_from_nobody_to_everybody():
 
 
 @given(games)
+@settings(deadline=None)
 def test_shapley_values_are_means_over_all_orders_of_coming(game):
     for player in PLAYERS:
         added = []
@@ -38,12 +39,14 @@ def test_shapley_values_are_means_over_all_orders_of_coming(game):
 
 
 @given(games)
+@settings(deadline=None)
 def test_shapley_values_add_up_to_what_all_gain(game):
     split = sum(value(shapley(PLAYERS, player), game) for player in PLAYERS)
     assert split == pytest.approx(game[EVERY[-1]] - game[EVERY[0]], abs=1e-9)
 
 
 @given(games)
+@settings(deadline=None)
 def test_players_who_do_the_same_get_the_same(game):
     swap = {"a": "b", "b": "a", "c": "c"}
     alike = {each: game[each] + game[frozenset(swap[player] for player in each)] for each in EVERY}
@@ -51,6 +54,7 @@ def test_players_who_do_the_same_get_the_same(game):
 
 
 @given(games)
+@settings(deadline=None)
 def test_who_adds_nothing_gets_nothing_and_interacts_with_nobody(game):
     without = {each: game[each - {"c"}] for each in EVERY}
     assert value(shapley(PLAYERS, "c"), without) == pytest.approx(0, abs=1e-9)
@@ -60,6 +64,7 @@ def test_who_adds_nothing_gets_nothing_and_interacts_with_nobody(game):
 
 
 @given(st.tuples(*[st.integers(-50, 50)] * 3), st.integers(-50, 50))
+@settings(deadline=None)
 def test_where_gains_add_up_every_figure_is_the_gain_itself(gains, start):
     own = dict(zip(PLAYERS, gains))
     game = {each: start + sum(own[player] for player in each) for each in EVERY}

@@ -19,7 +19,14 @@ def played(subsets, starts: int = 3, best: str = "shape", **more) -> Played:
     trials = {
         named(s): [{"start": i, "activation": each.as_dict()} for i, each in enumerate(v)] for s, v in values.items()
     }
-    figures = {"model": "V4", "objective": "activation", "optimum": 1.5, "pixel": 1.4, "trials": trials}
+    figures = {
+        "model": "V4",
+        "objective": "activation",
+        "renderer": "raster",
+        "optimum": 1.5,
+        "pixel": 1.4,
+        "trials": trials,
+    }
     renders = {name: np.full((20, 20, 1), 0.2, np.float32) for name in trials}
     stimuli = {name: np.linspace(0, 255, 400).reshape(20, 20) for name in trials}
     return Played("neuron 3", figures | statistics(values) | more, renders, stimuli)

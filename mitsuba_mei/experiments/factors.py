@@ -63,7 +63,7 @@ def run_factors(
 
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
-            prepare(for_each_neuron(config)[0], 1 if starts == 1 else 2)
+            prepare(for_each_neuron(config)[0], starts)
     return one_by_one(scenes, out, progress, ready, work, lambda folder, asked: _Overall(folder, asked, shown))
 
 

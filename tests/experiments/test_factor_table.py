@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -55,6 +55,7 @@ def test_what_two_factors_do_together_is_shared_and_said():
 
 
 @given(st.lists(st.tuples(*[st.floats(-10, 10)] * len(SUBSETS)), min_size=2, max_size=6))
+@settings(max_examples=50, deadline=None)
 def test_errors_are_those_of_the_differences_within_starts(table):
     values = {subset: [Mean(row[i], 0.0) for row in table] for i, subset in enumerate(SUBSETS)}
     found = statistics(values)
