@@ -1,16 +1,19 @@
-"""What an optimisation of a single scene is for: to drive its neurons."""
+"""What an optimisation is for: to drive neurons, or to do something else with them in unlike ways."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from .differences import Aspects, Difference, aspects_of
 from .experiment import Experiment
 from .optimize import SMOOTHING, Attempt
+from .viewer import Look
 
-__all__ = ["Drive"]
+__all__ = ["Differ", "Drive"]
 
 TINY = 1e-6
 """The least reach of an activation that is divided by."""
@@ -54,3 +57,71 @@ class Drive:
         return Attempt(
             value, cost.item() - value / scale, {name: term.item() for name, term in terms.items()}, look.image
         )
+
+
+class Differ:
+    """Makes scenes differ that all do what is wanted of them.
+
+    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs of
+    how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+        One a scene; the renderer is the same.
+    want : callable
+        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal & Wright
+        2006, Numerical Optimization, section 17.2).
+    kind : str
+        In what they differ (:mod:`~mitsuba_mei.differences`).
+    apart : float
+        How far is far.
+    reference : Aspects, optional
+        A scene that stays as it is, from which they all have to differ; else they have to differ from each other.
+    enough : float
+        Beyond so many times ``apart`` nothing is gained.
+    """
+
+    def __init__(
+        self,
+        experiments: Sequence[Experiment],
+        want: Callable[[Look], Tensor],
+        kind: str,
+        apart: float,
+        reference: Aspects | None = None,
+        enough: float = math.inf,
+    ) -> None:
+        self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
+        self._reference = reference
+        count = len(experiments)
+        pairs = (
+            [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
+        )
+        self._pairs = {pair: Difference(kind) for pair in pairs}
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """The free parameters of all scenes by group."""
+        found: dict[str, list[nn.Parameter]] = {}
+        for experiment in self.experiments:
+            for name, parameters in experiment.scene.groups().items():
+                found.setdefault(name, []).extend(parameters)
+        return found
+
+    def attempt(self, seed: int) -> Attempt:
+        """Render every scene once and look. The value is minus what is lost, the mean over scenes, without regularizers."""
+        shapes = [experiment.scene.shape() for experiment in self.experiments]
+        states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
+        images = self.experiments[0].renderer.render_batch(states, seed)
+        looks = [experiment.viewer.look(image) for experiment, image in zip(self.experiments, images)]
+        aspects = [aspects_of(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
+        others = [*aspects, self._reference]
+        apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
+        missed = -apart if math.isinf(self._enough) else (self._enough - apart).clamp_min(0)
+        terms = [e.regularizers(shape) for e, shape in zip(self.experiments, shapes)]
+        cost = sum(e.regularizers.total(term) for e, term in zip(self.experiments, terms))
+        lost = torch.stack([self._want(look) for look in looks])
+        loss = (cost + lost.sum()) / len(looks) + missed.mean()
+        loss.backward()
+        figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
+        difference = apart.mean().item() * self._apart
+        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, images[0])

@@ -18,7 +18,7 @@ from .report import BLUE, GREY, ORANGE, stretch
 from .schema import RENDERERS
 from .sentences import SHOWN, signed_percent
 
-__all__ = ["MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
+__all__ = ["DIVERGING", "MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from .images import exposure, to_srgb
 from .report import BLUE, ORANGE
+from .report_comparison import DIVERGING
 
 __all__ = ["Recovery", "write_recovery"]
 
 MOST_VIEWS = 4
 """Views that are drawn."""
-
-SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def write_recovery(path: Path, recovery: Recovery) -> None:
             if name in recovery.views:
                 axes.imshow(to_srgb(image * factor), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             else:
-                last = axes.imshow(image.mean(-1), cmap=SIGNED, vmin=-reach, vmax=reach, interpolation="nearest")
+                last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
             view = f", view {number + 1}" if len(images) > 1 else ""
             axes.set_title(f"{name}{view}", fontsize=9)
             axes.set(xticks=[], yticks=[])

@@ -14,7 +14,7 @@ from .errors import UserError, about
 from .experiment import build_scene
 from .images import read_image
 from .parameters import parameters_of, read_parameters, set_parameters
-from .render.renderer import build_renderer
+from .render.renderer import build_renderer, prepare_backend
 from .scene.camera import Camera
 from .scene.scene import Scene
 from .scene.spectrum import to_channels
@@ -73,7 +73,7 @@ def wanted_images(
     own : sequence of str or None
         An image of every view, where there is no ``name``.
     config : Config
-        Of this run; its backend is prepared.
+        Of this run.
     channels : int
         1 or 3.
     cameras : sequence of Camera
@@ -116,7 +116,9 @@ def _of_scene(
         if path.name == "config.yaml" and result.is_file():
             set_parameters(scene, read_parameters(result, parameters_of(scene)))
         own = config.render.model_dump(include={"resolution", "variant"})
-        renderer = build_renderer(theirs.render.model_copy(update=own), scene())
+        settings = theirs.render.model_copy(update=own)
+        prepare_backend(settings, channels)
+        renderer = build_renderer(settings, scene())
         states = [scene(camera=camera) for camera in cameras] or [scene()]
         repeats = theirs.evaluate.repeats if renderer.noisy else 1
         images = [renderer.render_batch(states, SEED + i, theirs.evaluate.spp) for i in range(repeats)]

@@ -35,13 +35,13 @@ def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | 
     return result
 
 
-def write_object(folder: RunFolder, trial: Trial) -> None:
+def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
     """Write the object that a start ended with, and all parameters of its first and last scene."""
     scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment)
-    folder.write("mesh.ply", lambda path: mesh.export(path, file_type="ply"))
-    folder.write("mesh.glb", lambda path: mesh.export(path, file_type="glb"))
-    folder.write("parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
-    folder.write("initial_parameters.npz", lambda path: write_parameters(path, trial.start))
+    folder.write(f"{prefix}mesh.ply", lambda path: mesh.export(path, file_type="ply"))
+    folder.write(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
+    folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
+    folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
 def optimise_and_leave(

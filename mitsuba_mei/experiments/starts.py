@@ -17,7 +17,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
-from ..optimize import Outcome, Settings, Step, optimize
+from ..optimize import Goal, Outcome, Settings, Step, optimize
 from ..parameters import parameters_of, write_parameters
 from ..report import displayed
 from ..run_folder import RunFolder
@@ -111,6 +111,8 @@ def optimise_from_starts(
     progress: Progress,
     interrupted: Callable[[], bool],
     to_the_end: bool = False,
+    goal: Callable[[Experiment], Goal] = Drive,
+    worth: Callable[[Trial], float] = lambda trial: trial.after.mean,
 ) -> Optimised:
     """Optimise from one start after the other.
 
@@ -125,14 +127,19 @@ def optimise_from_starts(
         Told of every step.
     interrupted : callable
         Asked whether to end: after every step, or, ``to_the_end``, after every start.
+    goal : callable
+        What an experiment is optimised for.
+    worth : callable
+        The best start is the one whose end is worth most.
     """
     trials: list[Trial] = []
     asked = config.optimizer.restarts
     for index, start in enumerate(starts):
-        trials.append(_trial(start, config, index, folder, progress, (lambda: False) if to_the_end else interrupted))
+        ending = (lambda: False) if to_the_end else interrupted
+        trials.append(_trial(start, config, index, folder, progress, ending, goal))
         if interrupted():
             break
-    best = max(trials, key=lambda trial: -math.inf if math.isnan(trial.after.mean) else trial.after.mean)
+    best = max(trials, key=lambda trial: -math.inf if math.isnan(worth(trial)) else worth(trial))
     final = best.after
     if len(trials) > 1:
         accuracy = config.evaluate
@@ -147,6 +154,7 @@ def _trial(
     folder: RunFolder,
     progress: Progress,
     interrupted: Callable[[], bool],
+    goal: Callable[[Experiment], Goal],
 ) -> Trial:
     """Optimise from one start."""
     accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
@@ -163,7 +171,7 @@ def _trial(
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    outcome = optimize(Drive(experiment), Settings.of(config.optimizer), seed, record.add, interrupted)
+    outcome = optimize(goal(experiment), Settings.of(config.optimizer), seed, record.add, interrupted)
     seconds = time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":

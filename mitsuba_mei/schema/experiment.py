@@ -422,6 +422,15 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _many_already(self) -> Config:
+        if self.objective.type == "diverse" and self.optimizer.restarts > 1:
+            raise ValueError(
+                f"objective.count says how many scenes there are, each from a start of its own; leave "
+                f"optimizer.restarts at 1, not {self.optimizer.restarts}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _searched(self) -> Config:
         turned = "rotation" in self.pose.free or any("direction" in light.free for light in self.lighting)
         if self.optimizer.search and not turned:

@@ -1,0 +1,241 @@
+"""Several scenes that all drive the neurons and differ as much as they can: what they are invariant to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import Config, dump
+from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..evaluate import Estimate, evaluate
+from ..experiment import Experiment, build_experiment, check_start, restarted
+from ..goals import Differ, Drive
+from ..images import write_exr, write_png
+from ..optimize import Settings, optimize
+from ..parameters import parameters_of
+from ..report import displayed, exposed
+from ..report_unlike import DiversePicture, write_diverse
+from ..run_folder import RunFolder
+from ..sentences_unlike import describe_set
+from ..viewer import Look
+from ..views import portrait
+from .leavings import run_facts, write_object
+from .session import Progress, RunResult, interruptible, threads_beside
+from .starts import Record, Trial, frame
+
+__all__ = ["run_diverse"]
+
+MARGIN = 0.02
+"""How far above the level scenes are driven, of the maximum: noise in a step hides that much."""
+
+STEEP = 20.0
+"""What is lost by missing the whole maximum: so much that no difference is worth missing the level for."""
+
+SPREAD = 0.7
+"""How far the directions and places of lights are moved at random, over their length, where they are to differ."""
+
+
+def run_diverse(config: Config, out: Path, progress: Progress) -> RunResult:
+    """Find scenes that drive the neurons to a level of their maximum and differ, and write a run folder.
+
+    As diverse exciting inputs do for images (Cadena, Weis, Gatys, Bethge & Ecker 2018, Diverse feature visualizations
+    reveal invariances in early layers of deep neural networks, ECCV; Ding et al. 2023, Bipartite invariance in mouse
+    primary visual cortex, bioRxiv). The maximum is the known optimum, or else what one scene alone reaches.
+
+    Parameters
+    ----------
+    config : Config
+        A scene file with ``objective.type: diverse``.
+    out : Path
+        The folder, a new one.
+    progress : Progress
+        Told of every step.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first step.
+    """
+    experiment = build_experiment(config, progress.message)
+    with threads_beside(experiment.renderer):
+        check_start(experiment, config.seed)
+        folder = RunFolder(out)
+        folder.write_text("config.yaml", dump(config, folder.path))
+        with interruptible() as interrupted:
+            try:
+                starts = _starts(experiment, config)
+                search = _Search(config, folder, progress, interrupted)
+                maximum = search.maximum(restarted(experiment, config, 0))
+                trials = search.optimised(starts, maximum["value"])
+            finally:
+                progress.stop()
+                folder.close()
+            result = _leave(folder, config, trials, maximum)
+    return RunResult(folder.path, result)
+
+
+def _starts(experiment: Experiment, config: Config) -> list[Experiment]:
+    """Starts that differ in what is to differ."""
+    starts = [experiment, *(restarted(experiment, config, index) for index in range(1, config.objective.count))]
+    if config.objective.differ == "light":
+        for index, start in enumerate(starts[1:]):
+            seed = np.random.SeedSequence((config.seed, index, 1)).generate_state(1)[0]
+            _scatter(start, torch.Generator().manual_seed(int(seed)))
+    return starts
+
+
+@torch.no_grad()
+def _scatter(start: Experiment, generator: torch.Generator) -> None:
+    for name, parameter in start.scene.free_parameters().items():
+        if name.startswith("lighting.") and name.endswith((".direction", ".position")):
+            parameter += SPREAD * parameter.norm() * torch.randn(3, generator=generator).to(parameter)
+
+
+class _Search:
+    """The optimisations, and what is told and kept of them."""
+
+    def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted) -> None:
+        self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
+        self._settings = Settings.of(config.optimizer)
+        self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
+
+    def maximum(self, alone: Experiment) -> dict[str, Any]:
+        """The most that the neurons answer: ``value``, its standard error, and where it is ``from``."""
+        known = alone.viewer.optimum()
+        if known is not None:
+            return {"value": known, "sem": 0.0, "from": "optimum"}
+        self._progress.start(self._settings.steps, "one scene alone")
+        settings = self._settings
+        optimize(Drive(alone), settings, self._config.seed, lambda step: self._tell(step), self._interrupted)
+        self._progress.stop()
+        reached = evaluate(alone, *self._accuracy)
+        return {"value": reached.mean, "sem": reached.sem, "from": "one scene alone"}
+
+    def _tell(self, step) -> None:
+        self._progress.step({"activation": step.activation})
+
+    def optimised(self, starts: list[Experiment], maximum: float) -> list[Trial]:
+        """All scenes together."""
+        said = self._config.objective
+        apart = ENOUGH[said.differ] if said.apart is None else said.apart
+        level = min(1.0, said.level + MARGIN)
+
+        def want(look: Look) -> Tensor:
+            return STEEP * (level - look.activation / maximum).clamp_min(0)
+
+        before = [evaluate(start, *self._accuracy) for start in starts]
+        first = [parameters_of(start.scene) for start in starts]
+        record = Record(self._folder, starts[0], self._progress, 0, self._settings.steps)
+        self._progress.start(self._settings.steps, f"{len(starts)} scenes")
+        began = time.perf_counter()
+        goal = Differ(starts, want, said.differ, apart)
+        outcome = optimize(goal, self._settings, self._config.seed, record.add, self._interrupted)
+        seconds = time.perf_counter() - began
+        self._progress.stop()
+        after = [evaluate(start, *self._accuracy) for start in starts]
+        share = replace(outcome, steps=outcome.steps)
+        return [
+            Trial(index, start, record, first[index], before[index], after[index], share, seconds / len(starts))
+            for index, start in enumerate(starts)
+        ]
+
+
+def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any]) -> dict[str, Any]:
+    said, count = config.objective, len(trials)
+    apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    aspects = [_aspects(trial) for trial in trials]
+    pairs = {kind: _pairs(kind, aspects) for kind in ENOUGH}
+    means = {kind: float(np.nanmean(values[np.triu_indices(count, 1)])) for kind, values in pairs.items()}
+    scenes = []
+    for trial in trials:
+        of_maximum = trial.after.mean / maximum["value"]
+        name = f"scenes/{trial.index}"
+        scenes.append(
+            {
+                "folder": name,
+                "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
+                "of_maximum": of_maximum,
+                "reached": of_maximum >= said.level,
+            }
+        )
+    reached = all(scene["reached"] for scene in scenes)
+    far = means[said.differ] >= apart
+    together = [trial.after for trial in trials]
+    facts = run_facts(config, trials[0].experiment, trials, trials[0].outcome.ended)
+    result = {
+        "activation": {"initial": _mean([trial.before for trial in trials]), "final": _mean(together)},
+        "diverse": {
+            "found": reached and far,
+            "maximum": maximum,
+            "level": said.level,
+            "differ": said.differ,
+            "difference": means[said.differ],
+            "unit": UNITS[said.differ],
+            "apart": apart,
+            "far": far,
+            "scenes": scenes,
+            "differences": {kind: {"mean": means[kind], "unit": UNITS[kind]} for kind in ENOUGH},
+            "pairs": {kind: values.tolist() for kind, values in pairs.items()},
+        },
+        **facts,
+        "steps": trials[0].outcome.steps,
+        "skipped_steps": trials[0].outcome.skipped,
+        "seconds_per_step": facts["seconds"] / max(1, trials[0].outcome.steps),
+    }
+    _write_pictures(folder, trials, result["diverse"], pairs[said.differ])
+    folder.write_json("result.json", result)
+    return result
+
+
+def _mean(estimates: list[Estimate]) -> dict[str, float]:
+    values, errors = (np.array([getattr(each, name) for each in estimates]) for name in ("mean", "sem"))
+    return {"mean": float(values.mean()), "sem": float(np.sqrt(np.square(errors).sum()) / len(values))}
+
+
+@torch.no_grad()
+def _aspects(trial: Trial) -> Aspects:
+    scene = trial.experiment.scene
+    return aspects_of(scene, scene.shape(), trial.experiment.viewer.stimulus(trial.after.image)).detached()
+
+
+def _pairs(kind: str, aspects: list[Aspects]) -> np.ndarray:
+    values = np.zeros((len(aspects), len(aspects)))
+    for i, j in combinations(range(len(aspects)), 2):
+        values[i, j] = values[j, i] = measured(kind, aspects[i], aspects[j])
+    return values
+
+
+@torch.no_grad()
+def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> None:
+    frames, portraits = [], []
+    for trial, scene in zip(trials, said["scenes"]):
+        experiment, name = trial.experiment, scene["folder"]
+        render, grey = frame(experiment, trial.after.image)
+        frames.append((render, grey))
+        own = experiment.scene
+        portraits.append(portrait(experiment.renderer, own.pose(own.shape()), own(), 0))
+        seen = experiment.viewer.stimulus(trial.after.image).cpu().numpy()
+        folder.write(f"{name}/stimulus.npy", lambda path: np.save(path, seen))
+        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
+        folder.write(f"{name}/render.exr", lambda path: write_exr(path, render))
+        folder.write(f"{name}/render.png", lambda path: write_png(path, exposed(render)))
+        write_object(folder, trial, f"{name}/")
+    viewer = trials[0].experiment.viewer
+    picture = DiversePicture(
+        title=f"{viewer.model.name}: {'diverse scenes' if said['found'] else 'no diverse set found'}",
+        renders=[render for render, _ in frames],
+        stimuli=[grey for _, grey in frames],
+        portraits=portraits,
+        labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
+        pairs=pairs,
+        unit=said["unit"],
+        said=describe_set(said),
+    )
+    folder.write("summary.png", lambda path: write_diverse(path, picture))

@@ -1,0 +1,199 @@
+"""Metamers: another scene with the same responses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..config import Config, dump
+from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..errors import UserError
+from ..evaluate import Mean
+from ..experiment import Experiment, build_experiment, check_start, each_start
+from ..goals import Differ
+from ..images import write_exr, write_png
+from ..likeness import Likeness
+from ..neurons.layers import Layer
+from ..report import displayed, exposed, write_animation
+from ..report_unlike import MetamerPicture, write_metamer
+from ..run_folder import RunFolder
+from ..sentences_unlike import describe_pair
+from ..targets import Wanted, wanted_images
+from ..views import portrait
+from .leavings import run_facts, write_object
+from .session import Progress, RunResult, interruptible, threads_beside
+from .starts import Optimised, Trial, frame, optimise_from_starts
+
+__all__ = ["build_metamer", "run_metamer"]
+
+MARGIN = 1.2
+"""How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
+
+FIRM = 3.0
+"""What is lost where the scenes do not differ at all, in parts of the loss where the responses have nothing in common."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a metamer has the responses of, and has to differ from.
+
+    Attributes
+    ----------
+    wanted : Wanted
+    aspects : Aspects
+    """
+
+    wanted: Wanted
+    aspects: Aspects
+
+
+def build_metamer(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Experiment, Reference]:
+    """The chain from a scene to the distance of its responses from the reference's.
+
+    Raises
+    ------
+    UserError
+        For anything in the scene file or its files that cannot be used.
+    """
+    said, experiment = config.objective, build_experiment(config, told)
+    viewer, device = experiment.viewer, experiment.scene.background.device
+    neurons = viewer.neurons if said.layer is None else Layer(viewer.model.module, said.layer).to(device)
+    with threads_beside(experiment.renderer):
+        wanted = wanted_images(said.reference, (), config, experiment.scene.channels, told=told)
+    target = wanted.images.to(device)
+    likeness = Likeness(viewer.stimulus, viewer.model, neurons, viewer.objective, target=target, error="responses")
+    with torch.no_grad():
+        seen = viewer.stimulus(target)
+        truth = None if wanted.truth is None else wanted.truth.to(device)
+        aspects = Aspects(seen) if truth is None else aspects_of(truth, truth.shape(), seen).detached()
+    if math.isnan(measured(said.differ, aspects, _aspects(experiment, seen))):
+        why = "is an image alone" if truth is None else "has other lights"
+        raise UserError(
+            f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
+            "let it be image, or name another reference"
+        )
+    return replace(experiment, viewer=likeness), Reference(wanted, aspects)
+
+
+def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
+    """Find a scene that differs from a reference and has its responses, and write a run folder.
+
+    The question of Beilharz & Wallis 2025 (MRD: Using Physically Based Differentiable Rendering to Probe Vision
+    Models). Of several starts that one is kept which is far enough from the reference and has the nearest responses.
+
+    Parameters
+    ----------
+    config : Config
+        A scene file with ``objective.type: metamer``.
+    out : Path
+        The folder, a new one.
+    progress : Progress
+        Told of every step.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first step.
+    """
+    said = config.objective
+    apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    experiment, reference = build_metamer(config, progress.message)
+
+    def goal(start: Experiment) -> Differ:
+        return Differ(
+            [start], lambda look: -look.activation, said.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
+        )
+
+    def worth(trial: Trial) -> float:
+        far = measured(said.differ, _final(trial), reference.aspects)
+        return trial.after.mean - max(0.0, 1 - far / apart)
+
+    with threads_beside(experiment.renderer):
+        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        folder = RunFolder(out)
+        folder.write_text("config.yaml", dump(config, folder.path))
+        with interruptible() as interrupted:
+            try:
+                starts = each_start(experiment, config)
+                done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+            finally:
+                progress.stop()
+                folder.close()
+            result = _leave(folder, config, done, reference, apart)
+    return RunResult(folder.path, result)
+
+
+@torch.no_grad()
+def _aspects(experiment: Experiment, seen: torch.Tensor) -> Aspects:
+    return aspects_of(experiment.scene, experiment.scene.shape(), seen).detached()
+
+
+def _final(trial: Trial) -> Aspects:
+    with torch.no_grad():
+        return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
+
+
+def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Reference, apart: float) -> dict[str, Any]:
+    best, said = done.best, config.objective
+    experiment, found = best.experiment, _final(best)
+    differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
+    distance = {"initial": _positive(best.before), "final": _positive(done.final)}
+    near, far = distance["final"]["mean"] <= said.tolerance, differences[said.differ] >= apart
+    result = {
+        "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
+        "metamer": {
+            "found": near and far,
+            "responses": {"distance": distance, "tolerance": said.tolerance, "near": near, "layer": said.layer},
+            "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
+            "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
+        },
+        **run_facts(config, experiment, done.trials, done.ended),
+        "restart": best.index,
+    }
+    _write_pictures(folder, done, reference, result)
+    write_object(folder, best)
+    folder.write_json("result.json", result)
+    return result
+
+
+def _positive(estimate: Mean) -> dict[str, float]:
+    return {"mean": -estimate.mean, "sem": estimate.sem}
+
+
+@torch.no_grad()
+def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, result: dict[str, Any]) -> None:
+    experiment = done.best.experiment
+    viewer = experiment.viewer
+    last, target = frame(experiment, done.final.image), viewer.target
+    renders = {"reference": target.cpu().numpy(), "metamer": last[0]}
+    images = {"reference": target, "metamer": done.final.image}
+    seen = {name: viewer.stimulus(image) for name, image in images.items()}
+    grey = {name: viewer.stimulus.to_grey(each, clip=False).cpu().numpy() for name, each in seen.items()}
+    scenes = {"reference": reference.wanted.truth, "metamer": experiment.scene}
+    shown = {name: scene for name, scene in scenes.items() if scene is not None}
+    portraits = {
+        name: [portrait(experiment.renderer, scene.pose(scene.shape()), scene(), azimuth) for azimuth in (0, 90)]
+        for name, scene in shown.items()
+        if torch.equal(scene.faces, experiment.scene.faces)
+    }
+    folder.write("render.exr", lambda path: write_exr(path, renders["metamer"]))
+    folder.write("render.png", lambda path: write_png(path, exposed(renders["metamer"])))
+    folder.write("stimulus.png", lambda path: write_png(path, displayed(grey["metamer"])))
+    folder.write("reference.exr", lambda path: write_exr(path, renders["reference"]))
+    folder.write("reference_stimulus.png", lambda path: write_png(path, displayed(grey["reference"])))
+    picture = MetamerPicture(
+        title=f"{viewer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
+        renders=renders,
+        stimuli=grey,
+        portraits=portraits,
+        responses={name: viewer.neurons(each)[0].cpu().numpy() for name, each in seen.items()},
+        said=describe_pair(result["metamer"]),
+    )
+    folder.write("summary.png", lambda path: write_metamer(path, picture))
+    if done.best.record.frames:
+        folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
