@@ -21,6 +21,7 @@ from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiments import factors, leavings
 from mitsuba_mei.experiments.evaluate_run import evaluate_run
 from mitsuba_mei.experiments.factor_starts import prepare
+from mitsuba_mei.factor_sentences import describe_factors
 from mitsuba_mei.factors import SUBSETS, named
 from mitsuba_mei.parameters import parameters_of
 
@@ -218,6 +219,12 @@ def test_a_run_of_the_light_alone_can_be_evaluated_again(whole, tmp_path):
     assert found["activation"] == read(run / "result.json")["activation"]
 
 
+@pytest.mark.parametrize("name", ["", "small-neuron-25"])
+def test_a_folder_of_several_runs_is_no_run(whole, name):
+    with pytest.raises(UserError, match="several runs; name one of them, such as .*small-neuron-25/all"):
+        evaluate_run(whole[0] / name)
+
+
 def test_tables_agree_wherever_they_are_written(whole):
     folder, out, _ = whole
     top = read(folder / "factors.json")
@@ -290,8 +297,6 @@ def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_d
     assert read(tmp_path / "cut/small-neuron-25/pose/result.json")["ended"] == "interrupted"
     assert not (tmp_path / "cut/small-neuron-25/light").exists()
     assert iio.imread(tmp_path / "cut/factors.png").std() > 5
-    from mitsuba_mei.factor_sentences import describe_factors
-
     assert "interrupted: 0 of 1 neurons are done" in describe_factors(tmp_path, outcome.result)
 
 
