@@ -22,7 +22,7 @@ from ..report import displayed
 from ..run_folder import RunFolder
 from .session import Progress
 
-__all__ = ["Optimised", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
+__all__ = ["Optimised", "Record", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
 
 FRAMES = 60
 """About how many pictures the animation has."""

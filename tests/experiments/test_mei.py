@@ -24,6 +24,7 @@ CONTRACT = {
 FILES = {
     "config.yaml", "metrics.csv", "result.json", "stimulus.png", "stimulus.npy", "render.exr", "render.png", "mesh.ply",
     "mesh.glb", "summary.png", "progress.mp4", "parameters.npz", "initial_parameters.npz",
+    "initial_stimulus.png", "initial_render.png", "frames",
 }  # fmt: skip
 
 SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
