@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .files import Figure
 from .mesh_data import PackedMesh, Viewpoint
 from .record import RunRecord
-from .words import maximised, measured, number
+from .words import found, maximised, measured, number
 
 __all__ = ["activation_figure", "curve_figures", "mesh_figure", "rounded"]
 
@@ -47,7 +48,7 @@ def _axis(title: str, **more: Any) -> dict[str, Any]:
 def activation_figure(run: RunRecord) -> dict[str, Any]:
     """Start, result, pixel MEI and optimum on one axis, with error bars."""
     rows = [
-        ("3D MEI" if run.kind == "3d" else "pixel MEI", run.final.mean, run.final.sem, BLUE, "circle"),
+        (found(run), run.final.mean, run.final.sem, BLUE, "circle"),
         ("start", None if run.initial is None else run.initial.mean, run.initial and run.initial.sem, GREY, "square"),
         ("pixel MEI", run.pixel, None, ORANGE, "diamond"),
         ("optimum", run.optimum, None, GREEN, "triangle-up"),
@@ -56,20 +57,23 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
     data = [
         {
             "type": "scatter",
-            "mode": "markers",
+            "mode": "markers+text",
             "x": rounded([mean]),
             "y": [name],
+            "text": [measured(Figure(mean, sem))],
+            "textposition": "top center",
+            "cliponaxis": False,
             "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
             "marker": {"color": colour, "symbol": symbol, "size": 13},
-            "hovertemplate": f"%{{x}}{f' ± {number(sem, 2)}' if sem else ''}<extra></extra>",
+            "hoverinfo": "skip",
         }
         for name, mean, sem, colour, symbol in reversed(known)
     ]
     layout = {
         "xaxis": _axis(maximised(run), rangemode="tozero"),
-        "yaxis": {"automargin": True, "type": "category", "range": [-0.6, len(known) - 0.4]},
+        "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
         "showlegend": False,
-        "height": 110 + 42 * len(known),
+        "height": 110 + 50 * len(known),
     }
     said = "; ".join(f"{name} {number(mean)}" for name, mean, *_ in known)
     return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {said}."}
@@ -118,6 +122,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
             "error_y": {"type": "data", "array": rounded([figure.sem or 0.0 for _, figure in ends])},
             "name": "converged",
             "marker": {"color": ORANGE, "symbol": "circle", "size": 9},
+            "cliponaxis": False,
         }
     )
     for name, level, dash, colour in (("optimum", run.optimum, "dash", GREEN), ("pixel MEI", run.pixel, "dot", BLACK)):

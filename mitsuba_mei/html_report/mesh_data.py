@@ -14,6 +14,9 @@ __all__ = ["LEVELS", "PackedMesh", "Viewpoint", "pack_mesh", "unpack_mesh", "vie
 LEVELS = 65535
 """Steps that the mesh's longest side is divided into."""
 
+TINY = 1e-9
+"""Of a length, scene units: no object is smaller."""
+
 FIELD = math.radians(45)
 """Plotly's field of view, which cannot be changed."""
 
@@ -102,12 +105,13 @@ def viewpoint(vertices: np.ndarray, distance: float | None, azimuth: float, elev
         Where it stands, degrees: from +z towards +x, and above the horizon.
     """
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    centre, side = 0.5 * (low + high), float((high - low).max()) or 1.0
+    centre, side = 0.5 * (low + high), max(float((high - low).max()), TINY)
     a, e = math.radians(azimuth), math.radians(elevation)
     back = np.array([math.sin(a) * math.cos(e), math.sin(e), math.cos(a) * math.cos(e)])
     away = back if distance is None else distance * back - centre
-    length = float(np.linalg.norm(away)) or 1.0
-    radius = float(np.linalg.norm(vertices - centre, axis=1).max())
+    length = float(np.linalg.norm(away))
+    radius = max(float(np.linalg.norm(vertices - centre, axis=1).max()), 0.5 * side)
     fills = 1.02 * radius / math.sin(FIELD / 2)
     exact = distance is not None and fills <= length <= 1.6 * fills
-    return Viewpoint(centre, side, away / length * (length if exact else fills) / side, exact)
+    outwards = away / length if length > TINY else back
+    return Viewpoint(centre, side, outwards * (length if exact else fills) / side, exact)

@@ -177,7 +177,7 @@ def _plots(figures: dict[str, dict[str, Any]]) -> list[Plot]:
 def _pictures(run: RunRecord) -> list[Shown]:
     """The stimuli beside each other, then the renders."""
     what = words.maximised(run)
-    found = "pixel MEI" if run.kind == "pixel" else "3D MEI"
+    found = words.found(run)
     captions = {
         "initial_stimulus": ("Start, as the neuron saw it", "the start", run.initial),
         "stimulus": (f"{found}, as the neuron saw it", f"the {found}", run.final),

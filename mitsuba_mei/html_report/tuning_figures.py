@@ -50,7 +50,16 @@ def _curves(tuning: Tuning, axis: Axis) -> dict[str, Any]:
         line = {"color": GREY, "dash": "dash", "width": 1.5}
         layout["shapes"] = [{"type": "line", "x0": axis.at, "x1": axis.at, "yref": "paper", "y0": 0, "y1": 1, "line": line}]
         layout["annotations"] = [
-            {"x": axis.at, "yref": "paper", "y": 1, "yanchor": "bottom", "text": "this MEI", "showarrow": False}
+            {
+                "x": axis.at,
+                "yref": "paper",
+                "y": 0,
+                "yanchor": "bottom",
+                "xanchor": "left",
+                "text": "this MEI",
+                "showarrow": False,
+                "bgcolor": "rgba(255, 255, 255, 0.8)",
+            }
         ]
     peaks = "; ".join(_peak(neuron, [axis]) for neuron in tuning.neurons[:SHOWN])
     return {"data": data, "layout": layout, "alt": f"Response over {axis.title}, with standard errors. {peaks}."}

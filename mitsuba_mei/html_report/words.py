@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 
@@ -13,7 +12,9 @@ __all__ = [
     "activation_sentences",
     "commands",
     "flaws",
+    "flaws_in_short",
     "flaws_in_words",
+    "found",
     "lead",
     "maximised",
     "measured",
@@ -61,26 +62,33 @@ def maximised(run: RunRecord) -> str:
     return "activation" if run.objective == "activation" else f"objective ({run.objective})"
 
 
+def found(run: RunRecord) -> str:
+    """``3D MEI``; what serves another objective than activation is no MEI."""
+    return f"{'3D' if run.kind == '3d' else 'pixel'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
+
+
 def title(run: RunRecord) -> str:
     """What was found, for whom."""
-    kind = "Pixel MEI" if run.kind == "pixel" else "3D MEI"
-    return f"{kind} of {run.model}, {named_neurons(run.neurons)}"
+    name = found(run)
+    kind = "" if run.objective == "activation" else f" ({run.objective})"
+    return f"{name[0].upper()}{name[1:]} of {run.model}, {named_neurons(run.neurons)}{kind}"
 
 
 def lead(run: RunRecord) -> str:
     """What a report begins with."""
+    aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
+    whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
     if run.kind == "pixel":
-        return (
-            f"An image that drives {named_neurons(run.neurons)} of the model “{run.model}” as hard as gradient ascent "
-            "on its pixels could make it; no object, no light."
-        )
+        return f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
     how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
         run.renderer or "", ""
     )
-    return (
-        f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {named_neurons(run.neurons)} of "
-        f"the model “{run.model}” hardest of those that the optimiser tried."
-    )
+    if run.objective == "activation":
+        return (
+            f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {whom} hardest of those "
+            "that the optimiser tried."
+        )
+    return f"The object, as rendered{how}, that best {aim} {whom}, of those that the optimiser tried."
 
 
 def objective_sentence(run: RunRecord) -> str | None:
@@ -96,7 +104,7 @@ def activation_sentences(run: RunRecord) -> list[str]:
     if run.kind == "pixel":
         said = [f"The pixel MEI reaches {_of(what)} of {measured(run.final)}."]
     else:
-        said = [f"The {what} is {measured(run.final)}{_from(run)}; {_noise(run.final)}."]
+        said = [f"The {what} is {measured(run.final)} ({_noise(run.final)}){_from(run)}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f", {number(run.optimum)}"
@@ -129,7 +137,7 @@ def _from(run: RunRecord) -> str:
 
 def _noise(final: Figure) -> str:
     if final.sem:
-        return "± is the standard error over renders that chose nothing"
+        return "± the standard error over renders made for this figure alone"
     return "its renders have no noise" if final.sem == 0 else "its error is unknown"
 
 
@@ -166,7 +174,16 @@ def flaws(quality: MeshFigures | None) -> int | None:
     if quality is None:
         return None
     counts = (quality.flipped, quality.degenerate, quality.intersecting)
-    return None if None in counts else sum(counts) + (quality.watertight is False)
+    return None if None in counts else sum(counts)
+
+
+def flaws_in_short(quality: MeshFigures | None) -> str:
+    """``none``, ``18 faces``, ``none, open``."""
+    count = flaws(quality)
+    if quality is None or count is None:
+        return "–"
+    faces = f"{count:,} {_faces(count)}" if count else "none"
+    return faces + (", open" if quality.watertight is False else "")
 
 
 def flaws_in_words(quality: MeshFigures | None) -> list[str]:
@@ -215,14 +232,10 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
     if run.kind == "pixel":
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
     other = "raster" if run.renderer == "path" else "path"
-    listed = [
+    return [
         (f"Run the experiment {again}", f"python run.py {config}"),
         (
             f"Evaluate the finished object, {RENDERED[other]} this time",
             f"python run.py evaluate {folder} --render {other}",
         ),
     ]
-    version = run.versions.get("mitsuba_mei", "")
-    if re.fullmatch(r"[0-9A-Za-z.+]+", version):
-        listed.append(("Install the version that wrote this run", f"pip install mitsuba-mei=={version}"))
-    return listed
