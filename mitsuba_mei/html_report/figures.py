@@ -107,7 +107,11 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
                 "x": rounded(run.metrics["step"][rows], 9),
                 "y": rounded(run.metrics["activation"][rows]),
                 "name": noise if len(several) == 1 else f"start {int(start) + 1}{', kept' if kept else ''}",
-                "line": {"color": BLUE if kept else GREY, "width": 2 if kept else 1, "dash": "solid" if kept else "dot"},
+                "line": {
+                    "color": BLUE if kept else GREY,
+                    "width": 2 if kept else 1,
+                    "dash": "solid" if kept else "dot",
+                },
             }
         )
     last = float(np.nanmax(run.metrics["step"]))
@@ -193,7 +197,13 @@ def mesh_figure(mesh: PackedMesh, view: Viewpoint, name: str) -> dict[str, Any]:
         "data": [trace],
         "layout": {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "height": 420, "uirevision": name},
         "alt": "The object in three dimensions; it can be turned and zoomed.",
-        "mesh": {"vertices": mesh.vertices, "faces": mesh.key, "wide": mesh.wide, "origin": mesh.origin, "step": mesh.step},
+        "mesh": {
+            "vertices": mesh.vertices,
+            "faces": mesh.key,
+            "wide": mesh.wide,
+            "origin": mesh.origin,
+            "step": mesh.step,
+        },
     }
 
 

@@ -48,7 +48,9 @@ def _curves(tuning: Tuning, axis: Axis) -> dict[str, Any]:
     }
     if axis.at is not None:
         line = {"color": GREY, "dash": "dash", "width": 1.5}
-        layout["shapes"] = [{"type": "line", "x0": axis.at, "x1": axis.at, "yref": "paper", "y0": 0, "y1": 1, "line": line}]
+        layout["shapes"] = [
+            {"type": "line", "x0": axis.at, "x1": axis.at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+        ]
         layout["annotations"] = [
             {
                 "x": axis.at,
@@ -97,7 +99,9 @@ def _peak(neuron: NeuronTuning, axes: list[Axis]) -> str:
     if np.isnan(neuron.mean).all():
         return f"neuron {neuron.neuron} gave no finite response"
     index = np.unravel_index(int(np.nanargmax(neuron.mean)), neuron.mean.shape)
-    where = ", ".join(f"{axis.path} {number(float(axis.values[i]))} {axis.unit}".strip() for axis, i in zip(axes, index))
+    where = ", ".join(
+        f"{axis.path} {number(float(axis.values[i]))} {axis.unit}".strip() for axis, i in zip(axes, index)
+    )
     return f"neuron {neuron.neuron} answers most, {number(float(neuron.mean[index]))}, at {where}"
 
 

@@ -79,7 +79,9 @@ def lead(run: RunRecord) -> str:
     aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
     whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
     if run.kind == "pixel":
-        return f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
+        return (
+            f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
+        )
     how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
         run.renderer or "", ""
     )
@@ -150,7 +152,9 @@ def _validation(run: RunRecord) -> list[str]:
     if second is None:
         return []
     start = "" if second.initial is None or second.initial.mean is None else f", up from {measured(second.initial)}"
-    text = f"A second model, “{second.model}”, which the optimisation never saw, answers {measured(second.final)}{start}"
+    text = (
+        f"A second model, “{second.model}”, which the optimisation never saw, answers {measured(second.final)}{start}"
+    )
     if second.pixel is not None:
         text += f"; to the pixel MEI {number(second.pixel)}"
     if second.ratio is not None and second.ratio.mean is not None:

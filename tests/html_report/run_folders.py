@@ -108,7 +108,13 @@ def write_run(folder: Path, result: dict[str, Any] | None = None, scene: str = S
     (folder / "config.yaml").write_text(scene)
     bumpy().export(folder / "mesh.ply", file_type="ply")
     (folder / "frames").mkdir()
-    for name, level in {"stimulus": 200, "initial_stimulus": 100, "pixel_stimulus": 150, "render": 220, "initial_render": 90}.items():
+    for name, level in {
+        "stimulus": 200,
+        "initial_stimulus": 100,
+        "pixel_stimulus": 150,
+        "render": 220,
+        "initial_render": 90,
+    }.items():
         write_png(folder / f"{name}.png", picture(level))
     for i in range(frames):
         for kind in ("render", "stimulus"):

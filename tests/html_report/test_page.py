@@ -129,7 +129,12 @@ def test_the_command_writes_a_report_or_one_sentence(tmp_path, monkeypatch, caps
     assert main(["report", "runs/a", "--out", "a.html"]) == 0
     assert capsys.readouterr().out.startswith("written to a.html, ")
     assert Path("a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    for words in (["report"], ["report", "runs/a", "--out", "a.html"], ["report", "runs"], ["report", "runs/a", "runs/a"]):
+    for words in (
+        ["report"],
+        ["report", "runs/a", "--out", "a.html"],
+        ["report", "runs"],
+        ["report", "runs/a", "runs/a"],
+    ):
         assert main(words) == 2
         error = capsys.readouterr().err
         assert error.startswith("error: ") and error.count("\n") == 1 and len(error) > 20

@@ -38,9 +38,19 @@ def test_a_whole_run_is_read(tmp_path):
     assert (run.kind, run.model, run.neurons, run.objective) == ("3d", "a model", (7,), "activation")
     assert (run.initial, run.final) == (Figure(1.5, 0.02), Figure(20.0, 0.125))
     assert (run.optimum, run.fraction, run.pixel, run.ratio) == (25.0, 0.8, 22.22, Figure(0.9, 0.005))
-    assert (run.validation.model, run.validation.final, run.validation.pixel) == ("second model", Figure(11.0, 0.2), 10.0)
+    assert (run.validation.model, run.validation.final, run.validation.pixel) == (
+        "second model",
+        Figure(11.0, 0.2),
+        10.0,
+    )
     assert [(start.number, start.final.mean, start.kept) for start in run.starts] == [(1, 18, False), (2, 20, True)]
-    assert [frame.label for frame in run.frames] == ["step 1", "step 9", "step 17", "step 25", "final, converged render"]
+    assert [frame.label for frame in run.frames] == [
+        "step 1",
+        "step 9",
+        "step 17",
+        "step 25",
+        "final, converged render",
+    ]
     assert run.metrics["activation"][-1] == pytest.approx(1 + 25 * 0.7)
     assert [tuning.folder for tuning in run.tunings] == ["tuning-azimuth"]
     assert run.view.side == pytest.approx(np.ptp(bumpy().vertices, axis=0).max())
@@ -70,7 +80,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(RESULT)), JSON)
 def test_whatever_a_key_says_there_is_a_page_or_one_sentence(changed, key, value):
     try:
@@ -110,7 +120,8 @@ def test_pictures_that_a_run_has_not_are_left_out(tmp_path):
 
 
 def test_what_is_damaged_is_said(tmp_path):
-    ply = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nend_header\n0 0 0\n"
+    axes = b"".join(b"property float %c\n" % axis for axis in b"xyz")
+    ply = b"ply\nformat ascii 1.0\nelement vertex 1\n" + axes + b"end_header\n0 0 0\n"
     damages = {
         ("result.json", b"{"): "result.json is damaged: it is not JSON",
         ("result.json", b"[1]"): "result.json is damaged: it holds no mapping",

@@ -17,7 +17,9 @@ def test_a_curve_is_drawn_in_ascending_order_with_its_errors(tmp_path):
     (figure,) = tuning_figures(tuning)
     first, second = figure["data"]
     assert first["x"] == [0, 20, 40, 60, 80]
-    assert first["y"] == [pytest.approx(y, rel=1e-4) for y in 10 * np.exp(-((np.array([-40, -20, 0, 20]) / 30) ** 2))] + [None]
+    assert first["y"] == [
+        pytest.approx(y, rel=1e-4) for y in 10 * np.exp(-((np.array([-40, -20, 0, 20]) / 30) ** 2))
+    ] + [None]
     assert first["error_y"]["array"] == [0.1] * 5
     assert first["line"]["dash"] != second["line"]["dash"] and first["marker"]["symbol"] != second["marker"]["symbol"]
     assert figure["layout"]["xaxis"]["title"]["text"] == "camera.azimuth (degrees)"

@@ -6,7 +6,12 @@ const FONT = { family: getComputedStyle(document.body).fontFamily, size: 14, col
 const meshes = [];
 let plotlyOnce = null;
 
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const bytes = (text) => {
+  const letters = atob(text);
+  const values = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i += 1) values[i] = letters.charCodeAt(i);
+  return values;
+};
 
 const loadPlotly = () => {
   plotlyOnce ??= (async () => {
