@@ -12,7 +12,7 @@ from .mesh_data import PackedMesh, Viewpoint
 from .record import RunRecord
 from .words import found, maximised, measured, number
 
-__all__ = ["activation_figure", "curve_figures", "mesh_figure", "rounded"]
+__all__ = ["activation_figure", "curve_figures", "mesh_figure", "plain", "rounded"]
 
 BLACK, BLUE, ORANGE, GREEN, PURPLE, GREY = "#1a1a1a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#595959"
 """Of the Okabe-Ito palette; every series has a dash or marker of its own too."""
@@ -41,8 +41,13 @@ def rounded(values: Sequence[float] | np.ndarray, digits: int = 5) -> list[float
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in np.asarray(values, float)]
 
 
+def plain(text: str) -> str:
+    """Text that Plotly, which takes some tags, shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _axis(title: str, **more: Any) -> dict[str, Any]:
-    return {"title": {"text": title}, "zeroline": False, "automargin": True, **more}
+    return {"title": {"text": plain(title)}, "zeroline": False, "automargin": True, **more}
 
 
 def activation_figure(run: RunRecord) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "mode": "lines",
                 "x": rounded(run.metrics["step"][rows], 9),
                 "y": rounded(values),
-                "name": name.replace("_", " "),
+                "name": plain(name.replace("_", " ")),
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )

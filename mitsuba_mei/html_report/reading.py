@@ -18,7 +18,7 @@ from .tuning import read_tunings
 
 __all__ = ["read_run_folder"]
 
-PICTURE, THUMBNAIL, FRAME = 320, 72, 128
+PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 """The most pixels of a side."""
 
 SAID = frozenset(

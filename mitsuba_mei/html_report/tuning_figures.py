@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .figures import BLACK, GREY, STYLES, rounded
+from .figures import BLACK, GREY, STYLES, plain, rounded
 from .tuning import Axis, NeuronTuning, Tuning
 from .words import measured, number
 
@@ -41,7 +41,7 @@ def _curves(tuning: Tuning, axis: Axis) -> dict[str, Any]:
             }
         )
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": axis.title}, "zeroline": False, "automargin": True},
+        "xaxis": {"title": {"text": plain(axis.title)}, "zeroline": False, "automargin": True},
         "yaxis": {"title": {"text": "response"}, "zeroline": False, "automargin": True, "rangemode": "tozero"},
         "showlegend": len(data) > 1,
         "height": 320,
@@ -86,8 +86,8 @@ def _map(tuning: Tuning, neuron: NeuronTuning) -> dict[str, Any]:
         data.append({"type": "scatter", "mode": "markers", "hoverinfo": "name", **where})
     layout = {
         "title": {"text": f"neuron {neuron.neuron} (× this MEI)", "font": {"size": 14}},
-        "xaxis": {"title": {"text": second.title}, "automargin": True},
-        "yaxis": {"title": {"text": first.title}, "automargin": True},
+        "xaxis": {"title": {"text": plain(second.title)}, "automargin": True},
+        "yaxis": {"title": {"text": plain(first.title)}, "automargin": True},
         "showlegend": False,
         "height": 360,
     }

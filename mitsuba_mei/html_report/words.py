@@ -109,10 +109,10 @@ def activation_sentences(run: RunRecord) -> list[str]:
         said = [f"The {what} is {measured(run.final)} ({_noise(run.final)}){_from(run)}."]
     beside = []
     if run.fraction is not None:
-        best = "" if run.optimum is None else f", {number(run.optimum)}"
+        best = "" if run.optimum is None else f" ({number(run.optimum)})"
         beside.append(f"{run.fraction:.3f} of the best that any image can reach{best}")
     if run.ratio is not None and run.ratio.mean is not None:
-        reached = "" if run.pixel is None else f", {number(run.pixel)}"
+        reached = "" if run.pixel is None else f" ({number(run.pixel)})"
         beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
     if beside:
         said.append(f"This is {' and '.join(beside)}.")

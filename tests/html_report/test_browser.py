@@ -39,7 +39,9 @@ def several(tmp_path_factory) -> Path:
     """A report of twelve runs: a pixel MEI, a hostile one, and others of different figures."""
     folder = tmp_path_factory.mktemp("several")
     runs = [write_pixel_run(folder / "pixel")]
-    hostile = result_with(model=HOSTILE, activation={"final": {"mean": 3.0}}, fraction_of_optimum=None, steps=9)
+    hostile = result_with(
+        model=HOSTILE, objective=HOSTILE, activation={"final": {"mean": 3.0}}, fraction_of_optimum=None, steps=9
+    )
     runs.append(write_run(folder / "hostile", hostile, scene=f"# {HOSTILE}\nseed: 0\n"))
     for i in range(10):
         activation = {"initial": {"mean": 0.0, "sem": 0.0}, "final": {"mean": 10.0 + (7 * i) % 10, "sem": 0.1}}
@@ -236,6 +238,7 @@ def test_hostile_words_are_words(window, heard, several):
     plot = page.locator("#run-2 [data-plot=activation]")
     plot.scroll_into_view_if_needed()
     plot.locator(".main-svg").first.wait_for(state="attached")
+    assert HOSTILE.partition("\u2028")[0] in plot.locator(".xtitle").text_content()
     page.locator("#run-2").get_by_text("The whole scene file").click()
     assert page.evaluate("typeof hacked") == "undefined"
     assert page.locator("#run-2 details.code pre").first.inner_text() == f"# {HOSTILE}\nseed: 0\n"

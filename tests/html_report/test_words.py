@@ -31,8 +31,8 @@ def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
     for part in (
         "The activation is 20 ± 0.12 (± the standard error",
         "up from 1.5 ± 0.02 at the start.",
-        "0.800 of the best that any image can reach, 25",
-        "0.900 ± 0.005 of what the pixel MEI reaches, 22.22",
+        "0.800 of the best that any image can reach (25) and",
+        "0.900 ± 0.005 of what the pixel MEI reaches (22.22).",
         "“second model”, which the optimisation never saw, answers 11 ± 0.2, up from 1 ± 0.1; to the pixel MEI 10",
         "The best of 2 starts was kept; they ended between 18 and 20.",
         "3 % of the stimulus is darker than black",

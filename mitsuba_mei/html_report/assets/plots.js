@@ -97,6 +97,7 @@ const draw = async (box, figure) => {
     box.replaceChildren();
     await plotly.newPlot(box, data, layout, { ...PLAIN, scrollZoom: Boolean(figure.mesh), displayModeBar: figure.mesh ? false : "hover" });
   } catch (error) {
+    console.error(error);
     box.textContent = "This browser cannot draw the plot; a newer one with WebGL can.";
     box.drawn = false;
   }
