@@ -23,6 +23,7 @@ __all__ = [
     "objective_sentence",
     "rendered",
     "title",
+    "units",
 ]
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
@@ -98,6 +99,19 @@ def objective_sentence(run: RunRecord) -> str | None:
     if run.objective != "activation":
         return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
     return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
+
+
+def units(run: RunRecord) -> str:
+    """What the figure's axis and rows are."""
+    what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
+    said = f"{maximised(run).capitalize()}: {what}."
+    if run.kind == "3d":
+        said += " Start: the scene before the first step."
+    if run.pixel is not None:
+        said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
+    if run.optimum is not None:
+        said += " Optimum: the best that any image can reach, known of a simulated neuron."
+    return said
 
 
 def activation_sentences(run: RunRecord) -> list[str]:

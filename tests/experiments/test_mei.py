@@ -99,7 +99,11 @@ def test_still_frames_say_their_step_and_show_how_the_stimulus_came_about(run):
     assert steps[0] == 1 and steps[-1] == 25 and len(steps) == 12
     last, first, final = (
         iio.imread(path).astype(float)
-        for path in (folder / "frames/step-00025-stimulus.png", folder / "initial_stimulus.png", folder / "stimulus.png")
+        for path in (
+            folder / "frames/step-00025-stimulus.png",
+            folder / "initial_stimulus.png",
+            folder / "stimulus.png",
+        )
     )
     assert np.abs(last - final).mean() < 0.5 * np.abs(first - final).mean()
 

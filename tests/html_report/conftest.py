@@ -15,6 +15,13 @@ SOFTWARE_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-
 ADVICE = "willReadFrequently"
 """Chromium's advice on speed to the authors of plotly.js, which draws letters on canvases; no fault."""
 
+WITHOUT_WEBGL = """{
+  const usual = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+    return kind.startsWith("webgl") ? null : usual.call(this, kind, ...rest);
+  };
+}"""
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator:
@@ -58,7 +65,7 @@ def window(chromium, complaints) -> Iterator[Callable]:
         if request.url.split(":")[0] not in ("file", "data", "blob"):
             complaints.append(f"asked for {request.url}")
 
-    def open_file(path: Path, width: int = 1280):
+    def open_file(path: Path, width: int = 1280, webgl: bool = True):
         if (path, width) in windows:
             return windows[path, width]
         screen = {"width": width, "height": 900}
@@ -66,6 +73,8 @@ def window(chromium, complaints) -> Iterator[Callable]:
         contexts.append(context)
         context.on("request", asked)
         page = context.new_page()
+        if not webgl:
+            page.add_init_script(WITHOUT_WEBGL)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(f"raised {error}"))
         page.on("dialog", lambda dialog: complaints.append(f"said {dialog.message}"))

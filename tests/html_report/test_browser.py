@@ -259,6 +259,15 @@ def test_the_scene_file_can_be_copied(reader, heard):
     )
 
 
+def test_without_webgl_there_is_a_sentence(window, heard, single):
+    page = window(single, 800, webgl=False)
+    plot = page.locator("[data-plot=mesh]")
+    plot.scroll_into_view_if_needed()
+    page.get_by_text("This browser has no WebGL").wait_for()
+    assert page.get_by_role("button", name="Nearer").is_disabled()
+    page.locator("[data-plot=activation] .main-svg").first.wait_for(state="attached")  # the others are drawn
+
+
 def test_it_can_be_printed(reader, heard, artefacts):
     page = reader
     look_at_everything(page)

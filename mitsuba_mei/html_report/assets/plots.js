@@ -67,8 +67,20 @@ const makeRoom = () => {
   }
 };
 
+const NO_WEBGL = "This browser has no WebGL, which turning the object takes; mesh.glb and mesh.ply in the run's folder hold it.";
+let webglThere = null;
+const webgl = () => {
+  webglThere ??= Boolean(document.createElement("canvas").getContext("webgl"));
+  return webglThere;
+};
+
 const draw = async (box, figure) => {
   if (box.drawn) return;
+  if (figure.mesh && !webgl()) {
+    box.textContent = NO_WEBGL;
+    for (const button of box.closest("section").querySelectorAll("[data-turn]")) button.disabled = true;
+    return;
+  }
   box.drawn = true;
   box.figure = figure;
   if (figure.mesh) {
@@ -98,7 +110,7 @@ const draw = async (box, figure) => {
     await plotly.newPlot(box, data, layout, { ...PLAIN, scrollZoom: Boolean(figure.mesh), displayModeBar: figure.mesh ? false : "hover" });
   } catch (error) {
     console.error(error);
-    box.textContent = "This browser cannot draw the plot; a newer one with WebGL can.";
+    box.textContent = "This browser cannot draw the plot; a newer one can.";
     box.drawn = false;
   }
 };

@@ -4,7 +4,7 @@ const NEARER = 0.85;
 
 const turn = (box, how) => {
   const figure = box.figure;
-  if (!box.drawn || !window.Plotly) return;
+  if (!box.drawn || !box._fullLayout?.scene?._scene) return;
   const first = figure.layout.scene.camera;
   if (how === "camera") {
     window.Plotly.relayout(box, { "scene.camera": structuredClone(first) });
