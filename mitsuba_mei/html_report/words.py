@@ -34,9 +34,15 @@ OBJECTIVES = {
 }
 
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def number(value: float | None, digits: int = 4) -> str:
-    """``24.49``; a dash where it is unknown."""
-    return "–" if value is None else f"{value:.{digits}g}".replace("-", "−")
+    """``24.49``, ``1.6×10⁻⁵``; a dash where it is unknown."""
+    if value is None:
+        return "–"
+    mantissa, e, exponent = f"{value:.{digits}g}".replace("-", "−").replace("e−", "e-").partition("e")
+    return mantissa + (f"×10{str(int(exponent)).translate(RAISED)}" if e else "")
 
 
 def measured(figure: Figure | None) -> str:
@@ -107,6 +113,8 @@ def units(run: RunRecord) -> str:
     said = f"{maximised(run).capitalize()}: {what}."
     if run.kind == "3d":
         said += " Start: the scene before the first step."
+    if run.final.sem:
+        said += " Bars: standard errors; where none is to be seen, it is smaller than the marker."
     if run.pixel is not None:
         said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
     if run.optimum is not None:

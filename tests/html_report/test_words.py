@@ -23,6 +23,7 @@ def run(tmp_path_factory):
 def test_figures_are_four_digits_with_two_of_their_errors():
     assert words.measured(Figure(24.492176, 0.002134)) == "24.49 ± 0.0021"
     assert words.measured(Figure(-24.492176, 0.0)) == "−24.49"
+    assert words.measured(Figure(1234567.0, 1.6e-5)) == "1.235×10⁶ ± 1.6×10⁻⁵"
     assert words.measured(Figure(None, 0.1)) == words.measured(None) == "–"
 
 
