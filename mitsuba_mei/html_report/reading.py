@@ -28,7 +28,7 @@ SAID = frozenset(
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
-NEEDED = ("config.yaml", "result.json", "stimulus.png")
+NEEDED = ("result.json", "config.yaml", "stimulus.png")
 
 
 def read_run_folder(place: Place) -> RunRecord:

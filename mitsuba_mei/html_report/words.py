@@ -192,7 +192,7 @@ def _starts(run: RunRecord) -> list[str]:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2g} %"
+    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
 
 
 def flaws(quality: MeshFigures | None) -> int | None:

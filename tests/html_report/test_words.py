@@ -41,6 +41,12 @@ def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
         assert part in said
 
 
+@pytest.mark.parametrize(("fraction", "said"), [(1.0, "100 %"), (0.123, "12 %"), (0.0012, "0.12 %")])
+def test_what_cannot_be_displayed_is_said_in_percent(run, fraction, said):
+    sentences = words.activation_sentences(dataclasses.replace(run, outside_display=fraction))
+    assert f"{said} of the stimulus is darker than black or brighter than white" in " ".join(sentences)
+
+
 def test_a_figure_without_noise_has_no_error(run):
     (first, *_) = words.activation_sentences(dataclasses.replace(run, final=Figure(20.0, 0.0)))
     assert first == "The activation is 20 (its renders have no noise), up from 1.5 ± 0.02 at the start."
