@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 
 .PHONY: setup quickstart test bench clean
 
@@ -11,10 +12,15 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh scripts/ensure_llvm.sh
 	sh scripts/setup.sh "$(PYTHON)" $(VENV)
 	touch $@
 
+# Tried once: without a browser, the tests that drive one are skipped.
+$(BROWSER): $(READY) scripts/ensure_chromium.sh
+	sh scripts/ensure_chromium.sh
+	touch $@
+
 quickstart: $(READY)
 	$(VENV)/bin/python run.py scenes/quickstart.yaml
 
-test: $(READY)
+test: $(READY) $(BROWSER)
 	$(VENV)/bin/python -m pytest
 
 bench: $(READY)

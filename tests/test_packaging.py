@@ -88,6 +88,7 @@ def test_set_up_names_no_package_index(root):
         "pyproject.toml",
         "scripts/setup.sh",
         "scripts/apt.sh",
+        "scripts/ensure_chromium.sh",
     ):
         text = (root / name).read_text()
         assert not re.search(r"https?://|index-url|find-links", text), name
@@ -151,6 +152,29 @@ def test_without_apt_there_is_nothing_to_try(root, tmp_path):
     assert apt_install(root, tmp_path / "bin", "libllvm19").returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("there", "apt", "tried"),
+    [(True, "exit 0", False), (False, "exit 0", True), (False, "exit 100", True), (False, None, False)],
+    ids=["a browser is there", "apt has one", "apt has none", "there is no apt"],
+)
+def test_a_browser_is_installed_where_there_is_none_and_set_up_never_fails(root, tmp_path, there, apt, tried):
+    log = tmp_path / "log"
+    tools = tmp_path / "bin"
+    command(tools, "id", "echo 0")
+    command(tools, "dirname", f'echo "{root}/scripts"')
+    command(tools, "env", 'shift; exec "$@"')
+    if there:
+        command(tools, "chromium", "exit 0")
+    if apt is not None:
+        command(tools, "apt-get", f'echo "$@" >> "{log}"; {apt}')
+    script = ["/bin/sh", str(root / "scripts" / "ensure_chromium.sh")]
+    done = subprocess.run(script, env={"PATH": str(tools)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert log.exists() is tried
+    if tried:
+        assert log.read_text().splitlines()[-1] == "install -qq -y chromium"
+
+
 def test_a_fitting_llvm_is_left_alone(root, tmp_path):
     """No apt-get is called, as there would be none to call."""
     done = subprocess.run(
@@ -193,3 +217,5 @@ def test_the_wheel_carries_the_model_cards(root, tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"mitsuba_mei/models/{card.name}" for card in (root / "models").glob("*.yaml")} <= set(names)
     assert "mitsuba_mei/schema/scene.py" in names
+    assets = root / "mitsuba_mei" / "html_report" / "assets"
+    assert {f"mitsuba_mei/html_report/assets/{path.name}" for path in assets.iterdir()} <= set(names)

@@ -1,4 +1,4 @@
-"""The commands about finished runs: evaluate."""
+"""The commands about finished runs: evaluate, report."""
 
 from __future__ import annotations
 
@@ -34,3 +34,23 @@ def evaluate(
 
     outcome = evaluate_run(run, render, overrides, out, Console(stderr=True, soft_wrap=True).print)
     print("\n".join(describe_evaluation(outcome.path, outcome.result)))
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, or of comparisons of such.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="A new file; default report.html in a single run's folder, else runs/report-<run>-<number>.html.",
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file about one run or several, which opens anywhere without a network."""
+    from ..html_report import write_report
+
+    path = write_report(runs, out)
+    print(f"written to {path}, {path.stat().st_size / 1e6:.1f} MB; it opens in any browser, without a network")

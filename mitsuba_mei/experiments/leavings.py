@@ -21,9 +21,12 @@ from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI
 from .session import Progress, ratio, threads_beside, versions
-from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
+from .starts import Optimised, Record, Trial, frame, optimise_from_starts, posed_mesh
 
 __all__ = ["leave", "optimise_and_leave", "run_facts", "write_object"]
+
+STILLS = 12
+"""Moments of an optimisation of which pictures are kept, at most."""
 
 
 def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
@@ -160,6 +163,8 @@ def _write_pictures(
     folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
     folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
+    folder.write("initial_stimulus.png", lambda path: write_png(path, displayed(first[1])))
+    folder.write("initial_render.png", lambda path: write_png(path, exposed(first[0])))
     stimuli = {"initial": first[1], "final": last[1]}
     if pixel is not None:
         stimuli["pixel MEI"] = pixel.write(folder, stimulus, "pixel_stimulus")
@@ -177,6 +182,16 @@ def _write_pictures(
     folder.write("summary.png", lambda path: write_summary(path, summary))
     if done.best.record.frames:
         folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
+    _write_stills(folder, done.best.record)
+
+
+def _write_stills(folder: RunFolder, record: Record) -> None:
+    """Render and stimulus of a few steps, evenly spread, under names that say the step: what a video cannot tell."""
+    for index in sorted({round(i) for i in np.linspace(0, len(record.frames) - 1, STILLS)} if record.frames else ()):
+        render, seen = record.frames[index]
+        name = f"frames/step-{1 + index * record.every:05d}"
+        folder.write(f"{name}-render.png", lambda path: write_png(path, exposed(render)))
+        folder.write(f"{name}-stimulus.png", lambda path: write_png(path, displayed(seen)))
 
 
 def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:

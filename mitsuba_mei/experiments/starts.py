@@ -24,7 +24,7 @@ from ..run_folder import RunFolder
 from ..search import find_start
 from .session import Labelled, Progress
 
-__all__ = ["Optimised", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
+__all__ = ["Optimised", "Record", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
 
 FRAMES = 60
 """About how many pictures the animation has."""

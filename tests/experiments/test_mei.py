@@ -24,6 +24,7 @@ CONTRACT = {
 FILES = {
     "config.yaml", "metrics.csv", "result.json", "stimulus.png", "stimulus.npy", "render.exr", "render.png", "mesh.ply",
     "mesh.glb", "summary.png", "progress.mp4", "parameters.npz", "initial_parameters.npz",
+    "initial_stimulus.png", "initial_render.png", "frames",
 }  # fmt: skip
 
 SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
@@ -88,6 +89,23 @@ def test_the_pictures_can_be_read_and_are_not_empty(run, read_video):
     for name in ("render.png", "stimulus.png", "summary.png"):
         assert iio.imread(folder / name).std() > 5, name
     assert len(read_video(folder / "progress.mp4", 320, 640)) >= 20
+
+
+def test_still_frames_say_their_step_and_show_how_the_stimulus_came_about(run):
+    folder = run[0].folder
+    names = sorted(path.name for path in (folder / "frames").iterdir())
+    steps = sorted({int(name.split("-")[1]) for name in names})
+    assert names == sorted(f"step-{step:05d}-{kind}.png" for step in steps for kind in ("render", "stimulus"))
+    assert steps[0] == 1 and steps[-1] == 25 and len(steps) == 12
+    last, first, final = (
+        iio.imread(path).astype(float)
+        for path in (
+            folder / "frames/step-00025-stimulus.png",
+            folder / "initial_stimulus.png",
+            folder / "stimulus.png",
+        )
+    )
+    assert np.abs(last - final).mean() < 0.5 * np.abs(first - final).mean()
 
 
 def test_the_meshes_are_the_final_object(run):

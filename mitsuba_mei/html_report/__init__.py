@@ -1,0 +1,61 @@
+"""Finished runs as one HTML file that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from ..run_folder import make_writable, write_whole
+from .page import page_of
+from .places import find_runs
+from .reading import read_run_folder
+
+__all__ = ["write_report"]
+
+
+def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
+    """Write a report of one run, or one that compares several.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Run folders, and folders of comparisons, whose runs are taken in.
+    out : Path, optional
+        The HTML file, a new one. By default ``report.html`` in the folder of a single run, else
+        ``runs/report-<first run>-<number>.html``.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        If a folder holds no finished run, is incomplete, damaged, of a newer version or named twice, or the file
+        exists or cannot be written.
+    """
+    if out is not None and out.exists():
+        raise UserError(f"--out {out} exists already, and is not overwritten; choose another name")
+    places = find_runs(runs)
+    records = [read_run_folder(place) for place in places]
+    target = _free_name(places[0].folder, len(places)) if out is None else out
+    text = page_of(records)
+    make_writable(target.parent)
+    return write_whole(target, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _free_name(first: Path, count: int) -> Path:
+    if count == 1 and not (first / "report.html").exists():
+        return first / "report.html"
+    number = 1
+    while (target := _numbered(first, count, number)).exists():
+        number += 1
+    return target
+
+
+def _numbered(first: Path, count: int, number: int) -> Path:
+    if count == 1:
+        return first / f"report-{number + 1:03d}.html"
+    return Path("runs") / f"report-{first.resolve().name}-{number:03d}.html"

@@ -1,0 +1,66 @@
+// What happens when: sections opened and closed, buttons pressed.
+const opened = new Map();
+
+const open = (run) => {
+  if (opened.has(run)) return;
+  const data = JSON.parse(document.getElementById(`data-${run.dataset.run}`).textContent);
+  const sight = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      sight.unobserve(target);
+      draw(target, data.figures[target.dataset.plot]);
+    }
+  }, { rootMargin: "300px" });
+  for (const box of run.querySelectorAll(".plot")) sight.observe(box);
+  opened.set(run, sight);
+  const frames = run.querySelector(".frames");
+  if (frames && frames.hidden) slide(frames, data.frames);
+};
+
+const close = (run) => {
+  opened.get(run)?.disconnect();
+  opened.delete(run);
+  for (const box of run.querySelectorAll(".plot")) takeAway(box);
+};
+
+const openAddressed = () => {
+  const run = document.getElementById(location.hash.slice(1));
+  if (run?.matches("details.run")) run.open = true;
+};
+
+const copy = async (button) => {
+  const code = button.parentElement.querySelector("code");
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+  } catch {
+    getSelection().selectAllChildren(code);
+    done = document.execCommand("copy");
+  }
+  button.textContent = done ? "Copied" : "Selected: copy it with the keyboard";
+  setTimeout(() => { button.textContent = "Copy"; }, 2500);
+};
+
+for (const table of document.querySelectorAll("table.sortable")) sortTable(table);
+for (const run of document.querySelectorAll("details.run")) {
+  run.addEventListener("toggle", () => (run.open ? open(run) : close(run)));
+  if (run.open) open(run);
+}
+for (const run of document.querySelectorAll("[data-open]")) open(run);
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+}
+for (const button of document.querySelectorAll("[data-turn]")) {
+  const box = button.closest("section").querySelector(".plot");
+  button.addEventListener("click", () => turn(box, button.dataset.turn));
+}
+for (const button of document.querySelectorAll("[data-close-all]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => document.querySelectorAll("details.run[open]").forEach((run) => { run.open = false; }));
+}
+for (const link of document.querySelectorAll('a[href^="#run-"]')) {
+  link.addEventListener("click", () => { document.querySelector(link.getAttribute("href")).open = true; });
+}
+addEventListener("hashchange", openAddressed);
+openAddressed();

@@ -1,0 +1,216 @@
+"""The plots as data: what Plotly is given, without Plotly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .files import Figure
+from .mesh_data import PackedMesh, Viewpoint
+from .record import RunRecord
+from .words import found, maximised, measured, number
+
+__all__ = ["activation_figure", "curve_figures", "mesh_figure", "plain", "rounded"]
+
+BLACK, BLUE, ORANGE, GREEN, PURPLE, GREY = "#1a1a1a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#595959"
+"""Of the Okabe-Ito palette; every series has a dash or marker of its own too."""
+
+STYLES = (
+    (BLUE, "solid", "circle"),
+    (ORANGE, "dash", "square"),
+    (GREEN, "dot", "diamond"),
+    (PURPLE, "dashdot", "triangle-up"),
+    (BLACK, "longdash", "x"),
+    (GREY, "longdashdot", "star"),
+)
+"""Colour, dash and marker of series after series."""
+
+POINTS = 400
+"""Of a curve, at most."""
+
+LEAST = 1e-9
+"""What a logarithmic axis begins with."""
+
+SHADE = "#a9b4bf"
+
+
+def rounded(values: Sequence[float] | np.ndarray, digits: int = 5) -> list[float | None]:
+    """Numbers for JSON with so many digits; None is what is not finite."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in np.asarray(values, float)]
+
+
+def plain(text: str) -> str:
+    """Text that Plotly, which takes some tags, shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    return {"title": {"text": plain(title)}, "zeroline": False, "automargin": True, **more}
+
+
+def activation_figure(run: RunRecord) -> dict[str, Any]:
+    """Start, result, pixel MEI and optimum on one axis, with error bars."""
+    rows = [
+        (found(run), run.final.mean, run.final.sem, BLUE, "circle"),
+        ("start", None if run.initial is None else run.initial.mean, run.initial and run.initial.sem, GREY, "square"),
+        ("pixel MEI", run.pixel, None, ORANGE, "diamond"),
+        ("optimum", run.optimum, None, GREEN, "triangle-up"),
+    ]
+    known = [row for row in rows if row[1] is not None]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": rounded([mean]),
+            "y": [name],
+            "text": [measured(Figure(mean, sem))],
+            "textposition": "top center",
+            "cliponaxis": False,
+            "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
+            "marker": {"color": colour, "symbol": symbol, "size": 13},
+            "hoverinfo": "skip",
+        }
+        for name, mean, sem, colour, symbol in reversed(known)
+    ]
+    layout = {
+        "xaxis": _axis(maximised(run), rangemode="tozero"),
+        "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
+        "showlegend": False,
+        "height": 110 + 50 * len(known),
+    }
+    said = "; ".join(f"{name} {number(mean)}" for name, mean, *_ in known)
+    return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {said}."}
+
+
+def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
+    """The activation of every start, and the regularizers of the one that was kept, over the steps."""
+    metrics = run.metrics
+    if "step" not in metrics or "activation" not in metrics or not len(metrics["step"]):
+        return []
+    starts = metrics.get("restart", np.zeros(len(metrics["step"])))
+    figures = [_activation_curves(run, starts)]
+    known = ("restart", "step", "activation", "loss", "skipped", "seconds")
+    terms = [name for name in metrics if name not in known and not name.startswith("gradient_")]
+    if terms:
+        figures.append(_term_curves(run, starts == run.kept_start, terms))
+    return figures
+
+
+def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
+    several = sorted(set(starts.tolist()))
+    data = []
+    for start in sorted(several, key=lambda s: s == run.kept_start):
+        kept = start == run.kept_start or len(several) == 1
+        rows = _thinned(np.flatnonzero(starts == start))
+        noise = "each step, noisy" if run.final.sem else "each step"
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": rounded(run.metrics["step"][rows], 9),
+                "y": rounded(run.metrics["activation"][rows]),
+                "name": noise if len(several) == 1 else f"start {int(start) + 1}{', kept' if kept else ''}",
+                "line": {
+                    "color": BLUE if kept else GREY,
+                    "width": 2 if kept else 1,
+                    "dash": "solid" if kept else "dot",
+                },
+            }
+        )
+    last = float(np.nanmax(run.metrics["step"]))
+    ends = [(0.0, run.initial), (last, run.final)]
+    ends = [(step, figure) for step, figure in ends if figure is not None and figure.mean is not None]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [step for step, _ in ends],
+            "y": rounded([figure.mean for _, figure in ends]),
+            "error_y": {"type": "data", "array": rounded([figure.sem or 0.0 for _, figure in ends])},
+            "name": "converged",
+            "marker": {"color": ORANGE, "symbol": "circle", "size": 9},
+            "cliponaxis": False,
+        }
+    )
+    for name, level, dash, colour in (("optimum", run.optimum, "dash", GREEN), ("pixel MEI", run.pixel, "dot", BLACK)):
+        if level is not None:
+            line = {"color": colour, "dash": dash, "width": 1.5}
+            ys = rounded([level, level])
+            data.append({"type": "scatter", "mode": "lines", "x": [0, last], "y": ys, "name": name, "line": line})
+    what = maximised(run)
+    return {
+        "data": data,
+        "layout": {"xaxis": _axis("step"), "yaxis": _axis(what), "height": 320},
+        "alt": f"{what} over {last:.0f} steps, from {measured(run.initial)} to {measured(run.final)}, converged.",
+    }
+
+
+def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict[str, Any]:
+    rows = _thinned(np.flatnonzero(mine))
+    data = []
+    for name, (colour, dash, _) in zip(terms, STYLES):
+        values = np.maximum(run.metrics[name][rows], LEAST)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": rounded(run.metrics["step"][rows], 9),
+                "y": rounded(values),
+                "name": plain(name.replace("_", " ")),
+                "line": {"color": colour, "dash": dash, "width": 2},
+            }
+        )
+    titles = _axis("regularizer, unweighted", type="log", dtick=1, exponentformat="power")
+    named = ", ".join(name.replace("_", " ") for name in terms)
+    return {
+        "data": data,
+        "layout": {"xaxis": _axis("step"), "yaxis": titles, "height": 320},
+        "alt": f"The regularizers {named} over the steps, on a logarithmic axis.",
+    }
+
+
+def _thinned(rows: np.ndarray) -> np.ndarray:
+    """At most so many of them, the first and the last among them."""
+    if len(rows) <= POINTS:
+        return rows
+    return rows[np.round(np.linspace(0, len(rows) - 1, POINTS)).astype(int)]
+
+
+def mesh_figure(mesh: PackedMesh, view: Viewpoint, name: str) -> dict[str, Any]:
+    """The object, without its vertices and faces, which a page unpacks."""
+    half = 0.5 * view.side
+    axes = {
+        f"{axis}axis": {"range": rounded([middle - half, middle + half], 7), "visible": False, "showspikes": False}
+        for axis, middle in zip("xyz", view.centre)
+    }
+    x, y, z = view.eye
+    right, up = np.cross([0, 1, 0], view.eye), np.array([0.0, 1.0, 0.0])
+    lamp = view.centre + view.side * 20 * (view.eye - right + 1.2 * np.linalg.norm(view.eye) * up)
+    camera = {"eye": _xyz(view.eye), "center": _xyz((0, 0, 0)), "up": _xyz((0, 1, 0))}
+    trace = {
+        "type": "mesh3d",
+        "color": SHADE,
+        "flatshading": False,
+        "lighting": {"ambient": 0.35, "diffuse": 0.75, "specular": 0.12, "roughness": 0.7, "fresnel": 0.05},
+        "lightposition": _xyz(lamp),
+        "hoverinfo": "skip",
+    }
+    scene = {**axes, "aspectmode": "data", "camera": camera, "dragmode": "orbit"}
+    return {
+        "data": [trace],
+        "layout": {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "height": 420, "uirevision": name},
+        "alt": "The object in three dimensions; it can be turned and zoomed.",
+        "mesh": {
+            "vertices": mesh.vertices,
+            "faces": mesh.key,
+            "wide": mesh.wide,
+            "origin": mesh.origin,
+            "step": mesh.step,
+        },
+    }
+
+
+def _xyz(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    return {axis: float(f"{value:.6g}") for axis, value in zip("xyz", values)}

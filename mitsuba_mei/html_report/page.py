@@ -1,0 +1,221 @@
+"""The page: what is said and drawn of every run, put into the template, with everything that it needs inside."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from .. import __version__
+from . import words
+from .figures import activation_figure, curve_figures, mesh_figure
+from .mesh_data import LEVELS
+from .pictures import Picture
+from .record import RunRecord
+from .tuning import Tuning
+from .tuning_figures import summary_rows, tuning_figures
+
+__all__ = ["page_of"]
+
+ASSETS = files(__package__) / "assets"
+SCRIPTS = ("table.js", "frames.js", "plots.js", "view.js", "page.js")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture with its caption and what it shows, for those who do not see it."""
+
+    picture: Picture
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A place where a figure is drawn: its key among the run's data, and what it shows in words."""
+
+    key: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class TuningShown:
+    """A measurement of tuning: its plots, and a table."""
+
+    tuning: Tuning
+    plots: list[Plot]
+    rows: list[dict[str, str]]
+    references: list[str]
+
+
+@dataclass(frozen=True)
+class RunShown:
+    """A run as the template takes it; ``data`` is what the page's script gets."""
+
+    number: int
+    run: RunRecord
+    pictures: list[Shown]
+    mesh: Plot | None
+    activation: Plot
+    curves: list[Plot]
+    tunings: list[TuningShown]
+    settings: list[tuple[str, str]]
+    data: dict[str, Any]
+
+
+def page_of(records: Sequence[RunRecord]) -> str:
+    """The HTML of a report, of one run or of several.
+
+    Everything from files is escaped: text by Jinja, data by JSON without ``<``. A content security policy keeps the
+    page from every network, and from scripts that are not its own.
+    """
+    shown = [_shown(number, run) for number, run in enumerate(records, 1)]
+    script = _script()
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "measured": words.measured}
+    return environment.get_template("report.html.j2").render(
+        runs=shown,
+        faces={run.mesh.key: run.mesh.faces for run in records if run.mesh is not None},
+        words=words,
+        further_text=_further_text,
+        title=words.title(records[0]) if len(records) == 1 else f"{len(records)} maximally exciting inputs compared",
+        style=Markup(_asset("report.css")),
+        script=Markup(script),
+        policy=_policy(script),
+        plotly=Markup(_plotly()),
+        plotly_version=_plotly_version(),
+        version=__version__,
+        today=date.today().isoformat(),
+        levels=LEVELS,
+    )
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """The page's own script, which must not end its element."""
+    text = '"use strict";\n(() => {\n' + "\n".join(_asset(name) for name in SCRIPTS) + "})();\n"
+    assert "</" not in text
+    return text
+
+
+def _policy(script: str) -> str:
+    """Its own script by its hash, and Plotly, which it unpacks; nothing from anywhere else."""
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}' blob:; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js, packed: a third of its size, and nothing for a browser to read before a plot is wanted."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode("utf-8"), 9, mtime=0)).decode("ascii")
+
+
+@cache
+def _plotly_version() -> str:
+    from plotly.offline import get_plotlyjs_version
+
+    return get_plotlyjs_version()
+
+
+def _shown(number: int, run: RunRecord) -> RunShown:
+    drawn: dict[str, dict[str, Any]] = {"activation": activation_figure(run)}
+    if run.mesh is not None and run.view is not None:
+        drawn["mesh"] = mesh_figure(run.mesh, run.view, run.place.name)
+    curves = {f"curve-{i}": figure for i, figure in enumerate(curve_figures(run))}
+    drawn |= curves
+    tunings = []
+    for i, tuning in enumerate(run.tunings):
+        figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning))}
+        drawn |= figures
+        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
+        tunings.append(TuningShown(tuning, _plots(figures), summary_rows(tuning), sorted(references)))
+    frames = [
+        {"label": frame.label, "render": frame.render.address, "stimulus": frame.stimulus.address}
+        for frame in run.frames
+    ]
+    return RunShown(
+        number=number,
+        run=run,
+        pictures=_pictures(run),
+        mesh=Plot("mesh", drawn["mesh"]["alt"]) if "mesh" in drawn else None,
+        activation=Plot("activation", drawn["activation"]["alt"]),
+        curves=_plots(curves),
+        tunings=tunings,
+        settings=_settings(run),
+        data={"figures": drawn, "frames": frames},
+    )
+
+
+def _plots(figures: dict[str, dict[str, Any]]) -> list[Plot]:
+    return [Plot(key, figure["alt"]) for key, figure in figures.items()]
+
+
+def _pictures(run: RunRecord) -> list[Shown]:
+    """The stimuli beside each other, then the renders."""
+    what = words.maximised(run)
+    found = words.found(run)
+    captions = {
+        "initial_stimulus": ("Start, as the neuron saw it", "the start", run.initial),
+        "stimulus": (f"{found}, as the neuron saw it", f"the {found}", run.final),
+        "pixel_stimulus": ("Pixel MEI, for comparison", "the pixel MEI", None),
+        "initial_render": ("Render of the start", "", None),
+        "render": (f"Render of the {found}", "", None),
+    }
+    shown = []
+    for name, (caption, short, figure) in captions.items():
+        if name not in run.pictures:
+            continue
+        value = words.number(run.pixel) if name == "pixel_stimulus" else words.measured(figure)
+        full = f"{caption}: {what} {value}" if short and value != "–" else caption
+        alt = f"Grey-level image: {short}, as shown to the model." if short else f"{caption}, in its own light."
+        shown.append(Shown(run.pictures[name], full, alt))
+    return shown
+
+
+def _settings(run: RunRecord) -> list[tuple[str, str]]:
+    """How the run was made; only what is known."""
+    backend = f", variant {run.variant}" if run.variant else ""
+    each = "" if not (run.seconds and run.steps) else f" ({words.number(run.seconds / run.steps, 2)} s a step)"
+    settings = {
+        "Run folder": run.place.name,
+        "Model": run.model,
+        "Neuron" if len(run.neurons) == 1 else "Neurons": ", ".join(map(str, run.neurons)),
+        "Objective": run.objective,
+        "Renderer": None if run.renderer is None else f"{words.rendered(run.renderer)}{backend}",
+        "Steps": None if run.steps is None else f"{run.steps:,}",
+        "Steps skipped": str(run.skipped) if run.skipped else None,
+        "Time": None if run.seconds is None else f"{words.number(run.seconds, 3)} s{each}",
+        "Seed": None if run.seed is None else str(run.seed),
+        "Ended": run.ended,
+        "Versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+    }
+    return [(name, value) for name, value in settings.items() if value]
+
+
+def _further_text(run: RunRecord) -> str:
+    """What else ``result.json`` says, as it is there."""
+    return json.dumps(run.further, indent=2, ensure_ascii=False)

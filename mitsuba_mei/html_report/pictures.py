@@ -1,0 +1,63 @@
+"""Small pictures as ``data:`` addresses."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ..errors import UserError
+
+__all__ = ["Picture", "read_picture"]
+
+MOST_PIXELS = 64_000_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a page.
+
+    Attributes
+    ----------
+    address : str
+        ``data:image/png;base64,...``, or of a JPEG.
+    width, height : int
+        Pixels.
+    """
+
+    address: str
+    width: int
+    height: int
+
+
+def read_picture(path: Path, size: int, lossless: bool = True) -> Picture:
+    """A picture of a run folder, drawn anew, so that nothing of the file but its pixels gets into a page.
+
+    Parameters
+    ----------
+    size : int
+        Its longer side has at most so many pixels; a larger one is averaged down.
+    lossless : bool
+        PNG, or else JPEG, which is a third of it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as file:
+            if file.width * file.height > MOST_PIXELS:
+                raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels")
+            image = file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise UserError(f"{path} is damaged or missing: it cannot be read as a PNG picture") from None
+    image.thumbnail((size, size), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    kind, settings = ("png", {"optimize": True}) if lossless else ("jpeg", {"quality": 82, "optimize": True})
+    image.save(buffer, format=kind, **settings)
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(f"data:image/{kind};base64,{encoded}", image.width, image.height)

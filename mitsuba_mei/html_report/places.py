@@ -1,0 +1,74 @@
+"""Which run folders are meant, and what they are called in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError, nearest
+
+__all__ = ["Place", "find_runs"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run folder.
+
+    Attributes
+    ----------
+    folder : Path
+    name : str
+        What a report calls it: its path as it was named, from the working directory where it lies there; a folder
+        elsewhere, named by its whole path, by its own name alone, since the way to it is nobody else's business.
+    """
+
+    folder: Path
+    name: str
+
+
+def find_runs(paths: Sequence[Path]) -> list[Place]:
+    """The run folders that are named, and those within the comparisons that are named, in this order.
+
+    Raises
+    ------
+    UserError
+        If none is named, one is no folder or named twice, or a comparison holds no run.
+    """
+    if not paths:
+        raise UserError("no run is named; name the folders of finished runs, as in: report runs/quickstart-001")
+    places: list[Place] = []
+    for path in paths:
+        places += _within(path)
+    seen: dict[Path, str] = {}
+    for place in places:
+        whole = place.folder.resolve()
+        if whole in seen:
+            other = "" if seen[whole] == place.name else f" (as {seen[whole]} too)"
+            raise UserError(f"the run {place.name} is named twice{other}; name each once")
+        seen[whole] = place.name
+    return places
+
+
+def _within(path: Path) -> list[Place]:
+    if not path.is_dir():
+        siblings = (other.name for other in path.parent.glob("*") if other.is_dir())
+        hint = nearest(path.name, siblings)
+        what = "is a file, and no run's folder" if path.exists() else "does not exist"
+        raise UserError(f"the run folder {path} {what}" + (f"; {hint}" if hint.startswith("did you mean") else ""))
+    name = _name(path)
+    if not (path / "comparison.json").is_file():
+        return [Place(path, name)]
+    inner = sorted({file.parent for pattern in ("*/result.json", "*/*/result.json") for file in path.glob(pattern)})
+    if not inner:
+        raise UserError(f"the comparison {path} holds no finished run yet")
+    return [Place(folder, f"{name}/{folder.relative_to(path).as_posix()}") for folder in inner]
+
+
+def _name(path: Path) -> str:
+    if not path.is_absolute():
+        return path.as_posix() if path.name else path.resolve().name
+    try:
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    except ValueError:
+        return path.resolve().name

@@ -1,0 +1,137 @@
+"""What a report says of a run, in types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .files import Figure
+from .mesh_data import PackedMesh, Viewpoint
+from .pictures import Picture
+from .places import Place
+from .tuning import Tuning
+
+__all__ = ["Evaluated", "Frame", "MeshFigures", "Response", "RunRecord", "Second", "Start"]
+
+
+@dataclass(frozen=True)
+class Response:
+    """What one neuron answered."""
+
+    neuron: int | None
+    initial: Figure | None
+    final: Figure | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one of several starts ended with."""
+
+    number: int
+    initial: Figure | None
+    final: Figure | None
+    steps: int | None
+    ended: str
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Second:
+    """What a model that the optimisation never saw makes of the same stimuli."""
+
+    model: str
+    initial: Figure | None
+    final: Figure | None
+    pixel: float | None
+    ratio: Figure | None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation of its own (``run.py evaluate``)."""
+
+    file: str
+    renderer: str
+    initial: Figure | None
+    final: Figure | None
+
+
+@dataclass(frozen=True)
+class MeshFigures:
+    """Counts of ``result.json``; None is unknown."""
+
+    vertices: int | None
+    faces: int | None
+    flipped: int | None
+    degenerate: int | None
+    intersecting: int | None
+    watertight: bool | None
+    smallest_angle: float | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment of the optimisation."""
+
+    label: str
+    render: Picture
+    stimulus: Picture
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything that a report says of a run.
+
+    Attributes
+    ----------
+    place : Place
+    kind : str
+        ``3d``, or ``pixel``: of an image without an object.
+    initial, final : Figure or None
+        Converged, of the initial and the final scene; a pixel MEI has no initial one.
+    pictures : dict of str to Picture
+        ``stimulus``, and where there are such ``initial_stimulus``, ``pixel_stimulus``, ``render``,
+        ``initial_render``, ``stimulus_thumbnail``, ``render_thumbnail``.
+    metrics : dict of str to ndarray
+        The columns of ``metrics.csv``.
+    further : dict
+        What else ``result.json`` says.
+    """
+
+    place: Place
+    kind: str
+    model: str
+    neurons: tuple[int, ...]
+    objective: str
+    initial: Figure | None
+    final: Figure
+    optimum: float | None
+    fraction: float | None
+    pixel: float | None
+    ratio: Figure | None
+    validation: Second | None
+    responses: tuple[Response, ...]
+    starts: tuple[Start, ...]
+    evaluations: tuple[Evaluated, ...]
+    kept_start: int
+    steps: int | None
+    seconds: float | None
+    skipped: int | None
+    renderer: str | None
+    variant: str | None
+    seed: int | None
+    ended: str
+    outside_display: float | None
+    quality: MeshFigures | None
+    mesh: PackedMesh | None
+    view: Viewpoint | None
+    pictures: Mapping[str, Picture]
+    frames: tuple[Frame, ...]
+    metrics: Mapping[str, np.ndarray]
+    tunings: tuple[Tuning, ...]
+    scene_file: str
+    versions: Mapping[str, str]
+    further: Mapping[str, Any]

@@ -1,0 +1,267 @@
+"""What is said of a run, in sentences, and its figures as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from .files import Figure
+from .record import MeshFigures, RunRecord
+
+__all__ = [
+    "activation_sentences",
+    "commands",
+    "flaws",
+    "flaws_in_short",
+    "flaws_in_words",
+    "found",
+    "lead",
+    "maximised",
+    "measured",
+    "named_neurons",
+    "number",
+    "objective_sentence",
+    "rendered",
+    "title",
+    "units",
+]
+
+RENDERED = {"path": "path traced", "raster": "rasterized"}
+
+OBJECTIVES = {
+    "discriminate": "The objective is discriminate: it drives some neurons and not others.",
+    "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
+}
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """``24.49``, ``1.6×10⁻⁵``; a dash where it is unknown."""
+    if value is None:
+        return "–"
+    mantissa, e, exponent = f"{value:.{digits}g}".replace("-", "−").replace("e−", "e-").partition("e")
+    return mantissa + (f"×10{str(int(exponent)).translate(RAISED)}" if e else "")
+
+
+def measured(figure: Figure | None) -> str:
+    """A mean with its standard error, where there is noise."""
+    if figure is None or figure.mean is None:
+        return "–"
+    return number(figure.mean) + (f" ± {number(figure.sem, 2)}" if figure.sem else "")
+
+
+def rendered(renderer: str | None) -> str:
+    """``path traced``, ``rasterized``, or the renderer's own name."""
+    return "–" if renderer is None else RENDERED.get(renderer, renderer)
+
+
+def named_neurons(neurons: Sequence[int]) -> str:
+    """``neuron 3``, ``neurons 3, 25``."""
+    if not neurons:
+        return "a neuron"
+    return f"neuron{'' if len(neurons) == 1 else 's'} {', '.join(map(str, neurons))}"
+
+
+def maximised(run: RunRecord) -> str:
+    """What the figures are of."""
+    return "activation" if run.objective == "activation" else f"objective ({run.objective})"
+
+
+def found(run: RunRecord) -> str:
+    """``3D MEI``; what serves another objective than activation is no MEI."""
+    return f"{'3D' if run.kind == '3d' else 'pixel'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
+
+
+def title(run: RunRecord) -> str:
+    """What was found, for whom."""
+    name = found(run)
+    kind = "" if run.objective == "activation" else f" ({run.objective})"
+    return f"{name[0].upper()}{name[1:]} of {run.model}, {named_neurons(run.neurons)}{kind}"
+
+
+def lead(run: RunRecord) -> str:
+    """What a report begins with."""
+    aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
+    whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
+    if run.kind == "pixel":
+        return (
+            f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
+        )
+    how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
+        run.renderer or "", ""
+    )
+    if run.objective == "activation":
+        return (
+            f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {whom} hardest of those "
+            "that the optimiser tried."
+        )
+    return f"The object, as rendered{how}, that best {aim} {whom}, of those that the optimiser tried."
+
+
+def objective_sentence(run: RunRecord) -> str | None:
+    """What was maximised, where it is no single neuron's response."""
+    if run.objective != "activation":
+        return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
+    return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
+
+
+def units(run: RunRecord) -> str:
+    """What the figure's axis and rows are."""
+    what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
+    said = f"{maximised(run).capitalize()}: {what}."
+    if run.kind == "3d":
+        said += " Start: the scene before the first step."
+    if run.final.sem:
+        said += " Bars: standard errors; where none is to be seen, it is smaller than the marker."
+    if run.pixel is not None:
+        said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
+    if run.optimum is not None:
+        said += " Optimum: the best that any image can reach, known of a simulated neuron."
+    return said
+
+
+def activation_sentences(run: RunRecord) -> list[str]:
+    """How strong the stimulus is, beside what it can be compared with."""
+    what = maximised(run)
+    if run.kind == "pixel":
+        said = [f"The pixel MEI reaches {_of(what)} of {measured(run.final)}."]
+    else:
+        said = [f"The {what} is {measured(run.final)} ({_noise(run.final)}){_from(run)}."]
+    beside = []
+    if run.fraction is not None:
+        best = "" if run.optimum is None else f" ({number(run.optimum)})"
+        beside.append(f"{run.fraction:.3f} of the best that any image can reach{best}")
+    if run.ratio is not None and run.ratio.mean is not None:
+        reached = "" if run.pixel is None else f" ({number(run.pixel)})"
+        beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
+    if beside:
+        said.append(f"This is {' and '.join(beside)}.")
+    if run.pixel is not None and run.ratio is None:
+        said.append(f"The pixel MEI reaches {number(run.pixel)}.")
+    said += _validation(run) + _starts(run)
+    if run.outside_display:
+        said.append(
+            f"{_percent(run.outside_display)} of the stimulus is darker than black or brighter than white: the model "
+            "saw it so, and the pictures are clipped."
+        )
+    if run.ended != "done":
+        said.append(f"The optimisation ended early: {run.ended}.")
+    return said
+
+
+def _of(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def _from(run: RunRecord) -> str:
+    return "" if run.initial is None or run.initial.mean is None else f", up from {measured(run.initial)} at the start"
+
+
+def _noise(final: Figure) -> str:
+    if final.sem:
+        return "± the standard error over renders made for this figure alone"
+    return "its renders have no noise" if final.sem == 0 else "its error is unknown"
+
+
+def _ratio(ratio: Figure) -> str:
+    return f"{ratio.mean:.3f}" + (f" ± {number(ratio.sem, 2)}" if ratio.sem else "")
+
+
+def _validation(run: RunRecord) -> list[str]:
+    second = run.validation
+    if second is None:
+        return []
+    start = "" if second.initial is None or second.initial.mean is None else f", up from {measured(second.initial)}"
+    text = (
+        f"A second model, “{second.model}”, which the optimisation never saw, answers {measured(second.final)}{start}"
+    )
+    if second.pixel is not None:
+        text += f"; to the pixel MEI {number(second.pixel)}"
+    if second.ratio is not None and second.ratio.mean is not None:
+        text += f", so that the ratio is {_ratio(second.ratio)} there"
+    return [f"{text}."]
+
+
+def _starts(run: RunRecord) -> list[str]:
+    ends = [start.final.mean for start in run.starts if start.final is not None and start.final.mean is not None]
+    if len(ends) < 2:
+        return []
+    return [f"The best of {len(ends)} starts was kept; they ended between {number(min(ends))} and {number(max(ends))}."]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
+
+
+def flaws(quality: MeshFigures | None) -> int | None:
+    """How many faces a mesh has that no object has; None where it is unknown."""
+    if quality is None:
+        return None
+    counts = (quality.flipped, quality.degenerate, quality.intersecting)
+    return None if None in counts else sum(counts)
+
+
+def flaws_in_short(quality: MeshFigures | None) -> str:
+    """``none``, ``18 faces``, ``none, open``."""
+    count = flaws(quality)
+    if quality is None or count is None:
+        return "–"
+    faces = f"{count:,} {_faces(count)}" if count else "none"
+    return faces + (", open" if quality.watertight is False else "")
+
+
+def flaws_in_words(quality: MeshFigures | None) -> list[str]:
+    """Whether a mesh is an object that could be made."""
+    if quality is None:
+        return []
+    size = f"{_count(quality.vertices)} vertices and {_count(quality.faces)} triangles"
+    counts = {"flipped": quality.flipped, "degenerate": quality.degenerate, "intersecting": quality.intersecting}
+    found = [f"{count:,} {_faces(count)} {WHAT_IS[kind]}" for kind, count in counts.items() if count]
+    unknown = [kind for kind, count in counts.items() if count is None]
+    said = [f"The mesh has {size}."]
+    if found:
+        said.append(f"It has flaws that no object has: {'; '.join(found)}.")
+    elif not unknown:
+        said.append("No face is flipped, degenerate or passes through another.")
+    if unknown:
+        said.append(f"How many faces are {' or '.join(unknown)} is not recorded.")
+    if quality.watertight is not None:
+        closed = "It is watertight: every edge joins exactly two faces."
+        said.append(closed if quality.watertight else "It is not watertight: it has a hole, or edges of three faces.")
+    if quality.smallest_angle is not None:
+        said.append(f"The smallest angle of a face is {quality.smallest_angle:.2g}°.")
+    return said
+
+
+WHAT_IS = {
+    "flipped": "turned against their neighbours",
+    "degenerate": "squeezed to a line or a point",
+    "intersecting": "passing through others",
+}
+
+
+def _faces(count: int) -> str:
+    return "face" if count == 1 else "faces"
+
+
+def _count(value: int | None) -> str:
+    return "an unknown number of" if value is None else f"{value:,}"
+
+
+def commands(run: RunRecord) -> list[tuple[str, str]]:
+    """What repeats the run, and what looks further: a sentence and a command each."""
+    folder = shlex.quote(run.place.name)
+    config = shlex.quote(f"{run.place.name}/config.yaml")
+    again = "again, with the same seed"
+    if run.kind == "pixel":
+        return [(f"Find this image {again}", f"python run.py pixel {config}")]
+    other = "raster" if run.renderer == "path" else "path"
+    return [
+        (f"Run the experiment {again}", f"python run.py {config}"),
+        (
+            f"Evaluate the finished object, {RENDERED[other]} this time",
+            f"python run.py evaluate {folder} --render {other}",
+        ),
+    ]

@@ -1,0 +1,82 @@
+"""What is said of runs."""
+
+import dataclasses
+
+import pytest
+
+from mitsuba_mei.html_report import words
+from mitsuba_mei.html_report.files import Figure
+from mitsuba_mei.html_report.places import Place
+from mitsuba_mei.html_report.reading import read_run_folder
+from mitsuba_mei.html_report.record import MeshFigures
+from tests.html_report.run_folders import write_run
+
+SOUND = MeshFigures(162, 320, 0, 0, 0, True, 30.0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = write_run(tmp_path_factory.mktemp("words") / "run", frames=0)
+    return read_run_folder(Place(folder, "runs/run"))
+
+
+def test_figures_are_four_digits_with_two_of_their_errors():
+    assert words.measured(Figure(24.492176, 0.002134)) == "24.49 ± 0.0021"
+    assert words.measured(Figure(-24.492176, 0.0)) == "−24.49"
+    assert words.measured(Figure(1234567.0, 1.6e-5)) == "1.235×10⁶ ± 1.6×10⁻⁵"
+    assert words.measured(Figure(None, 0.1)) == words.measured(None) == "–"
+
+
+def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
+    said = " ".join(words.activation_sentences(run))
+    for part in (
+        "The activation is 20 ± 0.12 (± the standard error",
+        "up from 1.5 ± 0.02 at the start.",
+        "0.800 of the best that any image can reach (25) and",
+        "0.900 ± 0.005 of what the pixel MEI reaches (22.22).",
+        "“second model”, which the optimisation never saw, answers 11 ± 0.2, up from 1 ± 0.1; to the pixel MEI 10",
+        "The best of 2 starts was kept; they ended between 18 and 20.",
+        "3 % of the stimulus is darker than black",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(("fraction", "said"), [(1.0, "100 %"), (0.123, "12 %"), (0.0012, "0.12 %")])
+def test_what_cannot_be_displayed_is_said_in_percent(run, fraction, said):
+    sentences = words.activation_sentences(dataclasses.replace(run, outside_display=fraction))
+    assert f"{said} of the stimulus is darker than black or brighter than white" in " ".join(sentences)
+
+
+def test_a_figure_without_noise_has_no_error(run):
+    (first, *_) = words.activation_sentences(dataclasses.replace(run, final=Figure(20.0, 0.0)))
+    assert first == "The activation is 20 (its renders have no noise), up from 1.5 ± 0.02 at the start."
+
+
+@pytest.mark.parametrize(
+    ("change", "count", "short", "said"),
+    [
+        ({}, 0, "none", "No face is flipped, degenerate or passes through another. It is watertight"),
+        ({"flipped": 1}, 1, "1 face", "It has flaws that no object has: 1 face turned against their neighbours."),
+        ({"flipped": 2, "intersecting": 16}, 18, "18 faces", "; 16 faces passing through others."),
+        ({"watertight": False}, 0, "none, open", "It is not watertight"),
+        ({"degenerate": None}, None, "–", "How many faces are degenerate is not recorded."),
+    ],
+)
+def test_the_mesh_in_words(change, count, short, said):
+    quality = dataclasses.replace(SOUND, **change)
+    assert words.flaws(quality) == count and words.flaws_in_short(quality) == short
+    assert said in " ".join(words.flaws_in_words(quality))
+
+
+def test_the_commands_are_the_ones_that_run(run):
+    commands = [command for _, command in words.commands(run)]
+    assert commands == ["python run.py runs/run/config.yaml", "python run.py evaluate runs/run --render raster"]
+    odd = dataclasses.replace(run, place=Place(run.place.folder, "runs/my run; rm -rf"))
+    assert words.commands(odd)[0][1] == "python run.py 'runs/my run; rm -rf/config.yaml'"
+
+
+def test_what_serves_another_objective_is_no_mei(run):
+    other = dataclasses.replace(run, objective="target", neurons=(3, 4))
+    assert words.title(other) == "3D stimulus of a model, neurons 3, 4 (target)"
+    assert "maximally exciting" not in words.lead(other).lower()
+    assert words.maximised(other) == "objective (target)"
