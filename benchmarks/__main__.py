@@ -28,6 +28,8 @@ BENCHMARKS = {
     "raster_gradients": "the rasterizer's gradients against finite differences",
     "raster_speed": "the rasterizer's time against the path tracer and a plain soft rasterizer",
     "report_size": "a report of fifty runs: its size, and the time to open it in a browser",
+    "inverse": "shape from four views, turn and sun from one: how near inverse rendering comes to the truth",
+    "unlike": "diverse scenes of a complex and a simple cell, and metamers of a V4 population",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

@@ -20,7 +20,7 @@ from mitsuba_mei.viewer import build_viewer
 
 from .panels import Panel, draw_panels
 from .report import Report, Target
-from .setting import HERE
+from .setting import HERE, Silent
 
 __all__ = ["run"]
 
@@ -34,18 +34,6 @@ images."""
 
 DRAWN = (439, 383, 227, 65, 121, 205, 405, 370, 159, 176, 252, 84)
 """Who is drawn; taken as it is where the reference images are missing."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def start(self, steps: int) -> None: ...
-
-    def step(self, info: dict) -> None: ...
-
-    def message(self, text: str) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,24 @@ from mitsuba_mei.experiment import Experiment, build_experiment, build_scene
 from mitsuba_mei.render.renderer import Renderer, build_renderer, prepare_backend
 from mitsuba_mei.scene.scene import Scene
 
-__all__ = ["BUMPY", "SIMPLE_CELL", "experiment_of", "make_bumpy", "scene_of"]
+__all__ = ["BUMPY", "SCENES", "SIMPLE_CELL", "Silent", "experiment_of", "make_bumpy", "scene_of"]
 
 HERE = Path(__file__).resolve().parent
-SIMPLE_CELL = HERE.parent / "scenes" / "simple_cell.yaml"
+SCENES = HERE.parent / "scenes"
+SIMPLE_CELL = SCENES / "simple_cell.yaml"
 BUMPY = HERE / "scenes" / "bumpy.yaml"
+
+
+class Silent:
+    """Tells nobody."""
+
+    def start(self, steps: int, label: str = "") -> None: ...
+
+    def step(self, info: dict) -> None: ...
+
+    def message(self, text: str) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Experiment]:

@@ -34,7 +34,7 @@ __all__ = ["build_metamer", "run_metamer"]
 MARGIN = 1.2
 """How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
 
-FIRM = 3.0
+FIRM = 1.0
 """What is lost where the scenes do not differ at all, in parts of the loss where the responses have nothing in common."""
 
 
