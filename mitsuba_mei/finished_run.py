@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from . import __version__
 from .config import Config, load_config
 from .errors import UserError, nearest
 from .evaluate import Mean
 from .parameters import read_parameters
 from .schema import RENDERERS
 
-__all__ = ["FinishedRun", "read_run"]
+__all__ = ["FinishedRun", "check_version", "read_run"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,11 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
             raise UserError(f"{folder} {what}: there is no {name} in it")
     if not (folder / "parameters.npz").is_file():
         raise UserError(f"{folder} holds no parameters.npz: it is of a pixel MEI, or of a version that left none")
-    config = load_config(folder / "config.yaml", overrides, rendered=False)
     result = _result(folder / "result.json")
+    versions = result.get("versions") if isinstance(result, dict) else None
+    wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None
+    check_version(folder, wrote if isinstance(wrote, str) else None)
+    config = load_config(folder / "config.yaml", overrides, rendered=False)
     try:
         activation, renderer = result["activation"], result["renderer"]
         initial, final = (_mean(activation[when]) for when in ("initial", "final"))
@@ -86,6 +91,21 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
     if renderer not in RENDERERS:
         raise UserError(f"{folder / 'result.json'} names an unknown renderer; {nearest(str(renderer), RENDERERS)}")
     return FinishedRun(folder, config, renderer, initial, final, starts)
+
+
+def check_version(folder: Path, wrote: str | None) -> None:
+    """Raise UserError where a folder was written by a newer version, which this one may not understand."""
+    if wrote is not None and _release(wrote) > _release(__version__):
+        raise UserError(
+            f"{folder} was written by mitsuba_mei {wrote}, and this is {__version__}, which may not understand it; use "
+            "that version or a newer one"
+        )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, as many as count: ``0.2.0rc1`` is (0, 2, 0)."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part[:9]) for part in release.group().split(".")) if release else ()
 
 
 def _result(path: Path) -> Any:

@@ -35,9 +35,26 @@ def describe_config(path: Path, config: Config) -> list[str]:
         f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
         f"  lighting  {', '.join(light.type for light in config.lighting)}",
         f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
+        f"  objective {_asked(config)}",
         f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
         *([] if compared is None else [f"  compare   neurons {', '.join(map(str, compared))}"]),
     ]
+
+
+def _asked(config: Config) -> str:
+    """What is to be done, in a few words."""
+    said = config.objective
+    if said.type == "image":
+        target = said.target or f"{len(said.views)} images"
+        return f"{target} from {len(said.views)} view{'s' * (len(said.views) > 1)}, {said.error}"
+    if said.type == "metamer":
+        return f"a metamer of {said.reference}, other in {said.differ}"
+    if said.type == "diverse":
+        return f"{said.count} scenes at {said.level:g} of the maximum, unlike in {said.differ}"
+    also = [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
+    also += ["validated by a second model"] * (config.model.validate is not None)
+    also += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
+    return ", ".join([said.type, *also])
 
 
 def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from .scene.spectrum import to_channels
 from .variants import freeing
 from .viewer import build_viewer
 
-__all__ = ["Wanted", "cameras_of", "wanted_images"]
+__all__ = ["Wanted", "cameras_of", "check_targets", "wanted_images"]
 
 SEED = 2**61
 """Renders of a target share no seed with any other."""
@@ -84,13 +84,36 @@ def wanted_images(
     UserError
         For files that cannot be used, images of another size, or as many images as there are not views.
     """
-    if name is not None and Path(name).suffix.lower() in (".yaml", ".yml"):
+    if name is not None and _is_scene(name):
         return _of_scene(Path(name), config, channels, cameras, told)
     views = max(1, len(cameras))
     if name is not None and views > 1:
         raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
     files = [name] if name is not None else own
     return Wanted(torch.cat([_of_file(Path(file), config.render.resolution, channels) for file in files], dim=1))
+
+
+def check_targets(config: Config) -> None:
+    """Read what a scene file's objective names, without rendering.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be used.
+    """
+    said = config.objective
+    names = {"image": lambda: (said.target, *(view.target for view in said.views)), "metamer": lambda: (said.reference,)}
+    for name in filter(None, names.get(said.type, tuple)()):
+        if _is_scene(name):
+            load_config(Path(name), rendered=False)
+            continue
+        if Path(name).suffix.lower() != ".png":
+            prepare_backend(config.render, 1)
+        _of_file(Path(name), config.render.resolution, 1)
+
+
+def _is_scene(name: str) -> bool:
+    return Path(name).suffix.lower() in (".yaml", ".yml")
 
 
 def _of_file(path: Path, resolution: int, channels: int) -> Tensor:

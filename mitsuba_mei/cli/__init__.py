@@ -12,7 +12,7 @@ import typer
 from .. import __version__
 from ..arguments import expand_arguments
 from ..errors import UserError
-from . import optimise, factors, finished, look  # noqa: F401, I001 (they register their commands, in the order of the help)
+from . import factors, finished, look, optimise  # noqa: F401, I001 (they register their commands, in the order of the help)
 from .common import app
 from .progress import LiveProgress
 

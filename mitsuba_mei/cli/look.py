@@ -30,9 +30,11 @@ def check(
     """Check a scene file and the files that it names, model and meshes included, without rendering."""
     config = load(scene, overrides, free, frozen, seed)
     from ..experiment import check_files
+    from ..targets import check_targets
 
     with about(scene):
         check_files(config, Console(stderr=True, soft_wrap=True).print)
+        check_targets(config)
     print("\n".join(describe_config(scene, config)))
 
 

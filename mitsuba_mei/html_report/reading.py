@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
 from ..errors import UserError
+from ..finished_run import check_version
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
 from .pictures import Picture, read_picture
@@ -45,7 +44,7 @@ def read_run_folder(place: Place) -> RunRecord:
             what = "holds no finished run" if name == "result.json" else "is no whole run folder"
             raise UserError(f"{folder} {what}: there is no {name} in it")
     result = read_json(folder / "result.json")
-    _check_version(folder, result)
+    check_version(folder, result.part("versions").text("mitsuba_mei"))
     is_pixel = "mesh" not in result and isinstance(result.raw("activation"), (int, float))
     if not is_pixel and not (folder / "mesh.ply").is_file():
         raise UserError(f"{folder} is no whole run folder: there is no mesh.ply in it")
@@ -97,21 +96,6 @@ def read_run_folder(place: Place) -> RunRecord:
         versions={name: said for name, said in result.part("versions").items() if isinstance(said, str)},
         further={key: value for key, value in result.items() if key not in SAID and value is not None},
     )
-
-
-def _check_version(folder: Path, result: Said) -> None:
-    wrote = result.part("versions").text("mitsuba_mei")
-    if wrote is not None and _release(wrote) > _release(__version__):
-        raise UserError(
-            f"{folder} was written by mitsuba_mei {wrote}, and this is {__version__}, which may not understand it; "
-            "report it with that version or a newer one"
-        )
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version, as many as count: ``0.2.0rc1`` is (0, 2, 0)."""
-    release = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part[:9]) for part in release.group().split(".")) if release else ()
 
 
 def _second(said: Said) -> Second:
