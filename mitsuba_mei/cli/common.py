@@ -11,9 +11,25 @@ import typer
 from rich.console import Console
 
 from ..config import Config, load_config
+from ..errors import UserError, nearest
+from ..schema import RENDERERS
 from .progress import LiveProgress
 
-__all__ = ["Free", "Frozen", "Out", "Quiet", "SceneFile", "Seed", "Set", "app", "free_name", "load", "telling"]
+__all__ = [
+    "Free",
+    "Frozen",
+    "Out",
+    "Quiet",
+    "Render",
+    "SceneFile",
+    "Seed",
+    "Set",
+    "app",
+    "checked_renderer",
+    "free_name",
+    "load",
+    "telling",
+]
 
 app = typer.Typer(
     help="3D maximally exciting inputs by physically based differentiable rendering.",
@@ -35,6 +51,9 @@ Free = Annotated[
 Frozen = Annotated[list[str], typer.Option("--frozen", metavar="NAME...", help="Freeze them; after --free.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scene file's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, a new one; default runs/<name>-<number>.")]
+Render = Annotated[
+    str | None, typer.Option(metavar="|".join(RENDERERS), help="Which renderer; default the run's own, or the file's.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")]
 
 
@@ -46,12 +65,19 @@ def load(
     return load_config(scene, overrides, free, frozen, rendered)
 
 
-def free_name(stem: str) -> Path:
-    """The first of runs/<stem>-001, -002, ... that does not exist."""
+def free_name(stem: str, parent: Path = Path("runs")) -> Path:
+    """The first of <stem>-001, -002, ... that does not exist in a folder."""
     number = 1
-    while (folder := Path("runs") / f"{stem}-{number:03d}").exists():
+    while (folder := parent / f"{stem}-{number:03d}").exists():
         number += 1
     return folder
+
+
+def checked_renderer(name: str | None) -> str | None:
+    """What ``--render`` says, if there is such a renderer."""
+    if name is not None and name not in RENDERERS:
+        raise UserError(f"--render {name}: there is no such renderer; {nearest(name, RENDERERS)}")
+    return name
 
 
 @contextmanager
