@@ -64,7 +64,7 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
     pictures = 4.4 if several else 0.0
     if not maps:
         h, w = shown.stimuli.shape[1:3]
-        pictures = 0.8 + 0.95 * wide / len(_chosen(shown.axes[0], ALONG)) * h / w
+        pictures = 0.7 + 0.95 * wide / len(_chosen(shown.axes[0], ALONG)) * h / w
     figure = Figure(figsize=(wide, 0.5 + (4.2 if rows == 1 else 2.9 * rows) + pictures), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     more = f"; the {len(neurons)} of {len(shown.neurons)} neurons with the widest range of responses"
@@ -188,7 +188,9 @@ def _draw_maps(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: i
         summary = neuron["summary"]
         if summary is not None and summary["preferred"][0]["value"] is not None:
             y, x = (each["value"] for each in summary["preferred"])
-            panel.plot(x, y, "o", color=ORANGE, markeredgecolor="white", markersize=8, label="preferred")
+            ring = {"markerfacecolor": "none", "markersize": 13}
+            panel.plot(x, y, "o", markeredgecolor="white", markeredgewidth=4, **ring)
+            panel.plot(x, y, "o", markeredgecolor=ORANGE, markeredgewidth=2.2, label="preferred", **ring)
         panel.set(xlim=extent[:2], ylim=extent[2:])
         panel.set_title(_heading(shown.axes, neuron), fontsize=8.5)
         bar = figure.colorbar(image, ax=panel)

@@ -113,7 +113,8 @@ def preferred(axes: Sequence[Axis], curves: np.ndarray) -> tuple[np.ndarray, np.
     where = np.stack([a.values[0] + a.step * (top[:, i] + aside[:, i]) for i, a in enumerate(axes)], axis=1)
     for i, axis in enumerate(axes):
         if axis.period is not None:
-            where[:, i] = axis.values[0] + (where[:, i] - axis.values[0]) % axis.period
+            beyond = (where[:, i] - axis.values[0]) % axis.period
+            where[:, i] = axis.values[0] + np.where(beyond < axis.period, beyond, 0)  # rounding can give the period
     return where, height
 
 
@@ -143,7 +144,7 @@ def _bandwidth(axes: Sequence[Axis], mean: np.ndarray, i: int, height: float) ->
     top = np.unravel_index(mean.argmax(), mean.shape)
     curve = mean[tuple(slice(None) if j == i else k for j, k in enumerate(top))]
     reach = [_fall(curve, int(top[i]), sense, height / 2, axis.period is not None) for sense in (1, -1)]
-    return None if None in reach else sum(reach) / 2 * axis.step
+    return None if None in reach else float(sum(reach) / 2 * axis.step)
 
 
 def _fall(curve: np.ndarray, top: int, sense: int, level: float, round_: bool) -> float | None:
