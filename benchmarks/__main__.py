@@ -27,6 +27,7 @@ BENCHMARKS = {
     "raster_parity": "the rasterizer's images and coverage against the path tracer and closed forms",
     "raster_gradients": "the rasterizer's gradients against finite differences",
     "raster_speed": "the rasterizer's time against the path tracer and a plain soft rasterizer",
+    "tuning": "preferred values of tuning curves against closed forms, and the coverage of their errors",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())
