@@ -71,7 +71,7 @@ class _Silent:
     def stop(self): ...
 
 
-def run(report: Report, seeds: int = 45) -> None:
+def run(report: Report, seeds: int = 25) -> None:
     """Preferred values under both renderers against closed forms; then the coverage of standard errors.
 
     Parameters

@@ -9,7 +9,7 @@ from .errors import UserError, nearest
 
 __all__ = ["COMMANDS", "expand_arguments"]
 
-COMMANDS = ("run", "pixel", "compare", "evaluate", "tune", "check", "schema", "doctor")
+COMMANDS = ("run", "pixel", "compare", "evaluate", "tune", "export", "check", "schema", "doctor")
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:

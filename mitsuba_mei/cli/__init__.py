@@ -12,7 +12,7 @@ import typer
 from .. import __version__
 from ..arguments import expand_arguments
 from ..errors import UserError
-from . import optimise, finished, tuning, look  # noqa: F401, I001 (they register their commands)
+from . import optimise, finished, tuning, exporting, look  # noqa: F401, I001 (they register their commands)
 from .common import app
 from .progress import LiveProgress
 
