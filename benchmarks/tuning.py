@@ -71,7 +71,7 @@ class _Silent:
     def stop(self): ...
 
 
-def run(report: Report, seeds: int = 25) -> None:
+def run(report: Report, seeds: int = 40) -> None:
     """Preferred values under both renderers against closed forms; then the coverage of standard errors.
 
     Parameters

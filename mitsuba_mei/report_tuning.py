@@ -29,6 +29,9 @@ GAP = 0.06
 """Between stimuli, fractions of their width."""
 
 MARGIN = 0.06
+HEADROOM = 0.05
+"""Beyond the values and the responses, fractions of their range."""
+
 ANGLE_STEPS = (1, 1.5, 3, 4.5, 6, 9, 10)
 """Round distances between ticks in degrees."""
 
@@ -149,7 +152,8 @@ def _draw_curves(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows:
             panel.axvline(preferred["value"], color=ORANGE, linewidth=1.6, label="preferred", zorder=0)
         panel.set_title(_heading(shown.axes, neuron), fontsize=9.5)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.set_ylim(bottom=min(0.0, float(np.nanmin(low))) or 0.0)
+        bottom, top = min(0.0, float(np.nanmin(low))), max(0.0, float(np.nanmax(high)))
+        panel.set_ylim(bottom - (HEADROOM * (top - bottom) if bottom < 0 else 0), top + HEADROOM * (top - bottom or 1))
         if number % columns == 0:
             panel.set_ylabel("response")
         if number >= len(neurons) - columns:
@@ -274,7 +278,8 @@ def _numbers(axis: Axis, chosen: np.ndarray) -> list[str]:
 def _draw_all(panel, shown: TuningFigure) -> None:
     """What all neurons prefer: beside their selectivity, or of a map on both axes."""
     known = [n for n in shown.neurons if n["summary"] is not None and n["summary"]["preferred"][0]["value"] is not None]
-    panel.set_title(f"all {len(shown.neurons)} neurons", fontsize=9.5)
+    count = len(shown.neurons)
+    panel.set_title(f"all {count} neurons" if count > MOST_SHOWN else f"{count} neurons", fontsize=9.5)
     panel.spines[["top", "right"]].set_visible(False)
     maps = len(shown.axes) == 2
     x_axis = shown.axes[-1]

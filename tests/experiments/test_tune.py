@@ -145,6 +145,25 @@ def test_a_placement_is_kept(made, tmp_path):
     assert found["over"][0]["at"] == pytest.approx(0.3 * 5 * np.tan(np.radians(17.5)), abs=0.05)
 
 
+def test_a_model_of_colours_sees_and_leaves_colours(made, tmp_path):
+    """A neuron that likes red in the middle, and a light that grows redder."""
+    code = """
+import torch
+class Red(torch.nn.Module):
+    def forward(self, image):
+        middle = image[:, :, 12:20, 12:20].mean((2, 3))
+        return (middle[:, :1] - middle[:, 1:2]).relu()
+"""
+    (made / "red.py").write_text(code)
+    (made / "red.yaml").write_text("module: red.py:Red\ninput: {size: 32, channels: 3, mean: 120, std: 60}\n")
+    words = [str(made / "scene.yaml"), "--set", "model={card: red.yaml}", "lighting.0.irradiance=[1, 1, 1]"]
+    found = tuned(tmp_path / "out", *words, "stimulus={clip: true}", "--over", "lighting.0.irradiance.r=1:2:3")
+    mean = found["neurons"][0]["mean"]
+    assert mean[0] < 0.01 < mean[1] < mean[2]
+    stimuli = np.load(tmp_path / "out" / "stimuli.npy")
+    assert stimuli.shape == (3, 32, 32, 3) and stimuli[2, 16, 16, 0] > stimuli[2, 16, 16, 1] + 10
+
+
 def test_ctrl_c_leaves_what_there_is(made, tmp_path, monkeypatch, capsys):
     respond, calls = tuning_plan.respond, []
 
