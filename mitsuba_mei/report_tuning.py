@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from .report import BLUE, GREY, ORANGE
 from .sentences_tuning import preferred_text
 from .tuning.grid import Axis
+from .tuning.sheet import ALONG, chosen, draw_sheet
 
 __all__ = ["TuningFigure", "write_tuning"]
 
@@ -22,12 +23,6 @@ MOST_SHOWN = 8
 """Neurons whose curves or maps are drawn."""
 
 COLUMNS = 4
-ALONG, ACROSS, FEWEST = 11, 6, 4
-"""Stimuli in a row beside a curve, and along a side beside a map, at most; at least, where they are evenly spread."""
-
-GAP = 0.06
-"""Between stimuli, fractions of their width."""
-
 MARGIN = 0.06
 HEADROOM = 0.05
 """Beyond the values and the responses, fractions of their range."""
@@ -67,7 +62,7 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
     pictures = 4.4 if several else 0.0
     if not maps:
         h, w = shown.stimuli.shape[1:3]
-        pictures = 0.7 + 0.95 * wide / len(_chosen(shown.axes[0], ALONG)) * h / w
+        pictures = 0.7 + 0.95 * wide / len(chosen(shown.axes[0], ALONG)) * h / w
     figure = Figure(figsize=(wide, 0.5 + (4.2 if rows == 1 else 2.9 * rows) + pictures), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     more = f"; the {len(neurons)} of {len(shown.neurons)} neurons with the widest range of responses"
@@ -75,12 +70,12 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
     if maps and not several:
         left, right = figure.subfigures(1, 2, width_ratios=(6, 4.6))
         _draw_maps(left, shown, neurons, rows, columns)
-        _draw_stimuli(right.subplots(), shown)
+        draw_sheet(right.subplots(), shown.axes, shown.stimuli)
     elif maps:
         above, below = figure.subfigures(2, 1, height_ratios=(max(4.2, 2.9 * rows), pictures))
         left, right = below.subfigures(1, 2)
         _draw_maps(above, shown, neurons, rows, columns)
-        _draw_stimuli(left.subplots(), shown)
+        draw_sheet(left.subplots(), shown.axes, shown.stimuli)
         _draw_all(right.subplots(), shown)
     else:
         above, below = figure.subfigures(2, 1, height_ratios=(4.2 if rows == 1 else 2.9 * rows, pictures))
@@ -88,7 +83,7 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
         _draw_curves(left, shown, neurons, rows, columns)
         if right is not None:
             _draw_all(right.subplots(), shown)
-        _draw_stimuli(below.subplots(), shown)
+        draw_sheet(below.subplots(), shown.axes, shown.stimuli)
     figure.savefig(path)
 
 
@@ -101,10 +96,6 @@ def _strongest(neurons: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _range(neuron: Mapping[str, Any]) -> float:
     known = np.asarray(neuron["mean"])[np.isfinite(neuron["mean"])]
     return float(np.ptp(known)) if known.size else 0.0
-
-
-def _label(axis: Axis) -> str:
-    return f"{axis.path} ({axis.unit})" if axis.unit else axis.path
 
 
 def _heading(axes: Sequence[Axis], neuron: Mapping[str, Any]) -> str:
@@ -157,7 +148,7 @@ def _draw_curves(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows:
         if number % columns == 0:
             panel.set_ylabel("response")
         if number >= len(neurons) - columns:
-            panel.set_xlabel(_label(axis))
+            panel.set_xlabel(axis.label)
             panel.tick_params(labelbottom=True)
     _ticks(panels[0].xaxis, axis)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -202,9 +193,9 @@ def _draw_maps(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: i
         bar.ax.tick_params(labelsize=7.5)
         bar.outline.set_visible(False)
         if number % columns == 0:
-            panel.set_ylabel(_label(first))
+            panel.set_ylabel(first.label)
         if number >= len(neurons) - columns:
-            panel.set_xlabel(_label(second))
+            panel.set_xlabel(second.label)
             panel.tick_params(labelbottom=True)
     _ticks(panels[0].xaxis, second)
     _ticks(panels[0].yaxis, first)
@@ -225,51 +216,6 @@ def _draw_maps(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: i
 def _edges(axis: Axis) -> tuple[float, float]:
     """Of a map's cells, half a step beyond the values."""
     return float(axis.values[0] - axis.step / 2), float(axis.values[-1] + axis.step / 2)
-
-
-# --------------------------------------------------------------------------------------------------------- stimuli
-
-
-def _chosen(axis: Axis, most: int) -> np.ndarray:
-    """Indices of spread values, the ends among them; evenly, where that leaves not too few."""
-    last = len(axis.values) - 1
-    even = [count for count in range(FEWEST, most + 1) if last % (count - 1) == 0]
-    count = max(even, default=most)
-    return np.unique(np.linspace(0, last, min(count, last + 1)).round().astype(int))
-
-
-def _draw_stimuli(panel, shown: TuningFigure) -> None:
-    """Stimuli of evenly spread points, all stretched alike about their median grey level."""
-    maps = len(shown.axes) == 2
-    stimuli = shown.stimuli if maps else shown.stimuli[None]
-    down = _chosen(shown.axes[0], ACROSS)[::-1] if maps else np.array([0])
-    across = _chosen(shown.axes[-1], ACROSS if maps else ALONG)
-    picked = stimuli[np.ix_(down, across)]
-    centre = float(np.nanmedian(picked))
-    reach = max(float(np.nanmax(np.abs(picked - centre))), 1e-9)
-    h, w = picked.shape[2:4]
-    gap = max(1, round(GAP * w))
-    sheet = np.ones((len(down) * (h + gap) - gap, len(across) * (w + gap) - gap, 3))
-    for i, row in enumerate(picked):
-        for j, stimulus in enumerate(row):
-            if np.isfinite(stimulus).all():
-                grey = np.clip(0.5 + 0.5 * (stimulus - centre) / reach, 0, 1)
-                sheet[i * (h + gap) :, j * (w + gap) :][:h, :w] = grey if grey.ndim == 3 else grey[..., None]
-    panel.imshow(sheet, interpolation="nearest")
-    panel.set_title(f"stimuli (black: grey level {centre - reach:.0f}, white: {centre + reach:.0f})", fontsize=9.5)
-    panel.set_xticks([j * (w + gap) + w / 2 for j in range(len(across))], _numbers(shown.axes[-1], across))
-    panel.set_xlabel(_label(shown.axes[-1]))
-    if maps:
-        panel.set_yticks([i * (h + gap) + h / 2 for i in range(len(down))], _numbers(shown.axes[0], down))
-        panel.set_ylabel(_label(shown.axes[0]))
-    else:
-        panel.set_yticks([])
-    panel.tick_params(length=0, labelsize=8.5)
-    panel.spines[:].set_visible(False)
-
-
-def _numbers(axis: Axis, chosen: np.ndarray) -> list[str]:
-    return [f"{axis.values[i]:.3g}" for i in chosen]
 
 
 # ------------------------------------------------------------------------------------------------------ all neurons
@@ -296,7 +242,7 @@ def _draw_all(panel, shown: TuningFigure) -> None:
             color=BLUE,
             **style,
         )
-        panel.set_ylabel(f"preferred {_label(shown.axes[0])}")
+        panel.set_ylabel(f"preferred {shown.axes[0].label}")
         _limits(panel.set_ylim, shown.axes[0])
         _ticks(panel.yaxis, shown.axes[0])
     else:
@@ -310,7 +256,7 @@ def _draw_all(panel, shown: TuningFigure) -> None:
         )
         index = known[0]["summary"]["selectivity"]["index"] if known else "selectivity"
         panel.set(ylabel=index.replace("-", "−"), ylim=(-0.03, 1.03))
-    panel.set_xlabel(f"preferred {_label(x_axis)}")
+    panel.set_xlabel(f"preferred {x_axis.label}")
     _limits(panel.set_xlim, x_axis)
     _ticks(panel.xaxis, x_axis)
 

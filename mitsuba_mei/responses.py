@@ -80,7 +80,9 @@ def respond(
     With :math:`a` the responses to the mean of n renders and :math:`a_{-i}` those to the mean without the i-th, the
     pseudo-values :math:`n a - (n - 1) a_{-i}` have a mean without bias of first order in the renders' variance, and are
     nearly independent: it follows Student's t distribution with n - 1 degrees of freedom about the truth (Tukey 1958,
-    Annals of Mathematical Statistics 29:614; Efron & Stein 1981, Annals of Statistics 9:586-596).
+    Annals of Mathematical Statistics 29:614; Efron & Stein 1981, Annals of Statistics 9:586-596). This asks for a model
+    that is smooth within the noise: at the threshold of a rectified neuron the correction can lead a little below 0,
+    less the more samples there are.
 
     Parameters
     ----------

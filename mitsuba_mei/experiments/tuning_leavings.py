@@ -96,11 +96,10 @@ def write_found(folder: RunFolder, plan: Plan, found: Found, result: dict[str, A
 def _write_rows(path: Path, plan: Plan, found: Found) -> None:
     """A row for each neuron and point of which something is known."""
     names = ("mean", "sem", "low", "high")
+    known = [each for each in points(plan.axes) if not np.isnan(found.stimuli[each[0]]).all()]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["neuron", *(axis.path for axis in plan.axes), *names])
         for i, neuron in enumerate(plan.neurons):
-            for index, point in points(plan.axes):
-                row = [getattr(found, name)[(i, *index)] for name in names]
-                if not np.isnan(found.stimuli[index]).all():
-                    writer.writerow([neuron, *point.values(), *row])
+            for index, point in known:
+                writer.writerow([neuron, *point.values(), *(getattr(found, name)[(i, *index)] for name in names)])

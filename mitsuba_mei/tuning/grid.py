@@ -62,6 +62,11 @@ class Axis:
         return float(self.values[1] - self.values[0])
 
     @property
+    def label(self) -> str:
+        """Path and unit, as a figure's axis is labelled."""
+        return f"{self.path} ({self.unit})" if self.unit else self.path
+
+    @property
     def closed(self) -> bool:
         """Whether the last value is the first one again, a period later."""
         return self.period is not None and math.isclose(self.values[-1] - self.values[0], self.period, rel_tol=1e-6)

@@ -115,7 +115,8 @@ def test_there_is_no_half_width_where_the_curve_does_not_fall_that_far():
 def test_modulation_depth():
     assert modulation_depth(np.array([1.0, 3.0])) == 0.5
     assert modulation_depth(np.array([0.0, 3.0])) == 1
-    assert modulation_depth(np.array([-1.0, 3.0])) is None and modulation_depth(np.zeros(3)) is None
+    assert modulation_depth(np.array([-1e-3, 3.0])) == 1
+    assert modulation_depth(np.array([-1.0, -3.0])) is None and modulation_depth(np.zeros(3)) is None
 
 
 @given(st.floats(0, 0.99), st.sampled_from([180.0, 360.0]))
