@@ -30,6 +30,7 @@ BENCHMARKS = {
     "report_size": "a report of fifty runs: its size, and the time to open it in a browser",
     "inverse": "shape from four views, turn and sun from one: how near inverse rendering comes to the truth",
     "unlike": "diverse scenes of a complex and a simple cell, and metamers of a V4 population",
+    "tuning": "preferred values of tuning curves against closed forms, and the coverage of their errors",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

@@ -9,7 +9,19 @@ from .errors import UserError, nearest
 
 __all__ = ["COMMANDS", "expand_arguments"]
 
-COMMANDS = ("run", "pixel", "compare", "factors", "evaluate", "report", "check", "schema", "doctor")
+COMMANDS = (
+    "run",
+    "pixel",
+    "compare",
+    "factors",
+    "evaluate",
+    "tune",
+    "report",
+    "export",
+    "check",
+    "schema",
+    "doctor",
+)
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:

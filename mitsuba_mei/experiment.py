@@ -30,6 +30,7 @@ __all__ = [
     "Experiment",
     "build_experiment",
     "build_scene",
+    "check_before_camera",
     "check_files",
     "check_start",
     "each_start",
@@ -288,7 +289,12 @@ def _check_view(state: SceneState) -> None:
             "the object is outside the camera's view: none of its vertices falls on the image; "
             "change pose.translation (or placement), camera.distance or camera.fov"
         )
-    if not (depth > 0).all():
+    check_before_camera(state)
+
+
+def check_before_camera(state: SceneState) -> None:
+    """Raise UserError where the camera stands in the object, or beyond a part of it."""
+    if not (state.vertices[:, 2] < 0).all():
         raise UserError(
             "the camera stands inside or behind the object; increase camera.distance, or reduce pose.scale or "
             "placement.size"

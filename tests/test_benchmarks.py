@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 
 import imageio.v3 as iio
 import pytest
@@ -17,8 +18,10 @@ from benchmarks.measure import agrees, best_split, compared, mean_and_error, tel
 from benchmarks.panels import Panel, draw_panels
 from benchmarks.report import Report, Target
 from benchmarks.setting import BUMPY, SIMPLE_CELL
+from benchmarks.tuning import seen_bars, seen_sphere, write_bars
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.scene.mesh import file
 
 AMOUNT = st.floats(1e-3, 1e3)
 
@@ -119,3 +122,26 @@ def test_the_picture_of_a_bank(tmp_path):
 @pytest.mark.parametrize("scene", [BUMPY, SIMPLE_CELL])
 def test_the_scenes_are_valid(scene):
     load_config(scene)
+
+
+def test_the_closed_form_of_bars_turns_with_them(tmp_path):
+    write_bars(tmp_path / "bars.ply")
+    template = file(tmp_path / "bars.ply")
+    assert template.is_watertight and template.vertices.norm(dim=1).max() == pytest.approx(1)
+    level, upright = seen_bars(0)[..., 0], seen_bars(90)[..., 0]
+    assert (upright - level.rot90(1)).abs().max() < 1e-6  # counter-clockwise, as pose.rotation.z
+    assert level[32].mean() > 0.3 and level[32, 32] == pytest.approx(0.81) and level[0, 0] == pytest.approx(0.1)
+    crossings = (level[:, 32].sub(0.45).sign().diff() != 0).sum()
+    assert crossings == 2 * 5
+
+
+def test_the_closed_form_of_a_ball_is_brightest_where_it_faces_the_light():
+    radius = 32 * math.tan(math.asin(1 / 5)) / math.tan(math.radians(17.5))  # of the outline, pixels
+    for elevation in (0, 20, 40):
+        image = seen_sphere(elevation)[..., 0]
+        assert image.max() == pytest.approx(0.8 * 3 / math.pi, rel=2e-3)
+        height = math.sin(math.radians(elevation)) / (5 - math.cos(math.radians(elevation)))
+        expected = 31.5 - 32 * height / math.tan(math.radians(17.5))
+        assert divmod(int(image.argmax()), 64)[0] == pytest.approx(expected, abs=1.5)
+    assert int((image > 0).any(1).sum()) <= 2 * radius + 1
+    assert seen_sphere(180).max() < 0.01 * seen_sphere(0).max()

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..arguments import COMMANDS
 from ..config import Config, load_config
-from ..errors import UserError
-from ..schema import listed_neurons
+from ..errors import UserError, nearest
+from ..schema import RENDERERS, listed_neurons
 from .progress import LiveProgress
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "Neurons",
     "Out",
     "Quiet",
+    "Render",
     "SceneFile",
     "SceneFiles",
     "Seed",
     "Set",
     "app",
+    "checked_renderer",
     "free_name",
     "load",
     "load_each",
@@ -39,7 +42,16 @@ __all__ = [
 WIDE = 160
 """Columns of a table that is written into a file."""
 
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands as :data:`~mitsuba_mei.arguments.COMMANDS` does."""
+
+    def list_commands(self, context) -> list[str]:
+        return sorted(super().list_commands(context), key=COMMANDS.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     help="3D maximally exciting inputs by physically based differentiable rendering.",
     epilog="A scene file without a command is run: mitsuba-mei scenes/quickstart.yaml",
     no_args_is_help=True,
@@ -64,6 +76,9 @@ Neurons = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Which neurons, one after the other, as 3,25-28; default the scene file's."),
 ]
+Render = Annotated[
+    str | None, typer.Option(metavar="|".join(RENDERERS), help="Which renderer; default the run's own, or the file's.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")]
 
 
@@ -75,10 +90,10 @@ def load(
     return load_config(scene, overrides, free, frozen, rendered)
 
 
-def free_name(stem: str) -> Path:
-    """The first of runs/<stem>-001, -002, ... that does not exist."""
+def free_name(stem: str, parent: Path = Path("runs")) -> Path:
+    """The first of <stem>-001, -002, ... that does not exist in a folder."""
     number = 1
-    while (folder := Path("runs") / f"{stem}-{number:03d}").exists():
+    while (folder := parent / f"{stem}-{number:03d}").exists():
         number += 1
     return folder
 
@@ -109,6 +124,13 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int 
     for row in rows:
         table.add_row(*map(escape, row))
     Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
+
+
+def checked_renderer(name: str | None) -> str | None:
+    """What ``--render`` says, if there is such a renderer."""
+    if name is not None and name not in RENDERERS:
+        raise UserError(f"--render {name}: there is no such renderer; {nearest(name, RENDERERS)}")
+    return name
 
 
 @contextmanager

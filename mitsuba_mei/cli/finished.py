@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..errors import UserError, nearest
-from ..schema import RENDERERS
 from ..sentences import describe_evaluation
-from .common import Set, app
+from .common import Render, Set, app, checked_renderer
 
 __all__: list[str] = []
 
@@ -19,20 +17,17 @@ __all__: list[str] = []
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
-    render: Annotated[
-        str | None, typer.Option(metavar="|".join(RENDERERS), help="Which renderer; default the run's own.")
-    ] = None,
+    render: Render = None,
     overrides: Set = [],  # noqa: B006
     out: Annotated[
         Path | None, typer.Option(help="A folder, or a .json file's name, for the results; default the run's folder.")
     ] = None,
 ) -> None:
     """Evaluate what a run ended with once more, under either renderer."""
-    if render is not None and render not in RENDERERS:
-        raise UserError(f"--render {render}: there is no such renderer; {nearest(render, RENDERERS)}")
+    renderer = checked_renderer(render)
     from ..experiments.evaluate_run import evaluate_run
 
-    outcome = evaluate_run(run, render, overrides, out, Console(stderr=True, soft_wrap=True).print)
+    outcome = evaluate_run(run, renderer, overrides, out, Console(stderr=True, soft_wrap=True).print)
     print("\n".join(describe_evaluation(outcome.path, outcome.result)))
 
 

@@ -1,0 +1,1 @@
+"""Tuning: the grid of scenes, what a curve or map over it says, and its pictures."""
