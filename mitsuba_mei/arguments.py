@@ -14,6 +14,7 @@ COMMANDS = (
     "pixel",
     "compare",
     "factors",
+    "sweep",
     "evaluate",
     "tune",
     "report",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from ..config import Config
 from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
 from ..sentences_inverse import describe_recovery
@@ -28,10 +24,10 @@ from .common import (
     telling,
 )
 
-if TYPE_CHECKING:
-    from ..experiments.session import RunResult
-
 __all__: list[str] = []
+
+DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
+"""What says how an objective went, where that is not an activation that rose."""
 
 
 @app.command()
@@ -47,30 +43,12 @@ def run(
     """Optimise a scene, and write a run folder."""
     config = load(scene, overrides, free, frozen, seed)
     out = free_name(scene.stem) if out is None else out
-    experiment, describe = _experiment(config)
+    from ..experiments.dispatch import run_experiment
+
     with telling(quiet) as progress, about(scene):
-        outcome = experiment(config, out, progress)
+        outcome = run_experiment(config, out, progress)
+    describe = DESCRIBED.get(config.objective.type, describe_result)
     print("\n".join(describe(outcome.folder, outcome.result)))
-
-
-def _experiment(config: Config) -> tuple[Callable[..., RunResult], Callable[..., list[str]]]:
-    """What runs an objective, and what says how it went."""
-    kind = config.objective.type
-    if kind == "image":
-        from ..experiments.inverse import run_inverse
-
-        return run_inverse, describe_recovery
-    if kind == "metamer":
-        from ..experiments.metamer import run_metamer
-
-        return run_metamer, describe_metamer
-    if kind == "diverse":
-        from ..experiments.diverse import run_diverse
-
-        return run_diverse, describe_diverse
-    from ..experiments.mei import run_mei
-
-    return run_mei, describe_result
 
 
 @app.command()

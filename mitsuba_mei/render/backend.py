@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["cuda_problem", "describe", "prepare", "prepare_files"]
+__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -61,6 +61,14 @@ def prepare_files() -> None:
 
     if mi.variant() is None:
         mi.set_variant("scalar_rgb")
+
+
+def bound_threads(count: int) -> None:
+    """Have Dr.Jit render with so many threads of the processor."""
+    _load_llvm()
+    import drjit as dr
+
+    dr.set_thread_count(count)
 
 
 def _resolved(variant: str, channels: int) -> str:
