@@ -33,6 +33,7 @@ __all__ = [
     "check_before_camera",
     "check_files",
     "check_start",
+    "check_view",
     "each_start",
     "restarted",
     "without_effect",
@@ -207,7 +208,7 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
         scene = scene.to(experiment.scene.background.device)
         try:
-            _check_view(scene())
+            check_view(scene())
         except UserError:
             if draw == DRAWS - 1:
                 raise
@@ -235,7 +236,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
     scene = experiment.scene
     states = experiment.states()
     for state in states:
-        _check_view(state)
+        check_view(state)
     image = experiment.render(seed)
     if not any(_is_lit(experiment, state, seed) for state in states):
         raise UserError(
@@ -280,7 +281,7 @@ def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> l
     return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
 
 
-def _check_view(state: SceneState) -> None:
+def check_view(state: SceneState) -> None:
     """Raise UserError where the camera cannot see the object, or stands in it."""
     depth = -state.vertices[:, 2].detach()
     place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]
