@@ -93,8 +93,8 @@ def find_start(
     ``count`` random turns and directions are looked at through the rasterizer, the best are improved by a few steps,
     and the best of these is left in the scene. Where images are to be matched and the light is unknown too, a turn is
     judged by how well it explains the images under any light at all: the images of an object are linear in the light,
-    so that one of nine channels, each lit by a spherical harmonic, says it by least squares; the dipole of that light is
-    where the sun is looked for.
+    so that one of nine channels, each lit by a spherical harmonic, says it by least squares; the dipole of that light
+    is where the sun is looked for.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ MARGIN = 1.2
 """How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
 
 FIRM = 3.0
-"""What is lost where the scenes do not differ at all, in parts of the loss where the responses have nothing in common."""
+"""What is lost where the scenes do not differ at all, in parts of what is lost by responses with nothing in common."""
 
 
 @dataclass(frozen=True)

@@ -404,7 +404,8 @@ class Config(Part):
             views = self.objective.views
             if len(views) > 1 or any(getattr(views[0], name) is not None for name in self.camera.free):
                 raise ValueError(
-                    "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views out"
+                    "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views "
+                    "out"
                 )
         return self
 
