@@ -68,7 +68,7 @@ def describe_set(found: Mapping[str, Any]) -> list[str]:
 def _amount(kind: str, value: float) -> str:
     if kind == "image":
         return f"{value:.2f} (correlation {1 - value:.2f})"
-    return f"{value:.2f} of the radius" if kind == "shape" else f"{value:.2g}\N{DEGREE SIGN}"
+    return f"{value:.2f} of the radius" if kind == "shape" else f"{value:.3g}\N{DEGREE SIGN}"
 
 
 def _ending(folder: Path, result: Mapping[str, Any]) -> str:
