@@ -76,7 +76,9 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
         if not (folder / name).is_file():
             raise UserError(f"{folder} {what}: there is no {name} in it")
     if not (folder / "parameters.npz").is_file():
-        raise UserError(f"{folder} holds no parameters.npz: it is of a pixel MEI, or of a version that left none")
+        raise UserError(
+            f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left none"
+        )
     result = _result(folder / "result.json")
     versions = result.get("versions") if isinstance(result, dict) else None
     wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None

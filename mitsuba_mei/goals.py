@@ -75,16 +75,16 @@ class Drive:
 class Differ:
     """Makes scenes differ that all do what is wanted of them.
 
-    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs of
-    how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
+    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs
+    of how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
 
     Parameters
     ----------
     experiments : sequence of Experiment
         One a scene; the renderer is the same.
     want : callable
-        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal & Wright
-        2006, Numerical Optimization, section 17.2).
+        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal &
+        Wright 2006, Numerical Optimization, section 17.2).
     kind : str
         In what they differ (:mod:`~mitsuba_mei.differences`).
     apart : float
@@ -135,7 +135,9 @@ class Differ:
         return found
 
     def attempt(self, seed: int) -> Attempt:
-        """Render every scene once and look. The value is minus what is lost, the mean over scenes, without regularizers."""
+        """Render every scene once and look. The value is minus what is lost, the mean over scenes, without
+        regularizers.
+        """
         shapes = [experiment.scene.shape() for experiment in self.experiments]
         states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
         images = self.experiments[0].renderer.render_batch(states, seed)

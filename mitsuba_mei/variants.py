@@ -1,4 +1,4 @@
-"""The same scene file for another purpose: for one neuron of a list, by another renderer, with other parameters free."""
+"""The same scene file for another purpose: for one neuron of a list, by another renderer, with other things free."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..config import check_drive
 from ..errors import UserError, about
 from ..evaluate import Estimate
 from ..finished_run import FinishedRun, read_run
@@ -63,6 +64,8 @@ def evaluate_run(
         For anything that the user can mend; nothing is written then.
     """
     run = read_run(folder, overrides)
+    with about(folder / "config.yaml"):
+        check_drive(run.config, "evaluate")
     shown = renderer or run.renderer
     target = _target(run, shown, out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}

@@ -139,8 +139,9 @@ def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: 
     folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
     views = experiment.viewer.views
     images = {"target": target, "initial": first[0], "final": last[0]}
+    what = ", ".join(free_parameters(config)) or "nothing free"
     recovery = Recovery(
-        title=f"{', '.join(free_parameters(config))}: {result['error']['kind']} error {_said(result['error']['final'])}",
+        title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
         views={name: np.split(image, views, axis=1) for name, image in images.items()},
         portraits=portraits,
         errors=[-value for value in done.best.record.history["activation"]],

@@ -35,7 +35,7 @@ MARGIN = 1.2
 """How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
 
 FIRM = 1.0
-"""What is lost where the scenes do not differ at all, in parts of the loss where the responses have nothing in common."""
+"""What is lost where the scenes do not differ at all, in parts of what is lost by responses with nothing in common."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
         return trial.after.mean - max(0.0, 1 - far / apart)
 
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
         folder = RunFolder(out)
         folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:
@@ -176,8 +176,10 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
     grey = {name: viewer.stimulus.to_grey(each, clip=False).cpu().numpy() for name, each in seen.items()}
     scenes = {"reference": reference.wanted.truth, "metamer": experiment.scene}
     shown = {name: scene for name, scene in scenes.items() if scene is not None}
+    # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.
+    state = experiment.scene()
     portraits = {
-        name: [portrait(experiment.renderer, scene.pose(scene.shape()), scene(), azimuth) for azimuth in (0, 90)]
+        name: [portrait(experiment.renderer, scene.pose(scene.shape()), state, azimuth) for azimuth in (0, 90)]
         for name, scene in shown.items()
         if torch.equal(scene.faces, experiment.scene.faces)
     }

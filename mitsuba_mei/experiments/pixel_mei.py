@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import Config, dump
+from ..config import Config, check_drive, dump
 from ..filters import gaussian_blur
 from ..images import write_png
 from ..report import displayed, write_pixel_summary
@@ -113,6 +113,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     UserError
         For anything that the user can mend, before the first step.
     """
+    check_drive(config, "pixel")
     viewer = build_viewer(config, progress.message)
     viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
