@@ -184,6 +184,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
             "differences": {kind: {"mean": means[kind], "unit": UNITS[kind]} for kind in ENOUGH},
             "pairs": {kind: values.tolist() for kind, values in pairs.items()},
         },
+        "neurons": list(config.neurons),
         **facts,
         "steps": trials[0].outcome.steps,
         "skipped_steps": trials[0].outcome.skipped,

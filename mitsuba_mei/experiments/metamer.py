@@ -153,6 +153,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
         **run_facts(config, experiment, done.trials, done.ended),
+        "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
     _write_pictures(folder, done, reference, result)

@@ -82,8 +82,8 @@ def level_figure(aim: DiverseSet) -> dict[str, Any]:
             "mode": "markers+text",
             "x": rounded([each.of_maximum.mean]),
             "y": [f"scene {index}"],
-            "text": [f"{each.of_maximum.mean:.3f}"],
-            "textposition": "top center",
+            "text": [f"  {each.of_maximum.mean:.3f}"],
+            "textposition": "middle right",
             "cliponaxis": False,
             "error_x": {"type": "data", "array": rounded([each.of_maximum.sem or 0.0]), "thickness": 2, "width": 6},
             "marker": {

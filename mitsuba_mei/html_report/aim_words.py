@@ -10,6 +10,7 @@ __all__ = [
     "amount",
     "apart",
     "away",
+    "error_kind",
     "found",
     "in_short",
     "lead",
@@ -44,8 +45,13 @@ def measure(aim: Aim) -> str:
     if isinstance(aim, Recovered):
         return "error" if aim.error is None else f"error ({aim.error})"
     if isinstance(aim, Metamer):
-        return "error (distance of the responses)"
+        return "error (responses)"
     return f"activation (mean of {len(aim.scenes)} scenes)"
+
+
+def error_kind(aim: Recovered | Metamer) -> str:
+    """Which error the figure is of: ``l2``, ``responses``."""
+    return "responses" if isinstance(aim, Metamer) else aim.error or "of images"
 
 
 def in_short(aim: Aim) -> str:

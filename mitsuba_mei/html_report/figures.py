@@ -35,10 +35,13 @@ POINTS = 400
 LEAST = 1e-9
 """What a logarithmic axis begins with."""
 
-LOGARITHMIC = {"type": "log", "dtick": 1, "exponentformat": "power"}
-
-UNITS = {"image": ", 1 − correlation", "shape": " over the radius", "pose": ", degrees", "light": ", degrees"}
-"""What is said of a difference's axis."""
+DIFFERENCES = {
+    "image": "1 − correlation of the stimuli",
+    "shape": "surface distance over the radius",
+    "pose": "turn between the objects, degrees",
+    "light": "angle between the lights, degrees",
+}
+"""How much scenes differ, on an axis."""
 
 SHADE = "#a9b4bf"
 
@@ -124,7 +127,7 @@ def _difference_curve(run: RunRecord, mine: np.ndarray) -> dict[str, Any]:
     far = run.metrics["difference"][rows]
     what = respect(run.aim.differ)
     alt = f"How far the scenes lie apart in {what} over the steps; at last {number(_last(far))}."
-    title = f"difference in {what}{UNITS.get(run.aim.differ or '', '')}"
+    title = DIFFERENCES.get(run.aim.differ or "", "difference")
     figure = _line(run, rows, far, title, alt, "each step")
     if run.aim.apart is not None and len(rows):
         xs = rounded(run.metrics["step"][rows[[0, -1]]], 9)
@@ -196,7 +199,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
     what = maximised(run)
     return {
         "data": data,
-        "layout": {"xaxis": axis("step"), "yaxis": axis(what, **LOGARITHMIC if run.is_error else {}), "height": 320},
+        "layout": {"xaxis": axis("step"), "yaxis": axis(what, type="log" if run.is_error else "linear"), "height": 320},
         "alt": f"{what} over {last:.0f} steps, from {measured(run.initial)} to {measured(run.final)}, converged.",
     }
 
@@ -216,7 +219,7 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )
-    titles = axis("regularizer, unweighted", **LOGARITHMIC)
+    titles = axis("regularizer, unweighted", type="log", dtick=1, exponentformat="power")
     named = ", ".join(name.replace("_", " ") for name in terms)
     return {
         "data": data,

@@ -87,7 +87,7 @@ def read_run_folder(place: Place) -> RunRecord:
             Response(each.count("neuron"), each.figure("initial"), each.figure("final"))
             for each in result.parts("responses")
         ),
-        starts=_starts(result, kept, is_pixel, turned),
+        starts=() if isinstance(aim, DiverseSet) else _starts(result, kept, is_pixel, turned),
         evaluations=_evaluations(folder),
         kept_start=kept,
         steps=result.count("steps"),
