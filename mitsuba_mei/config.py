@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError, nearest
-from .schema import DRIVES, Config, FilePathMarker, Part
+from .schema import Config, FilePathMarker, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
 
-__all__ = ["Config", "check_drive", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
+__all__ = ["Config", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
@@ -76,22 +76,6 @@ def load_config(
             "{free: [offsets]}, or set optimizer.steps to 0"
         )
     return config
-
-
-def check_drive(config: Config, command: str) -> None:
-    """Raise UserError where what is maximised is more than what neurons answer to one image.
-
-    Parameters
-    ----------
-    config : Config
-    command : str
-        What knows no other objectives.
-    """
-    if config.objective.type not in DRIVES:
-        raise UserError(
-            f"objective.type is '{config.objective.type}', and {command} is about neurons' answers to one image alone; "
-            f"allowed: {', '.join(DRIVES)}"
-        )
 
 
 def free_parameters(config: Config) -> tuple[str, ...]:

@@ -135,8 +135,9 @@ class Differ:
         return found
 
     def attempt(self, seed: int) -> Attempt:
-        """Render every scene once and look. The value is minus what is lost, the mean over scenes, without
-        regularizers.
+        """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.
+
+        The images lie side by side, (H, k W, C).
         """
         shapes = [experiment.scene.shape() for experiment in self.experiments]
         states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
@@ -153,4 +154,5 @@ class Differ:
         loss.backward()
         figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
         difference = apart.mean().item() * self._apart
-        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, images[0])
+        together = torch.cat(tuple(images), dim=1)
+        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, together)

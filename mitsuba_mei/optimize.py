@@ -52,7 +52,7 @@ class Attempt:
     terms : dict of str to float
         Whatever else is worth watching: regularizers, unweighted, and the like.
     image : Tensor
-        A render, (H, W, C).
+        A render, (H, W, C); of several scenes side by side, (H, k W, C).
     """
 
     value: float

@@ -102,8 +102,10 @@ def check_targets(config: Config) -> None:
         For files that cannot be used.
     """
     said = config.objective
-    names = {"image": lambda: (said.target, *(view.target for view in said.views)), "metamer": lambda: (said.reference,)}
-    for name in filter(None, names.get(said.type, tuple)()):
+    names = [said.reference] if said.type == "metamer" else []
+    if said.type == "image":
+        names = [said.target, *(view.target for view in said.views)]
+    for name in filter(None, names):
         if _is_scene(name):
             load_config(Path(name), rendered=False)
             continue

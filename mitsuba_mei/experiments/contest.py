@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..config import Config, check_drive, dump
+from ..config import Config, dump
 from ..errors import UserError
 from ..experiment import Experiment, build_experiment, check_start, each_start
 from ..parameters import parameters_of, set_parameters
@@ -36,7 +36,6 @@ def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> 
     UserError
         For anything that the user can mend.
     """
-    check_drive(config, "compare")
     traced = _ready(rendered_by(config, PATH), told)
     try:
         return {PATH: traced, RASTER: _ready(rendered_by(config, RASTER), told)}

@@ -18,18 +18,18 @@ from ..errors import UserError
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
-from ..images import write_exr, write_png
+from ..images import write_png
 from ..optimize import Settings, Step, optimize
 from ..parameters import parameters_of
-from ..report import displayed, exposed
+from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
 from ..viewer import Look
 from ..views import portrait
-from .leavings import run_facts, write_object
+from .leavings import run_facts, write_course, write_end, write_object, write_render, write_start
 from .session import Progress, RunResult, interruptible, threads_beside
-from .starts import Record, Trial, frame
+from .starts import FRAMES, Record, Trial, frame
 
 __all__ = ["run_diverse"]
 
@@ -139,7 +139,7 @@ class _Search:
 
         before = [evaluate(start, *self._accuracy) for start in starts]
         first = [parameters_of(start.scene) for start in starts]
-        record = Record(self._folder, starts[0], self._progress, 0, self._settings.steps)
+        record = Record(self._folder, starts[0], self._progress, 0, max(1, self._settings.steps // FRAMES), len(starts))
         self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
@@ -190,6 +190,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
             "differences": {kind: {"mean": means[kind], "unit": UNITS[kind]} for kind in ENOUGH},
             "pairs": {kind: values.tolist() for kind, values in pairs.items()},
         },
+        "neurons": list(config.neurons),
         **facts,
         "steps": trials[0].outcome.steps,
         "skipped_steps": trials[0].outcome.skipped,
@@ -227,12 +228,9 @@ def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any]
         frames.append((render, grey))
         own = experiment.scene
         portraits.append(portrait(experiment.renderer, own.pose(own.shape()), own(), 0))
-        seen = experiment.viewer.stimulus(trial.after.image).cpu().numpy()
-        folder.write(f"{name}/stimulus.npy", lambda path: np.save(path, seen))
-        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
-        folder.write(f"{name}/render.exr", lambda path: write_exr(path, render))
-        folder.write(f"{name}/render.png", lambda path: write_png(path, exposed(render)))
+        write_end(folder, experiment, trial.after.image, f"{name}/")
         write_object(folder, trial, f"{name}/")
+    _write_together(folder, trials)
     viewer = trials[0].experiment.viewer
     picture = DiversePicture(
         title=f"{viewer.model.name}: {'diverse scenes' if said['found'] else 'no diverse set found'}",
@@ -245,3 +243,15 @@ def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any]
         said=describe_set(said),
     )
     folder.write("summary.png", lambda path: write_diverse(path, picture))
+
+
+def _write_together(folder: RunFolder, trials: list[Trial]) -> None:
+    """Write all scenes side by side, at first, on the way and at last."""
+    first, last = (
+        frame(trials[0].experiment, torch.cat(tuple(images), dim=1), len(trials))
+        for images in ((trial.before.image for trial in trials), (trial.after.image for trial in trials))
+    )
+    write_start(folder, *first)
+    write_render(folder, last[0])
+    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
+    write_course(folder, trials[0].record, last)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config import check_drive
 from ..errors import UserError, about
 from ..evaluate import Estimate
 from ..finished_run import FinishedRun, read_run
@@ -65,7 +64,6 @@ def evaluate_run(
     """
     run = read_run(folder, overrides)
     with about(folder / "config.yaml"):
-        check_drive(run.config, "evaluate")
     shown = renderer or run.renderer
     target = _target(run, shown, out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..config import Config, check_drive, free_parameters
+from ..config import Config, free_parameters
 from ..errors import UserError
 from ..experiment import Experiment, build_experiment, check_start, each_start, without_effect
 from ..factors import FACTORS, chosen_parameters, factor_of, factor_parameters
@@ -77,7 +77,6 @@ def prepare(config: Config, starts: int | None = None, told: Callable[[str], Non
         For anything that the user can mend. Parameters of a factor's own choice that change nothing are left out;
         those that the scene file lists must not.
     """
-    check_drive(config, "factors")
     count = max(LEAST_STARTS, config.optimizer.restarts) if starts is None else starts
     kept = [path for path in free_parameters(config) if factor_of(path) is None]
     if kept:

@@ -456,6 +456,18 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _compared(self) -> Config:
+        kind = self.objective.type
+        asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
+        for name, value in asked.items():
+            if value is not None and kind not in DRIVES:
+                raise ValueError(
+                    f"{name} goes with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{kind}', whose "
+                    "result is no activation; leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _searched(self) -> Config:
         turned = "rotation" in self.pose.free or any("direction" in light.free for light in self.lighting)
         if self.optimizer.search and not turned:
