@@ -108,18 +108,18 @@ class Difference:
     def __init__(self, kind: str) -> None:
         self._measure: Callable[[Aspects, Aspects], Tensor]
         self._measure = {"image": _images, "shape": self._shapes, "pose": _turns, "light": _lights}[kind]
-        self._motion: np.ndarray | None = None
-        self._age = 0
+        self.laid: np.ndarray | None = None
+        """The motion (4, 4) that lays one surface onto the other, and below it how often it has served, (5, 4)."""
 
     def __call__(self, a: Aspects, b: Aspects) -> Tensor:
         """How far; always of the same two scenes, of which an alignment is remembered."""
         return self._measure(a, b)
 
     def _shapes(self, a: Aspects, b: Aspects) -> Tensor:
-        if self._age % REALIGNED == 0:
-            self._motion = align(a.mesh, b.mesh, samples=1500)
-        self._age += 1
-        motion = torch.from_numpy(self._motion).to(a.shape)
+        if self.laid is None or self.laid[4, 0] >= REALIGNED:
+            self.laid = np.vstack([align(a.mesh, b.mesh, samples=1500), np.zeros(4)])
+        self.laid[4] += 1
+        motion = torch.from_numpy(self.laid[:4]).to(a.shape)
         laid = a.shape @ motion[:3, :3].T + motion[:3, 3]
         radius = 0.5 * (_radius(a.shape) + _radius(b.shape)).detach()
         return 0.5 * (_to_surface(laid, b.shape, b.faces) + _to_surface(b.shape, laid, a.faces)) / radius

@@ -33,6 +33,7 @@ __all__ = [
     "check_before_camera",
     "check_files",
     "check_start",
+    "check_view",
     "each_start",
     "restarted",
     "without_effect",
@@ -213,7 +214,7 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
         scene = scene.to(experiment.scene.background.device)
         try:
-            _check_view(scene())
+            check_view(scene())
         except UserError:
             if draw == DRAWS - 1:
                 raise
@@ -228,10 +229,11 @@ def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:
         yield restarted(experiment, config, restart)
 
 
-def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
+def check_start(experiment: Experiment, seed: int, alone: bool = True, searched: bool = False) -> None:
     """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
 
-    Where it is ``alone``, without restarts that could do better, also that the neurons are silent.
+    Where it is ``alone``, without restarts that could do better, also that the neurons are silent. Where turns and
+    directions are ``searched`` first, what these could mend is let through.
 
     Raises
     ------
@@ -241,13 +243,15 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
     scene = experiment.scene
     states = experiment.states()
     for state in states:
-        _check_view(state)
+        check_view(state)
     image = experiment.render(seed)
-    if not any(_is_lit(experiment, state, seed) for state in states):
+    elsewhere = scene.turning() if searched else {}
+    turned_on = any(name.startswith("lighting.") for name in elsewhere)
+    if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
         raise UserError(
             "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
         )
-    if not experiment.viewer.sees(image.detach()):
+    if not turned_on and not experiment.viewer.sees(image.detach()):
         raise UserError(
             "the image is uniform: the object cannot be told from the background; change background, lighting or "
             "material"
@@ -255,18 +259,20 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True) -> None:
     if not scene.free_parameters():
         return
     for name in _without_effect(experiment, image, seed):
+        if turned_on or name in elsewhere:
+            continue
         raise UserError(
             f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
         )
     viewer = experiment.viewer
     shown = image.detach().requires_grad_()
-    activation = viewer.look(shown).activation
-    if not activation.requires_grad:
+    look = viewer.look(shown)
+    if not look.activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
         )
-    (slope,) = torch.autograd.grad(activation, shown)
-    if alone and not (slope != 0).any():
+    (slope,) = torch.autograd.grad(look.activation, shown)
+    if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):
         raise UserError(
             f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
             "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
@@ -286,7 +292,7 @@ def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> l
     return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
 
 
-def _check_view(state: SceneState) -> None:
+def check_view(state: SceneState) -> None:
     """Raise UserError where the camera cannot see the object, or stands in it."""
     depth = -state.vertices[:, 2].detach()
     place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]

@@ -14,10 +14,11 @@ import numpy as np
 
 from . import __version__
 from .config import Config, load_config
-from .errors import UserError, nearest
+from .errors import UserError, about, nearest
 from .evaluate import Mean
 from .parameters import read_parameters
 from .schema import RENDERERS
+from .variants import check_drives
 
 __all__ = ["FinishedRun", "check_version", "read_run"]
 
@@ -58,13 +59,22 @@ class FinishedRun:
         return read_parameters(first, like), read_parameters(last, like)
 
 
-def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
+def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evaluate") -> FinishedRun:
     """Read a run folder's configuration, varied, and its result.
+
+    Parameters
+    ----------
+    folder : Path
+    overrides : sequence of str
+        Changes of its configuration, as ``evaluate.spp=2048``.
+    command : str
+        For which it is read, and which is named where it cannot do with the run.
 
     Raises
     ------
     UserError
-        If it is no run folder, the run was not finished, or something in it cannot be read or used.
+        If it is no run folder, the run was not finished or served an objective without an activation
+        (:func:`~mitsuba_mei.variants.check_drives`), or something in it cannot be read or used.
     """
     if not folder.is_dir():
         hint = nearest(folder.name, (other.name for other in folder.parent.glob("*") if other.is_dir()))
@@ -75,13 +85,19 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
     for name, what in {"config.yaml": "is no run folder", "result.json": "is no finished run"}.items():
         if not (folder / name).is_file():
             raise UserError(f"{folder} {what}: there is no {name} in it")
-    if not (folder / "parameters.npz").is_file():
-        raise UserError(f"{folder} holds no parameters.npz: it is of a pixel MEI, or of a version that left none")
     result = _result(folder / "result.json")
+    with about(folder):
+        check_drives(str(result.get("objective", "activation")) if isinstance(result, dict) else "activation", command)
+    if not (folder / "parameters.npz").is_file():
+        raise UserError(
+            f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left none"
+        )
     versions = result.get("versions") if isinstance(result, dict) else None
     wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None
     check_version(folder, wrote if isinstance(wrote, str) else None)
     config = load_config(folder / "config.yaml", overrides, rendered=False)
+    with about(folder / "config.yaml"):
+        check_drives(config.objective.type, command)
     try:
         activation, renderer = result["activation"], result["renderer"]
         initial, final = (_mean(activation[when]) for when in ("initial", "final"))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .differences import Aspects, Difference, aspects_of
 from .experiment import Experiment
 from .optimize import SMOOTHING, Attempt
+from .troubles import Watch
 from .viewer import Look
 
 __all__ = ["Differ", "Drive"]
@@ -29,15 +31,26 @@ class Drive:
     Parameters
     ----------
     experiment : Experiment
+    watch : callable, optional
+        What says after a step that something is wrong with the scene.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, watch: Callable[[int], str | None] | None = None) -> None:
         self.experiment = experiment
+        self.trouble = Watch(experiment) if watch is None else watch
         self._reach: float | None = None
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The scene's free parameters by group."""
         return self.experiment.scene.groups()
+
+    def memory(self) -> dict[str, float]:
+        """The reach."""
+        return {} if self._reach is None else {"reach": self._reach}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Take up the reach."""
+        self._reach = memory["reach"].item() if "reach" in memory else None
 
     def attempt(self, seed: int) -> Attempt:
         """Render once and look."""
@@ -62,16 +75,16 @@ class Drive:
 class Differ:
     """Makes scenes differ that all do what is wanted of them.
 
-    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs of
-    how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
+    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs
+    of how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
 
     Parameters
     ----------
     experiments : sequence of Experiment
         One a scene; the renderer is the same.
     want : callable
-        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal & Wright
-        2006, Numerical Optimization, section 17.2).
+        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal &
+        Wright 2006, Numerical Optimization, section 17.2).
     kind : str
         In what they differ (:mod:`~mitsuba_mei.differences`).
     apart : float
@@ -93,11 +106,25 @@ class Differ:
     ) -> None:
         self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
         self._reference = reference
+        self._watches = [Watch(experiment) for experiment in experiments]
         count = len(experiments)
         pairs = (
             [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
         )
         self._pairs = {pair: Difference(kind) for pair in pairs}
+
+    def trouble(self, step: int) -> str | None:
+        """What is wrong with the first scene with which anything is."""
+        return next((trouble for watch in self._watches if (trouble := watch(step)) is not None), None)
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """How surfaces were laid onto each other last, and when."""
+        return {f"{i}.{j}": each.laid for (i, j), each in self._pairs.items() if each.laid is not None}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Take this up."""
+        for (i, j), each in self._pairs.items():
+            each.laid = memory.get(f"{i}.{j}")
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""
@@ -108,7 +135,10 @@ class Differ:
         return found
 
     def attempt(self, seed: int) -> Attempt:
-        """Render every scene once and look. The value is minus what is lost, the mean over scenes, without regularizers."""
+        """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.
+
+        The images lie side by side, (H, k W, C).
+        """
         shapes = [experiment.scene.shape() for experiment in self.experiments]
         states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
         images = self.experiments[0].renderer.render_batch(states, seed)
@@ -124,4 +154,5 @@ class Differ:
         loss.backward()
         figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
         difference = apart.mean().item() * self._apart
-        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, images[0])
+        together = torch.cat(tuple(images), dim=1)
+        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, together)

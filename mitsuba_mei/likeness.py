@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -13,8 +14,8 @@ from .viewer import Look, Viewer
 
 __all__ = ["ERRORS", "Likeness"]
 
-TINY = 1e-12
 LEAST = 1e-5
+"""A target's contrast below this part of its radiance is rounding."""
 
 
 @dataclass
@@ -43,11 +44,13 @@ class Likeness(Viewer):
     def __post_init__(self) -> None:
         with torch.no_grad():
             self._reference, _ = self._values(self.target)
+            error, answers = ERRORS[self.error], self.error == "responses"
             # Each view's contrast counts, about its own mean.
-            level = 0 if self.error == "responses" else self._reference.mean(dim=(1, 2), keepdim=True)
-            self._scale = ERRORS[self.error](self._reference - level).item()
-        if self._scale < LEAST:
-            what = "the neurons are silent at" if self.error == "responses" else "nothing is to be seen in"
+            level = 0 if answers else self._reference.mean(dim=(1, 2), keepdim=True)
+            self._scale = error(self._reference - level).item()
+            least = 0.0 if answers else LEAST * error(self._reference).item()
+        if self._scale <= least:
+            what = "the neurons are silent at" if answers else "nothing is to be seen in"
             raise UserError(f"{what} the target image, so that there is nothing to compare with")
 
     def look(self, image: Tensor) -> Look:
@@ -63,6 +66,10 @@ class Likeness(Viewer):
     def shown(self, image: Tensor) -> Tensor:
         """How the images differ from the target, (H, V W): grey 127.5 where they do not, 127.5 more by 1."""
         return 127.5 * (1 + (image - self.target).mean(dim=-1))
+
+    def is_silent(self, look: Look) -> bool:
+        """Whether the neurons are the reason where nothing changes the error: not where there is none."""
+        return look.activation.item() != 0
 
     def optimum(self) -> None:
         """There is no fraction of an error of 0."""
@@ -83,7 +90,7 @@ class Likeness(Viewer):
 
 
 def _root_mean_square(values: Tensor) -> Tensor:
-    return (values.square().mean() + TINY).sqrt()
+    return torch.linalg.vector_norm(values) / math.sqrt(values.numel())
 
 
 def _mean_absolute(values: Tensor) -> Tensor:
@@ -91,7 +98,7 @@ def _mean_absolute(values: Tensor) -> Tensor:
 
 
 def _length(values: Tensor) -> Tensor:
-    return (values.square().sum() + TINY).sqrt()
+    return torch.linalg.vector_norm(values)
 
 
 ERRORS = {"l2": _root_mean_square, "l1": _mean_absolute, "responses": _length}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Attempt", "Goal", "Settings", "Step", "Outcome", "optimize"]
+__all__ = ["Attempt", "Goal", "Outcome", "Settings", "Snapshot", "Step", "optimize"]
 
 MEMORY = 50
 """Steps over which the usual size of a gradient is known."""
@@ -22,6 +23,20 @@ OUTLIER = 3.0
 
 SMOOTHING = 0.1
 """Weight of a step in running means."""
+
+EVERY = 10
+"""Steps between two states that are kept."""
+
+SETBACKS = 5
+"""How often a scene is brought back before its optimisation has failed."""
+
+LASTING = 20
+"""Steps in a row without anything finite that count as trouble."""
+
+NOT_FINITE = "the loss or its gradient stays without a finite value"
+
+ADAM = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps of a parameter."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Attempt:
     terms : dict of str to float
         Whatever else is worth watching: regularizers, unweighted, and the like.
     image : Tensor
-        A render, (H, W, C).
+        A render, (H, W, C); of several scenes side by side, (H, k W, C).
     """
 
     value: float
@@ -55,6 +70,18 @@ class Goal(Protocol):
 
     def attempt(self, seed: int) -> Attempt:
         """Look at the parameters once, and add the loss's gradient to theirs."""
+        ...
+
+    def trouble(self, step: int) -> str | None:
+        """What is wrong with the scene as it stands after a step, in a few words; None where nothing is."""
+        ...
+
+    def memory(self) -> dict[str, np.ndarray | float]:
+        """What it remembers of earlier attempts, and cannot go on without."""
+        ...
+
+    def remember(self, memory: dict[str, np.ndarray]) -> None:
+        """Remember what :meth:`memory` gave."""
         ...
 
 
@@ -138,14 +165,41 @@ class Outcome:
         Steps thrown away because something was not finite.
     shortened : int
         Gradients shortened as outliers.
+    setbacks : int
+        How often the scene was brought back to where nothing was wrong with it.
     ended : str
-        ``done``, ``no better`` or ``interrupted``.
+        ``done``, ``no better``, ``interrupted`` or ``failed``.
+    reason : str
+        Why it failed.
     """
 
     steps: int = 0
     skipped: int = 0
     shortened: int = 0
+    setbacks: int = 0
     ended: str = "done"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An optimisation between two steps: from it, it goes on as if nothing had been.
+
+    Attributes
+    ----------
+    numbers : dict
+        What JSON holds.
+    arrays : dict of str to ndarray
+        By name.
+    """
+
+    numbers: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def step(self) -> int:
+        """How many steps have been made."""
+        return self.numbers["index"]
 
 
 def optimize(
@@ -154,11 +208,15 @@ def optimize(
     seed: int,
     on_step: Callable[[Step], None] = lambda step: None,
     interrupted: Callable[[], bool] = lambda: False,
+    keep: Callable[[Snapshot], None] = lambda snapshot: None,
+    since: Snapshot | None = None,
 ) -> Outcome:
     """Maximise a goal over its free parameters, in place.
 
     Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown
-    away, one that is far longer than usual is shortened.
+    away, one that is far longer than usual is shortened. Where the goal says that something is wrong with the scene, or
+    nothing has been finite for long, the last good state is taken up again with steps half as long; after
+    :data:`SETBACKS` of these the optimisation has failed, and the last good state stays.
 
     Parameters
     ----------
@@ -170,42 +228,148 @@ def optimize(
         Told of every step.
     interrupted : callable
         Asked after every step whether to end.
+    keep : callable
+        Given a snapshot every :data:`EVERY` steps, and the last.
+    since : Snapshot, optional
+        Where to go on.
     """
-    groups = goal.groups()
-    optimizer = torch.optim.Adam(
-        [{"params": parameters, "lr": settings.lr[name]} for name, parameters in groups.items()], betas=(0.9, 0.99)
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
-    outcome = Outcome()
-    usual = {name: deque(maxlen=MEMORY) for name in groups}
-    smooth = best = None
-    since_best = 0
-    for index in range(settings.steps):
-        optimizer.zero_grad(set_to_none=True)
-        found = goal.attempt(seed * 2**20 + index)
-        norms = {name: _norm(parameters) for name, parameters in groups.items()}
-        finite = math.isfinite(found.value) and math.isfinite(found.loss) and all(map(math.isfinite, norms.values()))
-        if finite:
-            outcome.shortened += sum(_shorten(groups[name], norms[name], usual[name]) for name in norms)
-            optimizer.step()
-            smooth = found.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * found.value
-        else:
-            outcome.skipped += 1
-        schedule.step()
-        outcome.steps += 1
-        on_step(Step(index + 1, found.value, found.loss, found.terms, norms, found.image.detach(), not finite))
+    loop = _Loop(goal, settings, seed)
+    if since is not None:
+        loop.restore(since)
+    outcome, good, lasting = loop.outcome, loop.snapshot(), 0
+    while loop.index < settings.steps:
+        step = loop.step()
+        on_step(step)
+        lasting = lasting + 1 if step.skipped else 0
+        trouble = goal.trouble(loop.index) if not step.skipped else NOT_FINITE if lasting >= LASTING else None
+        if trouble is not None:
+            loop.set_back(good)
+            outcome, lasting = loop.outcome, 0
+            if outcome.setbacks > SETBACKS:
+                outcome.ended, outcome.reason = "failed", trouble
+                break
+        elif not step.skipped and loop.index % EVERY == 0:
+            good = loop.snapshot()
+            keep(good)
         if interrupted():
             outcome.ended = "interrupted"
             break
-        if finite and settings.patience is not None:
-            if best is None or smooth > best:
-                best, since_best = smooth, 0
-            else:
-                since_best += 1
-                if since_best >= settings.patience:
-                    outcome.ended = "no better"
-                    break
+        if trouble is None and not step.skipped and loop.no_better():
+            outcome.ended = "no better"
+            break
+    keep(loop.snapshot())
     return outcome
+
+
+class _Loop:
+    """What an optimisation knows between two steps."""
+
+    def __init__(self, goal: Goal, settings: Settings, seed: int) -> None:
+        self._goal, self._settings, self._seed = goal, settings, seed
+        self._groups = goal.groups()
+        self._optimizer = torch.optim.Adam(
+            [{"params": parameters, "lr": settings.lr[name]} for name, parameters in self._groups.items()],
+            betas=(0.9, 0.99),
+        )
+        self._usual = {name: deque(maxlen=MEMORY) for name in self._groups}
+        self._smooth: float | None = None
+        self._best: float | None = None
+        self._since_best = 0
+        self._caution = 1.0
+        self.index = 0
+        self.outcome = Outcome()
+
+    def step(self) -> Step:
+        """One step, if what it sees is finite."""
+        self._optimizer.zero_grad(set_to_none=True)
+        found = self._goal.attempt(self._seed * 2**20 + self.index)
+        groups = self._groups
+        norms = {name: _norm(parameters) for name, parameters in groups.items()}
+        finite = math.isfinite(found.value) and math.isfinite(found.loss) and all(map(math.isfinite, norms.values()))
+        if finite:
+            self.outcome.shortened += sum(_shorten(groups[name], norms[name], self._usual[name]) for name in norms)
+            for group, name in zip(self._optimizer.param_groups, groups):
+                group["lr"] = self._caution * self._settings.lr[name] * self._settings.rate(self.index)
+            self._optimizer.step()
+            smooth = self._smooth
+            self._smooth = found.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * found.value
+        else:
+            self.outcome.skipped += 1
+        self.index += 1
+        self.outcome.steps += 1
+        return Step(self.index, found.value, found.loss, found.terms, norms, found.image.detach(), not finite)
+
+    def no_better(self) -> bool:
+        """Whether the patience with the running mean of the activation is over."""
+        if self._settings.patience is None:
+            return False
+        if self._best is None or self._smooth > self._best:
+            self._best, self._since_best = self._smooth, 0
+            return False
+        self._since_best += 1
+        return self._since_best >= self._settings.patience
+
+    def set_back(self, good: Snapshot) -> None:
+        """Take up a good state again, with smaller steps; what has been counted stays."""
+        outcome, caution = self.outcome, 0.5 * self._caution
+        self.restore(good)
+        self.outcome, self._caution = outcome, caution
+        self.outcome.setbacks += 1
+
+    def snapshot(self) -> Snapshot:
+        """All of it, copied."""
+        arrays = {f"goal.{name}": np.array(value) for name, value in self._goal.memory().items()}
+        for name, parameter in self._named():
+            arrays[f"{name}.value"] = _array(parameter)
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                arrays[f"{name}.{key}"] = _array(value)
+        numbers = {
+            "index": self.index,
+            "smooth": self._smooth,
+            "best": self._best,
+            "since_best": self._since_best,
+            "caution": self._caution,
+            "usual": {name: list(values) for name, values in self._usual.items()},
+            "outcome": asdict(self.outcome),
+        }
+        return Snapshot(numbers, arrays)
+
+    @torch.no_grad()
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be where a snapshot was taken.
+
+        Raises
+        ------
+        ValueError
+            If it is of another optimisation.
+        """
+        numbers, arrays = snapshot.numbers, snapshot.arrays
+        named = dict(self._named())
+        if any(f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()):
+            raise ValueError("a snapshot of other parameters")
+        self.index, self._smooth, self._best = numbers["index"], numbers["smooth"], numbers["best"]
+        self._since_best, self._caution = numbers["since_best"], numbers["caution"]
+        self._usual = {name: deque(numbers["usual"][name], maxlen=MEMORY) for name in self._groups}
+        self.outcome = Outcome(**numbers["outcome"])
+        self.outcome.ended, self.outcome.reason = "done", ""
+        self._optimizer.state.clear()
+        for name, parameter in named.items():
+            parameter.copy_(torch.from_numpy(arrays[f"{name}.value"]))
+            kept = {key: arrays[f"{name}.{key}"] for key in ADAM if f"{name}.{key}" in arrays}
+            if kept:
+                self._optimizer.state[parameter] = {
+                    key: torch.from_numpy(value.copy()).to("cpu" if key == "step" else parameter.device)
+                    for key, value in kept.items()
+                }
+        self._goal.remember({name[5:]: value for name, value in arrays.items() if name.startswith("goal.")})
+
+    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
+        for group, parameters in self._groups.items():
+            yield from ((f"{group}.{number}", parameter) for number, parameter in enumerate(parameters))
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().copy()
 
 
 def _norm(parameters: list[Tensor]) -> float:

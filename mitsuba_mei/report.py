@@ -18,6 +18,9 @@ __all__ = ["Summary", "displayed", "exposed", "stretch", "write_animation", "wri
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
 
+WIDEST = 4096
+"""Pixels across a video that any player takes."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -142,8 +145,10 @@ def write_animation(
     frames : sequence of (ndarray, ndarray)
         Linear radiance (H, W, C), and grey levels as the neuron saw them.
     size : int
-        Pixels along a side of each, about.
+        Pixels along a side of each, about; less where several views would make the video too wide for its format.
     """
+    width = sum(picture.shape[1] / picture.shape[0] for picture in frames[0])
+    size = min(size, 16 * max(1, int(WIDEST / width) // 16))
     pictures = [np.concatenate([_enlarge(exposed(a), size), _enlarge(stretch(b), size)], axis=1) for a, b in frames]
     iio.imwrite(path, np.stack(pictures), plugin="FFMPEG", fps=fps, codec="libx264", macro_block_size=16, quality=8)
 

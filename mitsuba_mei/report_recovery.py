@@ -14,7 +14,10 @@ from .images import exposure, to_srgb
 from .report import BLUE, ORANGE
 from .report_comparison import DIVERGING
 
-__all__ = ["Recovery", "write_recovery"]
+__all__ = ["LEAST", "Recovery", "signed_difference", "write_recovery"]
+
+LEAST = 1e-3
+"""The least difference that gets the full colour, radiance."""
 
 MOST_VIEWS = 4
 """Views that are drawn."""
@@ -48,12 +51,21 @@ class Recovery:
     truth: Sequence[str]
 
 
+def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
+    """What is left between two images (H, W, C), the mean over channels, as 8-bit RGB (H, W, 3).
+
+    Blue where the first is darker, orange where it is brighter, white where they agree; full colour at ``reach``.
+    """
+    scaled = 0.5 + 0.5 * left.mean(-1) / reach
+    return np.round(255 * DIVERGING(np.clip(scaled, 0, 1))[..., :3]).astype(np.uint8)
+
+
 def write_recovery(path: Path, recovery: Recovery) -> None:
     """Draw target, initial and final images of every view, what is left between them, and the error, as a PNG."""
     count = min(MOST_VIEWS, len(recovery.views["target"]))
     factor = exposure(np.stack(recovery.views["target"]))
     left = [a - b for a, b in zip(recovery.views["final"], recovery.views["target"])]
-    reach = max(float(np.abs(np.stack(left)).max()), 1e-3)
+    reach = max(float(np.abs(np.stack(left)).max()), LEAST)
     figure = Figure(figsize=(2.1 * max(4, count) + 4.6, 9), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(recovery.title, fontsize=12)

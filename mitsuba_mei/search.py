@@ -10,7 +10,7 @@ import numpy as np
 import roma
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .experiment import Experiment
 from .goals import Drive
@@ -20,7 +20,6 @@ from .regularizers import Regularizers
 from .render.raster import RasterRenderer
 from .scene.camera import Camera
 from .scene.distant import harmonics
-from .scene.scene import Scene
 from .scene.state import SceneState
 
 __all__ = ["find_start", "spread_rotations"]
@@ -91,10 +90,12 @@ def find_start(
     """Turn the object and the lights of a scene, where these are free, to where an optimisation should start.
 
     ``count`` random turns and directions are looked at through the rasterizer, the best are improved by a few steps,
-    and the best of these is left in the scene. Where images are to be matched and the light is unknown too, a turn is
-    judged by how well it explains the images under any light at all: the images of an object are linear in the light,
-    so that one of nine channels, each lit by a spherical harmonic, says it by least squares; the dipole of that light is
-    where the sun is looked for.
+    and the best of these is left in the scene. The scene's own turn and directions count among the best of the first
+    start, so that it is never left with worse, seen through the rasterizer.
+
+    Where images are to be matched and the light is unknown too, a turn is judged by how well it explains the images
+    under any light at all: the images of an object are linear in the light, so that one of nine channels, each lit by a
+    spherical harmonic, says it by least squares; the dipole of that light is where the sun is looked for.
 
     Parameters
     ----------
@@ -108,6 +109,7 @@ def find_start(
         Called after each.
     """
     finder = _Finder(experiment)
+    own = [finder.own()] if restart == 0 else []
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart, count)).generate_state(1)[0]))
     turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
     starts = []
@@ -115,12 +117,13 @@ def find_start(
         starts.append(finder.tried(rotation.float(), generator))
         told()
     for whole, kept in ((False, FIRST), (True, SECOND)):
-        starts = [finder.improved(start, whole) for start in _best(starts, kept)]
-    finder.put(_best(starts, 1)[0])
+        starts = [finder.improved(start, whole) for start in (*own, *_best(starts, kept))]
+    finder.put(_best([*starts, *own], 1)[0])
 
 
 def _best(starts: list[Start], count: int) -> list[Start]:
-    return sorted(starts, key=lambda start: -start.value)[:count]
+    """Those of the highest values; one that is not finite is none."""
+    return sorted(starts, key=lambda start: -start.value if math.isfinite(start.value) else math.inf)[:count]
 
 
 class _Finder:
@@ -130,8 +133,10 @@ class _Finder:
         scene, viewer = experiment.scene, experiment.viewer
         free = scene.free_parameters()
         self._scene = scene
-        self._turns = "pose.rotation" in free
-        self._lights = [light for i, light in enumerate(scene.lighting.emitters) if f"lighting.{i}.direction" in free]
+        self._moved = scene.turning()
+        self._turns = "pose.rotation" in self._moved
+        emitters = enumerate(scene.lighting.emitters)
+        self._lights = [light for i, light in emitters if f"lighting.{i}.direction" in self._moved]
         self._kept = [(parameter, parameter.detach().clone()) for parameter in free.values()]
         size = experiment.renderer.resolution
         with torch.no_grad():
@@ -145,11 +150,16 @@ class _Finder:
             if self._turns and self._lights:
                 self._explains = _AnyLight(self._small, self._shape)
 
+    def own(self) -> Start:
+        """The scene as it stands."""
+        return self._standing(self._whole)
+
     @torch.no_grad()
     def put(self, start: Start) -> None:
         """Move the scene there; all else is as it was."""
         for parameter, value in self._kept:
             parameter.copy_(value)
+            parameter.grad = None
         if self._turns:
             self._scene.pose.start.copy_(start.rotation)
             self._scene.pose.rotation.zero_()
@@ -171,13 +181,27 @@ class _Finder:
         """What some steps make of a start, on whole images or on small ones."""
         experiment = self._whole if whole else self._small
         self.put(start)
-        rates = dict.fromkeys(Scene.GROUPS, 0.0) | {"pose": RATE, "lighting": RATE}
-        optimize(Drive(experiment), Settings(STEPS, rates, warmup=2), 0)
-        with torch.no_grad():
-            value = experiment.look(0, shape=self._shape).activation.item()
-            rotation = self._scene.pose.rotation_matrix().clone()
-        directions = tuple(light.direction.detach().clone() for light in self._lights)
-        return Start(rotation, directions, value if math.isfinite(value) else -math.inf)
+        optimize(_Turn(experiment, self._moved), Settings(STEPS, {"turn": RATE}, warmup=2), 0)
+        return self._standing(experiment)
+
+    @torch.no_grad()
+    def _standing(self, experiment: Experiment) -> Start:
+        """Turn and directions as they are, and what they are worth."""
+        value = experiment.look(0, shape=self._shape).activation.item()
+        directions = tuple(F.normalize(light.direction, dim=0) for light in self._lights)
+        return Start(self._scene.pose.rotation_matrix().clone(), directions, value)
+
+
+class _Turn(Drive):
+    """Moves turn and directions, whatever else is free."""
+
+    def __init__(self, experiment: Experiment, moved: dict[str, nn.Parameter]) -> None:
+        super().__init__(experiment)
+        self._moved = list(moved.values())
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """What is moved, as one group."""
+        return {"turn": self._moved}
 
 
 class _AnyLight:

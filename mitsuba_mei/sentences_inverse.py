@@ -41,5 +41,10 @@ def describe_truth(truth: Mapping[str, Any] | None) -> list[str]:
 
 def _with_unit(value: float, unit: str) -> str:
     if unit == "relative":
-        return f"{100 * abs(value):.2g} %"
-    return f"{abs(value):.2g}" + {"degrees": "\N{DEGREE SIGN}", "scene units": " scene units"}.get(unit, "")
+        return f"{_rounded(100 * value)} %"
+    return _rounded(value) + {"degrees": "\N{DEGREE SIGN}", "scene units": " scene units"}.get(unit, "")
+
+
+def _rounded(value: float) -> str:
+    """To two digits, and no less exact than a unit."""
+    return f"{abs(value):.2g}" if abs(value) < 99.5 else f"{abs(value):.0f}"

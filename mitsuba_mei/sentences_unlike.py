@@ -58,8 +58,8 @@ def describe_set(found: Mapping[str, Any]) -> list[str]:
     whence = "the known optimum" if maximum["from"] == "optimum" else "what one scene alone reaches"
     return [
         head,
-        f"{reached} of {len(scenes)} drive the neurons to at least {found['level']:g} of {whence}, {maximum['value']:.4g}; "
-        f"the least to {worst:.3f}",
+        f"{reached} of {len(scenes)} drive the neurons to at least {found['level']:g} of {whence}, "
+        f"{maximum['value']:.4g}; the least to {worst:.3f}",
         f"{NAMES[kind]} of two of them differ by {_amount(kind, found['difference'])} in the mean "
         f"({'at least' if found['far'] else 'not by'} {_amount(kind, found['apart'])})",
     ]
@@ -68,7 +68,7 @@ def describe_set(found: Mapping[str, Any]) -> list[str]:
 def _amount(kind: str, value: float) -> str:
     if kind == "image":
         return f"{value:.2f} (correlation {1 - value:.2f})"
-    return f"{value:.2f} of the radius" if kind == "shape" else f"{value:.2g}\N{DEGREE SIGN}"
+    return f"{value:.2f} of the radius" if kind == "shape" else f"{value:.3g}\N{DEGREE SIGN}"
 
 
 def _ending(folder: Path, result: Mapping[str, Any]) -> str:

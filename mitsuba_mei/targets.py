@@ -63,8 +63,8 @@ def wanted_images(
 ) -> Wanted:
     """Read or render the target.
 
-    A scene is rendered as its own file says, at this run's resolution and variant, with as many samples as its converged
-    evaluation has. A finished run's ``config.yaml`` stands for what the run ended with.
+    A scene is rendered as its own file says, at this run's resolution and variant, with as many samples as its
+    converged evaluation has. A finished run's ``config.yaml`` stands for what the run ended with.
 
     Parameters
     ----------
@@ -102,8 +102,10 @@ def check_targets(config: Config) -> None:
         For files that cannot be used.
     """
     said = config.objective
-    names = {"image": lambda: (said.target, *(view.target for view in said.views)), "metamer": lambda: (said.reference,)}
-    for name in filter(None, names.get(said.type, tuple)()):
+    names = [said.reference] if said.type == "metamer" else []
+    if said.type == "image":
+        names = [said.target, *(view.target for view in said.views)]
+    for name in filter(None, names):
         if _is_scene(name):
             load_config(Path(name), rendered=False)
             continue
@@ -121,8 +123,8 @@ def _of_file(path: Path, resolution: int, channels: int) -> Tensor:
     height, width = image.shape[:2]
     if (height, width) != (resolution, resolution):
         raise UserError(
-            f"target image {path} has {width} x {height} pixels, and render.resolution is {resolution}; both must be the "
-            "same, and the image square"
+            f"target image {path} has {width} x {height} pixels, and render.resolution is {resolution}; both must "
+            "be the same, and the image square"
         )
     return to_channels(image, channels)
 

@@ -1,13 +1,36 @@
-"""The same scene file for another purpose: for one neuron of a list, by another renderer, with other parameters free."""
+"""The same scene file for another purpose: for one neuron of a list, by another renderer, with other things free."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from .schema import Activation, Compare, Config, Part, Placement
+from .errors import UserError
+from .schema import DRIVES, Activation, Compare, Config, Part, Placement
 
-__all__ = ["for_each_neuron", "freeing", "frozen", "rendered_by"]
+__all__ = ["check_drives", "for_each_neuron", "freeing", "frozen", "rendered_by"]
+
+
+def check_drives(objective: str, command: str) -> None:
+    """See to it that an objective is one that a single look at a single image answers.
+
+    Parameters
+    ----------
+    objective : str
+        ``objective.type`` of a scene file, or of a finished run.
+    command : str
+        That needs such a one, as ``compare``.
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    if objective not in DRIVES:
+        raise UserError(
+            f"{command} works with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{objective}', whose "
+            "result is no activation"
+        )
 
 
 def for_each_neuron(config: Config) -> list[Config]:

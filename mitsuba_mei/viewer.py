@@ -106,6 +106,10 @@ class Viewer:
         """Whether anything is to be seen in a render (H, W, C)."""
         return self.stimulus.contrast_energy(image) != 0
 
+    def is_silent(self, look: Look) -> bool:
+        """Whether it is the neurons' silence where nothing in an image changes the objective."""
+        return True
+
     def shown(self, image: Tensor) -> Tensor:
         """What people are shown of a render (H, W, C) beside it: grey levels as the neurons saw them, beyond black and
         white too, (h, w) or (h, w, 3).

@@ -67,6 +67,11 @@ class Size:
         return self.weight * terms["size"]
 
 
+def drive(experiment: Experiment) -> Drive:
+    """For a scene with which nothing can be wrong."""
+    return Drive(experiment, watch=lambda step: None)
+
+
 def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = None) -> Experiment:
     return Experiment(
         scene=Line(),
@@ -105,7 +110,7 @@ def test_rates_rise_linearly_and_fall_along_a_cosine(steps, warmup, decay):
 def test_the_first_step_is_the_first_rates():
     experiment = linear(weight=0.0)
     before = experiment.scene.x.detach().clone()
-    optimize(Drive(experiment), settings(1, warmup=4), 0)
+    optimize(drive(experiment), settings(1, warmup=4), 0)
     # Adam's first step is the learning rate, whatever the gradient's length.
     step = experiment.scene.x.detach() - before
     torch.testing.assert_close(step, 0.05 / 4 * TARGET.sign(), rtol=1e-3, atol=1e-6)
@@ -117,7 +122,7 @@ def test_the_first_step_is_the_first_rates():
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 50.0])
 def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
     experiment = linear(weight=1.0, gain=gain)
-    outcome = optimize(Drive(experiment), settings(400), 0)
+    outcome = optimize(drive(experiment), settings(400), 0)
     x = experiment.scene.x.detach()
     assert (outcome.steps, outcome.skipped, outcome.ended) == (400, 0, "done")
     assert nn.functional.cosine_similarity(x, TARGET, dim=0) > 0.999
@@ -129,7 +134,7 @@ def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
 def test_every_step_is_told_as_it_was_before_it():
     experiment = linear(weight=0.5)
     steps = []
-    optimize(Drive(experiment), settings(5), 3, on_step=steps.append)
+    optimize(drive(experiment), settings(5), 3, on_step=steps.append)
     assert [step.step for step in steps] == [1, 2, 3, 4, 5]
     first = steps[0]
     start = torch.full((4,), 0.1)
@@ -146,7 +151,7 @@ def test_every_step_is_told_as_it_was_before_it():
 def test_every_step_has_a_seed_of_its_own():
     renderers = [Pixels() for _ in range(3)]
     for seed, renderer in enumerate(renderers):
-        optimize(Drive(linear(renderer=renderer)), settings(10), seed)
+        optimize(drive(linear(renderer=renderer)), settings(10), seed)
     seeds = [seen for renderer in renderers for seen, _ in renderer.seen]
     assert len(set(seeds)) == len(seeds) == 30
 
@@ -169,7 +174,7 @@ def test_a_gradient_that_is_not_finite_is_counted_and_skipped():
 
     spoilt = Pixels(lambda image, seed: Spoil.apply(image, accidents[seed]) if seed in accidents else image)
     experiment = linear(renderer=spoilt)
-    outcome = optimize(Drive(experiment), settings(80), 0, on_step=told)
+    outcome = optimize(drive(experiment), settings(80), 0, on_step=told)
     assert outcome.skipped == 3 and [step.step - 1 for step in steps if step.skipped] == [4, 7, 11]
     for accident in accidents:
         assert torch.equal(positions[accident], positions[accident - 1])
@@ -196,7 +201,7 @@ def test_an_image_that_is_not_finite_spoils_no_later_step(value):
     spoilt = Pixels(lambda image, seed: image + value if seed == 4 else image)
     experiment = linear(renderer=spoilt)
     steps = []
-    outcome = optimize(Drive(experiment), settings(60), 0, on_step=steps.append)
+    outcome = optimize(drive(experiment), settings(60), 0, on_step=steps.append)
     assert outcome.skipped == 1 and math.isfinite(steps[-1].loss)
     assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
 
@@ -209,7 +214,7 @@ def test_an_outlier_is_shortened():
         experiment = linear(renderer=renderer)
         positions.clear()
         outcome = optimize(
-            Drive(experiment),
+            drive(experiment),
             settings(25),
             0,
             on_step=lambda step: (steps.append(step), positions.append(experiment.scene.x.detach().clone())),
@@ -229,18 +234,18 @@ def test_an_outlier_is_shortened():
 def test_patience_ends_a_run_that_gets_no_better():
     experiment = linear(weight=0.0)
     experiment.viewer.neurons = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
-    outcome = optimize(Drive(experiment), settings(100, patience=7), 0)
+    outcome = optimize(drive(experiment), settings(100, patience=7), 0)
     assert outcome.ended == "no better" and outcome.steps == 8
 
 
 def test_patience_lets_a_run_that_gets_better_go_on():
-    outcome = optimize(Drive(linear(weight=0.01)), settings(60, patience=3), 0)
+    outcome = optimize(drive(linear(weight=0.01)), settings(60, patience=3), 0)
     assert (outcome.ended, outcome.steps) == ("done", 60)
 
 
 def test_an_interruption_ends_after_a_whole_step():
     told = []
-    outcome = optimize(Drive(linear()), settings(50), 0, on_step=told.append, interrupted=lambda: len(told) == 3)
+    outcome = optimize(drive(linear()), settings(50), 0, on_step=told.append, interrupted=lambda: len(told) == 3)
     assert (outcome.ended, outcome.steps, len(told)) == ("interrupted", 3, 3)
 
 
@@ -277,7 +282,7 @@ def test_evaluations_share_no_seed_with_each_other_or_with_the_optimisation():
     for seed in (0, 1, 2**32 - 1):
         renderer = Pixels()
         experiment = linear(renderer=renderer)
-        optimize(Drive(experiment), settings(5), seed)
+        optimize(drive(experiment), settings(5), seed)
         evaluate(experiment, 4, 5, seed)
         seen += [s for s, _ in renderer.seen]
     assert len(set(seen)) == len(seen) == 30

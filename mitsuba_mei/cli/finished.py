@@ -34,7 +34,7 @@ def evaluate(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, or of comparisons of such.")
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, or of compare and factors.")
     ],
     out: Annotated[
         Path | None,

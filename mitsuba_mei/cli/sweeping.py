@@ -13,7 +13,7 @@ from ..schema import Address, Sweep
 from ..sentences_sweep import describe_sweep
 from ..validation import validate
 from ..yaml_lines import Place, locate
-from .common import Out, Quiet, Set, app
+from .common import Quiet, Set, app
 from .sweep_progress import SweepProgress
 
 __all__: list[str] = []

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
+from ..errors import about
 from ..experiment import Experiment
 from ..report_comparison import write_overview
 from ..run_folder import RunFolder
 from ..schema import RENDERERS
+from ..variants import check_drives
 from .comparison_table import comparison_row, comparison_statistics, write_rows
 from .contest import compare_neuron, prepare
 from .one_by_one import Gathered, Task, one_by_one
@@ -50,6 +52,9 @@ def run_comparison(scenes: Sequence[tuple[Path, Config]], out: Path, progress: P
     ) -> dict[str, Any]:
         return compare_neuron(task.config, experiments, folder, told, interrupted, task.label)
 
+    for scene, config in scenes:
+        with about(scene):
+            check_drives(config.objective.type, "compare")
     return one_by_one(scenes, out, progress, prepare, work, _Overall)
 
 

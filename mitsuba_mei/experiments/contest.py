@@ -46,7 +46,7 @@ def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> 
 def _ready(config: Config, told: Callable[[str], None]) -> Experiment:
     experiment = build_experiment(config, told)
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
     return experiment
 
 

@@ -163,7 +163,7 @@ def _transport(contested: Contested, made: str) -> float | None:
 def _shape(done: dict[str, Optimised]) -> dict[str, float] | None:
     """How far the surfaces lie apart, as they stand in the scene but for a rigid motion; None where one is none."""
     try:
-        return asdict(surface_distance(*(posed_mesh(done[made].best.experiment) for made in RENDERERS)))
+        return asdict(surface_distance(*(posed_mesh(done[made].best.experiment.scene) for made in RENDERERS)))
     except ValueError:
         return None
 

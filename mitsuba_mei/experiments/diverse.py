@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,22 @@ from torch import Tensor
 
 from ..config import Config, dump
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..errors import UserError
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
-from ..images import write_exr, write_png
-from ..optimize import Settings, optimize
+from ..images import write_png
+from ..optimize import Settings, Step, optimize
 from ..parameters import parameters_of
-from ..report import displayed, exposed
+from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
 from ..viewer import Look
 from ..views import portrait
-from .leavings import run_facts, write_object
+from .leavings import run_facts, write_course, write_end, write_object, write_render, write_start
 from .session import Progress, RunResult, interruptible, threads_beside
-from .starts import Record, Trial, frame
+from .starts import FRAMES, Record, Trial, frame
 
 __all__ = ["run_diverse"]
 
@@ -82,9 +83,10 @@ def run_diverse(config: Config, out: Path, progress: Progress) -> RunResult:
 
 
 def _starts(experiment: Experiment, config: Config) -> list[Experiment]:
-    """Starts that differ in what is to differ."""
+    """Starts that differ in what is to differ: scenes that are the same have no direction in which they differ."""
     starts = [experiment, *(restarted(experiment, config, index) for index in range(1, config.objective.count))]
-    if config.objective.differ == "light":
+    elsewhere = "offsets" in config.shape.free or config.pose.free
+    if config.objective.differ == "light" or not elsewhere:
         for index, start in enumerate(starts[1:]):
             seed = np.random.SeedSequence((config.seed, index, 1)).generate_state(1)[0]
             _scatter(start, torch.Generator().manual_seed(int(seed)))
@@ -101,7 +103,7 @@ def _scatter(start: Experiment, generator: torch.Generator) -> None:
 class _Search:
     """The optimisations, and what is told and kept of them."""
 
-    def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted) -> None:
+    def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
         self._settings = Settings.of(config.optimizer)
         self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
@@ -113,12 +115,17 @@ class _Search:
             return {"value": known, "sem": 0.0, "from": "optimum"}
         self._progress.start(self._settings.steps, "one scene alone")
         settings = self._settings
-        optimize(Drive(alone), settings, self._config.seed, lambda step: self._tell(step), self._interrupted)
+        optimize(Drive(alone), settings, self._config.seed, self._tell, self._interrupted)
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
+        if not reached.mean > 0:
+            raise UserError(
+                f"one scene alone drives the neurons to {reached.mean:.4g}, and there is no level of what is not above "
+                "0; take more optimizer.steps, start elsewhere, or name other neurons"
+            )
         return {"value": reached.mean, "sem": reached.sem, "from": "one scene alone"}
 
-    def _tell(self, step) -> None:
+    def _tell(self, step: Step) -> None:
         self._progress.step({"activation": step.activation})
 
     def optimised(self, starts: list[Experiment], maximum: float) -> list[Trial]:
@@ -132,7 +139,7 @@ class _Search:
 
         before = [evaluate(start, *self._accuracy) for start in starts]
         first = [parameters_of(start.scene) for start in starts]
-        record = Record(self._folder, starts[0], self._progress, 0, self._settings.steps)
+        record = Record(self._folder, starts[0], self._progress, 0, max(1, self._settings.steps // FRAMES), len(starts))
         self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
@@ -140,9 +147,8 @@ class _Search:
         seconds = time.perf_counter() - began
         self._progress.stop()
         after = [evaluate(start, *self._accuracy) for start in starts]
-        share = replace(outcome, steps=outcome.steps)
         return [
-            Trial(index, start, record, first[index], before[index], after[index], share, seconds / len(starts))
+            Trial(index, start, record, first[index], before[index], after[index], outcome, seconds / len(starts))
             for index, start in enumerate(starts)
         ]
 
@@ -152,7 +158,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     aspects = [_aspects(trial) for trial in trials]
     pairs = {kind: _pairs(kind, aspects) for kind in ENOUGH}
-    means = {kind: float(np.nanmean(values[np.triu_indices(count, 1)])) for kind, values in pairs.items()}
+    means = {kind: float(values[np.triu_indices(count, 1)].mean()) for kind, values in pairs.items()}
     scenes = []
     for trial in trials:
         of_maximum = trial.after.mean / maximum["value"]
@@ -184,6 +190,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
             "differences": {kind: {"mean": means[kind], "unit": UNITS[kind]} for kind in ENOUGH},
             "pairs": {kind: values.tolist() for kind, values in pairs.items()},
         },
+        "neurons": list(config.neurons),
         **facts,
         "steps": trials[0].outcome.steps,
         "skipped_steps": trials[0].outcome.skipped,
@@ -221,12 +228,9 @@ def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any]
         frames.append((render, grey))
         own = experiment.scene
         portraits.append(portrait(experiment.renderer, own.pose(own.shape()), own(), 0))
-        seen = experiment.viewer.stimulus(trial.after.image).cpu().numpy()
-        folder.write(f"{name}/stimulus.npy", lambda path: np.save(path, seen))
-        folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
-        folder.write(f"{name}/render.exr", lambda path: write_exr(path, render))
-        folder.write(f"{name}/render.png", lambda path: write_png(path, exposed(render)))
+        write_end(folder, experiment, trial.after.image, f"{name}/")
         write_object(folder, trial, f"{name}/")
+    _write_together(folder, trials)
     viewer = trials[0].experiment.viewer
     picture = DiversePicture(
         title=f"{viewer.model.name}: {'diverse scenes' if said['found'] else 'no diverse set found'}",
@@ -239,3 +243,15 @@ def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any]
         said=describe_set(said),
     )
     folder.write("summary.png", lambda path: write_diverse(path, picture))
+
+
+def _write_together(folder: RunFolder, trials: list[Trial]) -> None:
+    """Write all scenes side by side, at first, on the way and at last."""
+    first, last = (
+        frame(trials[0].experiment, torch.cat(tuple(images), dim=1), len(trials))
+        for images in ((trial.before.image for trial in trials), (trial.after.image for trial in trials))
+    )
+    write_start(folder, *first)
+    write_render(folder, last[0])
+    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
+    write_course(folder, trials[0].record, last)

@@ -11,7 +11,7 @@ from ..errors import about
 from ..factors import FACTORS, SUBSETS, named
 from ..report_factors import Played, write_factors
 from ..run_folder import RunFolder
-from ..variants import for_each_neuron
+from ..variants import check_drives, for_each_neuron
 from .comparison_table import write_rows
 from .factor_game import play
 from .factor_starts import Prepared, prepare
@@ -61,6 +61,9 @@ def run_factors(
         shown.append(play(prepared, folder, told, interrupted, task.label))
         return shown[-1].figures
 
+    for scene, config in scenes:
+        with about(scene):
+            check_drives(config.objective.type, "factors")
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
             prepare(for_each_neuron(config)[0], starts)

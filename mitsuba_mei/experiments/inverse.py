@@ -65,7 +65,7 @@ def run_inverse(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     experiment, truth = build_inverse(config, progress.message)
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
         folder = RunFolder(out)
         folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:

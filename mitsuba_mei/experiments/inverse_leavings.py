@@ -14,20 +14,20 @@ from scipy.spatial.distance import pdist
 
 from ..config import Config, free_parameters
 from ..evaluate import Mean
-from ..experiment import build_scene
-from ..images import write_exr, write_png
+from ..experiment import Experiment, build_scene
+from ..images import exposure, to_srgb, write_exr, write_png
 from ..parameter_difference import parameter_at, parameter_difference
 from ..parameters import parameters_of, set_parameters
-from ..report import exposed, write_animation
-from ..report_recovery import Recovery, write_recovery
+from ..report import displayed
+from ..report_recovery import LEAST, Recovery, signed_difference, write_recovery
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
 from ..sentences_inverse import describe_truth
 from ..surface_distance import surface_distance
 from ..variants import frozen
 from ..views import portrait
-from .leavings import run_facts, write_object
-from .starts import Optimised, frame
+from .leavings import run_facts, write_course, write_object
+from .starts import Optimised, frame, posed_mesh
 
 __all__ = ["distance_to_truth", "leave_recovered"]
 
@@ -43,15 +43,25 @@ def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: S
             "initial": _positive(best.before),
             "final": _positive(done.final),
         },
+        "difference": _difference(experiment, done),
         "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
         **run_facts(config, experiment, done.trials, done.ended),
+        "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
         "views": experiment.viewer.views,
     }
     _write_pictures(folder, config, done, result)
     write_object(folder, best)
+    if truth is not None:
+        folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     folder.write_json("result.json", result)
     return result
+
+
+def _difference(experiment: Experiment, done: Optimised) -> dict[str, Any]:
+    """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
+    left = done.final.image.to(experiment.viewer.target) - experiment.viewer.target
+    return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
 
 
 def _positive(estimate: Mean) -> dict[str, float]:
@@ -87,20 +97,14 @@ def distance_to_truth(
     stages = {}
     for when, values in {"initial": start, "final": parameters_of(scene)}.items():
         set_parameters(copy, values)
-        stages[when] = _mesh(copy), copy.in_file_units()
+        stages[when] = posed_mesh(copy), copy.in_file_units()
     free = list(scene.free_parameters())
     meshes = {when: mesh for when, (mesh, _) in stages.items()}
-    surface = _surface(meshes, _mesh(truth)) if any(name.startswith("shape.") for name in free) else None
+    surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
     said = {when: values for when, (_, values) in stages.items()} | {"true": truth.in_file_units()}
     others = [name for name in free if not name.startswith("shape.")]
     found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
     return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
-
-
-def _mesh(scene: Scene) -> trimesh.Trimesh:
-    """The object as it stands in a scene."""
-    vertices = scene.pose(scene.shape()).cpu().numpy()
-    return trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)
 
 
 def _surface(found: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> dict[str, Any]:
@@ -134,13 +138,19 @@ def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: 
         vertices = experiment.scene.pose(experiment.scene.shape())
         portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
     target = experiment.viewer.target.cpu().numpy()
+    images = {"target": target, "initial": first[0], "final": last[0]}
     folder.write("target.exr", lambda path: write_exr(path, target))
     folder.write("render.exr", lambda path: write_exr(path, last[0]))
-    folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
+    factor = exposure(target)  # for all three, which are to be compared
+    for name, image in zip(("target", "initial_render", "render"), images.values()):
+        folder.write(f"{name}.png", lambda path: write_png(path, to_srgb(image * factor)))
+    left = signed_difference(last[0] - target, result["difference"]["reach"])
+    folder.write("difference.png", lambda path: write_png(path, left))
+    folder.write("frames/final-difference.png", lambda path: write_png(path, displayed(last[1])))
     views = experiment.viewer.views
-    images = {"target": target, "initial": first[0], "final": last[0]}
+    what = ", ".join(free_parameters(config)) or "nothing free"
     recovery = Recovery(
-        title=f"{', '.join(free_parameters(config))}: {result['error']['kind']} error {_said(result['error']['final'])}",
+        title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
         views={name: np.split(image, views, axis=1) for name, image in images.items()},
         portraits=portraits,
         errors=[-value for value in done.best.record.history["activation"]],
@@ -149,8 +159,7 @@ def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: 
         truth=describe_truth(result["truth"]),
     )
     folder.write("summary.png", lambda path: write_recovery(path, recovery))
-    if done.best.record.frames:
-        folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
+    write_course(folder, done.best.record, last, "difference")
 
 
 def _said(error: Mapping[str, float]) -> str:

@@ -23,7 +23,16 @@ from .pixel_mei import PixelMEI
 from .session import Progress, ratio, threads_beside, versions
 from .starts import Optimised, Record, Trial, frame, optimise_from_starts, posed_mesh
 
-__all__ = ["leave", "optimise_and_leave", "run_facts", "write_object"]
+__all__ = [
+    "leave",
+    "optimise_and_leave",
+    "run_facts",
+    "write_course",
+    "write_end",
+    "write_object",
+    "write_render",
+    "write_start",
+]
 
 STILLS = 12
 """Moments of an optimisation of which pictures are kept, at most."""
@@ -40,11 +49,57 @@ def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | 
 
 def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
     """Write the object that a start ended with, and all parameters of its first and last scene."""
-    scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment)
+    scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment.scene)
     folder.write(f"{prefix}mesh.ply", lambda path: mesh.export(path, file_type="ply"))
     folder.write(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
     folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
     folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
+
+
+def write_start(folder: RunFolder, render: np.ndarray, grey: np.ndarray) -> None:
+    """Write the initial render (H, W, C) and what the neurons saw of it, grey levels."""
+    folder.write("initial_stimulus.png", lambda path: write_png(path, displayed(grey)))
+    folder.write("initial_render.png", lambda path: write_png(path, exposed(render)))
+
+
+def write_end(folder: RunFolder, experiment: Experiment, image: torch.Tensor, prefix: str = "") -> None:
+    """Write a finished scene's render (H, W, C) and the neurons' input of it."""
+    render, grey = frame(experiment, image)
+    with torch.no_grad():
+        seen = experiment.viewer.stimulus(image).cpu().numpy()
+    folder.write(f"{prefix}stimulus.npy", lambda path: np.save(path, seen))
+    folder.write(f"{prefix}stimulus.png", lambda path: write_png(path, displayed(grey)))
+    write_render(folder, render, prefix)
+
+
+def write_render(folder: RunFolder, render: np.ndarray, prefix: str = "") -> None:
+    """Write a finished scene's render (H, W, C)."""
+    folder.write(f"{prefix}render.exr", lambda path: write_exr(path, render))
+    folder.write(f"{prefix}render.png", lambda path: write_png(path, exposed(render)))
+
+
+def write_course(
+    folder: RunFolder, record: Record, last: tuple[np.ndarray, np.ndarray], beside: str = "stimulus"
+) -> None:
+    """Write how a scene came about: a video, and a few of its steps, evenly spread, under names that say the step.
+
+    Parameters
+    ----------
+    record : Record
+    last : (ndarray, ndarray)
+        The finished scene's render, and what is shown beside it, as :func:`~mitsuba_mei.experiments.starts.frame` gives
+        them.
+    beside : str
+        What is shown beside renders, in the files' names.
+    """
+    if not record.frames:
+        return
+    folder.write("progress.mp4", lambda path: write_animation(path, [*record.frames, *[last] * 6]))
+    for index in sorted({round(i) for i in np.linspace(0, len(record.frames) - 1, STILLS)}):
+        render, seen = record.frames[index]
+        name = f"frames/step-{1 + index * record.every:05d}"
+        folder.write(f"{name}-render.png", lambda path: write_png(path, exposed(render)))
+        folder.write(f"{name}-{beside}.png", lambda path: write_png(path, displayed(seen)))
 
 
 def optimise_and_leave(
@@ -154,17 +209,12 @@ def _write_pictures(
     experiment, before, after = done.best.experiment, done.best.before, done.final
     stimulus = experiment.viewer.stimulus
     first, last = frame(experiment, before.image), frame(experiment, after.image)
+    write_start(folder, *first)
+    write_end(folder, experiment, after.image)
     with torch.no_grad():
-        seen = stimulus(after.image).cpu().numpy()
         state = experiment.scene()
         vertices = experiment.scene.pose(experiment.scene.shape())
         portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
-    folder.write("stimulus.npy", lambda path: np.save(path, seen))
-    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
-    folder.write("render.exr", lambda path: write_exr(path, last[0]))
-    folder.write("render.png", lambda path: write_png(path, exposed(last[0])))
-    folder.write("initial_stimulus.png", lambda path: write_png(path, displayed(first[1])))
-    folder.write("initial_render.png", lambda path: write_png(path, exposed(first[0])))
     stimuli = {"initial": first[1], "final": last[1]}
     if pixel is not None:
         stimuli["pixel MEI"] = pixel.write(folder, stimulus, "pixel_stimulus")
@@ -180,18 +230,7 @@ def _write_pictures(
         pixel=None if pixel is None else pixel.activation,
     )
     folder.write("summary.png", lambda path: write_summary(path, summary))
-    if done.best.record.frames:
-        folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
-    _write_stills(folder, done.best.record)
-
-
-def _write_stills(folder: RunFolder, record: Record) -> None:
-    """Render and stimulus of a few steps, evenly spread, under names that say the step: what a video cannot tell."""
-    for index in sorted({round(i) for i in np.linspace(0, len(record.frames) - 1, STILLS)} if record.frames else ()):
-        render, seen = record.frames[index]
-        name = f"frames/step-{1 + index * record.every:05d}"
-        folder.write(f"{name}-render.png", lambda path: write_png(path, exposed(render)))
-        folder.write(f"{name}-stimulus.png", lambda path: write_png(path, displayed(seen)))
+    write_course(folder, done.best.record, last)
 
 
 def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:

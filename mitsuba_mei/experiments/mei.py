@@ -38,7 +38,7 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     experiment = build_experiment(config, progress.message)
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
         folder = RunFolder(out)
         folder.write_text("config.yaml", dump(config, folder.path))
         for repair in experiment.scene.template.repairs:

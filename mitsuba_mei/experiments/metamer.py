@@ -19,15 +19,15 @@ from ..goals import Differ
 from ..images import write_exr, write_png
 from ..likeness import Likeness
 from ..neurons.layers import Layer
-from ..report import displayed, exposed, write_animation
+from ..report import displayed, exposed
 from ..report_unlike import MetamerPicture, write_metamer
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portrait
-from .leavings import run_facts, write_object
+from .leavings import run_facts, write_course, write_end, write_object, write_start
 from .session import Progress, RunResult, interruptible, threads_beside
-from .starts import Optimised, Trial, frame, optimise_from_starts
+from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
 
 __all__ = ["build_metamer", "run_metamer"]
 
@@ -35,7 +35,7 @@ MARGIN = 1.2
 """How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
 
 FIRM = 1.0
-"""What is lost where the scenes do not differ at all, in parts of the loss where the responses have nothing in common."""
+"""What is lost where the scenes do not differ at all, in parts of what is lost by responses with nothing in common."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
         return trial.after.mean - max(0.0, 1 - far / apart)
 
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, alone=config.optimizer.restarts == 1)
+        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
         folder = RunFolder(out)
         folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:
@@ -153,10 +153,14 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
         **run_facts(config, experiment, done.trials, done.ended),
+        "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
     _write_pictures(folder, done, reference, result)
     write_object(folder, best)
+    truth = reference.wanted.truth
+    if truth is not None:
+        folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     folder.write_json("result.json", result)
     return result
 
@@ -176,15 +180,17 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
     grey = {name: viewer.stimulus.to_grey(each, clip=False).cpu().numpy() for name, each in seen.items()}
     scenes = {"reference": reference.wanted.truth, "metamer": experiment.scene}
     shown = {name: scene for name, scene in scenes.items() if scene is not None}
+    # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.
+    state = experiment.scene()
     portraits = {
-        name: [portrait(experiment.renderer, scene.pose(scene.shape()), scene(), azimuth) for azimuth in (0, 90)]
+        name: [portrait(experiment.renderer, scene.pose(scene.shape()), state, azimuth) for azimuth in (0, 90)]
         for name, scene in shown.items()
         if torch.equal(scene.faces, experiment.scene.faces)
     }
-    folder.write("render.exr", lambda path: write_exr(path, renders["metamer"]))
-    folder.write("render.png", lambda path: write_png(path, exposed(renders["metamer"])))
-    folder.write("stimulus.png", lambda path: write_png(path, displayed(grey["metamer"])))
+    write_start(folder, *frame(experiment, done.best.before.image))
+    write_end(folder, experiment, done.final.image)
     folder.write("reference.exr", lambda path: write_exr(path, renders["reference"]))
+    folder.write("reference.png", lambda path: write_png(path, exposed(renders["reference"])))
     folder.write("reference_stimulus.png", lambda path: write_png(path, displayed(grey["reference"])))
     picture = MetamerPicture(
         title=f"{viewer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
@@ -195,5 +201,4 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
         said=describe_pair(result["metamer"]),
     )
     folder.write("summary.png", lambda path: write_metamer(path, picture))
-    if done.best.record.frames:
-        folder.write("progress.mp4", lambda path: write_animation(path, [*done.best.record.frames, *[last] * 6]))
+    write_course(folder, done.best.record, last)

@@ -21,6 +21,7 @@ from ..report import displayed, write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
 from ..stimulus import Stimulus
+from ..variants import check_drives
 from ..viewer import Viewer, build_viewer
 from .session import Progress, RunResult, every_core, interruptible, versions
 
@@ -113,6 +114,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     UserError
         For anything that the user can mend, before the first step.
     """
+    check_drives(config.objective.type, "pixel")
     viewer = build_viewer(config, progress.message)
     viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)

@@ -21,10 +21,11 @@ from ..optimize import Goal, Outcome, Settings, Step, optimize
 from ..parameters import parameters_of, write_parameters
 from ..report import displayed
 from ..run_folder import RunFolder
+from ..scene.scene import Scene
 from ..search import find_start
 from .session import Labelled, Progress
 
-__all__ = ["Optimised", "Record", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
+__all__ = ["FRAMES", "Optimised", "Record", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
 
 FRAMES = 60
 """About how many pictures the animation has."""
@@ -195,16 +196,24 @@ def _write_trial(folder: RunFolder, trial: Trial) -> None:
     name, scene = f"restarts/{trial.index}", trial.experiment.scene
     grey = frame(trial.experiment, trial.after.image)[1]
     folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
-    folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(trial.experiment).export(path, file_type="ply"))
+    folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
     folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
 
 
 class Record:
-    """What is kept of every step."""
+    """What is kept of every step; ``scenes`` is how many of them lie side by side in its image."""
 
-    def __init__(self, folder: RunFolder, experiment: Experiment, progress: Progress, restart: int, every: int) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        experiment: Experiment,
+        progress: Progress,
+        restart: int,
+        every: int,
+        scenes: int = 1,
+    ) -> None:
         self.folder, self.experiment, self.progress = folder, experiment, progress
-        self.restart, self.every = restart, every
+        self.restart, self.every, self.scenes = restart, every, scenes
         self.history: dict[str, list[float]] = {"activation": []}
         self.frames: list[tuple[np.ndarray, np.ndarray]] = []
         self._started = time.perf_counter()
@@ -219,19 +228,22 @@ class Record:
         for name, value in {"activation": step.activation, **step.terms}.items():
             self.history.setdefault(name, []).append(value)
         if (step.step - 1) % self.every == 0:
-            self.frames.append(frame(self.experiment, step.image))
+            self.frames.append(frame(self.experiment, step.image, self.scenes))
         self.progress.step({"activation": step.activation, **step.terms})
 
 
-def frame(experiment: Experiment, image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it."""
+def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
+
+    Of several scenes, whose renders lie side by side, each is seen by itself.
+    """
     with torch.no_grad():
-        grey = experiment.viewer.shown(image)
+        grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
     return image.cpu().numpy(), grey.cpu().numpy()
 
 
-def posed_mesh(experiment: Experiment) -> trimesh.Trimesh:
-    """The object as it stands in the scene."""
+def posed_mesh(scene: Scene) -> trimesh.Trimesh:
+    """The object as it stands in a scene."""
     with torch.no_grad():
-        vertices = experiment.scene.pose(experiment.scene.shape()).cpu().numpy()
-    return trimesh.Trimesh(vertices, experiment.scene.faces.cpu().numpy(), process=False)
+        vertices = scene.pose(scene.shape()).cpu().numpy()
+    return trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)

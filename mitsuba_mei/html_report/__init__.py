@@ -20,7 +20,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     Parameters
     ----------
     runs : sequence of Path
-        Run folders, and folders of comparisons, whose runs are taken in.
+        Run folders, and folders of ``compare`` and ``factors``, whose runs are taken in.
     out : Path, optional
         The HTML file, a new one. By default ``report.html`` in the folder of a single run, else
         ``runs/report-<first run>-<number>.html``.

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .aim_words import respect
+from .aims import DiverseSet, Metamer
 from .files import Figure
 from .mesh_data import PackedMesh, Viewpoint
 from .record import RunRecord
 from .words import found, maximised, measured, number
 
-__all__ = ["activation_figure", "curve_figures", "mesh_figure", "plain", "rounded"]
+__all__ = ["activation_figure", "axis", "curve_figures", "mesh_figure", "plain", "rounded"]
 
 BLACK, BLUE, ORANGE, GREEN, PURPLE, GREY = "#1a1a1a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#595959"
 """Of the Okabe-Ito palette; every series has a dash or marker of its own too."""
@@ -33,6 +35,14 @@ POINTS = 400
 LEAST = 1e-9
 """What a logarithmic axis begins with."""
 
+DIFFERENCES = {
+    "image": "1 − correlation of the stimuli",
+    "shape": "surface distance over the radius",
+    "pose": "turn between the objects, degrees",
+    "light": "angle between the lights, degrees",
+}
+"""How much scenes differ, on an axis."""
+
 SHADE = "#a9b4bf"
 
 
@@ -46,17 +56,19 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _axis(title: str, **more: Any) -> dict[str, Any]:
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with its title."""
     return {"title": {"text": plain(title)}, "zeroline": False, "automargin": True, **more}
 
 
 def activation_figure(run: RunRecord) -> dict[str, Any]:
-    """Start, result, pixel MEI and optimum on one axis, with error bars."""
+    """Start, result, pixel MEI, optimum and tolerance on one axis, with error bars."""
     rows = [
         (found(run), run.final.mean, run.final.sem, BLUE, "circle"),
         ("start", None if run.initial is None else run.initial.mean, run.initial and run.initial.sem, GREY, "square"),
         ("pixel MEI", run.pixel, None, ORANGE, "diamond"),
         ("optimum", run.optimum, None, GREEN, "triangle-up"),
+        ("asked for, at most", getattr(run.aim, "tolerance", None), None, GREEN, "triangle-up"),
     ]
     known = [row for row in rows if row[1] is not None]
     data = [
@@ -75,7 +87,7 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
         for name, mean, sem, colour, symbol in reversed(known)
     ]
     layout = {
-        "xaxis": _axis(maximised(run), rangemode="tozero"),
+        "xaxis": axis(maximised(run), rangemode="tozero"),
         "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
         "showlegend": False,
         "height": 110 + 50 * len(known),
@@ -90,12 +102,57 @@ def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
     if "step" not in metrics or "activation" not in metrics or not len(metrics["step"]):
         return []
     starts = metrics.get("restart", np.zeros(len(metrics["step"])))
-    figures = [_activation_curves(run, starts)]
+    figures = [_missed_curve(run) if isinstance(run.aim, DiverseSet) else _activation_curves(run, starts)]
     known = ("restart", "step", "activation", "loss", "skipped", "seconds")
+    if isinstance(run.aim, (Metamer, DiverseSet)) and "difference" in metrics:
+        figures.append(_difference_curve(run, starts == run.kept_start))
+        known += ("difference",)
     terms = [name for name in metrics if name not in known and not name.startswith("gradient_")]
     if terms:
         figures.append(_term_curves(run, starts == run.kept_start, terms))
     return figures
+
+
+def _missed_curve(run: RunRecord) -> dict[str, Any]:
+    """What diverse scenes lose by missing their level: their metrics hold no activation, but minus that."""
+    title = "loss by missing the level"
+    lost = 0.0 - run.metrics["activation"]
+    alt = f"What the scenes lose, in the mean, by missing the level asked for; at last {number(_last(lost))}."
+    return _line(run, np.arange(len(lost)), lost, title, alt, title)
+
+
+def _difference_curve(run: RunRecord, mine: np.ndarray) -> dict[str, Any]:
+    """How far the scenes lie apart, and how far they were to."""
+    rows = np.flatnonzero(mine)
+    far = run.metrics["difference"][rows]
+    what = respect(run.aim.differ)
+    alt = f"How far the scenes lie apart in {what} over the steps; at last {number(_last(far))}."
+    title = DIFFERENCES.get(run.aim.differ or "", "difference")
+    figure = _line(run, rows, far, title, alt, "each step")
+    if run.aim.apart is not None and len(rows):
+        xs = rounded(run.metrics["step"][rows[[0, -1]]], 9)
+        ys, line = rounded([run.aim.apart] * 2), {"color": GREEN, "dash": "dash", "width": 1.5}
+        asked = {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "name": "asked for", "line": line}
+        figure["data"].append(asked)
+    return figure
+
+
+def _line(run: RunRecord, rows: np.ndarray, values: np.ndarray, title: str, alt: str, name: str) -> dict[str, Any]:
+    shown = _thinned(np.arange(len(rows)))
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": rounded(run.metrics["step"][rows[shown]], 9),
+        "y": rounded(values[shown]),
+        "name": name,
+        "line": {"color": BLUE, "width": 2},
+    }
+    layout = {"xaxis": axis("step"), "yaxis": axis(title, rangemode="tozero"), "height": 320, "showlegend": True}
+    return {"data": [trace], "layout": layout, "alt": alt}
+
+
+def _last(values: np.ndarray) -> float | None:
+    return float(values[-1]) if len(values) and np.isfinite(values[-1]) else None
 
 
 def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
@@ -142,7 +199,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
     what = maximised(run)
     return {
         "data": data,
-        "layout": {"xaxis": _axis("step"), "yaxis": _axis(what), "height": 320},
+        "layout": {"xaxis": axis("step"), "yaxis": axis(what, type="log" if run.is_error else "linear"), "height": 320},
         "alt": f"{what} over {last:.0f} steps, from {measured(run.initial)} to {measured(run.final)}, converged.",
     }
 
@@ -162,11 +219,11 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )
-    titles = _axis("regularizer, unweighted", type="log", dtick=1, exponentformat="power")
+    titles = axis("regularizer, unweighted", type="log", dtick=1, exponentformat="power")
     named = ", ".join(name.replace("_", " ") for name in terms)
     return {
         "data": data,
-        "layout": {"xaxis": _axis("step"), "yaxis": titles, "height": 320},
+        "layout": {"xaxis": axis("step"), "yaxis": titles, "height": 320},
         "alt": f"The regularizers {named} over the steps, on a logarithmic axis.",
     }
 
@@ -178,8 +235,8 @@ def _thinned(rows: np.ndarray) -> np.ndarray:
     return rows[np.round(np.linspace(0, len(rows) - 1, POINTS)).astype(int)]
 
 
-def mesh_figure(mesh: PackedMesh, view: Viewpoint, name: str) -> dict[str, Any]:
-    """The object, without its vertices and faces, which a page unpacks."""
+def mesh_figure(meshes: Sequence[PackedMesh], view: Viewpoint, name: str) -> dict[str, Any]:
+    """The object, or one of several, without its vertices and faces, which a page unpacks."""
     half = 0.5 * view.side
     axes = {
         f"{axis}axis": {"range": rounded([middle - half, middle + half], 7), "visible": False, "showspikes": False}
@@ -202,13 +259,16 @@ def mesh_figure(mesh: PackedMesh, view: Viewpoint, name: str) -> dict[str, Any]:
         "data": [trace],
         "layout": {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "height": 420, "uirevision": name},
         "alt": "The object in three dimensions; it can be turned and zoomed.",
-        "mesh": {
-            "vertices": mesh.vertices,
-            "faces": mesh.key,
-            "wide": mesh.wide,
-            "origin": mesh.origin,
-            "step": mesh.step,
-        },
+        "meshes": [
+            {
+                "vertices": mesh.vertices,
+                "faces": mesh.key,
+                "wide": mesh.wide,
+                "origin": mesh.origin,
+                "step": mesh.step,
+            }
+            for mesh in meshes
+        ],
     }
 
 

@@ -55,6 +55,11 @@ class Said:
         value = self._data.get(key)
         return value if isinstance(value, str) else None
 
+    def flag(self, key: str) -> bool | None:
+        """Yes or no."""
+        value = self._data.get(key)
+        return value if isinstance(value, bool) else None
+
     def part(self, key: str) -> Said:
         """A mapping."""
         return Said(self._data.get(key))

@@ -17,10 +17,11 @@ import jinja2
 from markupsafe import Markup
 
 from .. import __version__
-from . import words
+from . import aim_figures, aim_words, words
+from .aims import DiverseSet
 from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh_data import LEVELS
-from .pictures import Picture
+from .pictures import Shown
 from .record import RunRecord
 from .tuning import Tuning
 from .tuning_figures import summary_rows, tuning_figures
@@ -29,15 +30,6 @@ __all__ = ["page_of"]
 
 ASSETS = files(__package__) / "assets"
 SCRIPTS = ("table.js", "frames.js", "plots.js", "view.js", "page.js")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture with its caption and what it shows, for those who do not see it."""
-
-    picture: Picture
-    caption: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -91,10 +83,12 @@ def page_of(records: Sequence[RunRecord]) -> str:
     environment.filters |= {"number": words.number, "measured": words.measured}
     return environment.get_template("report.html.j2").render(
         runs=shown,
-        faces={run.mesh.key: run.mesh.faces for run in records if run.mesh is not None},
+        faces={solid.mesh.key: solid.mesh.faces for run in records for solid in run.solids},
         words=words,
+        aim_words=aim_words,
+        aim_figures=aim_figures,
         further_text=_further_text,
-        title=words.title(records[0]) if len(records) == 1 else f"{len(records)} maximally exciting inputs compared",
+        title=words.title(records[0]) if len(records) == 1 else _several(records),
         style=Markup(_asset("report.css")),
         script=Markup(script),
         policy=_policy(script),
@@ -104,6 +98,11 @@ def page_of(records: Sequence[RunRecord]) -> str:
         today=date.today().isoformat(),
         levels=LEVELS,
     )
+
+
+def _several(records: Sequence[RunRecord]) -> str:
+    alike = all(run.aim is None for run in records)
+    return f"{len(records)} maximally exciting inputs compared" if alike else f"{len(records)} runs"
 
 
 def _asset(name: str) -> str:
@@ -142,9 +141,11 @@ def _plotly_version() -> str:
 
 
 def _shown(number: int, run: RunRecord) -> RunShown:
-    drawn: dict[str, dict[str, Any]] = {"activation": activation_figure(run)}
-    if run.mesh is not None and run.view is not None:
-        drawn["mesh"] = mesh_figure(run.mesh, run.view, run.place.name)
+    drawn: dict[str, dict[str, Any]] = {
+        "activation": aim_figures.level_figure(run.aim) if isinstance(run.aim, DiverseSet) else activation_figure(run)
+    }
+    if run.view is not None:
+        drawn["mesh"] = mesh_figure([solid.mesh for solid in run.solids], run.view, run.place.name)
     curves = {f"curve-{i}": figure for i, figure in enumerate(curve_figures(run))}
     drawn |= curves
     tunings = []
@@ -160,7 +161,7 @@ def _shown(number: int, run: RunRecord) -> RunShown:
     return RunShown(
         number=number,
         run=run,
-        pictures=_pictures(run),
+        pictures=_pictures(run) if run.aim is None else aim_figures.aim_pictures(run),
         mesh=Plot("mesh", drawn["mesh"]["alt"]) if "mesh" in drawn else None,
         activation=Plot("activation", drawn["activation"]["alt"]),
         curves=_plots(curves),

@@ -11,9 +11,10 @@ from PIL import Image
 
 from ..errors import UserError
 
-__all__ = ["Picture", "read_picture"]
+__all__ = ["Picture", "Shown", "read_picture"]
 
 MOST_PIXELS = 64_000_000
+ROW = 4
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,28 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A picture with its caption and what it shows, for those who do not see it."""
+
+    picture: Picture
+    caption: str
+    alt: str
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is a row of pictures."""
+        return self.picture.width > 1.5 * self.picture.height
+
+
 def read_picture(path: Path, size: int, lossless: bool = True) -> Picture:
     """A picture of a run folder, drawn anew, so that nothing of the file but its pixels gets into a page.
 
     Parameters
     ----------
     size : int
-        Its longer side has at most so many pixels; a larger one is averaged down.
+        It has at most so many pixels from top to bottom, and :data:`ROW` times as many across, for several pictures
+        may lie in a row; a larger one is averaged down.
     lossless : bool
         PNG, or else JPEG, which is a third of it.
 
@@ -55,7 +71,7 @@ def read_picture(path: Path, size: int, lossless: bool = True) -> Picture:
             image = file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise UserError(f"{path} is damaged or missing: it cannot be read as a PNG picture") from None
-    image.thumbnail((size, size), Image.Resampling.BOX)
+    image.thumbnail((ROW * size, size), Image.Resampling.BOX)
     buffer = io.BytesIO()
     kind, settings = ("png", {"optimize": True}) if lossless else ("jpeg", {"quality": 82, "optimize": True})
     image.save(buffer, format=kind, **settings)

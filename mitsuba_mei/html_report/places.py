@@ -11,6 +11,10 @@ from ..errors import UserError, nearest
 __all__ = ["Place", "find_runs"]
 
 
+GATHERED = ("comparison.json", "factors.json")
+"""Files of a folder that holds several runs."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A run folder.
@@ -28,12 +32,12 @@ class Place:
 
 
 def find_runs(paths: Sequence[Path]) -> list[Place]:
-    """The run folders that are named, and those within the comparisons that are named, in this order.
+    """The run folders that are named, and those within what ``compare`` and ``factors`` left, in this order.
 
     Raises
     ------
     UserError
-        If none is named, one is no folder or named twice, or a comparison holds no run.
+        If none is named, one is no folder or named twice, or one of several runs holds none.
     """
     if not paths:
         raise UserError("no run is named; name the folders of finished runs, as in: report runs/quickstart-001")
@@ -57,11 +61,11 @@ def _within(path: Path) -> list[Place]:
         what = "is a file, and no run's folder" if path.exists() else "does not exist"
         raise UserError(f"the run folder {path} {what}" + (f"; {hint}" if hint.startswith("did you mean") else ""))
     name = _name(path)
-    if not (path / "comparison.json").is_file():
+    if not any((path / gathered).is_file() for gathered in GATHERED):
         return [Place(path, name)]
     inner = sorted({file.parent for pattern in ("*/result.json", "*/*/result.json") for file in path.glob(pattern)})
     if not inner:
-        raise UserError(f"the comparison {path} holds no finished run yet")
+        raise UserError(f"{path} holds no finished run yet")
     return [Place(folder, f"{name}/{folder.relative_to(path).as_posix()}") for folder in inner]
 
 

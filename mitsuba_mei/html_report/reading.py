@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
 from ..finished_run import check_version
+from .aims import Aim, DiverseSet, Metamer, Recovered, read_aim, scene_folders
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
 from .pictures import Picture, read_picture
 from .places import Place
-from .record import Evaluated, Frame, MeshFigures, Response, RunRecord, Second, Start
+from .record import Evaluated, Frame, MeshFigures, Response, RunRecord, Second, Solid, Start
 from .tuning import read_tunings
 
 __all__ = ["read_run_folder"]
@@ -28,7 +30,10 @@ SAID = frozenset(
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
-NEEDED = ("result.json", "config.yaml", "stimulus.png")
+SAID_OF = {"image": {"error", "difference", "truth", "views"}, "metamer": {"metamer"}, "diverse": {"diverse"}}
+"""The same of the objectives that have more to say."""
+
+NEEDED = ("result.json", "config.yaml")
 
 
 def read_run_folder(place: Place) -> RunRecord:
@@ -47,15 +52,22 @@ def read_run_folder(place: Place) -> RunRecord:
     result = read_json(folder / "result.json")
     check_version(folder, result.part("versions").text("mitsuba_mei"))
     is_pixel = "mesh" not in result and isinstance(result.raw("activation"), (int, float))
-    if not is_pixel and not (folder / "mesh.ply").is_file():
-        raise UserError(f"{folder} is no whole run folder: there is no mesh.ply in it")
+    aim = None if is_pixel else read_aim(folder, result)
+    for name in _needed(is_pixel, aim):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is no whole run folder: there is no {name} in it")
     activation = result.part("activation")
     final = result.figure("activation") if is_pixel else activation.figure("final")
     if final is None:
         raise UserError(f"{folder / 'result.json'} is damaged: it does not say the final activation")
-    vertices, faces = (None, None) if is_pixel else read_mesh(folder / "mesh.ply")
+    meshes = {} if is_pixel else {name: read_mesh(path) for name, path in _mesh_files(folder, aim).items()}
     metrics = read_metrics(folder / "metrics.csv") if (folder / "metrics.csv").is_file() else {}
-    pictures = _pictures(folder)
+    # What was maximised is minus an error.
+    turned = _minus if isinstance(aim, (Recovered, Metamer)) else lambda figure: figure
+    if isinstance(aim, (Recovered, Metamer)) and "activation" in metrics:
+        metrics["activation"] = 0.0 - metrics["activation"]
+    pictures = _pictures(folder, aim)
+    known = SAID | (set() if aim is None else SAID_OF[result.text("objective")])
     kept = result.count("restart") or 0
     pixel = result.part("pixel").number("activation")
     return RunRecord(
@@ -64,8 +76,8 @@ def read_run_folder(place: Place) -> RunRecord:
         model=result.text("model") or "a model without a name",
         neurons=tuple(int(neuron) for neuron in result.numbers("neurons")),
         objective=result.text("objective") or "activation",
-        initial=None if is_pixel else activation.figure("initial"),
-        final=final,
+        initial=None if is_pixel else turned(activation.figure("initial")),
+        final=turned(final),
         optimum=result.number("optimum"),
         fraction=result.number("fraction_of_optimum"),
         pixel=pixel,
@@ -75,7 +87,7 @@ def read_run_folder(place: Place) -> RunRecord:
             Response(each.count("neuron"), each.figure("initial"), each.figure("final"))
             for each in result.parts("responses")
         ),
-        starts=_starts(result, kept, is_pixel),
+        starts=() if isinstance(aim, DiverseSet) else _starts(result, kept, is_pixel, turned),
         evaluations=_evaluations(folder),
         kept_start=kept,
         steps=result.count("steps"),
@@ -87,16 +99,43 @@ def read_run_folder(place: Place) -> RunRecord:
         ended=result.text("ended") or "done",
         outside_display=result.number("outside_display"),
         quality=_quality(result.part("mesh")) if "mesh" in result else None,
-        mesh=None if vertices is None else pack_mesh(vertices, faces),
-        view=None if vertices is None else _view(vertices, result.part("scene").part("camera")),
+        solids=tuple(Solid(name, pack_mesh(*mesh)) for name, mesh in meshes.items()),
+        view=_view([mesh[0] for mesh in meshes.values()], result.part("scene").part("camera")),
         pictures=pictures,
-        frames=_frames(folder),
+        frames=_frames(folder, aim),
         metrics=metrics,
         tunings=read_tunings(folder),
+        aim=aim,
         scene_file=read_text(folder / "config.yaml"),
         versions={name: said for name, said in result.part("versions").items() if isinstance(said, str)},
-        further={key: value for key, value in result.items() if key not in SAID and value is not None},
+        further={key: value for key, value in result.items() if key not in known and value is not None},
     )
+
+
+def _needed(is_pixel: bool, aim: Aim | None) -> tuple[str, ...]:
+    """What a run's folder has for certain, but for what all have."""
+    if is_pixel:
+        return ("stimulus.png",)
+    if isinstance(aim, DiverseSet):
+        return ()
+    return ("mesh.ply",) if isinstance(aim, Recovered) else ("stimulus.png", "mesh.ply")
+
+
+def _mesh_files(folder: Path, aim: Aim | None) -> dict[str, Path]:
+    """What objects there are to be seen."""
+    if isinstance(aim, DiverseSet):
+        files = {f"scene {int(each.name) + 1}": each / "mesh.ply" for each in scene_folders(folder)}
+        return {name: path for name, path in files.items() if path.is_file()}
+    files = {"what was found": folder / "mesh.ply"}
+    if isinstance(aim, Recovered):
+        files["the true object"] = folder / "true_mesh.ply"
+    if isinstance(aim, Metamer):
+        files["the reference"] = folder / "reference_mesh.ply"
+    return {name: path for name, path in files.items() if path.name == "mesh.ply" or path.is_file()}
+
+
+def _minus(figure: Figure | None) -> Figure | None:
+    return None if figure is None or figure.mean is None else Figure(0.0 - figure.mean, figure.sem)
 
 
 def _second(said: Said) -> Second:
@@ -111,7 +150,9 @@ def _second(said: Said) -> Second:
     )
 
 
-def _starts(result: Said, kept: int, is_pixel: bool) -> tuple[Start, ...]:
+def _starts(
+    result: Said, kept: int, is_pixel: bool, turned: Callable[[Figure | None], Figure | None]
+) -> tuple[Start, ...]:
     if is_pixel:
         ends = result.numbers("restarts")
         best = ends.index(max(ends)) if ends else 0
@@ -120,7 +161,7 @@ def _starts(result: Said, kept: int, is_pixel: bool) -> tuple[Start, ...]:
     for position, each in enumerate(result.parts("restarts")):
         index, activation = each.count("restart"), each.part("activation")
         index = position if index is None else index
-        figures = activation.figure("initial"), activation.figure("final")
+        figures = turned(activation.figure("initial")), turned(activation.figure("final"))
         starts.append(Start(index + 1, *figures, each.count("steps"), each.text("ended") or "done", index == kept))
     return tuple(starts)
 
@@ -148,31 +189,43 @@ def _quality(said: Said) -> MeshFigures:
     )
 
 
-def _view(vertices: np.ndarray, camera: Said) -> Viewpoint:
+def _view(objects: list[np.ndarray], camera: Said) -> Viewpoint | None:
+    """From where all objects are seen, none of them cut off."""
+    if not objects:
+        return None
     azimuth, elevation = camera.number("azimuth") or 0.0, camera.number("elevation") or 0.0
-    return viewpoint(vertices, camera.number("distance"), azimuth, elevation)
+    return viewpoint(np.concatenate(objects), camera.number("distance"), azimuth, elevation)
 
 
-def _pictures(folder: Path) -> dict[str, Picture]:
-    names = ("stimulus", "initial_stimulus", "pixel_stimulus", "render", "initial_render")
+def _pictures(folder: Path, aim: Aim | None) -> dict[str, Picture]:
+    names = ["stimulus", "initial_stimulus", "pixel_stimulus", "render", "initial_render"]
+    if isinstance(aim, Recovered):
+        names = ["target", "initial_render", "render", "difference"]
+    elif isinstance(aim, Metamer):
+        names += ["reference", "reference_stimulus"]
+    elif isinstance(aim, DiverseSet):
+        names = []  # its scenes have their own
     found = {name: folder / f"{name}.png" for name in names if (folder / f"{name}.png").is_file()}
     pictures = {name: read_picture(path, PICTURE) for name, path in found.items()}
     for name in ("stimulus", "render"):
-        if name in found:
-            pictures[f"{name}_thumbnail"] = read_picture(found[name], THUMBNAIL, lossless=False)
+        path = folder / (f"scenes/0/{name}.png" if isinstance(aim, DiverseSet) else f"{name}.png")
+        if path.is_file() and not (name == "stimulus" and isinstance(aim, Recovered)):
+            pictures[f"{name}_thumbnail"] = read_picture(path, THUMBNAIL, lossless=False)
     return pictures
 
 
-def _frames(folder: Path) -> tuple[Frame, ...]:
+def _frames(folder: Path, aim: Aim | None) -> tuple[Frame, ...]:
     """The moments that the run kept, and the converged end."""
     frames = []
+    beside = "difference" if isinstance(aim, Recovered) else "stimulus"
     for render in sorted(folder.glob("frames/step-*-render.png")):
-        seen = render.with_name(render.name.replace("-render", "-stimulus"))
+        seen = render.with_name(render.name.replace("-render", f"-{beside}"))
         step = re.fullmatch(r"step-(\d+)-render\.png", render.name)
         if step and seen.is_file():
             pair = [read_picture(path, FRAME, lossless=False) for path in (render, seen)]
             frames.append(Frame(f"step {int(step.group(1))}", *pair))
-    last = [folder / "render.png", folder / "stimulus.png"]
+    seen = "frames/final-difference.png" if isinstance(aim, Recovered) else "stimulus.png"
+    last = [folder / "render.png", folder / seen]
     if frames and all(path.is_file() for path in last):
         pair = [read_picture(path, FRAME, lossless=False) for path in last]
         frames.append(Frame("final, converged render", *pair))

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from .aims import Aim, Metamer, Recovered
 from .files import Figure
 from .mesh_data import PackedMesh, Viewpoint
 from .pictures import Picture
 from .places import Place
 from .tuning import Tuning
 
-__all__ = ["Evaluated", "Frame", "MeshFigures", "Response", "RunRecord", "Second", "Start"]
+__all__ = ["Evaluated", "Frame", "MeshFigures", "Response", "RunRecord", "Second", "Solid", "Start"]
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,19 @@ class MeshFigures:
 
 @dataclass(frozen=True)
 class Frame:
-    """One moment of the optimisation."""
+    """One moment of the optimisation; of inverse rendering the second picture is the difference from the target."""
 
     label: str
     render: Picture
     stimulus: Picture
+
+
+@dataclass(frozen=True)
+class Solid:
+    """An object, and what it is called beside others."""
+
+    name: str
+    mesh: PackedMesh
 
 
 @dataclass(frozen=True)
@@ -91,12 +100,18 @@ class RunRecord:
     kind : str
         ``3d``, or ``pixel``: of an image without an object.
     initial, final : Figure or None
-        Converged, of the initial and the final scene; a pixel MEI has no initial one.
+        Converged, of the initial and the final scene; a pixel MEI has no initial one. Where what was maximised is minus
+        an error, this is the error; of several scenes it is their mean.
     pictures : dict of str to Picture
         ``stimulus``, and where there are such ``initial_stimulus``, ``pixel_stimulus``, ``render``,
-        ``initial_render``, ``stimulus_thumbnail``, ``render_thumbnail``.
+        ``initial_render``, ``target``, ``difference``, ``reference``, ``reference_stimulus``, ``stimulus_thumbnail``,
+        ``render_thumbnail``.
+    solids : tuple of Solid
+        What is to be turned; none of a pixel MEI.
     metrics : dict of str to ndarray
-        The columns of ``metrics.csv``.
+        The columns of ``metrics.csv``; ``activation`` has the sign of the figures above.
+    aim : Aim or None
+        What runs say that are not to drive neurons alone.
     further : dict
         What else ``result.json`` says.
     """
@@ -126,12 +141,18 @@ class RunRecord:
     ended: str
     outside_display: float | None
     quality: MeshFigures | None
-    mesh: PackedMesh | None
+    solids: tuple[Solid, ...]
     view: Viewpoint | None
     pictures: Mapping[str, Picture]
     frames: tuple[Frame, ...]
     metrics: Mapping[str, np.ndarray]
     tunings: tuple[Tuning, ...]
+    aim: Aim | None
     scene_file: str
     versions: Mapping[str, str]
     further: Mapping[str, Any]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the figures are of an error, the less the better."""
+        return isinstance(self.aim, (Recovered, Metamer))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from . import aim_words
+from .aims import Recovered
 from .files import Figure
+from .numerals import measured, number
 from .record import MeshFigures, RunRecord
 
 __all__ = [
     "activation_sentences",
+    "beside",
     "commands",
     "flaws",
     "flaws_in_short",
@@ -22,8 +26,10 @@ __all__ = [
     "number",
     "objective_sentence",
     "rendered",
+    "served",
     "title",
     "units",
+    "valued",
 ]
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
@@ -32,24 +38,6 @@ OBJECTIVES = {
     "discriminate": "The objective is discriminate: it drives some neurons and not others.",
     "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
 }
-
-
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """``24.49``, ``1.6×10⁻⁵``; a dash where it is unknown."""
-    if value is None:
-        return "–"
-    mantissa, e, exponent = f"{value:.{digits}g}".replace("-", "−").replace("e−", "e-").partition("e")
-    return mantissa + (f"×10{str(int(exponent)).translate(RAISED)}" if e else "")
-
-
-def measured(figure: Figure | None) -> str:
-    """A mean with its standard error, where there is noise."""
-    if figure is None or figure.mean is None:
-        return "–"
-    return number(figure.mean) + (f" ± {number(figure.sem, 2)}" if figure.sem else "")
 
 
 def rendered(renderer: str | None) -> str:
@@ -66,32 +54,61 @@ def named_neurons(neurons: Sequence[int]) -> str:
 
 def maximised(run: RunRecord) -> str:
     """What the figures are of."""
+    if run.aim is not None:
+        return aim_words.measure(run.aim)
     return "activation" if run.objective == "activation" else f"objective ({run.objective})"
 
 
 def found(run: RunRecord) -> str:
     """``3D MEI``; what serves another objective than activation is no MEI."""
+    if run.aim is not None:
+        return aim_words.found(run.aim)
     return f"{'3D' if run.kind == '3d' else 'pixel'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
 
 
 def title(run: RunRecord) -> str:
     """What was found, for whom."""
+    if run.aim is not None:
+        return aim_words.title(run.aim, run.model)
     name = found(run)
     kind = "" if run.objective == "activation" else f" ({run.objective})"
     return f"{name[0].upper()}{name[1:]} of {run.model}, {named_neurons(run.neurons)}{kind}"
 
 
+def valued(run: RunRecord) -> str:
+    """The figure that counts, with its name: ``activation 20 ± 0.12``, ``error 0.0099 ± 0.0002``."""
+    if run.aim is not None:
+        return f"{aim_words.in_short(run.aim)} {measured(run.final)}"
+    return f"{'activation' if run.objective == 'activation' else 'objective'} {measured(run.final)}"
+
+
+def served(run: RunRecord) -> str:
+    """The objective, and whether what was sought was found: ``metamer, not found``."""
+    found = None if run.aim is None else aim_words.outcome(run.aim)
+    return run.objective if found is None else f"{run.objective}, {found}"
+
+
+def beside(run: RunRecord) -> str:
+    """What is shown beside the renders of an optimisation."""
+    if isinstance(run.aim, Recovered):
+        return "Difference from the target: grey where there is none"
+    return f"Stimulus, as the neuron{'s' if run.aim is not None else ''} saw it"
+
+
 def lead(run: RunRecord) -> str:
     """What a report begins with."""
+    how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
+        run.renderer or "", ""
+    )
+    if run.aim is not None:
+        neurons = named_neurons(run.neurons) if run.neurons else "all neurons"
+        return aim_words.lead(run.aim, f"{neurons} of the model “{run.model}”", how)
     aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
     whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
     if run.kind == "pixel":
         return (
             f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
         )
-    how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
-        run.renderer or "", ""
-    )
     if run.objective == "activation":
         return (
             f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {whom} hardest of those "
@@ -102,6 +119,8 @@ def lead(run: RunRecord) -> str:
 
 def objective_sentence(run: RunRecord) -> str | None:
     """What was maximised, where it is no single neuron's response."""
+    if run.aim is not None:
+        return None
     if run.objective != "activation":
         return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
     return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
@@ -109,6 +128,8 @@ def objective_sentence(run: RunRecord) -> str | None:
 
 def units(run: RunRecord) -> str:
     """What the figure's axis and rows are."""
+    if run.aim is not None:
+        return aim_words.units(run.aim, bool(run.final.sem))
     what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
     said = f"{maximised(run).capitalize()}: {what}."
     if run.kind == "3d":
@@ -123,7 +144,9 @@ def units(run: RunRecord) -> str:
 
 
 def activation_sentences(run: RunRecord) -> list[str]:
-    """How strong the stimulus is, beside what it can be compared with."""
+    """How strong the stimulus is, or how near what was sought, beside what it can be compared with."""
+    if run.aim is not None:
+        return [*aim_words.sentences(run.aim, run.initial, run.final), *_starts(run), *_ended(run)]
     what = maximised(run)
     if run.kind == "pixel":
         said = [f"The pixel MEI reaches {_of(what)} of {measured(run.final)}."]
@@ -146,9 +169,11 @@ def activation_sentences(run: RunRecord) -> list[str]:
             f"{_percent(run.outside_display)} of the stimulus is darker than black or brighter than white: the model "
             "saw it so, and the pictures are clipped."
         )
-    if run.ended != "done":
-        said.append(f"The optimisation ended early: {run.ended}.")
-    return said
+    return said + _ended(run)
+
+
+def _ended(run: RunRecord) -> list[str]:
+    return [] if run.ended == "done" else [f"The optimisation ended early: {run.ended}."]
 
 
 def _of(what: str) -> str:
@@ -257,6 +282,8 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
     again = "again, with the same seed"
     if run.kind == "pixel":
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
+    if run.aim is not None:
+        return [(f"Run the experiment {again}", f"python run.py {config}")]
     other = "raster" if run.renderer == "path" else "path"
     return [
         (f"Run the experiment {again}", f"python run.py {config}"),

@@ -27,7 +27,7 @@ class Layer(nn.Module):
 
     def __init__(self, module: nn.Module, name: str) -> None:
         super().__init__()
-        known = {layer: inner for layer, inner in module.named_modules() if layer}
+        known = {layer: inner for layer, inner in module.named_modules(remove_duplicate=False) if layer}
         if name not in known:
             raise UserError(f"objective.layer: the model has no layer '{name}'; {nearest(name, known)}")
         self._name = name
@@ -37,12 +37,17 @@ class Layer(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The layer's values, (B, n), of inputs (B, channels, h, w)."""
         kept: list[Tensor] = []
-        handle = self._layer.register_forward_hook(lambda layer, given, value: kept.append(value))
+
+        def keep(layer: nn.Module, given: tuple, value: object) -> None:
+            if isinstance(value, Tensor):
+                kept.append(value.clone())  # the next layer may work in place
+
+        handle = self._layer.register_forward_hook(keep)
         try:
             self._module(images)
         finally:
             handle.remove()
-        if not kept or not isinstance(kept[0], Tensor) or kept[0].shape[0] != len(images):
+        if not kept or kept[0].shape[:1] != images.shape[:1]:
             raise UserError(
                 f"objective.layer: '{self._name}' gives no tensor with one row an image; name another layer"
             )

@@ -111,6 +111,11 @@ class Scene(nn.Module):
         stored = {path: getattr(component, name) for path, component, name in self.named()}
         return {path: parameter for path, parameter in stored.items() if parameter.requires_grad}
 
+    def turning(self) -> dict[str, nn.Parameter]:
+        """Those of the free parameters that turn the object or a light."""
+        free = self.free_parameters().items()
+        return {path: value for path, value in free if path == "pose.rotation" or path.endswith(".direction")}
+
     def freeze_but(self, paths: Collection[str]) -> None:
         """Freeze every free parameter but those of these paths; the scene stays the same to the last bit."""
         for path, component, name in self.named():

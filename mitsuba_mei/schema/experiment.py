@@ -404,7 +404,8 @@ class Config(Part):
             views = self.objective.views
             if len(views) > 1 or any(getattr(views[0], name) is not None for name in self.camera.free):
                 raise ValueError(
-                    "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views out"
+                    "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views "
+                    "out"
                 )
         return self
 
@@ -423,11 +424,47 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _many_already(self) -> Config:
-        if self.objective.type == "diverse" and self.optimizer.restarts > 1:
+        if self.objective.type != "diverse":
+            return self
+        if self.optimizer.restarts > 1:
             raise ValueError(
                 f"objective.count says how many scenes there are, each from a start of its own; leave "
                 f"optimizer.restarts at 1, not {self.optimizer.restarts}"
             )
+        if self.optimizer.search:
+            raise ValueError(
+                "optimizer.search looks for one start, and objective.type diverse has objective.count of them; leave "
+                "it at 0"
+            )
+        placed = [name for light in self.lighting for name in light.free if name in ("direction", "position")]
+        if not ("offsets" in self.shape.free or self.pose.free or placed):
+            raise ValueError(
+                "objective.type is diverse, but neither shape.offsets, the pose nor a light's direction or position is "
+                "free, so that all scenes would start the same; free one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _judged(self) -> Config:
+        said = {"compare_to": self.compare_to, "model.validate": self.model.validate}
+        for name, value in said.items():
+            if value is not None and self.objective.type not in DRIVES:
+                raise ValueError(
+                    f"{name} is about neurons' answers to one image, but objective.type is '{self.objective.type}'; "
+                    f"leave it out, or choose one of {', '.join(DRIVES)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _compared(self) -> Config:
+        kind = self.objective.type
+        asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
+        for name, value in asked.items():
+            if value is not None and kind not in DRIVES:
+                raise ValueError(
+                    f"{name} goes with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{kind}', whose "
+                    "result is no activation; leave it out"
+                )
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,10 @@ const opened = new Map();
 const open = (run) => {
   if (opened.has(run)) return;
   const data = JSON.parse(document.getElementById(`data-${run.dataset.run}`).textContent);
+  const choice = run.querySelector("[data-objects]");
+  const { mesh } = data.figures;
+  if (mesh) mesh.mesh = mesh.meshes[choice ? choice.value : 0];
+  if (choice) choice.onchange = () => choose(run.querySelector("[data-plot=mesh]"), mesh, choice.value);
   const sight = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;

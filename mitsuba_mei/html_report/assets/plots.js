@@ -91,6 +91,7 @@ const draw = async (box, figure) => {
     const plotly = await loadPlotly();
     if (!box.drawn) return;
     const data = structuredClone(figure.data);
+    const shown = figure.mesh;
     if (figure.mesh) Object.assign(data[0], unpackMesh(figure.mesh));
     const narrow = box.clientWidth < 500;
     const layout = {
@@ -108,6 +109,7 @@ const draw = async (box, figure) => {
     }
     box.replaceChildren();
     await plotly.newPlot(box, data, layout, { ...PLAIN, scrollZoom: Boolean(figure.mesh), displayModeBar: figure.mesh ? false : "hover" });
+    if (figure.mesh !== shown) choose(box, figure, figure.meshes.indexOf(figure.mesh));
   } catch (error) {
     console.error(error);
     box.textContent = "This browser cannot draw the plot; a newer one can.";

@@ -2,6 +2,14 @@
 const STEP = Math.PI / 12;
 const NEARER = 0.85;
 
+// Another one of several objects, in the same drawing, seen from where the last one is.
+const choose = (box, figure, number) => {
+  figure.mesh = figure.meshes[number];
+  if (!box.drawn || !box._fullLayout?.scene?._scene) return;
+  const values = Object.entries(unpackMesh(figure.mesh)).map(([name, list]) => [name, [list]]);
+  window.Plotly.restyle(box, Object.fromEntries(values), [0]);
+};
+
 const turn = (box, how) => {
   const figure = box.figure;
   if (!box.drawn || !box._fullLayout?.scene?._scene) return;
