@@ -10,12 +10,13 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files"]
+__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files", "worker_thread"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -69,6 +70,19 @@ def bound_threads(count: int) -> None:
     import drjit as dr
 
     dr.set_thread_count(count)
+
+
+@contextlib.contextmanager
+def worker_thread() -> Iterator[None]:
+    """Within it, Dr.Jit has a thread beside the one that calls: OpenEXR waits for it for ever, where there is none."""
+    import drjit as dr
+
+    count = dr.thread_count()
+    dr.set_thread_count(max(2, count))
+    try:
+        yield
+    finally:
+        dr.set_thread_count(count)
 
 
 def _resolved(variant: str, channels: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import shutil
 import socket
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,7 @@ def do_job(job: Job) -> Attempt:
         ended, reason = "failed", first_line(error)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        _free_memory()
     process = f"{socket.gethostname()}:{os.getpid()}"
     return Attempt(job.name, ended, reason, time.perf_counter() - begun, _memory_mb(), process)
 
@@ -75,7 +79,7 @@ def _bound_threads(job: Job) -> None:
     import torch
 
     torch.set_num_threads(job.threads)
-    if job.config.render.type == "path":
+    with suppress(UserError):  # no LLVM: the rasterizer needs none, and the path tracer says so itself
         from ..render.backend import bound_threads
 
         bound_threads(job.threads)
@@ -87,6 +91,13 @@ def _put_in_place(partial: Path, target: Path) -> None:
     except OSError:
         if not (target / "result.json").is_file():  # another process has done the same run before
             raise
+
+
+def _free_memory() -> None:
+    """Give back what a run has left free: in threads, glibc keeps hold of it, and a worker would grow run by run."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # no glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _memory_mb() -> float:
