@@ -41,14 +41,14 @@ def _memory(value: str) -> str:
 def _one_word(value: str) -> str:
     if not re.fullmatch(r"[\w.,:@%+/=-]+", value):
         raise ValueError(
-            f"'{value[:60]}' is not allowed in a Slurm script; write letters, digits and . , : @ % + / = -"
+            f"{value[:60]!r} is not allowed in a Slurm script; write letters, digits and . , : @ % + / = -"
         )
     return value
 
 
 def _directive(value: str) -> str:
     if not re.fullmatch(r"--?\w[\w .,:@%+/=-]*", value):
-        raise ValueError(f"'{value[:60]}' is no option of sbatch; write it as --qos=long")
+        raise ValueError(f"{value[:60]!r} is no option of sbatch; write it as --qos=long")
     return value
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from distributed import Client, Nanny, Scheduler, SpecCluster, WorkerPlugin
 
 from ..errors import UserError, first_line
 from ..schema import Address, Slurm, Sweep, Workers, bytes_of
+from .folder import Attempt
+from .job import Job, do_job
 from .pool import DaskPool
 
 __all__ = ["PATIENCE", "local_workers", "opened_pool", "slurm_cluster", "threads_of", "workers_wanted"]
@@ -69,7 +71,9 @@ def workers_wanted(workers: Workers) -> int:
 
 
 @contextmanager
-def opened_pool(sweep: Sweep, folder: Path) -> Iterator[DaskPool]:
+def opened_pool(
+    sweep: Sweep, folder: Path, work: Callable[[Job], Attempt] = do_job
+) -> Iterator[DaskPool]:
     """The workers that a sweep file asks for, as long as they are needed.
 
     Parameters
@@ -77,6 +81,8 @@ def opened_pool(sweep: Sweep, folder: Path) -> Iterator[DaskPool]:
     sweep : Sweep
     folder : Path
         The sweep's, for what Slurm says of its jobs.
+    work : callable
+        What a worker does with a job.
 
     Raises
     ------
@@ -91,7 +97,7 @@ def opened_pool(sweep: Sweep, folder: Path) -> Iterator[DaskPool]:
         else:
             started = slurm_cluster(sweep, folder) if isinstance(sweep.cluster, Slurm) else _local(sweep.workers)
             client = stack.enter_context(Client(stack.enter_context(started), set_as_default=False))
-        pool = DaskPool(client, sweep.workers.gpus is not None)
+        pool = DaskPool(client, sweep.workers.gpus is not None, work)
         stack.callback(pool.close)
         yield pool
 
@@ -136,8 +142,17 @@ def local_workers(workers: Workers) -> dict[str, dict[str, Any]]:
     return each
 
 
-def slurm_cluster(sweep: Sweep, folder: Path) -> Any:
+def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
     """Workers as jobs of Slurm, each of one process, through dask-jobqueue.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        With ``cluster.type: slurm``.
+    folder : Path
+        Of the sweep.
+    start : bool
+        Whether to ask Slurm for them at once.
 
     Raises
     ------
@@ -172,5 +187,6 @@ def slurm_cluster(sweep: Sweep, folder: Path) -> Any:
         )
     except (ValueError, OSError, RuntimeError) as error:
         raise UserError(f"cluster: Slurm's workers cannot be prepared: {first_line(error)}") from None
-    cluster.scale(jobs=workers_wanted(workers))
+    if start:
+        cluster.scale(jobs=workers_wanted(workers))
     return cluster

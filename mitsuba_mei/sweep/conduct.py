@@ -129,6 +129,7 @@ class Conductor:
         self._under_way: dict[str, _UnderWay] = {}
         self._attempts: Counter[str] = Counter()
         self._runs_of: Counter[str] = Counter()
+        self._present: set[str] = set()
         self._seen: dict[str, float] = {}
         self._renewed: set[str] = set()
         self._done = self._failed = 0
@@ -153,14 +154,14 @@ class Conductor:
             if now - looked >= TICK:
                 looked = now
                 self._look(now)
-                lonely = now if self._seen else lonely
+                lonely = now if self._present else lonely
                 if now - lonely >= LONELY:
                     self._watcher.message("there is no worker yet, or none any more; waiting for one")
                     lonely = now
             if interrupted() and not told:
                 told = True
                 self._watcher.message(
-                    f"interrupted: {len(self._under_way)} runs under way are finished first; Ctrl-C again gives them up"
+                    f"interrupted: what is under way ({len(self._under_way)}) is finished first; Ctrl-C again gives it up"
                 )
             if not interrupted():
                 self._begin()
@@ -170,7 +171,8 @@ class Conductor:
 
     def _look(self, now: float) -> None:
         """Which workers are there; the attempts of one that has been away for long are lost."""
-        self._seen.update(dict.fromkeys(self._pool.workers(), now))
+        self._present = self._pool.workers()
+        self._seen.update(dict.fromkeys(self._present, now))
         for worker in [worker for worker, seen in self._seen.items() if now - seen >= GONE]:
             del self._seen[worker]
         for each in [each for each in self._under_way.values() if each.worker not in self._seen]:
@@ -181,7 +183,7 @@ class Conductor:
     def _begin(self) -> None:
         """Give every idle worker a run."""
         busy = {each.worker for each in self._under_way.values()}
-        for worker in sorted(self._seen.keys() - busy - self._renewed):
+        for worker in sorted(self._present - busy - self._renewed):
             job = self._next_job()
             if job is None:
                 return
@@ -206,7 +208,7 @@ class Conductor:
             return
         attempt = ended[1]
         if attempt is None:
-            self._seen.pop(each.worker, None)
+            self._present.discard(each.worker)
             self._lost(each.name)
             return
         self._runs_of[each.worker] += 1
@@ -238,4 +240,4 @@ class Conductor:
 
     def _standing(self, asked: int, before: int, elapsed: float) -> Standing:
         mean = self._seconds / self._done if self._done else float("nan")
-        return Standing(asked, before, self._done, self._failed, len(self._under_way), len(self._seen), elapsed, mean)
+        return Standing(asked, before, self._done, self._failed, len(self._under_way), len(self._present), elapsed, mean)

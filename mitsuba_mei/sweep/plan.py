@@ -196,9 +196,11 @@ def check_plan(plan: Plan) -> int:
 def _one_of_each(plan: Plan) -> Iterator[Row]:
     """A run with each value of every axis, where that can be wrong at all: not of neurons and seeds."""
     varied = [number for number, axis in enumerate(plan.axes) if axis.key not in (NEURON, SEED)]
-    seen: set[tuple[int, int]] = set()
-    for row in plan.rows:
+    seen = {(number, row.chosen[number]) for row in plan.rows[:CHECKED] for number in varied}
+    unlike = 0
+    for row in plan.rows[CHECKED:]:
         values = {(number, row.chosen[number]) for number in varied} - seen
-        if values and len(seen) < CHECKED:
+        if values and unlike < CHECKED:
+            unlike += 1
             seen |= values
             yield row

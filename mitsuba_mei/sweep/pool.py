@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,10 +26,12 @@ class DaskPool:
         Connected.
     gpus : bool
         Whether a run takes one ``gpu`` of the worker's resources.
+    work : callable
+        What a worker does with a job.
     """
 
-    def __init__(self, client: Client, gpus: bool) -> None:
-        self._client, self._resources = client, {"gpu": 1} if gpus else None
+    def __init__(self, client: Client, gpus: bool, work: Callable[[Job], Attempt] = do_job) -> None:
+        self._client, self._resources, self._work = client, {"gpu": 1} if gpus else None, work
         self._ended: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
         self._futures: dict[str, Future] = {}
         self._renewing = ThreadPoolExecutor(4)
@@ -63,7 +66,7 @@ class DaskPool:
     def submit(self, key: str, worker: str, job: Job) -> None:
         """Have a worker do a job, under a key that no other attempt has."""
         future = self._client.submit(
-            do_job, job, workers=[worker], allow_other_workers=False, key=key, resources=self._resources, retries=0
+            self._work, job, workers=[worker], allow_other_workers=False, key=key, resources=self._resources, retries=0
         )
         self._futures[key] = future
         future.add_done_callback(lambda done: self._ended.put((key, done)))
