@@ -187,6 +187,6 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
         )
     except (ValueError, OSError, RuntimeError) as error:
         raise UserError(f"cluster: Slurm's workers cannot be prepared: {first_line(error)}") from None
-    if start:
-        cluster.scale(jobs=workers_wanted(workers))
+    if start:  # another job for each that ends, as when its time is over
+        cluster.adapt(minimum_jobs=workers_wanted(workers), maximum_jobs=workers_wanted(workers))
     return cluster

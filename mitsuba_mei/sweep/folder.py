@@ -1,8 +1,8 @@
 """A sweep on disk: what is planned, what is done, and why the rest failed.
 
-``runs/<name>`` is there when that run is done, and not before: a run is written into a folder of its own in ``partial``,
-which is renamed as a whole. A process that dies leaves a partial folder, which the next start clears away; of two that
-do the same run, as may happen where a network is cut, the first to end is kept.
+``runs/<name>`` is there when that run is done, and not before: a run is written into a folder of its own in
+``partial``, which is renamed as a whole. A process that dies leaves a partial folder, which the next start clears away;
+of two that do the same run, as may happen where a network is cut, the first to end is kept.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class SweepFolder:
         other = [name for name in identity if not isinstance(there, dict) or there.get(name) != identity[name]]
         if other:
             what = " and ".join(name.replace("_", " ") for name in other[:2])
-            raise UserError(f"{self.shown} holds another sweep, of which the {what} differ; choose another --out")
+            raise UserError(f"{self.shown} holds another sweep, which differs in its {what}; choose another --out")
 
     def run(self, name: str) -> Path:
         """Where a run lies once it is done."""
