@@ -16,7 +16,7 @@ import psutil
 import pyarrow.parquet
 
 from .report import Report, Target
-from .setting import ROOT
+from .setting import HERE
 
 __all__ = ["run"]
 
@@ -74,7 +74,7 @@ retries: {RETRIES}
 """
     file.write_text(text, encoding="utf-8")
     command = [sys.executable, "run.py", "sweep", str(file), "--out", str(folder / name), "--quiet"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL)
 
 
 def _done(out: Path) -> list[Path]:

@@ -30,7 +30,7 @@ def standing_sentence(standing: Standing) -> str:
         parts.append(f"{standing.failed} failed")
     if not math.isnan(standing.mean_seconds):
         parts.append(f"{duration(standing.mean_seconds)} a run")
-    if standing.left and standing.seconds_left is not None:
+    if standing.seconds_left is not None:
         parts.append(f"about {duration(standing.seconds_left)} left")
     return ", ".join(parts)
 

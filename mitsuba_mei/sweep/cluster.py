@@ -89,7 +89,8 @@ def opened_pool(
     UserError
         If a scheduler does not answer, or there is no Slurm.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
         if isinstance(sweep.cluster, Address):

@@ -58,10 +58,10 @@ class Standing:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the end, as it looks; None before the first run has ended, and without workers."""
-        if not self.done or not self.workers:
+        """Until the end, as it looks; None before the first run has ended, after the last, and without workers."""
+        if not self.done or not self.workers or not self.left:
             return None
-        return self.left * self.mean_seconds / min(self.workers, max(1, self.left))
+        return self.left * self.mean_seconds / min(self.workers, self.left)
 
 
 class Watcher(Protocol):

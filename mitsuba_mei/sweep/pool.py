@@ -46,10 +46,8 @@ class DaskPool:
         """
         try:
             return set(self._client.nthreads())
-        except (OSError, TimeoutError, ValueError) as error:
-            raise UserError(
-                f"the scheduler is gone ({first_line(error)}); the same command goes on with what is not done yet"
-            ) from None
+        except (OSError, TimeoutError, ValueError):
+            raise UserError("the scheduler is gone; the same command goes on with what is not done yet") from None
 
     def check(self, folder: Path) -> None:
         """Raise UserError where a worker that is there is of no use."""
