@@ -171,7 +171,8 @@ def measured(kind: str, a: Aspects, b: Aspects) -> float:
     if kind == "shape":
         return surface_distance(a.mesh, b.mesh).relative
     if kind == "pose":
-        return math.degrees(roma.rotmat_geodesic_distance(first.detach().double(), second.detach().double()).item())
+        turn = first.detach().double() @ second.detach().double().T
+        return math.degrees(roma.rotmat_to_rotvec(turn).norm().item())  # exact near 0 and near 180 degrees
     if kind == "light":
         x, y = first.detach().double(), second.detach().double()
         return torch.rad2deg(2 * torch.atan2((x - y).norm(dim=1), (x + y).norm(dim=1))).mean().item()
