@@ -217,7 +217,7 @@ def test_every_camera_has_a_state_of_the_same_shape(build):
     assert len(build().states()) == 1
 
 
-# --------------------------------------------------------------------------------------------------- a start is searched
+# ------------------------------------------------------------------------------------------------- a start is searched
 
 
 def test_what_a_search_could_mend_does_not_end_a_run(build):

@@ -17,6 +17,7 @@ from mitsuba_mei import search
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiment import build_scene
+from mitsuba_mei.experiments.evaluate_run import evaluate_run
 from mitsuba_mei.experiments.inverse import run_inverse
 from mitsuba_mei.experiments.inverse_leavings import distance_to_truth
 from mitsuba_mei.images import read_image, write_exr
@@ -103,6 +104,12 @@ def test_what_is_said_of_it(run):
     assert lines[0].startswith("error (l2) ") and "without noise" in lines[0]
     assert "% of its diameter from the true one" in lines[1]
     assert lines[-1].startswith("25 steps in ") and str(run[0].folder) in lines[-1]
+
+
+def test_its_error_is_not_evaluated_as_an_activation(run):
+    with pytest.raises(UserError, match="objective.type is 'image', and evaluate is about neurons' answers"):
+        evaluate_run(run[0].folder)
+    assert {path.name for path in run[0].folder.iterdir()} == FILES
 
 
 def test_a_run_is_never_overwritten(run, tmp_path):
