@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from ..config import Config, dump
-from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..differences import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
 from ..errors import UserError
 from ..evaluate import Mean
 from ..experiment import Experiment, build_experiment, check_start, each_start
@@ -71,7 +70,7 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
         seen = viewer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
         aspects = Aspects(seen) if truth is None else aspects_of(truth, truth.shape(), seen).detached()
-    if math.isnan(measured(said.differ, aspects, _aspects(experiment, seen))):
+    if not comparable(said.differ, aspects, _aspects(experiment, seen)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
             f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "

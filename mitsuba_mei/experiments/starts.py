@@ -140,12 +140,16 @@ def optimise_from_starts(
         trials.append(_trial(start, config, index, folder, progress, ending, goal))
         if interrupted():
             break
-    best = max(trials, key=lambda trial: -math.inf if math.isnan(worth(trial)) else worth(trial))
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda trial: _or_least(worth(trial)))
     final = best.after
     if len(trials) > 1:
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
     return Optimised(trials, best, final, trials[-1].outcome.ended if len(trials) == asked else "interrupted")
+
+
+def _or_least(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def _trial(
