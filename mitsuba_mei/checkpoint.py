@@ -36,11 +36,11 @@ class Checkpoints:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
 
-    def write(self, name: str, snapshot: Snapshot) -> None:
-        """Keep a state under a name, in place of the one before; whole or not at all, and on the disk."""
+    def write(self, name: str, snapshot: Snapshot, durable: bool = True) -> None:
+        """Keep a state under a name, in place of the one before; whole or not at all, ``durable``: on the disk."""
         text = json.dumps(snapshot.numbers).encode()
         arrays = {NUMBERS: np.frombuffer(text, np.uint8), **snapshot.arrays}
-        self._folder.write(f"{FOLDER}/{name}.npz", lambda path: np.savez(path, **arrays), durable=True)
+        self._folder.write(f"{FOLDER}/{name}.npz", lambda path: np.savez(path, **arrays), durable)
 
     def read(self, name: str) -> Snapshot | None:
         """What was kept under a name, if anything was.
@@ -61,6 +61,10 @@ class Checkpoints:
             raise UserError(
                 f"{path} is damaged, so that the run cannot go on from there; without its folder {FOLDER} it starts anew"
             ) from None
+
+    def remove(self) -> None:
+        """Remove them: there is nothing left to go on with."""
+        self._folder.remove(FOLDER)
 
 
 def _read(path: Path) -> Snapshot:

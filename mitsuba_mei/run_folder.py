@@ -105,7 +105,9 @@ class RunFolder:
         """
         target = self.path / name
         with self._told(target):
-            target.parent.mkdir(exist_ok=True)
+            if not self.path.is_dir():
+                raise FileNotFoundError
+            target.parent.mkdir(parents=True, exist_ok=True)
             return write_whole(target, writer, durable)
 
     def write_text(self, name: str, text: str) -> Path:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ..config import Config
 from ..errors import about
@@ -50,6 +53,21 @@ def run(
     experiment, describe = _experiment(config)
     with telling(quiet) as progress, about(scene):
         outcome = experiment(config, out, progress)
+    print("\n".join(describe(outcome.folder, outcome.result)))
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was ended before its end.")],
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was interrupted or killed, from the last state that it kept."""
+    from ..experiments.resume import resumable
+
+    config = resumable(run)
+    experiment, describe = _experiment(config)
+    with telling(quiet) as progress, about(run / "config.yaml"):
+        outcome = experiment(config, run, progress, resumed=True)
     print("\n".join(describe(outcome.folder, outcome.result)))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["cuda_problem", "describe", "prepare", "prepare_files"]
+__all__ = ["cuda_problem", "describe", "prepare", "prepare_files", "use_threads"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -51,6 +51,20 @@ def prepare(variant: str = "auto", channels: int = 1) -> str:
     except ImportError as error:
         raise UserError(f"render.variant: Mitsuba could not start '{name}': {str(error).splitlines()[0]}") from None
     return name
+
+
+def use_threads(single: bool) -> None:
+    """Have Dr.Jit compute with a single thread, whose sums have one order, or with as many as it likes."""
+    import drjit as dr
+
+    dr.set_thread_count(1 if single else _usual_threads())
+
+
+@functools.cache
+def _usual_threads() -> int:
+    import drjit as dr
+
+    return dr.thread_count()
 
 
 def prepare_files() -> None:
