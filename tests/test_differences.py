@@ -104,17 +104,14 @@ def lumpy(amount: float = 0.15) -> torch.Tensor:
 ELLIPSOID = SPHERE.vertices * torch.tensor([0.8, 1.0, 1.3])
 
 
-@pytest.mark.parametrize(
-    ("name", "vertices", "within"),
-    [("larger", 1.2 * SPHERE.vertices, 0.02), ("ellipsoid", ELLIPSOID, 0.1), ("lumpy", lumpy(), 0.1)],
-)
-def test_the_differentiable_distance_of_surfaces_is_near_the_measured_one(name, vertices, within):
+@pytest.mark.parametrize(("vertices", "within"), [(1.2 * SPHERE.vertices, 0.02), (ELLIPSOID, 0.1)])
+def test_the_differentiable_distance_of_surfaces_is_near_the_measured_one(vertices, within):
     first, second = shape(SPHERE.vertices), shape(vertices)
     exact = measured("shape", first, second)
-    assert exact == surface_distance(first.mesh, second.mesh).relative > 0.05
+    assert exact == pytest.approx(surface_distance(first.mesh, second.mesh, aligned=False).relative, rel=0.01)
+    assert exact > 0.05
     assert about("shape", first, second) == pytest.approx(exact, rel=within)
-    assert about("shape", second, first) == pytest.approx(exact, rel=within)
-    if name == "larger":
+    if vertices is not ELLIPSOID:
         assert exact == pytest.approx(0.2 / 1.1, rel=0.01)
 
 

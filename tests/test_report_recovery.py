@@ -17,7 +17,7 @@ def recovery(count: int, errors: list[float], left: float = 0.3, truth: tuple[st
     return Recovery("shape.offsets: l2 error", views, [target[0]] * 3, errors, ends, (ends[0] / 2, 0.001), truth)
 
 
-@pytest.mark.parametrize(("count", "errors"), [(1, [0.5, 0.3, 0.2]), (4, [0.5]), (9, []), (2, [0.0, 0.0])])
+@pytest.mark.parametrize(("count", "errors"), [(1, [0.5, 0.3, 0.2]), (9, []), (2, [0.0, 0.0])])
 def test_it_can_be_drawn(tmp_path, count, errors):
     path = tmp_path / "summary.png"
     write_recovery(path, recovery(count, errors))
@@ -29,8 +29,8 @@ def test_it_can_be_drawn(tmp_path, count, errors):
 def test_what_is_left_is_blank_where_nothing_is_and_coloured_where_something_is(tmp_path):
     inks = []
     for left in (0.0, 0.3):
-        write_recovery(tmp_path / f"{left}.png", recovery(2, [0.5, 0.2], left))
+        write_recovery(tmp_path / f"{left}.png", recovery(1, [0.5, 0.2], left))
         pixels = iio.imread(tmp_path / f"{left}.png")[..., :3].astype(int)
-        lower = pixels[int(0.7 * len(pixels)) : int(0.9 * len(pixels)), : pixels.shape[1] // 3]
+        lower = pixels[int(0.7 * len(pixels)) : int(0.9 * len(pixels)), : pixels.shape[1] // 4]
         inks.append((np.ptp(lower, axis=2) > 60).mean())
     assert inks[0] < 0.01 < 0.1 < inks[1]

@@ -40,7 +40,7 @@ def test_spread_rotations_are_rotations(count, seed):
     torch.testing.assert_close(torch.linalg.det(found), torch.ones(count, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("count", [30, 300, 1000])
+@pytest.mark.parametrize("count", [30, 500])
 def test_they_leave_no_gap(count):
     # A ball of half an angle a fills (a - sin a) / pi of all rotations, and with 1 / count of it a is about
     # (6 pi / count)^(1/3). The worst of many rotations is no farther than 1.75 times that from the nearest.
@@ -104,11 +104,11 @@ def off(experiment: Experiment) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("turn", "sun", "views", "count"),
-    [(True, True, 1, 200), (True, True, 2, 60), (True, False, 1, 200), (False, True, 1, 10)],
+    [(True, True, 1, 150), (True, True, 2, 60), (True, False, 1, 150), (False, True, 1, 4)],
 )
 def test_a_known_turn_and_sun_are_found(recovering, monkeypatch, turn, sun, views, count):
-    monkeypatch.setattr(search, "FIRST", 4)
-    monkeypatch.setattr(search, "STEPS", 25)
+    monkeypatch.setattr(search, "FIRST", 3)
+    monkeypatch.setattr(search, "STEPS", 20)
     experiment = recovering(turn, sun, views)
     assert max(off(experiment)) > 40
     find_start(experiment, count, seed=0)
@@ -123,7 +123,9 @@ def test_all_else_stays_to_the_last_bit(recovering):
     scene = experiment.scene
     before = {name: value.detach().clone() for name, value in scene.free_parameters().items()}
     assert {"pose.translation", "pose.scale", "lighting.0.irradiance", "shape.offsets"} < set(before)
-    find_start(experiment, 8, seed=0)
+    told = []
+    find_start(experiment, 8, seed=0, told=lambda: told.append(1))
+    assert len(told) == 8
     for name, value in scene.free_parameters().items():
         assert value.grad is None and value.requires_grad
         moved = name in ("lighting.0.direction", "pose.rotation")
@@ -154,12 +156,6 @@ def test_the_seed_says_what_is_drawn_and_every_restart_draws_anew(recovering):
     assert not torch.allclose(found(recovering(), 2, 3, 1), first, atol=1e-2)
 
 
-def test_every_start_that_is_looked_at_is_told_of(recovering):
-    told = []
-    find_start(recovering(), 7, 0, told=lambda: told.append(1))
-    assert len(told) == 7
-
-
 def test_the_truth_is_not_left(recovering):
     """What the file says is among what is tried."""
     experiment = recovering(
@@ -170,7 +166,7 @@ def test_the_truth_is_not_left(recovering):
     assert max(off(experiment)) < 0.05
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, seed):
     pose = {"rotation": [20, 50, 80], "free": ["rotation"]}
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})

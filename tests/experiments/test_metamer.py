@@ -71,18 +71,20 @@ def test_the_distance_is_that_of_all_the_responses(run):
     assert run.result["metamer"]["responses"]["distance"]["final"]["mean"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_search_brings_responses_nearer_or_scenes_apart(tmp_path):
-    objective = {"apart": 0.1, "tolerance": 0.2}
+def test_a_metamer_can_be_found(tmp_path):
+    objective = {"differ": "image", "apart": 0.02, "tolerance": 0.2}
+    start = {"shape": {"random": {"size": 0.2, "seed": 11}, "free": ["offsets"]}}
     weak = {"smoothness": 0.05, "area": 0.01, "edge_length": 0.01, "rigidity": 0.01}
-    start = {"shape": {"random": {"size": 0.2, "seed": 11}, "free": ["offsets"]}, "regularizers": weak}
-    result = run_metamer(
-        configured(tmp_path, objective, optimizer={"steps": 30, "lr": 0.04, "warmup": 2}, **start),
-        tmp_path / "out",
-        Silent(),
-    ).result["metamer"]
-    assert result["found"] and result["responses"]["near"] and result["scene"]["far"]
-    assert result["scene"]["difference"] >= 0.1
-    assert result["responses"]["distance"]["final"]["mean"] <= 0.2
+    config = configured(
+        tmp_path, objective, optimizer={"steps": 40, "lr": 0.04, "warmup": 2}, regularizers=weak, **start
+    )
+    outcome = run_metamer(config, tmp_path / "out", Silent())
+    found = outcome.result["metamer"]
+    assert found["found"] and found["responses"]["near"] and found["scene"]["far"]
+    assert found["scene"]["difference"] >= 0.02
+    distance = found["responses"]["distance"]
+    assert distance["final"]["mean"] <= 0.2 < distance["initial"]["mean"]
+    assert describe_metamer(outcome.folder, outcome.result)[0] == "a metamer was found"
 
 
 @pytest.fixture
@@ -139,13 +141,6 @@ def test_a_reference_of_another_material_is_shown_path_traced(tmp_path):
     )
     assert (outcome.folder / "summary.png").exists()
     assert outcome.result["metamer"]["responses"]["distance"]["final"]["sem"] > 0
-
-
-def test_a_reference_of_another_mesh_is_compared_as_a_surface(tmp_path):
-    truth = {"shape": {"template": {"type": "cube", "subdivisions": 2}, "free": []}}
-    outcome = run_metamer(configured(tmp_path, None, truth, optimizer={"steps": 1}), tmp_path / "out", Silent())
-    assert 0.1 < outcome.result["metamer"]["scene"]["difference"] < 0.5
-    assert (outcome.folder / "summary.png").exists()
 
 
 def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
