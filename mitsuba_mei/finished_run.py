@@ -74,7 +74,9 @@ def read_run(folder: Path, overrides: Sequence[str] = ()) -> FinishedRun:
         if not (folder / name).is_file():
             raise UserError(f"{folder} {what}: there is no {name} in it")
     if not (folder / "parameters.npz").is_file():
-        raise UserError(f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left none")
+        raise UserError(
+            f"{folder} holds no parameters.npz: it is of a pixel MEI, of diverse scenes, or of a version that left none"
+        )
     config = load_config(folder / "config.yaml", overrides, rendered=False)
     result = _result(folder / "result.json")
     try:
