@@ -10,6 +10,7 @@ import math
 import os
 import platform
 import shutil
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -183,31 +184,29 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / ".lock"
-        self._file = None
+        self._close: Callable[[], Any] | None = None
         if fcntl is None:
             return
-        self._file = open(self._path, "a+", encoding="utf-8")
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self._file.seek(0)
-            who = self._file.read(200).strip()
-            self._file.close()
-            self._file = None
+            who = os.read(descriptor, 200).decode(errors="replace").strip()
+            os.close(descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 return  # a file system without locks
             raise UserError(f"another process is at work in {folder}{f': {who}' if who else ''}; wait for it") from None
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {platform.node()}\n")
-        self._file.flush()
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+        self._close = weakref.finalize(self, os.close, descriptor)
 
     def release(self) -> None:
         """Give it up."""
-        if self._file is not None:
+        if self._close is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-            self._file.close()
-            self._file = None
+            self._close()
+            self._close = None
 
 
 def _finite(data: Any) -> Any:

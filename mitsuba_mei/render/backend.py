@@ -57,11 +57,15 @@ def use_threads(single: bool) -> None:
     """Have Dr.Jit compute with a single thread, whose sums have one order, or with as many as it likes."""
     import drjit as dr
 
-    dr.set_thread_count(1 if single else _usual_threads())
+    usual = _usual_threads()
+    wanted = 1 if single else usual
+    if dr.thread_count() != wanted:
+        dr.set_thread_count(wanted)
 
 
 @functools.cache
 def _usual_threads() -> int:
+    """As many as there were when this was asked first."""
     import drjit as dr
 
     return dr.thread_count()
