@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .errors import UserError
+
 __all__ = ["Attempt", "Goal", "Outcome", "Settings", "Snapshot", "Step", "optimize"]
 
 MEMORY = 50
@@ -345,13 +347,13 @@ class _Loop:
 
         Raises
         ------
-        ValueError
+        UserError
             If it is of another optimisation.
         """
         numbers, arrays = snapshot.numbers, snapshot.arrays
         named = dict(self._named())
         if any(f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()):
-            raise ValueError("a snapshot of other parameters")
+            raise UserError("the state that was kept is of other parameters; the configuration has changed since")
         self.index, self._smooth, self._best = numbers["index"], numbers["smooth"], numbers["best"]
         self._since_best, self._caution = numbers["since_best"], numbers["caution"]
         self._usual = {name: deque(numbers["usual"][name], maxlen=MEMORY) for name in self._groups}

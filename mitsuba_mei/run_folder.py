@@ -67,7 +67,7 @@ def json_text(data: Mapping[str, Any]) -> str:
 
 
 class RunFolder:
-    """A folder for one run, which this process alone writes to as long as it lives, or until :meth:`close`.
+    """A folder for one run.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ class RunFolder:
         It must not exist, or be empty; or, where it is ``resumed``, be a run's.
     resumed : bool
         Whether a run goes on in it.
+    locked : bool
+        Whether this process alone may work in it, until :meth:`release`.
 
     Raises
     ------
@@ -82,7 +84,7 @@ class RunFolder:
         If it holds something already, cannot be written to, or another process is at work in it.
     """
 
-    def __init__(self, path: Path, resumed: bool = False) -> None:
+    def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
             if not resumed and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -92,7 +94,7 @@ class RunFolder:
                 f"cannot read the output folder {self.path}: {error.strerror or error}; choose another --out"
             ) from None
         make_writable(self.path)
-        self._lock = Lock(self.path)
+        self._lock = Lock(self.path) if locked else None
         self._metrics = None
         self._columns: list[str] = []
 
@@ -151,7 +153,7 @@ class RunFolder:
         shutil.rmtree(self.path / name, ignore_errors=True)
 
     def close(self) -> None:
-        """Close ``metrics.csv``, and let others at the folder."""
+        """Close ``metrics.csv``."""
         if self._metrics is not None:
             with contextlib.suppress(OSError):
                 self._metrics.close()
@@ -159,7 +161,8 @@ class RunFolder:
 
     def release(self) -> None:
         """Let other processes at the folder."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     @contextlib.contextmanager
     def _told(self, target: Path) -> Iterator[None]:
@@ -171,8 +174,8 @@ class RunFolder:
             if not self.path.is_dir():
                 what = f"the folder {self.path} is gone, and {target.name} cannot be written"
             raise UserError(
-                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' goes "
-                "on from there"
+                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' "
+                "goes on from there"
             ) from None
 
 

@@ -388,6 +388,6 @@ def test_a_command_about_one_image_refuses_other_objectives(tmp_path, truth, cap
     path.write_text(f"objective: {objective}\n")
     assert main([command, str(path), "--out", str(tmp_path / "out"), "--quiet"]) == 2
     error = capfd.readouterr().err
-    assert f"and {command} is about neurons' answers to one image alone" in error and "scene.yaml" in error
+    assert f"{command} works with objective.type activation" in error and "scene.yaml" in error
     assert "allowed: activation, discriminate, target" in error and len(error.strip().splitlines()) == 1
     assert not any((tmp_path / "out").rglob("*.json"))

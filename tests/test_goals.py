@@ -97,7 +97,7 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
     assert found.loss == pytest.approx(sum(costs) / 3 + sum(lost) / 3 + sum(missed) / 3, rel=1e-4)
     assert found.value == pytest.approx(-sum(lost) / 3, rel=1e-5)
     assert found.terms["difference"] == pytest.approx(sum(angles) / 3, rel=1e-4)
-    assert found.image.shape == (32, 32, 1)
+    assert found.image.shape == (32, 3 * 32, 1)  # side by side
     assert set(found.terms) == {"difference", "smoothness", "area", "edge_length", "rigidity"}
 
 

@@ -40,7 +40,7 @@ def test_a_writer_that_fails_leaves_no_file_of_that_name(tmp_path):
         path.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match="render.png cannot be written: disk full; what was written before is kept"):
         folder.write("render.png", half)
     assert not (folder.path / "render.png").exists()
 
@@ -67,15 +67,15 @@ def test_another_process_at_work_is_named(tmp_path):
     """The lock ends with its process, however that ends."""
     code = (
         "import sys, time; from pathlib import Path; from mitsuba_mei.run_folder import RunFolder;"
-        "folder = RunFolder(Path(sys.argv[1])); print('locked', flush=True); time.sleep(60)"
+        "folder = RunFolder(Path(sys.argv[1]), locked=True); print('locked', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().strip() == "locked"
     with pytest.raises(UserError, match=f"another process is at work in .*: process {process.pid} on "):
-        RunFolder(tmp_path / "run", resumed=True)
+        RunFolder(tmp_path / "run", resumed=True, locked=True)
     process.kill()
-    process.wait()
-    folder = RunFolder(tmp_path / "run", resumed=True)
+    process.communicate()
+    folder = RunFolder(tmp_path / "run", resumed=True, locked=True)
     folder.release()
     assert not list((tmp_path / "run").iterdir())
 

@@ -73,7 +73,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     experiment = build_experiment(config, progress.message)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed)
-        folder = RunFolder(out, resumed)
+        folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:

@@ -41,7 +41,7 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     experiment = build_experiment(config, progress.message)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out, resumed)
+        folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
         for repair in experiment.scene.template.repairs:

@@ -116,7 +116,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
 
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out, resumed)
+        folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:

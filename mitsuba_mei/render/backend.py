@@ -10,12 +10,13 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["cuda_problem", "describe", "prepare", "prepare_files", "use_threads"]
+__all__ = ["cuda_problem", "describe", "prepare", "prepare_files", "file_threads", "use_threads"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -61,6 +62,22 @@ def use_threads(single: bool) -> None:
     wanted = 1 if single else usual
     if dr.thread_count() != wanted:
         dr.set_thread_count(wanted)
+
+
+@contextlib.contextmanager
+def file_threads() -> Iterator[None]:
+    """Within it, there are threads for EXR files: with a single one, Dr.Jit's pool never gets to them."""
+    import drjit as dr
+
+    before = dr.thread_count()
+    if before > 1:
+        yield
+        return
+    dr.set_thread_count(2)
+    try:
+        yield
+    finally:
+        dr.set_thread_count(before)
 
 
 @functools.cache

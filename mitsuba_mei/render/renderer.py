@@ -78,7 +78,8 @@ def prepare_backend(settings, channels: int, deterministic: bool = False) -> Bac
     backend = _prepared(settings, channels, deterministic)
     if deterministic and backend.device == "cuda":
         raise UserError(
-            "deterministic: a GPU sums in an order of its own; set render.variant to llvm_ad_mono, or deterministic to false"
+            "deterministic: a GPU sums in an order of its own; set render.variant to llvm_ad_mono, or deterministic to "
+            "false"
         )
     return backend
 
