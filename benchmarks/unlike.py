@@ -18,10 +18,13 @@ __all__ = ["run"]
 
 SIMPLE = "model.card=models/simple_cell.yaml"
 SEEDS = range(3)
+RASTER = "render.type=raster"
 
 
 def run(report: Report, seeds: Sequence[int] = SEEDS, overrides: Sequence[str] = ()) -> None:
     """Run ``scenes/diverse.yaml`` for a complex and for a simple cell, and ``scenes/metamer.yaml``.
+
+    Path traced from the first seed, and rasterized from all.
 
     Parameters
     ----------
@@ -31,10 +34,10 @@ def run(report: Report, seeds: Sequence[int] = SEEDS, overrides: Sequence[str] =
     """
     with tempfile.TemporaryDirectory() as folder:
         complex_, simple = (
-            [_diverse(Path(folder), name, seed, [*more, *overrides]) for seed in seeds]
+            [_diverse(Path(folder), name, seed, [*more, *light, *overrides]) for seed, light in _cases(seeds)]
             for name, more in (("complex", []), ("simple", [SIMPLE]))
         )
-        metamers = [_metamer(Path(folder), seed, overrides) for seed in seeds]
+        metamers = [_metamer(Path(folder), seed, [*light, *overrides]) for seed, light in _cases(seeds)]
     report.table("Four diverse scenes", [*complex_, *simple], "level: 0.9 of the optimum; correlation: mean of pairs")
     report.table(
         "Metamers of the V4 population", metamers, "distance: of all 32 responses; shape: mean, over the radius"
@@ -48,13 +51,18 @@ def run(report: Report, seeds: Sequence[int] = SEEDS, overrides: Sequence[str] =
     )
 
 
+def _cases(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
+    return [(seeds[0], []), *((seed, [RASTER]) for seed in seeds)]
+
+
 def _diverse(folder: Path, name: str, seed: int, overrides: Sequence[str]) -> dict:
     began = time.perf_counter()
     config = load_config(SCENES / "diverse.yaml", [f"seed={seed}", *overrides])
-    found = run_diverse(config, folder / f"{name}-{seed}", Silent()).result["diverse"]
+    found = run_diverse(config, folder / f"{name}-{seed}-{config.render.type}", Silent()).result["diverse"]
     return {
         "cell": name,
         "seed": seed,
+        "renderer": config.render.type,
         "least": min(scene["of_maximum"] for scene in found["scenes"]),
         "correlation": 1 - found["differences"]["image"]["mean"],
         "found": found["found"],
@@ -65,10 +73,11 @@ def _diverse(folder: Path, name: str, seed: int, overrides: Sequence[str]) -> di
 def _metamer(folder: Path, seed: int, overrides: Sequence[str]) -> dict:
     began = time.perf_counter()
     config = load_config(SCENES / "metamer.yaml", [f"seed={seed}", f"shape.random.seed={seed + 11}", *overrides])
-    result = run_metamer(config, folder / f"metamer-{seed}", Silent()).result
+    result = run_metamer(config, folder / f"metamer-{seed}-{config.render.type}", Silent()).result
     found = result["metamer"]
     return {
         "seed": seed,
+        "renderer": config.render.type,
         "distance %": 100 * found["responses"]["distance"]["final"]["mean"],
         "+-": 100 * found["responses"]["distance"]["final"]["sem"],
         "shape": found["differences"]["shape"]["value"],

@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "expand_arguments"]
 
 COMMANDS = (
     "run",
+    "resume",
     "pixel",
     "compare",
     "factors",

@@ -17,7 +17,7 @@ from torch import Tensor
 from .scene.scene import Scene
 from .surface_distance import align, surface_distance
 
-__all__ = ["ENOUGH", "UNITS", "Aspects", "Difference", "aspects_of", "measured"]
+__all__ = ["ENOUGH", "UNITS", "Aspects", "Difference", "aspects_of", "comparable", "measured"]
 
 ENOUGH = {"image": 0.5, "shape": 0.25, "pose": 30.0, "light": 30.0}
 """How far is far enough, where a scene file does not say it."""
@@ -158,21 +158,27 @@ def _to_surface(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
     return ((points - vertices[nearest]) * normals[nearest]).sum(1).abs().mean()
 
 
+def comparable(kind: str, a: Aspects, b: Aspects) -> bool:
+    """Whether both scenes have something of a kind, and as many lights."""
+    needed = {"image": "seen", "shape": "shape", "pose": "rotation", "light": "lights"}[kind]
+    first, second = getattr(a, needed), getattr(b, needed)
+    return first is not None and second is not None and (kind != "light" or first.shape == second.shape)
+
+
 def measured(kind: str, a: Aspects, b: Aspects) -> float:
-    """How far two scenes lie apart, exactly; NaN where one of them has nothing of that kind.
+    """How far two scenes lie apart, exactly; NaN where they are not :func:`comparable`.
 
     Of shapes the symmetric mean surface distance after alignment over the mean radius
     (:func:`~mitsuba_mei.surface_distance.surface_distance`).
     """
-    needed = {"image": "seen", "shape": "shape", "pose": "rotation", "light": "lights"}[kind]
-    first, second = getattr(a, needed), getattr(b, needed)
-    if first is None or second is None or (kind == "light" and first.shape != second.shape):
+    if not comparable(kind, a, b):
         return math.nan
     if kind == "shape":
         return surface_distance(a.mesh, b.mesh).relative
     if kind == "pose":
-        return math.degrees(roma.rotmat_geodesic_distance(first.detach().double(), second.detach().double()).item())
+        turn = a.rotation.detach().double() @ b.rotation.detach().double().T
+        return math.degrees(roma.rotmat_to_rotvec(turn).norm().item())  # exact near 0 and near 180 degrees
     if kind == "light":
-        x, y = first.detach().double(), second.detach().double()
+        x, y = a.lights.detach().double(), b.lights.detach().double()
         return torch.rad2deg(2 * torch.atan2((x - y).norm(dim=1), (x + y).norm(dim=1))).mean().item()
     return _images(a, b).item()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["UserError", "about", "first_line", "nearest"]
+__all__ = ["Terminated", "UserError", "about", "first_line", "nearest"]
 
 PLACE = re.compile(r"\S+:\d+: ")
 
@@ -18,6 +18,10 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class Terminated(Exception):
+    """The system asked for an end (SIGTERM); what was under way has been kept."""
 
 
 @contextmanager

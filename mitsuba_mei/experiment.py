@@ -193,12 +193,13 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     """
     viewer = build_viewer(config, told)
     _check_resolution(config, viewer)
-    backend = prepare_backend(config.render, viewer.model.channels)
+    backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
+    renderer.own_threads |= config.deterministic  # so that torch computes with one
     return Experiment(scene, renderer, viewer, regularizers, backend.name)
 
 

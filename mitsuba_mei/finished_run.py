@@ -90,7 +90,8 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
         check_drives(str(result.get("objective", "activation")) if isinstance(result, dict) else "activation", command)
     if not (folder / "parameters.npz").is_file():
         raise UserError(
-            f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left none"
+            f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left "
+            "none"
         )
     versions = result.get("versions") if isinstance(result, dict) else None
     wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None

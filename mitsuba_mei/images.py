@@ -8,7 +8,7 @@ import imageio.v3 as iio
 import numpy as np
 
 from .errors import UserError, nearest
-from .render.backend import worker_thread
+from .render.backend import file_threads
 
 __all__ = ["exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 
@@ -67,16 +67,16 @@ def _read_png(path: Path) -> np.ndarray:
 def _read_bitmap(path: Path) -> np.ndarray:
     import mitsuba as mi
 
-    with worker_thread():
+    with file_threads():
         bitmap = mi.Bitmap(str(path)).convert(component_format=mi.Struct.Type.Float32, srgb_gamma=False)
-    return np.array(bitmap)
+        return np.array(bitmap)
 
 
 def write_exr(path: Path, radiance: np.ndarray) -> None:
     """Write linear radiance (H, W, C), C 1 or 3, without loss."""
     import mitsuba as mi
 
-    with worker_thread():
+    with file_threads():
         mi.Bitmap(np.ascontiguousarray(radiance, dtype=np.float32)).write(str(path))
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .errors import UserError
+
 __all__ = ["Attempt", "Goal", "Outcome", "Settings", "Snapshot", "Step", "optimize"]
 
 MEMORY = 50
@@ -227,7 +229,7 @@ def optimize(
     on_step : callable
         Told of every step.
     interrupted : callable
-        Asked after every step whether to end.
+        Asked after every step whether to end; what it raises ends the optimisation once its state is kept.
     keep : callable
         Given a snapshot every :data:`EVERY` steps, and the last.
     since : Snapshot, optional
@@ -237,7 +239,7 @@ def optimize(
     if since is not None:
         loop.restore(since)
     outcome, good, lasting = loop.outcome, loop.snapshot(), 0
-    while loop.index < settings.steps:
+    while loop.index < settings.steps and outcome.ended == "done":
         step = loop.step()
         on_step(step)
         lasting = lasting + 1 if step.skipped else 0
@@ -251,7 +253,12 @@ def optimize(
         elif not step.skipped and loop.index % EVERY == 0:
             good = loop.snapshot()
             keep(good)
-        if interrupted():
+        try:
+            asked = interrupted()
+        except BaseException:
+            keep(loop.snapshot())
+            raise
+        if asked:
             outcome.ended = "interrupted"
             break
         if trouble is None and not step.skipped and loop.no_better():
@@ -340,18 +347,19 @@ class _Loop:
 
         Raises
         ------
-        ValueError
+        UserError
             If it is of another optimisation.
         """
         numbers, arrays = snapshot.numbers, snapshot.arrays
         named = dict(self._named())
         if any(f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()):
-            raise ValueError("a snapshot of other parameters")
+            raise UserError("the state that was kept is of other parameters; the configuration has changed since")
         self.index, self._smooth, self._best = numbers["index"], numbers["smooth"], numbers["best"]
         self._since_best, self._caution = numbers["since_best"], numbers["caution"]
         self._usual = {name: deque(numbers["usual"][name], maxlen=MEMORY) for name in self._groups}
         self.outcome = Outcome(**numbers["outcome"])
-        self.outcome.ended, self.outcome.reason = "done", ""
+        if self.outcome.ended == "interrupted":
+            self.outcome.ended = "done"
         self._optimizer.state.clear()
         for name, parameter in named.items():
             parameter.copy_(torch.from_numpy(arrays[f"{name}.value"]))

@@ -99,7 +99,9 @@ def _plot_error(axes, recovery: Recovery) -> None:
     axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label="each step, noise and all")
     for x, (mean, sem), label in ((0, recovery.initial, "converged"), (len(steps), recovery.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
-    axes.set(xlabel="step", title="error, of the target's contrast", yscale="log")
+    # No error at all, as at the truth without noise, has no logarithm.
+    scale = "log" if max(recovery.initial[0], recovery.final[0]) > 0 else "linear"
+    axes.set(xlabel="step", title="error, of the target's contrast", yscale=scale)
     axes.title.set_fontsize(10)
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

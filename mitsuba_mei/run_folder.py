@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+import platform
+import shutil
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
 
-__all__ = ["RunFolder", "json_text", "make_writable", "write_whole"]
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "write_whole"]
 
 
 def make_writable(folder: Path) -> None:
@@ -34,10 +44,19 @@ def make_writable(folder: Path) -> None:
         ) from None
 
 
-def write_whole(target: Path, writer: Callable[[Path], Any]) -> Path:
-    """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own."""
+def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = False) -> Path:
+    """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own.
+
+    Parameters
+    ----------
+    durable : bool
+        Wait until it is on the disk, so that not even a power cut takes it.
+    """
     temporary = target.with_name(f".{target.stem}.part{target.suffix}")
     writer(temporary)
+    if durable:
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
     os.replace(temporary, target)
     return target
 
@@ -48,37 +67,51 @@ def json_text(data: Mapping[str, Any]) -> str:
 
 
 class RunFolder:
-    """A new folder for one run.
+    """A folder for one run.
 
     Parameters
     ----------
     path : Path
-        It must not exist, or be empty.
+        It must not exist, or be empty; or, where it is ``resumed``, be a run's.
+    resumed : bool
+        Whether a run goes on in it.
+    locked : bool
+        Whether this process alone may work in it, until :meth:`release`.
 
     Raises
     ------
     UserError
-        If it holds something already, or cannot be written to.
+        If it holds something already, cannot be written to, or another process is at work in it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if not resumed and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
         except OSError as error:
             raise UserError(
                 f"cannot read the output folder {self.path}: {error.strerror or error}; choose another --out"
             ) from None
         make_writable(self.path)
+        self._lock = Lock(self.path) if locked else None
         self._metrics = None
         self._columns: list[str] = []
 
-    def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
-        """Have ``writer`` write a file, whole or not at all; ``name`` may lie in folders, which are made."""
+    def write(self, name: str, writer: Callable[[Path], Any], durable: bool = False) -> Path:
+        """Have ``writer`` write a file, whole or not at all; ``name`` may lie in folders, which are made.
+
+        Raises
+        ------
+        UserError
+            If it cannot be written: the disk is full, the folder gone, a permission lost.
+        """
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return write_whole(target, writer)
+        with self._told(target):
+            if not self.path.is_dir():
+                raise FileNotFoundError
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return write_whole(target, writer, durable)
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""
@@ -90,18 +123,93 @@ class RunFolder:
 
     def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""
-        if self._metrics is None:
-            self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")
-            self._columns = list(row)
-            csv.writer(self._metrics).writerow(self._columns)
-        csv.writer(self._metrics).writerow([row[column] for column in self._columns])
-        self._metrics.flush()
+        with self._told(self.path / "metrics.csv"):
+            if self._metrics is None:
+                self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")
+                self._columns = list(row)
+                csv.writer(self._metrics).writerow(self._columns)
+            csv.writer(self._metrics).writerow([row[column] for column in self._columns])
+            self._metrics.flush()
+
+    @property
+    def metrics_size(self) -> int:
+        """Bytes of ``metrics.csv`` as far as it has been written."""
+        return 0 if self._metrics is None else self._metrics.tell()
+
+    def continue_metrics(self, size: int) -> None:
+        """Go on with ``metrics.csv`` after so many bytes; what follows them is forgotten."""
+        path = self.path / "metrics.csv"
+        if size <= 0 or not path.is_file() or path.stat().st_size < size:
+            return
+        with self._told(path):
+            with open(path, newline="", encoding="utf-8") as file:
+                self._columns = next(csv.reader(file))
+            self._metrics = open(path, "r+", newline="", encoding="utf-8")
+            self._metrics.seek(size)
+            self._metrics.truncate()
+
+    def remove(self, name: str) -> None:
+        """Remove a folder of the run's own, if it is there."""
+        shutil.rmtree(self.path / name, ignore_errors=True)
 
     def close(self) -> None:
         """Close ``metrics.csv``."""
         if self._metrics is not None:
-            self._metrics.close()
+            with contextlib.suppress(OSError):
+                self._metrics.close()
             self._metrics = None
+
+    def release(self) -> None:
+        """Let other processes at the folder."""
+        if self._lock is not None:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _told(self, target: Path) -> Iterator[None]:
+        """Within it, what the system refuses is said in one sentence."""
+        try:
+            yield
+        except OSError as error:
+            what = f"{target.name} cannot be written: {error.strerror or error}"
+            if not self.path.is_dir():
+                what = f"the folder {self.path} is gone, and {target.name} cannot be written"
+            raise UserError(
+                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' "
+                "goes on from there"
+            ) from None
+
+
+class Lock:
+    """A lock on a folder, which ends with the process that holds it, however that ends.
+
+    The kernel's own (``flock``): the file may stay behind, and means nothing then.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / ".lock"
+        self._close: Callable[[], Any] | None = None
+        if fcntl is None:
+            return
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            who = os.read(descriptor, 200).decode(errors="replace").strip()
+            os.close(descriptor)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                return  # a file system without locks
+            raise UserError(f"another process is at work in {folder}{f': {who}' if who else ''}; wait for it") from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+        self._close = weakref.finalize(self, os.close, descriptor)
+
+    def release(self) -> None:
+        """Give it up."""
+        if self._close is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._close()
+            self._close = None
 
 
 def _finite(data: Any) -> Any:

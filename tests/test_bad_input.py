@@ -325,3 +325,69 @@ def test_objectives_and_comparisons_that_cannot_be(refused, scene, expected):
     sentence = refused(scene)
     for part in expected:
         assert part in sentence
+
+
+# ------------------------------------------------------------------------- objectives of several images, scenes, starts
+
+TRUTH = "shape: {template: {type: icosphere, subdivisions: 1}, rbf: {control_points: 20}, free: []}\n"
+TOWARDS = "objective: {type: image, target: truth.yaml%s}\n"
+
+
+@pytest.fixture
+def truth(tmp_path):
+    (tmp_path / "truth.yaml").write_text(TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"),
+    [
+        ("objective: {type: image}", ["objective", "needs a target"]),
+        ("objective: {type: image, target: truth.yaml, views: []}", ["objective.views", "empty"]),
+        (TOWARDS % ", views: [{target: truth.yaml}]", ["objective", "exclude each other"]),
+        (TOWARDS % ", error: l3", ["objective.error", "l2"]),
+        (TOWARDS % ", views: [{azimut: 3}]", ["azimut", "azimuth"]),
+        (TOWARDS % ", views: [{elevation: 90}]", ["elevation", "below 89"]),
+        ("objective: {type: image, target: trut.yaml}", ["trut.yaml", "truth.yaml"]),
+        (TOWARDS % ", views: [{}, {}]" + "camera: {free: [azimuth]}", ["camera.free", "objective.views"]),
+        (TOWARDS % ", views: [{azimuth: 9}]" + "camera: {free: [azimuth]}", ["camera.free", "leave views out"]),
+        (TOWARDS % "" + "compare_to: pixel", ["compare_to", "objective.type is 'image'", "activation"]),
+        (TOWARDS % "" + "model: {validate: models/simple_cell.yaml}", ["model.validate", "'image'"]),
+        ("objective: {type: metamer}", ["objective.reference", "required"]),
+        ("objective: {type: metamer, reference: truth.yaml, differ: colour}", ["objective.differ", "light"]),
+        ("objective: {type: metamer, reference: truth.yaml, differ: pose}", ["differ is pose", "pose.rotation"]),
+        ("objective: {type: metamer, reference: truth.yaml, tolerance: 0}", ["objective.tolerance", "above 0"]),
+        ("objective: {type: metamer, reference: truth.yaml, layer: kore}", ["no layer 'kore'"]),
+        ("objective: {type: diverse, differ: light}", ["differ is light", "direction or position is not free"]),
+        ("objective: {type: diverse}\noptimizer: {restarts: 2}", ["objective.count", "optimizer.restarts", "not 2"]),
+        (
+            "objective: {type: diverse}\noptimizer: {search: 5}\npose: {free: [rotation]}",
+            ["optimizer.search", "diverse"],
+        ),
+        ("objective: {type: diverse, count: 1}", ["objective.count", "at least 2"]),
+        (
+            "objective: {type: diverse}\nshape: {free: []}\nmaterial: {type: diffuse, free: [reflectance]}",
+            ["diverse", "start the same"],
+        ),
+        ("objective: {type: metamor}", ["metamer"]),
+        ("optimizer: {search: 5}", ["optimizer.search", "pose.rotation", "direction"]),
+        ("optimizer: {search: -5}", ["optimizer.search", "at least 0"]),
+        ("shape: {random: {size: 2}}", ["shape.random.size", "at most 1"]),
+        ("shape: {random: {sead: 2}}", ["shape.random", "sead", "seed"]),
+    ],
+)
+def test_an_objective_that_cannot_be(refused, truth, scene, expected):
+    sentence = refused(scene)
+    for part in expected:
+        assert part in sentence
+
+
+@pytest.mark.parametrize("command", ["pixel", "compare", "factors"])
+@pytest.mark.parametrize("objective", ["{type: image, target: truth.yaml}", "{type: diverse}"])
+def test_a_command_about_one_image_refuses_other_objectives(tmp_path, truth, capfd, command, objective):
+    path = tmp_path / "scene.yaml"
+    path.write_text(f"objective: {objective}\n")
+    assert main([command, str(path), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    error = capfd.readouterr().err
+    assert f"{command} works with objective.type activation" in error and "scene.yaml" in error
+    assert "allowed: activation, discriminate, target" in error and len(error.strip().splitlines()) == 1
+    assert not any((tmp_path / "out").rglob("*.json"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, check_start, restarted
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.scene.camera import Camera
 
 SMALL = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}, free: [offsets]}
@@ -182,3 +185,78 @@ def test_a_restart_is_drawn_until_it_can_be_seen(tmp_path):
         inside += (build_scene(config, 1, restart=restart)().vertices[:, 2] > 0).any().item()
         assert (restarted(experiment, config, restart).scene().vertices[:, 2] < 0).all()
     assert inside > 0
+
+
+# ------------------------------------------------------------------------------------------------------ several cameras
+
+
+def cameras() -> tuple[Camera, ...]:
+    return Camera(azimuth=30), Camera(azimuth=200, distance=4.0)
+
+
+def test_several_cameras_see_the_scene_side_by_side(build):
+    experiment = build("render={type: raster, resolution: 24}")
+    assert experiment.render(0).shape == (24, 24, 1)
+    torch.testing.assert_close(experiment.render(0), experiment.renderer.render(experiment.scene(), 0))
+    several = replace(experiment, cameras=cameras())
+    image = several.render(0)
+    assert image.shape == (24, 48, 1)
+    for part, camera in zip(image.chunk(2, dim=1), cameras()):
+        torch.testing.assert_close(part, experiment.renderer.render(experiment.scene(camera=camera), 0))
+    assert (image[:, :24] - image[:, 24:]).abs().max() > 0.05
+
+
+def test_every_camera_has_a_state_of_the_same_shape(build):
+    experiment = replace(build(), cameras=cameras())
+    shape = experiment.scene.shape() + 0.1
+    given, own = experiment.states(shape), experiment.states()
+    assert len(given) == len(own) == 2
+    for with_shape, camera in zip(given, cameras()):
+        torch.testing.assert_close(with_shape.vertices, camera(experiment.scene.pose(shape)))
+    assert not torch.equal(given[0].vertices, own[0].vertices)
+    assert len(build().states()) == 1
+
+
+# ------------------------------------------------------------------------------------------------- a start is searched
+
+
+def test_what_a_search_could_mend_does_not_end_a_run(build):
+    behind = "lighting=[{type: directional, direction: [0, 0, 1], free: [direction]}]"
+    experiment = build(behind)
+    with pytest.raises(UserError, match="no light reaches"):
+        check_start(experiment, 0)
+    check_start(experiment, 0, searched=True)
+    experiment = build(free=("pose.rotation",))
+    experiment.viewer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
+    check_start(experiment, 0, searched=True)
+
+
+def test_what_no_search_could_mend_does(build):
+    hidden = "lighting=[{type: constant}, {type: point, position: [0, 0, -9], free: [position]}]"
+    with pytest.raises(UserError, match=r"lighting\.1\.position is free"):
+        check_start(build(hidden, free=("pose.rotation",)), 0, searched=True)
+    with pytest.raises(UserError, match="outside the camera's view"):
+        check_start(build("pose.translation=[9, 0, 0]", free=("pose.rotation",)), 0, searched=True)
+
+
+# ------------------------------------------------------------------------------------------------------- random shapes
+
+
+def test_a_random_shape_is_its_own_seeds_whatever_else_is_drawn(build):
+    said = "shape.random={size: 0.15, seed: 4}"
+    shapes = [build(said, f"seed={seed}", "optimizer.steps=0", frozen=("shape",)).scene.shape() for seed in (0, 1)]
+    assert torch.equal(*shapes)
+    other = build("shape.random={size: 0.15, seed: 5}", "optimizer.steps=0", frozen=("shape",)).scene.shape()
+    assert (other - shapes[0]).abs().max() > 0.05
+    template = build("optimizer.steps=0", frozen=("shape",)).scene.template.vertices
+    moved = (shapes[0] - template).square().mean().sqrt().item()
+    assert moved == pytest.approx(0.15, rel=1e-3)
+
+
+def test_a_free_random_shape_starts_about_the_frozen_one(build):
+    said = "shape.random={size: 0.15, seed: 4}"
+    frozen = build(said, "optimizer.steps=0", frozen=("shape",)).scene.shape()
+    first, second = (build(said, f"seed={seed}").scene.shape().detach() for seed in (0, 1))
+    for free in (first, second):
+        assert 1e-3 < (free - frozen).square().mean().sqrt() < 0.04
+    assert not torch.equal(first, second)

@@ -11,11 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import nn
 
+from mitsuba_mei.errors import Terminated, UserError
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.objectives import Activation
-from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.optimize import EVERY, LASTING, SETBACKS, Settings, Snapshot, optimize
 from mitsuba_mei.viewer import Viewer
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
@@ -313,3 +314,67 @@ def test_noise_does_not_bias_a_neuron_that_is_not_linear():
     # The reported errors are those that repeated evaluations have.
     reported = torch.tensor([estimate.sem for estimate in found], dtype=torch.float64).square().mean().sqrt()
     assert reported == pytest.approx(means.std().item(), rel=0.3)
+
+
+@given(st.integers(0, 39), st.integers(1, 3))
+@hypothesis_settings(max_examples=15, deadline=None)
+def test_an_optimisation_that_goes_on_ends_to_the_last_bit_as_one_without_a_break(stop, seed):
+    whole, broken = linear(), linear()
+    noise = Pixels(
+        lambda image, seed: image + 0.1 * torch.rand(4, generator=torch.Generator().manual_seed(seed)).view(2, 2, 1)
+    )
+    whole.renderer = broken.renderer = noise
+    expected = optimize(drive(whole), settings(40), seed)
+    kept: list[Snapshot] = []
+    asked = iter(range(41))
+    optimize(drive(broken), settings(40), seed, interrupted=lambda: next(asked) == stop, keep=kept.append)
+    fresh = linear(renderer=noise)
+    outcome = optimize(drive(fresh), settings(40), seed, since=kept[-1])
+    assert torch.equal(fresh.scene.x, whole.scene.x) and outcome == expected
+
+
+def test_what_an_optimisation_ended_with_is_not_gone_on_with():
+    experiment, kept = linear(weight=5.0), []
+    first = optimize(drive(experiment), settings(400, patience=7), 0, keep=kept.append)
+    assert first.ended == "no better" and first.steps < 400
+    again = linear(weight=5.0)
+    outcome = optimize(drive(again), settings(400, patience=7), 0, since=kept[-1])
+    assert outcome == first and torch.equal(again.scene.x, experiment.scene.x)
+
+
+def test_a_snapshot_of_other_parameters_is_refused():
+    kept: list[Snapshot] = []
+    optimize(drive(linear()), settings(3), 0, keep=kept.append)
+    other = linear()
+    other.scene.x = nn.Parameter(torch.zeros(5))
+    with pytest.raises(UserError, match="other parameters"):
+        optimize(drive(other), settings(3), 0, since=kept[-1])
+
+
+def test_a_scene_that_goes_wrong_is_brought_back_with_smaller_steps():
+    """Beyond 0.5 something is wrong: steps shrink until the optimisation has failed, and what stays is good."""
+    experiment = linear()
+    x = experiment.scene.x
+    wrong = Drive(experiment, watch=lambda step: "too far" if x.detach().abs().max() > 0.5 else None)
+    outcome = optimize(wrong, settings(2000), 0)
+    assert outcome.ended == "failed" and outcome.reason == "too far" and outcome.setbacks == SETBACKS + 1
+    assert 0.1 < x.detach().abs().max() <= 0.5
+
+
+def test_nothing_finite_for_long_is_trouble():
+    experiment = linear(renderer=Pixels(lambda image, seed: image * math.nan if seed % 2**20 >= 12 else image))
+    kept: list[Snapshot] = []
+    outcome = optimize(drive(experiment), settings(500), 0, keep=kept.append)
+    assert outcome.ended == "failed" and "finite" in outcome.reason
+    assert outcome.skipped == LASTING * (SETBACKS + 1) and torch.isfinite(experiment.scene.x).all()
+    assert kept[0].step == EVERY and kept[-1].step == EVERY
+
+
+def test_what_ends_an_optimisation_from_outside_leaves_its_state():
+    def terminated() -> bool:
+        raise Terminated
+
+    kept: list[Snapshot] = []
+    with pytest.raises(Terminated):
+        optimize(drive(linear()), settings(50), 0, interrupted=terminated, keep=kept.append)
+    assert [snapshot.step for snapshot in kept] == [1]

@@ -2,7 +2,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report import Summary, exposed, stretch, write_animation, write_summary
+from mitsuba_mei.report import Summary, _enlarge, exposed, stretch, write_animation, write_summary
 
 
 def picture(level: float) -> np.ndarray:
@@ -70,3 +70,23 @@ def test_the_animation_holds_every_frame(tmp_path, read_video):
     assert len(video) == 4
     middle = video[:, 32, 32, 0].astype(int)
     assert (np.diff(middle) > 10).all()
+
+
+def test_pixels_are_repeated_and_keep_their_aspect():
+    pixels = np.arange(8, dtype=np.uint8).reshape(2, 4)
+    found = _enlarge(pixels, 32)
+    assert found.shape == (32, 64, 3)
+    np.testing.assert_array_equal(found[::16, ::16, 0], pixels)
+    assert _enlarge(np.zeros((20, 60, 3), np.uint8), 320).shape == (320, 960, 3)
+    assert _enlarge(np.zeros((64, 64), np.uint8), 32).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("views", [4, 40])
+def test_a_video_of_many_views_can_be_written(tmp_path, read_video, views):
+    wide = np.tile(picture(0.8), (1, views, 1))
+    path = tmp_path / "progress.mp4"
+    write_animation(path, [(wide, np.full((20, 20 * views), 100.0))] * 2)
+    height, width = iio.improps(path, plugin="FFMPEG").shape[1:3]
+    assert width / height == pytest.approx(2 * views, rel=0.01) and width <= 4096
+    assert height == {4: 320, 40: 48}[views]
+    assert len(read_video(path, height, width)) == 2

@@ -1,6 +1,9 @@
 import csv
 import json
 import math
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -37,7 +40,7 @@ def test_a_writer_that_fails_leaves_no_file_of_that_name(tmp_path):
         path.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match="render.png cannot be written: disk full; what was written before is kept"):
         folder.write("render.png", half)
     assert not (folder.path / "render.png").exists()
 
@@ -58,3 +61,43 @@ def test_what_json_cannot_say_becomes_null(tmp_path):
     )
     found = json.loads((tmp_path / "run" / "result.json").read_text())
     assert found == {"activation": None, "list": [1.5, None, {"deep": None}], "n": 3}
+
+
+def test_another_process_at_work_is_named(tmp_path):
+    """The lock ends with its process, however that ends."""
+    code = (
+        "import sys, time; from pathlib import Path; from mitsuba_mei.run_folder import RunFolder;"
+        "folder = RunFolder(Path(sys.argv[1]), locked=True); print('locked', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "locked"
+    with pytest.raises(UserError, match=f"another process is at work in .*: process {process.pid} on "):
+        RunFolder(tmp_path / "run", resumed=True, locked=True)
+    process.kill()
+    process.communicate()
+    folder = RunFolder(tmp_path / "run", resumed=True, locked=True)
+    folder.release()
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_metrics_go_on_after_what_was_kept(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.add_metrics({"step": 1, "loss": 0.5})
+    size = folder.metrics_size
+    folder.add_metrics({"step": 2, "loss": 0.25})
+    folder.close()
+    folder.release()
+    again = RunFolder(tmp_path / "run", resumed=True)
+    again.continue_metrics(size)
+    again.add_metrics({"loss": 0.125, "step": 2})
+    again.close()
+    assert (tmp_path / "run" / "metrics.csv").read_text().split() == ["step,loss", "1,0.5", "2,0.125"]
+
+
+def test_a_folder_that_is_gone_is_said_in_a_sentence(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.write_text("a.txt", "a")
+    shutil.rmtree(folder.path)
+    with pytest.raises(UserError, match="is gone, and b.txt cannot be written"):
+        folder.write_text("b.txt", "b")
+    assert not folder.path.exists()

@@ -291,3 +291,23 @@ def test_thousands_of_faces_take_seconds():
     surface_distance(first, second)
     assert len(first.faces) == 5120
     assert time.process_time() - begin < 6
+
+
+def test_surfaces_as_they_lie_are_measured_where_they_lie():
+    first, shift = sphere(subdivisions=3), 0.25
+    second = first.copy().apply_translation([shift, 0, 0])
+    found = surface_distance(first, second, aligned=False)
+    # Near spheres: a point at an angle t from the shift lies shift |cos t| away, in the mean half of the shift.
+    assert found.mean == pytest.approx(shift / 2, rel=0.03)
+    assert found.greatest == pytest.approx(shift, rel=0.02)
+    assert found.rotation == 0 and found.translation == pytest.approx(0, abs=1e-12)
+    assert surface_distance(first, second).mean < 1e-3
+
+
+def test_surfaces_as_they_lie_are_measured_like_every_face():
+    first, second = blob(0), moved(blob(5), 0)
+    found = surface_distance(first, second, aligned=False)
+    assert found.mean == pytest.approx(brute_force(first, second, 700).mean(), rel=0.05)
+    assert found.mean > surface_distance(first, second).mean
+    back = surface_distance(second, first, aligned=False)
+    assert (back.mean, back.rms, back.greatest) == pytest.approx((found.mean, found.rms, found.greatest), rel=1e-6)

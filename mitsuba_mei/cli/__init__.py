@@ -11,14 +11,14 @@ import typer
 
 from .. import __version__
 from ..arguments import expand_arguments
-from ..errors import UserError
+from ..errors import Terminated, UserError
 from . import exporting, factors, finished, look, optimise, sweeping, tuning  # noqa: F401 (they register their commands)
 from .common import app
 from .progress import LiveProgress
 
 __all__ = ["LiveProgress", "main"]
 
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = str(error)
     except _UsageError as error:
         message = error.format_message()
+    except Terminated:
+        print("terminated: the state is kept; 'resume' with the run's folder goes on from there", file=sys.stderr)
+        return _TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config import Config
 from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
 from ..sentences_inverse import describe_recovery
@@ -23,6 +29,9 @@ from .common import (
     print_table,
     telling,
 )
+
+if TYPE_CHECKING:
+    from ..experiments.session import RunResult
 
 __all__: list[str] = []
 
@@ -47,8 +56,27 @@ def run(
 
     with telling(quiet) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
+    print(_described(outcome, config))
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was ended before its end.")],
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was interrupted or killed, from the last state that it kept."""
+    from ..experiments.dispatch import run_experiment
+    from ..experiments.resume import resumable
+
+    config = resumable(run)
+    with telling(quiet) as progress, about(run / "config.yaml"):
+        outcome = run_experiment(config, run, progress, resumed=True)
+    print(_described(outcome, config))
+
+
+def _described(outcome: RunResult, config: Config) -> str:
     describe = DESCRIBED.get(config.objective.type, describe_result)
-    print("\n".join(describe(outcome.folder, outcome.result)))
+    return "\n".join(describe(outcome.folder, outcome.result))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from .session import Progress, RunResult
 __all__ = ["run_experiment"]
 
 
-def run_experiment(config: Config, out: Path, progress: Progress) -> RunResult:
+def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
     """Do the experiment that ``objective.type`` names, and write a run folder.
 
     Parameters
@@ -21,6 +21,8 @@ def run_experiment(config: Config, out: Path, progress: Progress) -> RunResult:
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
 
     Raises
     ------
@@ -36,4 +38,4 @@ def run_experiment(config: Config, out: Path, progress: Progress) -> RunResult:
         from .diverse import run_diverse as run
     else:
         from .mei import run_mei as run
-    return run(config, out, progress)
+    return run(config, out, progress, resumed)

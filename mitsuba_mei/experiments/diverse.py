@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checkpoint import Checkpoints
 from ..config import Config, dump
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
 from ..errors import UserError
@@ -19,7 +20,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
-from ..optimize import Settings, Step, optimize
+from ..optimize import Settings, Snapshot, Step, optimize
 from ..parameters import parameters_of
 from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
@@ -27,7 +28,7 @@ from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
 from ..viewer import Look
 from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_render, write_start
+from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
 from .session import Progress, RunResult, interruptible, threads_beside
 from .starts import FRAMES, Record, Trial, frame
 
@@ -36,6 +37,9 @@ __all__ = ["run_diverse"]
 MARGIN = 0.02
 """How far above the level scenes are driven, of the maximum: noise in a step hides that much."""
 
+SCENES = "scenes"
+"""The name of their checkpoint."""
+
 STEEP = 20.0
 """What is lost by missing the whole maximum: so much that no difference is worth missing the level for."""
 
@@ -43,7 +47,7 @@ SPREAD = 0.7
 """How far the directions and places of lights are moved at random, over their length, where they are to differ."""
 
 
-def run_diverse(config: Config, out: Path, progress: Progress) -> RunResult:
+def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
     """Find scenes that drive the neurons to a level of their maximum and differ, and write a run folder.
 
     As diverse exciting inputs do for images (Cadena, Weis, Gatys, Bethge & Ecker 2018, Diverse feature visualizations
@@ -58,6 +62,8 @@ def run_diverse(config: Config, out: Path, progress: Progress) -> RunResult:
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
 
     Raises
     ------
@@ -67,8 +73,9 @@ def run_diverse(config: Config, out: Path, progress: Progress) -> RunResult:
     experiment = build_experiment(config, progress.message)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed)
-        folder = RunFolder(out)
-        folder.write_text("config.yaml", dump(config, folder.path))
+        folder = RunFolder(out, resumed, locked=True)
+        if not resumed:
+            folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:
             try:
                 starts = _starts(experiment, config)
@@ -105,6 +112,7 @@ class _Search:
 
     def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
+        self._checkpoints = Checkpoints(folder)
         self._settings = Settings.of(config.optimizer)
         self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
 
@@ -143,8 +151,19 @@ class _Search:
         self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
-        outcome = optimize(goal, self._settings, self._config.seed, record.add, self._interrupted)
-        seconds = time.perf_counter() - began
+        since = self._checkpoints.read(SCENES)
+        seconds = 0.0
+        if since is not None:
+            record.restore(since, self._checkpoints)
+            self._folder.continue_metrics(since.numbers["metrics"])
+            seconds = since.numbers["seconds"]
+
+        def keep(snapshot: Snapshot) -> None:
+            self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
+
+        seed, settings = self._config.seed, self._settings
+        outcome = optimize(goal, settings, seed, record.add, self._interrupted, keep, since)
+        seconds += time.perf_counter() - began
         self._progress.stop()
         after = [evaluate(start, *self._accuracy) for start in starts]
         return [
@@ -197,7 +216,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         "seconds_per_step": facts["seconds"] / max(1, trials[0].outcome.steps),
     }
     _write_pictures(folder, trials, result["diverse"], pairs[said.differ])
-    folder.write_json("result.json", result)
+    write_result(folder, config, result)
     return result
 
 

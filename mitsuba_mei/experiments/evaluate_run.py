@@ -63,7 +63,6 @@ def evaluate_run(
         For anything that the user can mend; nothing is written then.
     """
     run = read_run(folder, overrides)
-    with about(folder / "config.yaml"):
     shown = renderer or run.renderer
     target = _target(run, shown, out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}

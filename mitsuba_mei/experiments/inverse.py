@@ -46,7 +46,7 @@ def build_inverse(config: Config, told: Callable[[str], None] = lambda text: Non
     return replace(experiment, viewer=likeness, cameras=cameras), wanted.truth
 
 
-def run_inverse(config: Config, out: Path, progress: Progress) -> RunResult:
+def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
     """Recover shape, pose, light or material from images, and write a run folder.
 
     Parameters
@@ -57,6 +57,8 @@ def run_inverse(config: Config, out: Path, progress: Progress) -> RunResult:
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
 
     Raises
     ------
@@ -66,8 +68,9 @@ def run_inverse(config: Config, out: Path, progress: Progress) -> RunResult:
     experiment, truth = build_inverse(config, progress.message)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out)
-        folder.write_text("config.yaml", dump(config, folder.path))
+        folder = RunFolder(out, resumed, locked=True)
+        if not resumed:
+            folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:
             try:
                 done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)

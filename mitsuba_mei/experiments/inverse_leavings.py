@@ -26,7 +26,7 @@ from ..sentences_inverse import describe_truth
 from ..surface_distance import surface_distance
 from ..variants import frozen
 from ..views import portrait
-from .leavings import run_facts, write_course, write_object
+from .leavings import run_facts, write_course, write_object, write_result
 from .starts import Optimised, frame, posed_mesh
 
 __all__ = ["distance_to_truth", "leave_recovered"]
@@ -54,7 +54,7 @@ def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: S
     write_object(folder, best)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    folder.write_json("result.json", result)
+    write_result(folder, config, result)
     return result
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..checkpoint import Checkpoints
 from ..config import Config
 from ..evaluate import Estimate
 from ..experiment import Experiment
@@ -32,7 +33,11 @@ __all__ = [
     "write_object",
     "write_render",
     "write_start",
+    "write_result",
 ]
+
+TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
+"""What differs from run to run whatever is done."""
 
 STILLS = 12
 """Moments of an optimisation of which pictures are kept, at most."""
@@ -43,8 +48,24 @@ def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | 
     result = _result(config, done, pixel)
     _write_pictures(folder, config, done, pixel, result)
     write_object(folder, done.best)
-    folder.write_json("result.json", result)
+    write_result(folder, config, result)
     return result
+
+
+def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -> None:
+    """Write ``result.json``, the last file of a run, after which there is nothing to go on with.
+
+    Where the run is deterministic, so is the file: times and memory are in ``timing.json`` then.
+    """
+    if config.deterministic:
+        restarts = [{**each, "seconds": None} for each in result["restarts"]]
+        timing = {name: result[name] for name in TIMES} | {"starts": [each["seconds"] for each in result["restarts"]]}
+        folder.write_json("timing.json", timing)
+        result = {**result, **dict.fromkeys(TIMES), "restarts": restarts}
+    folder.write_json("result.json", result)
+    if result["ended"] != "interrupted":
+        Checkpoints(folder).remove()
+    folder.release()
 
 
 def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:

@@ -15,7 +15,7 @@ from .starts import optimise_from_starts
 __all__ = ["run_mei"]
 
 
-def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
+def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
     """Optimise a scene for its neuron and write a run folder.
 
     Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of
@@ -30,6 +30,8 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
 
     Raises
     ------
@@ -39,8 +41,9 @@ def run_mei(config: Config, out: Path, progress: Progress) -> RunResult:
     experiment = build_experiment(config, progress.message)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out)
-        folder.write_text("config.yaml", dump(config, folder.path))
+        folder = RunFolder(out, resumed, locked=True)
+        if not resumed:
+            folder.write_text("config.yaml", dump(config, folder.path))
         for repair in experiment.scene.template.repairs:
             progress.message(f"mesh: {repair}")
         with interruptible() as interrupted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from ..config import Config, dump
-from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..differences import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
 from ..errors import UserError
 from ..evaluate import Mean
 from ..experiment import Experiment, build_experiment, check_start, each_start
@@ -25,7 +24,7 @@ from ..run_folder import RunFolder
 from ..sentences_unlike import describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_start
+from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
 from .session import Progress, RunResult, interruptible, threads_beside
 from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
 
@@ -71,7 +70,7 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
         seen = viewer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
         aspects = Aspects(seen) if truth is None else aspects_of(truth, truth.shape(), seen).detached()
-    if math.isnan(measured(said.differ, aspects, _aspects(experiment, seen))):
+    if not comparable(said.differ, aspects, _aspects(experiment, seen)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
             f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
@@ -80,7 +79,7 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
     return replace(experiment, viewer=likeness), Reference(wanted, aspects)
 
 
-def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
+def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
     """Find a scene that differs from a reference and has its responses, and write a run folder.
 
     The question of Beilharz & Wallis 2025 (MRD: Using Physically Based Differentiable Rendering to Probe Vision
@@ -94,6 +93,8 @@ def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
 
     Raises
     ------
@@ -115,8 +116,9 @@ def run_metamer(config: Config, out: Path, progress: Progress) -> RunResult:
 
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out)
-        folder.write_text("config.yaml", dump(config, folder.path))
+        folder = RunFolder(out, resumed, locked=True)
+        if not resumed:
+            folder.write_text("config.yaml", dump(config, folder.path))
         with interruptible() as interrupted:
             try:
                 starts = each_start(experiment, config)
@@ -161,7 +163,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
     truth = reference.wanted.truth
     if truth is not None:
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    folder.write_json("result.json", result)
+    write_result(folder, config, result)
     return result
 
 

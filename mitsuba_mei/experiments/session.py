@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from .. import __version__
+from ..errors import Terminated
 from ..render.renderer import Renderer
 
 __all__ = [
@@ -96,24 +97,45 @@ class RunResult:
     result: dict[str, Any]
 
 
+class _Asked:
+    """What the user or the system asked for while something else was under way."""
+
+    def __init__(self) -> None:
+        self._interrupted = self._terminated = False
+
+    def __call__(self) -> bool:
+        """Whether a Ctrl-C came; raises Terminated after a SIGTERM."""
+        if self._terminated:
+            raise Terminated
+        return self._interrupted
+
+    def interrupt(self, number, stack) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def terminate(self, number, stack) -> None:
+        self._terminated = True
+
+
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within it, a first Ctrl-C is only remembered; a second one interrupts at once."""
-    asked = threading.Event()
+    """Within it, a first Ctrl-C is only remembered, and a second one interrupts at once; a SIGTERM is remembered too.
+
+    What is yielded says whether to end; after a SIGTERM it raises :class:`~mitsuba_mei.errors.Terminated`: there may be
+    no time for more than to keep the state.
+    """
+    asked = _Asked()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield asked
         return
-
-    def ask(number, stack) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    previous = signal.signal(signal.SIGINT, ask)
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, asked.interrupt)}
+    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, asked.terminate)
     try:
-        yield asked.is_set
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def threads_beside(renderer: Renderer) -> AbstractContextManager[None]:

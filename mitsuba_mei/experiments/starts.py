@@ -12,12 +12,13 @@ import numpy as np
 import torch
 import trimesh
 
+from ..checkpoint import Checkpoints
 from ..config import Config
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
-from ..optimize import Goal, Outcome, Settings, Step, optimize
+from ..optimize import Goal, Outcome, Settings, Snapshot, Step, optimize
 from ..parameters import parameters_of, write_parameters
 from ..report import displayed
 from ..run_folder import RunFolder
@@ -135,17 +136,24 @@ def optimise_from_starts(
     """
     trials: list[Trial] = []
     asked = config.optimizer.restarts
+    checkpoints = Checkpoints(folder)
+    kept = [checkpoints.read(_loop(index)) for index in range(asked)]
+    folder.continue_metrics(max((snapshot.numbers["metrics"] for snapshot in kept if snapshot), default=0))
     for index, start in enumerate(starts):
         ending = (lambda: False) if to_the_end else interrupted
-        trials.append(_trial(start, config, index, folder, progress, ending, goal))
+        trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
         if interrupted():
             break
-    best = max(trials, key=lambda trial: -math.inf if math.isnan(worth(trial)) else worth(trial))
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda trial: _or_least(worth(trial)))
     final = best.after
     if len(trials) > 1:
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
     return Optimised(trials, best, final, trials[-1].outcome.ended if len(trials) == asked else "interrupted")
+
+
+def _or_least(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def _trial(
@@ -156,8 +164,10 @@ def _trial(
     progress: Progress,
     interrupted: Callable[[], bool],
     goal: Callable[[Experiment], Goal],
+    checkpoints: Checkpoints,
+    since: Snapshot | None,
 ) -> Trial:
-    """Optimise from one start."""
+    """Optimise from one start, or go on with it."""
     accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
     several = config.optimizer.restarts > 1
     if several:
@@ -165,15 +175,24 @@ def _trial(
         progress.message(label)
         progress = Labelled(progress, label)
     if config.optimizer.search:
-        _search(experiment, config, index, progress)
+        _find(experiment, config, index, progress, checkpoints)
     record = Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
+    if since is not None:
+        record.restore(since, checkpoints)
     start = parameters_of(experiment.scene)
     before = evaluate(experiment, *accuracy)
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    outcome = optimize(goal(experiment), Settings.of(config.optimizer), seed, record.add, interrupted)
-    seconds = time.perf_counter() - started
+    seconds = 0.0 if since is None else since.numbers["seconds"]
+
+    def keep(snapshot: Snapshot) -> None:
+        spent = seconds + time.perf_counter() - started
+        checkpoints.write(_loop(index), record.kept(snapshot, spent))
+
+    settings = Settings.of(config.optimizer)
+    outcome = optimize(goal(experiment), settings, seed, record.add, interrupted, keep, since)
+    seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
         progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
@@ -185,11 +204,26 @@ def _trial(
     return trial
 
 
-def _search(experiment: Experiment, config: Config, index: int, progress: Progress) -> None:
-    """Turn object and lights to where the optimisation should start."""
+def _loop(index: int) -> str:
+    """The name of a start's checkpoint."""
+    return f"start-{index}"
+
+
+def _find(experiment: Experiment, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
+    """Turn object and lights to where the optimisation should start, or take up what was found."""
+    scene = experiment.scene
+    stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
+    found = checkpoints.read(f"found-{index}")
+    if found is not None:
+        with torch.no_grad():
+            for name, tensor in stored.items():
+                tensor.copy_(torch.from_numpy(found.arrays[name]))
+        return
     progress.start(config.optimizer.search, "looking for a start")
     find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
     progress.stop()
+    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in stored.items()}
+    checkpoints.write(f"found-{index}", Snapshot({}, arrays))
 
 
 def _write_trial(folder: RunFolder, trial: Trial) -> None:
@@ -216,7 +250,21 @@ class Record:
         self.restart, self.every, self.scenes = restart, every, scenes
         self.history: dict[str, list[float]] = {"activation": []}
         self.frames: list[tuple[np.ndarray, np.ndarray]] = []
+        self._checkpoints = Checkpoints(folder)
         self._started = time.perf_counter()
+
+    def kept(self, snapshot: Snapshot, seconds: float) -> Snapshot:
+        """A state of the optimisation, and with it what there is of the record."""
+        more = {"metrics": self.folder.metrics_size, "seconds": seconds, "frames": len(self.frames)}
+        history = {f"history.{name}": np.array(values) for name, values in self.history.items()}
+        return Snapshot(snapshot.numbers | more, snapshot.arrays | history)
+
+    def restore(self, snapshot: Snapshot, checkpoints: Checkpoints) -> None:
+        """Take up what :meth:`kept` gave."""
+        named = {name: values for name, values in snapshot.arrays.items() if name.startswith("history.")}
+        self.history = {name.removeprefix("history."): values.tolist() for name, values in named.items()}
+        stills = [checkpoints.read(f"frame-{self.restart}-{i}") for i in range(snapshot.numbers["frames"])]
+        self.frames = [(still.arrays["render"], still.arrays["shown"]) for still in stills if still is not None]
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""
@@ -227,8 +275,11 @@ class Record:
         self.folder.add_metrics(row)
         for name, value in {"activation": step.activation, **step.terms}.items():
             self.history.setdefault(name, []).append(value)
-        if (step.step - 1) % self.every == 0:
+        if (step.step - 1) // self.every >= len(self.frames):
             self.frames.append(frame(self.experiment, step.image, self.scenes))
+            render, shown = self.frames[-1]
+            name = f"frame-{self.restart}-{len(self.frames) - 1}"
+            self._checkpoints.write(name, Snapshot({}, {"render": render, "shown": shown}), durable=False)
         self.progress.step({"activation": step.activation, **step.terms})
 
 

@@ -95,8 +95,10 @@ def level_figure(aim: DiverseSet) -> dict[str, Any]:
         }
         for index, each in reversed(known)
     ]
+    parts = [each.of_maximum.mean for _, each in known]
+    ends = [min([0.0, *parts]), 1.35 * max([0.1, *parts])]  # with room for the last figure's text
     layout: dict[str, Any] = {
-        "xaxis": axis("activation over the maximum", rangemode="tozero"),
+        "xaxis": axis("activation over the maximum", range=rounded(ends)),
         "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
         "showlegend": False,
         "height": 110 + 50 * len(known),

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files", "worker_thread"]
+__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files", "file_threads", "use_threads"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -54,6 +54,50 @@ def prepare(variant: str = "auto", channels: int = 1) -> str:
     return name
 
 
+def use_threads(single: bool) -> None:
+    """Have Dr.Jit compute with a single thread, whose sums have one order, or with as many as it likes."""
+    import drjit as dr
+
+    usual = _usual_threads()
+    wanted = 1 if single else usual
+    if dr.thread_count() != wanted:
+        dr.set_thread_count(wanted)
+
+
+def bound_threads(count: int) -> None:
+    """Have Dr.Jit compute with so many threads of the processor, where it may use several."""
+    _load_llvm()
+    import drjit as dr
+
+    dr.set_thread_count(count)
+    _usual_threads.cache_clear()
+    _usual_threads()
+
+
+@contextlib.contextmanager
+def file_threads() -> Iterator[None]:
+    """Within it, there are threads for EXR files: with a single one, Dr.Jit's pool never gets to them."""
+    import drjit as dr
+
+    before = dr.thread_count()
+    if before > 1:
+        yield
+        return
+    dr.set_thread_count(2)
+    try:
+        yield
+    finally:
+        dr.set_thread_count(before)
+
+
+@functools.cache
+def _usual_threads() -> int:
+    """As many as there were when this was asked first."""
+    import drjit as dr
+
+    return dr.thread_count()
+
+
 def prepare_files() -> None:
     """Have Mitsuba read and write image files, where no variant is set yet; LLVM need not be there."""
     with contextlib.suppress(UserError):
@@ -62,27 +106,6 @@ def prepare_files() -> None:
 
     if mi.variant() is None:
         mi.set_variant("scalar_rgb")
-
-
-def bound_threads(count: int) -> None:
-    """Have Dr.Jit render with so many threads of the processor."""
-    _load_llvm()
-    import drjit as dr
-
-    dr.set_thread_count(count)
-
-
-@contextlib.contextmanager
-def worker_thread() -> Iterator[None]:
-    """Within it, Dr.Jit has a thread beside the one that calls: OpenEXR waits for it for ever, where there is none."""
-    import drjit as dr
-
-    count = dr.thread_count()
-    dr.set_thread_count(max(2, count))
-    try:
-        yield
-    finally:
-        dr.set_thread_count(count)
 
 
 def _resolved(variant: str, channels: int) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..scene.state import SceneState
-from .backend import prepare, prepare_files
+from .backend import prepare, prepare_files, use_threads
 
 __all__ = ["Backend", "Renderer", "build_renderer", "prepare_backend"]
 
@@ -59,7 +59,7 @@ class Backend:
     channels: int
 
 
-def prepare_backend(settings, channels: int) -> Backend:
+def prepare_backend(settings, channels: int, deterministic: bool = False) -> Backend:
     """Choose what the renderer of a scene file's ``render`` computes with.
 
     Parameters
@@ -67,15 +67,28 @@ def prepare_backend(settings, channels: int) -> Backend:
     settings : schema.Render
     channels : int
         What the model takes.
+    deterministic : bool
+        Whether images of the same scene and seed are to be the same to the last bit.
 
     Raises
     ------
     UserError
         Where it is not to be had here.
     """
+    backend = _prepared(settings, channels, deterministic)
+    if deterministic and backend.device == "cuda":
+        raise UserError(
+            "deterministic: a GPU sums in an order of its own; set render.variant to llvm_ad_mono, or deterministic to "
+            "false"
+        )
+    return backend
+
+
+def _prepared(settings, channels: int, deterministic: bool) -> Backend:
     if settings.type == "raster":
         return _prepare_torch(settings.variant, channels)
     variant = prepare(settings.variant, channels)
+    use_threads(deterministic)
     device = "cuda" if variant.startswith("cuda") and torch.cuda.is_available() else "cpu"
     return Backend(variant, device, 1 if variant.endswith("mono") else 3)
 

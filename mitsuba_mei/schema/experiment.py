@@ -348,6 +348,9 @@ class Config(Part):
     """A scene file: what is shown, how, to whom, and how it is improved."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
+    deterministic: bool = Field(
+        False, description="The same to the last bit every time: with a single thread, and so more slowly."
+    )
     shape: Shape = Shape()
     pose: Pose = Pose()
     placement: Placement = Placement()

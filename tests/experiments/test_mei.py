@@ -191,7 +191,7 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
     outcome = run_mei(config, tmp_path / "run", progress)
     assert outcome.result["ended"] == "interrupted"
     assert 4 <= outcome.result["steps"] <= 5
-    assert {p.name for p in outcome.folder.iterdir()} == FILES
+    assert {p.name for p in outcome.folder.iterdir()} == FILES | {"checkpoint"}
     assert any("interrupted" in text for text in progress.messages)
     assert signal.getsignal(signal.SIGINT) == before
 
@@ -212,7 +212,14 @@ def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path):
 
 
 FOLDER = Path(__file__).parents[2] / "scenes"
-SCENES = sorted(str(path.relative_to(FOLDER)) for path in [*FOLDER.glob("*.yaml"), *FOLDER.glob("*/scene.yaml")])
+OTHERS = {"recover_shape.yaml", "recover_pose.yaml", "recover_truth.yaml", "diverse.yaml", "metamer.yaml"}
+"""Scenes that no single activation is maximised in; see ``test_example_scenes``."""
+
+SCENES = sorted(
+    str(path.relative_to(FOLDER))
+    for path in [*FOLDER.glob("*.yaml"), *FOLDER.glob("*/scene.yaml")]
+    if path.name not in OTHERS
+)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -362,7 +369,8 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
 
     progress = Interrupting()
     outcome = run_mei(config, tmp_path / "run", progress)
-    assert {p.name for p in outcome.folder.iterdir()} == FILES
+    kept = {"checkpoint"} if stop_at == "optimisation" else set()
+    assert {p.name for p in outcome.folder.iterdir()} == FILES | kept
     assert outcome.result["pixel"] is None and outcome.result["ratio_to_pixel"] is None
     assert outcome.result["ended"] == ("interrupted" if stop_at == "optimisation" else "done")
     assert any("there is no ratio" in text for text in progress.messages)

@@ -188,3 +188,147 @@ def write_tuning(folder: Path, axes: int = 1) -> Path:
     }
     (target / "tuning.json").write_text(json.dumps(said))
     return target / "tuning.json"
+
+
+# ------------------------------------------------------------------------------------------------- other objectives
+
+
+def _unlike(objective: str, initial: float, final: float, **said: Any) -> dict[str, Any]:
+    """A result of a single start that knows no optimum and no pixel MEI."""
+    activation = {"initial": {"mean": initial, "sem": 0.01}, "final": {"mean": final, "sem": 0.0002}}
+    ordinary = {name: RESULT[name] for name in ("seconds", "steps", "mesh", "renderer", "seed", "scene", "versions")}
+    ordinary |= {"model": "a model", "ended": "done", "restart": 0, "objective": objective, "activation": activation}
+    return copy.deepcopy({**ordinary, "restarts": [{**RESULT["restarts"][0], "activation": activation}], **said})
+
+
+RECOVERED = _unlike(
+    "image",
+    -0.5,
+    -0.0099,
+    error={"kind": "l2", "initial": {"mean": 0.5, "sem": 0.01}, "final": {"mean": 0.0099, "sem": 0.0002}},
+    difference={"reach": 0.125, "unit": "radiance"},
+    truth={
+        "surface": {
+            "diameter": 2.0,
+            "initial": {"of_diameter": 0.08},
+            "final": {"of_diameter": 0.0123},
+            "alignment": {"of_diameter": 0.011},
+        },
+        "parameters": {
+            "lighting.0.direction": {
+                "true": [0, 0, -1],
+                "initial": [1, 0, -1],
+                "final": [0.1, 0, -1],
+                "off": {"initial": 45.0, "final": 5.71},
+                "unit": "degrees",
+            },
+            "pose.scale": {
+                "true": 1.0,
+                "initial": 0.5,
+                "final": 1.04,
+                "off": {"initial": 0.5, "final": -0.04},
+                "unit": "relative",
+            },
+        },
+    },
+    views=1,
+)
+"""Of inverse rendering."""
+
+METAMER = _unlike(
+    "metamer",
+    -0.6,
+    -0.015,
+    neurons=None,
+    metamer={
+        "found": True,
+        "responses": {
+            "distance": {"initial": {"mean": 0.6, "sem": 0.01}, "final": {"mean": 0.015, "sem": 0.0002}},
+            "tolerance": 0.02,
+            "near": True,
+            "layer": None,
+        },
+        "scene": {"differ": "shape", "difference": 0.31, "apart": 0.25, "far": True},
+        "differences": {
+            "image": {"value": 0.69, "unit": "1 - correlation"},
+            "shape": {"value": 0.31, "unit": "mean surface distance over the radius"},
+            "pose": {"value": 1e-5, "unit": "degrees"},
+        },
+    },
+)
+
+DIVERSE = _unlike(
+    "diverse",
+    2.0,
+    23.0,
+    neurons=[7],
+    diverse={
+        "found": False,
+        "maximum": {"value": 25.0, "sem": 0.0, "from": "optimum"},
+        "level": 0.9,
+        "differ": "image",
+        "difference": 0.8,
+        "unit": "1 - correlation",
+        "apart": 0.5,
+        "far": True,
+        "scenes": [
+            {
+                "folder": "../../elsewhere",
+                "activation": {"final": {"mean": 25.0 * part, "sem": 0.25}},
+                "of_maximum": part,
+                "reached": part >= 0.9,
+            }
+            for part in (0.96, 0.92, 0.88)
+        ],
+        "differences": {"image": {"mean": 0.8, "unit": "1 - correlation"}, "pose": {"mean": 40.0, "unit": "degrees"}},
+        "pairs": {"image": [[0.0, 0.4, 1.2], [0.4, 0.0, 0.8], [1.2, 0.8, 0.0]], "light": [[0, None], [None, 0]]},
+    },
+)
+"""Three scenes, of which one misses the level."""
+
+CURVE = "restart,step,activation,loss,difference,smoothness,skipped,seconds\n"
+
+
+def write_recovered(folder: Path, result: dict[str, Any] | None = None) -> Path:
+    """A folder as inverse rendering leaves it."""
+    write_run(folder, RECOVERED if result is None else result)
+    for name in ("stimulus", "initial_stimulus", "pixel_stimulus"):
+        (folder / f"{name}.png").unlink()
+    for seen in folder.glob("frames/*-stimulus.png"):
+        seen.rename(seen.with_name(seen.name.replace("stimulus", "difference")))
+    for name, level in {"target": 240, "difference": 30, "frames/final-difference": 120}.items():
+        write_png(folder / f"{name}.png", picture(level))
+    bumpy(1).export(folder / "true_mesh.ply", file_type="ply")
+    rows = [f"0,{s},{-0.5 / s},1,{0.01 * s},0,{s}" for s in range(1, 9)]
+    (folder / "metrics.csv").write_text("\n".join(["restart,step,activation,loss,smoothness,skipped,seconds", *rows]))
+    return folder
+
+
+def write_metamer(folder: Path, result: dict[str, Any] | None = None) -> Path:
+    """A folder as a search for a metamer leaves it."""
+    write_run(folder, METAMER if result is None else result)
+    (folder / "pixel_stimulus.png").unlink()
+    for name in ("reference", "reference_stimulus"):
+        write_png(folder / f"{name}.png", picture(160))
+    bumpy(1).export(folder / "reference_mesh.ply", file_type="ply")
+    (folder / "metrics.csv").write_text(CURVE + "".join(f"0,{s},{-0.6 / s},1,{0.1 * s},0.1,0,1\n" for s in range(1, 9)))
+    return folder
+
+
+def write_diverse(folder: Path, result: dict[str, Any] | None = None) -> Path:
+    """A folder as a search for diverse scenes leaves it."""
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(DIVERSE if result is None else result))
+    (folder / "config.yaml").write_text(SCENE)
+    (folder / "metrics.csv").write_text(CURVE + "".join(f"0,{s},{-9 / s},1,{0.1 * s},0.1,0,1\n" for s in range(1, 9)))
+    for index in range(3):
+        (folder / f"scenes/{index}").mkdir(parents=True)
+        for name in ("render", "stimulus"):
+            write_png(folder / f"scenes/{index}/{name}.png", picture(80 * (index + 1)))
+        mesh = bumpy(1)
+        mesh.apply_scale((1, 1 + index, 1))
+        mesh.export(folder / f"scenes/{index}/mesh.ply", file_type="ply")
+    (folder / "frames").mkdir()
+    for name in ("frames/step-00001-render", "frames/step-00001-stimulus", "render", "stimulus"):
+        write_png(folder / f"{name}.png", np.tile(picture(100), 3))
+    return folder

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.html_report import write_report
-from tests.html_report.run_folders import bumpy, result_with, write_pixel_run, write_run, write_tuning
+from tests.html_report.run_folders import (
+    bumpy,
+    result_with,
+    write_diverse,
+    write_metamer,
+    write_pixel_run,
+    write_recovered,
+    write_run,
+    write_tuning,
+)
 from tests.html_report.test_page import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -48,6 +57,17 @@ def several(tmp_path_factory) -> Path:
         result = result_with(activation=activation, steps=100 * i, seconds=float(100 - i), fraction_of_optimum=i / 10)
         runs.append(write_run(folder / f"run-{i}", result, frames=2))
     return write_report(runs, folder / "several.html")
+
+
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory) -> dict[str, Path]:
+    """Reports of runs that are not to drive neurons alone, and one of them all."""
+    folder = tmp_path_factory.mktemp("unlike")
+    writers = {"recovered": write_recovered, "metamer": write_metamer, "diverse": write_diverse}
+    runs = {name: write(folder / name) for name, write in writers.items()}
+    pages = {name: write_report([run]) for name, run in runs.items()}
+    runs["ordinary"] = write_run(folder / "ordinary")
+    return {**pages, "all": write_report(list(runs.values()), folder / "all.html")}
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +294,62 @@ def test_it_can_be_printed(reader, heard, artefacts):
     look_at_everything(page)
     page.pdf(path=artefacts / "single.pdf", format="A4")
     assert (artefacts / "single.pdf").stat().st_size > 20_000
+
+
+# ------------------------------------------------------------------------------------------------- other objectives
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("recovered", 1280), ("recovered", 390), ("metamer", 390), ("diverse", 1280), ("diverse", 390)]
+)
+def test_runs_with_other_aims_fit_the_screen(window, heard, unlike, artefacts, name, width):
+    page = window(unlike[name], width)
+    look_at_everything(page)
+    page.screenshot(path=artefacts / f"{name}-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every((i) => i.complete && (i.naturalWidth > 0 || !i.src))")
+
+
+def test_one_drawing_shows_each_object_of_a_set_from_the_same_side(window, heard, unlike):
+    page = window(unlike["diverse"])
+    drawn(page)
+    page.get_by_role("button", name="Turn right").click()
+    page.wait_for_timeout(200)
+    eye, heights, rows = page.evaluate(EYE), [], []
+    for name in ("scene 1", "scene 2", "scene 3"):
+        page.get_by_role("combobox").select_option(name)
+        page.wait_for_timeout(300)
+        y = page.evaluate("() => { const y = document.querySelector('[data-plot=mesh]').data[0].y; return [...y]; }")
+        heights.append(max(y) - min(y))
+        assert page.evaluate(EYE) == pytest.approx(eye, abs=1e-3)
+        rows.append((np.abs(pixels(page) - 255).max(axis=2) > 60).any(axis=1).sum())
+    assert np.array(heights) / heights[0] == pytest.approx([1, 2, 3], rel=1e-3)
+    assert rows[1] > 1.2 * rows[0] and rows[2] > 1.2 * rows[1]
+    contexts = page.locator("[data-plot=mesh] canvas").evaluate_all(
+        "(all) => all.filter((c) => c.getContext('webgl') || c.getContext('webgl2')).length"
+    )
+    assert contexts == 1
+
+
+def test_an_object_that_was_chosen_stays_chosen_when_its_section_is_opened_again(window, heard, unlike):
+    page = window(unlike["all"])
+    run = page.locator("#run-3")
+    for _ in range(2):
+        run.evaluate("(run) => { run.open = true; }")
+        run.locator("[data-plot=mesh]").scroll_into_view_if_needed()
+        page.wait_for_function("() => document.querySelector('#run-3 [data-plot=mesh] canvas')")
+        run.get_by_role("combobox").select_option("scene 3")
+        page.wait_for_timeout(300)
+        y = run.locator("[data-plot=mesh]").evaluate("(box) => [...box.data[0].y]")
+        assert max(y) - min(y) == pytest.approx(3 * np.ptp(bumpy(1).vertices[:, 1]), rel=1e-3)
+        run.evaluate("(run) => { run.open = false; }")
+        page.wait_for_timeout(200)
+
+
+def test_errors_sort_by_themselves_and_activations_too(window, heard, unlike):
+    page = window(unlike["all"])
+    page.get_by_role("columnheader", name="error").get_by_role("button").click()
+    cells = column(page, 8)
+    assert cells == ["0.0099 ± 0.0002 (l2)", "0.015 ± 0.0002 (responses)", "–", "–"]
+    page.get_by_role("columnheader", name="activation").get_by_role("button").click()
+    assert column(page, 7) == ["20 ± 0.12", "23 ± 0.0002 (mean)", "–", "–"]

@@ -75,7 +75,7 @@ def test_no_way_to_the_users_folders_is_told(text, tmp_path):
 
 def test_the_mesh_in_the_page_is_the_runs_mesh(text):
     bodies = {a.get("id"): body for a, body in Tags(text).scripts}
-    mesh = json.loads(bodies["data-1"])["figures"]["mesh"]["mesh"]
+    mesh = json.loads(bodies["data-1"])["figures"]["mesh"]["meshes"][0]
     faces = json.loads(bodies["faces"])
     assert len(faces) == 1  # both objects are of one template
     packed = PackedMesh(mesh["vertices"], faces[mesh["faces"]], mesh["wide"], tuple(mesh["origin"]), mesh["step"], "")
@@ -95,7 +95,7 @@ def test_pictures_have_words_and_headings_an_order(text):
 
 def test_every_file_of_the_page_lies_in_the_package():
     names = {entry.name for entry in files("mitsuba_mei.html_report").joinpath("assets").iterdir()}
-    assert {"report.html.j2", "run.html.j2", "report.css", *page.SCRIPTS} == names
+    assert {"aims.html.j2", "report.html.j2", "run.html.j2", "report.css", *page.SCRIPTS} == names
 
 
 # -------------------------------------------------------------------------------------------------- where it is written

@@ -39,6 +39,16 @@ def test_the_runs_of_a_comparison_are_taken_in(here):
     assert len(find_runs([Path("compare/x-neuron-1")])) == 2
 
 
+def test_the_runs_of_a_factors_folder_are_taken_in(here):
+    for inner in ("x-neuron-1/shape", "x-neuron-1/all"):
+        write_run(here / "factors" / inner)
+    (here / "factors" / "factors.json").write_text("{}")
+    assert [place.name for place in find_runs([Path("factors")])] == [
+        "factors/x-neuron-1/all",
+        "factors/x-neuron-1/shape",
+    ]
+
+
 def test_bad_folders_are_refused_in_a_sentence(here):
     write_run(here / "run-one")
     (here / "empty").mkdir()

@@ -59,7 +59,7 @@ def test_a_whole_run_is_read(tmp_path):
 
 def test_a_pixel_mei_has_no_object(tmp_path):
     run = read(write_pixel_run(tmp_path / "pixel"))
-    assert (run.kind, run.mesh, run.quality, run.initial) == ("pixel", None, None, None)
+    assert (run.kind, run.solids, run.quality, run.initial) == ("pixel", (), None, None)
     assert run.final == Figure(22.22) and run.validation.final == Figure(10.0)
     assert [start.kept for start in run.starts] == [False, True]
     assert "22.22" in page_of([run])
@@ -92,9 +92,9 @@ def test_whatever_a_key_says_there_is_a_page_or_one_sentence(changed, key, value
 
 
 def test_other_objectives_and_keys_are_shown_as_they_are(changed):
-    result = result_with(objective="metamer", metamer={"of": "cat.png", "distance": 0.25})
+    result = result_with(objective="likeness", likeness={"of": "cat.png", "distance": 0.25})
     page = page_of([changed(result)])
-    assert "serves the objective “metamer” for" in page and "cat.png" in page and "objective (metamer)" in page
+    assert "serves the objective “likeness” for" in page and "cat.png" in page and "objective (likeness)" in page
 
 
 def test_what_is_missing_is_said(tmp_path):

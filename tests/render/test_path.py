@@ -314,3 +314,37 @@ def test_non_manifold_edges_are_harmless(make_state):
     mesh = icosphere(1)
     fin = torch.cat([mesh.faces, torch.tensor([[*mesh.faces[0, :2].tolist(), 20]])])
     finite_gradient(lambda v: make_state(mesh.vertices + AWAY if v is None else v, fin, **lit()))
+
+
+@pytest.mark.parametrize(("kind", "depth"), [("sun", 3), ("plastic", 2)])
+def test_a_batch_is_its_images_one_by_one_and_so_are_its_gradients(bumpy, make_state, kind, depth):
+    """Views are rendered before the first backward pass: each pass needs its own scene again."""
+    state_of, names = scene_of(kind, bumpy, make_state)
+    renderer = PathRenderer(state_of(torch.zeros(len(names))), SIZE, 4, depth, GradientBudget(4, 1, 1))
+    generator = torch.Generator().manual_seed(0)
+    starts = [0.05 * torch.randn(len(names), generator=generator) for _ in range(2)]
+    weights = [functional(), -2 * functional()]
+    together = [start.clone().requires_grad_() for start in starts]
+    images = renderer.render_batch([state_of(p) for p in together], 7)
+    with torch.no_grad():
+        renderer.render(state_of(starts[1] + 0.3), 0)  # one more, that nothing is asked of
+    sum((weight * image).sum() for weight, image in zip(weights, images)).backward()
+    for i, start in enumerate(starts):
+        alone = start.clone().requires_grad_()
+        image = renderer.render(state_of(alone), 7 + i * path.BATCH)
+        (weights[i] * image).sum().backward()
+        torch.testing.assert_close(images[i], image)
+        torch.testing.assert_close(together[i].grad, alone.grad, rtol=1e-3, atol=1e-3 * alone.grad.abs().max().item())
+    assert (images[0] - images[1]).abs().max() > 0.01
+
+
+def test_images_of_a_batch_have_noise_of_their_own(bumpy, make_state):
+    state_of, names = scene_of("sun", bumpy, make_state)
+    state = state_of(torch.zeros(len(names)))
+    renderer = PathRenderer(state, SIZE, 4, 2)
+    with torch.no_grad():
+        first, second = renderer.render_batch([state, state], 7)
+        converged = renderer.render(state, 8, 256)
+    # Independent noise adds up: the difference of the two is longer than either's own by the root of 2.
+    errors = [(image - converged).square().mean().sqrt().item() for image in (first, second)]
+    assert (first - second).square().mean().sqrt().item() == pytest.approx(math.hypot(*errors), rel=0.1)

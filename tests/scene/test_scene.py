@@ -154,3 +154,32 @@ def test_a_diffuse_body_in_grey_is_grey_in_colour():
     assert state.material.values["reflectance"].tolist() == [0.5] * 3 and state.background.tolist() == pytest.approx(
         [0.4] * 3
     )
+
+
+def test_another_camera_sees_the_same_scene_from_elsewhere():
+    scene = build()
+    other = Camera(azimuth=-100, elevation=40, distance=3.0, fov=50)
+    with torch.no_grad():
+        state, own = scene(camera=other), scene()
+        world = scene.pose(scene.shape())
+        torch.testing.assert_close(state.vertices, other(world))
+        assert state.tan_half_fov == other.tan_half_fov() != own.tan_half_fov
+        # Lights stay where they are in the world: a direction of the camera's is another of the world's.
+        directions = torch.nn.functional.normalize(
+            torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=1
+        )
+        torch.testing.assert_close(
+            state.distant(directions @ other.rotation_matrix().T),
+            own.distant(directions @ scene.camera.rotation_matrix().T),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+        point = scene.lighting.emitters[1].get("position")
+        torch.testing.assert_close(state.lights[0].values["position"], other(point[None])[0])
+    assert torch.equal(scene().vertices, own.vertices)
+
+
+def test_what_turns_is_the_object_and_lights_with_a_direction():
+    scene = build(free={"pose": Pose.FREEABLE, "sun": Sun.FREEABLE, "point": Point.FREEABLE})
+    assert list(scene.turning()) == ["pose.rotation", "lighting.0.direction"]
+    assert build().turning() == {}

@@ -1,0 +1,304 @@
+"""Scenes recovered from images, metamers and diverse scenes: read, said and drawn."""
+
+import copy
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.html_report import aim_words, words
+from mitsuba_mei.html_report.aim_figures import CIVIDIS, aim_pictures, heat, level_figure, scene_caption
+from mitsuba_mei.html_report.figures import activation_figure, curve_figures
+from mitsuba_mei.html_report.files import Figure
+from mitsuba_mei.html_report.mesh_data import unpack_mesh
+from mitsuba_mei.html_report.page import page_of
+from mitsuba_mei.html_report.places import Place
+from mitsuba_mei.html_report.reading import read_run_folder
+from tests.html_report.run_folders import (
+    DIVERSE,
+    METAMER,
+    RECOVERED,
+    bumpy,
+    write_diverse,
+    write_metamer,
+    write_recovered,
+    write_run,
+)
+
+WRITTEN = {
+    "image": (write_recovered, RECOVERED),
+    "metamer": (write_metamer, METAMER),
+    "diverse": (write_diverse, DIVERSE),
+}
+
+
+def read(folder):
+    return read_run_folder(Place(folder, folder.name))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One of each, read."""
+    folder = tmp_path_factory.mktemp("aims")
+    return {kind: read(write(folder / kind)) for kind, (write, _) in WRITTEN.items()}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """Reads a run whose ``result.json`` says something else."""
+    folder = tmp_path_factory.mktemp("changed")
+    folders = {kind: write(folder / kind) for kind, (write, _) in WRITTEN.items()}
+
+    def read_with(kind, result):
+        (folders[kind] / "result.json").write_text(json.dumps(result))
+        return read(folders[kind])
+
+    return read_with
+
+
+def said(run) -> str:
+    return " ".join(words.activation_sentences(run))
+
+
+def test_what_is_maximised_as_minus_an_error_is_read_as_that_error(runs):
+    for kind, first, last in (("image", 0.5, 0.0099), ("metamer", 0.6, 0.015)):
+        run = runs[kind]
+        assert (run.initial, run.final) == (Figure(first, 0.01), Figure(last, 0.0002)) and run.is_error
+        assert run.metrics["activation"][0] == pytest.approx(first) and (run.metrics["activation"] > 0).all()
+        assert run.starts[0].final == run.final
+        assert words.valued(run) == f"error {words.measured(run.final)}"
+    assert words.valued(runs["image"]) == "error 0.0099 ± 0.0002"
+    assert not runs["diverse"].is_error and words.valued(runs["diverse"]) == "mean activation 23 ± 0.0002"
+
+
+def test_recovery_is_said_with_its_distance_from_the_truth(runs):
+    text = said(runs["image"])
+    for part in (
+        "The error (l2) is 0.0099 ± 0.0002 (± the standard error",
+        "at the start it was 0.5 ± 0.01.",
+        "The surface lies 1.2 % of its diameter from the true one in the mean, 8 % at the start.",
+        "it lies 1.1 % from it.",
+    ):
+        assert part in text
+    light, scale = runs["image"].aim.parameters
+    assert aim_words.value(light.final) == "(0.1, 0, −1)" and aim_words.value(scale.true) == "1"
+    assert [aim_words.away(light, light.off_initial), aim_words.away(scale, scale.off_final)] == ["45°", "4 %"]
+
+
+def test_an_unknown_truth_is_said_to_be_unknown(changed):
+    assert "near this is to the truth is not known" in said(changed("image", {**RECOVERED, "truth": None}))
+
+
+@pytest.mark.parametrize(
+    ("found", "near", "far", "parts"),
+    [
+        (True, True, True, ("A metamer was found.", "1.5 ± 0.02 % from the reference’s, within the 2 % asked for")),
+        (False, False, True, ("No metamer was found.", "not within the 2 % asked for; at the start 60 %.")),
+        (False, True, False, ("No metamer was found.", "0.31 of the radius apart, less than the 0.25 of the radius")),
+    ],
+)
+def test_whether_a_metamer_was_found_is_said_plainly(changed, found, near, far, parts):
+    result = copy.deepcopy(METAMER)
+    result["metamer"]["found"] = found
+    result["metamer"]["responses"]["near"], result["metamer"]["scene"]["far"] = near, far
+    run = changed("metamer", result)
+    assert all(part in said(run) for part in parts)
+    assert words.served(run) == f"metamer, {'found' if found else 'not found'}"
+    assert words.title(run) == ("Metamer for a model" if found else "No metamer found for a model")
+    assert "all neurons of the model" in words.lead(run)
+
+
+def test_a_diverse_set_is_said_scene_by_scene(runs):
+    run = runs["diverse"]
+    for part in (
+        "No such set of scenes was found.",
+        "2 of 3 drive the neurons to at least 0.9 of the known optimum (25); the least reaches 0.880.",
+        "In what the neurons see two of them lie 0.80 (a correlation of 0.2) apart in the mean, at least the 0.50",
+    ):
+        assert part in said(run)
+    assert (
+        scene_caption(3, run.aim.scenes[2]) == "Scene 3: 0.880 of the maximum (activation 22 ± 0.25), below the level"
+    )
+    figure = level_figure(run.aim)
+    shown = {trace["y"][0]: (trace["x"][0], trace["error_x"]["array"][0]) for trace in figure["data"]}
+    assert shown == {"scene 1": (0.96, 0.01), "scene 2": (0.92, 0.01), "scene 3": (0.88, 0.01)}
+    assert figure["layout"]["shapes"][0]["x0"] == 0.9
+    assert run.starts == ()  # they are no starts of which one is kept
+
+
+def test_the_heat_map_is_darkest_where_scenes_are_alike_and_its_letters_can_be_read(runs):
+    cells = heat(runs["diverse"].aim)
+    assert [[None if cell is None else cell.text for cell in row] for row in cells] == [
+        [None, "0.40", "1.20"],
+        ["0.40", None, "0.80"],
+        ["1.20", "0.80", None],
+    ]
+    assert cells[0][2].ground == f"rgb{CIVIDIS[-1]}"  # the most
+    for row in cells:
+        for cell in filter(None, row):
+            assert contrast(colour(cell.ground), (0, 0, 0) if cell.ink == "#000000" else (255, 255, 255)) >= 4.5
+
+
+def colour(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.removeprefix("rgb(").removesuffix(")").split(","))
+
+
+def contrast(first, second) -> float:
+    """As WCAG 2.2 defines it."""
+    light = []
+    for rgb in (first, second):
+        x = np.asarray(rgb) / 255
+        linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+        light.append(float(linear @ (0.2126, 0.7152, 0.0722)) + 0.05)
+    return max(light) / min(light)
+
+
+@pytest.mark.parametrize("place", np.linspace(0, 1, 41))
+def test_every_colour_of_the_heat_map_has_letters_that_can_be_read(changed, place):
+    result = copy.deepcopy(DIVERSE)
+    result["diverse"]["pairs"]["image"] = [[0, place, 1], [place, 0, 1], [1, 1, 0]]
+    cell = heat(changed("diverse", result).aim)[0][1]
+    assert contrast(colour(cell.ground), (0, 0, 0) if cell.ink == "#000000" else (255, 255, 255)) >= 4.5
+
+
+def test_the_pictures_are_those_to_compare(runs):
+    captions = [shown.caption for shown in aim_pictures(runs["image"])]
+    assert captions[:3] == ["Target", "Start: error 0.5 ± 0.01", "Recovered: error 0.0099 ± 0.0002"]
+    assert captions[3].endswith("full colour ±0.13 of radiance") or captions[3].endswith(
+        "full colour ±0.12 of radiance"
+    )
+    assert [shown.caption for shown in aim_pictures(runs["metamer"])] == [
+        "Reference, as the neurons saw it",
+        "Metamer, as the neurons saw it",
+        "Render of the reference",
+        "Render of the metamer",
+    ]
+    assert all(scene.render and scene.stimulus for scene in runs["diverse"].aim.scenes)
+    assert [frame.label for frame in runs["image"].frames] == [
+        *(f"step {step}" for step in (1, 9, 17, 25)),
+        "final, converged render",
+    ]
+
+
+def test_the_objects_are_named_and_seen_from_one_place(runs):
+    names = {kind: [solid.name for solid in run.solids] for kind, run in runs.items()}
+    assert names == {
+        "image": ["what was found", "the true object"],
+        "metamer": ["what was found", "the reference"],
+        "diverse": ["scene 1", "scene 2", "scene 3"],
+    }
+    run = runs["diverse"]
+    vertices = np.concatenate([unpack_mesh(solid.mesh)[0] for solid in run.solids])
+    assert (np.abs(vertices - run.view.centre) <= 0.5 * run.view.side * (1 + 1e-4)).all()
+    assert np.ptp(unpack_mesh(run.solids[2].mesh)[0][:, 1]) == pytest.approx(
+        3 * np.ptp(bumpy(1).vertices[:, 1]), rel=1e-3
+    )
+
+
+def test_curves_are_of_what_they_say(runs):
+    error, terms = curve_figures(runs["image"])
+    assert error["layout"]["yaxis"]["title"]["text"] == "error (l2)" and error["data"][0]["y"][0] == 0.5
+    assert [trace["name"] for trace in terms["data"]] == ["smoothness"]
+    _, apart, terms = curve_figures(runs["metamer"])
+    assert apart["data"][0]["y"][-1] == 0.8 and apart["data"][1]["y"] == [0.25, 0.25]
+    assert apart["layout"]["yaxis"]["title"]["text"] == "surface distance over the radius"
+    assert [trace["name"] for trace in terms["data"]] == ["smoothness"]  # the difference is none
+    missed, apart, _ = curve_figures(runs["diverse"])
+    assert missed["data"][0]["y"][0] == 9 and len(missed["data"]) == 1  # the activation is another figure
+    rows = {trace["y"][0]: trace["x"][0] for trace in activation_figure(runs["metamer"])["data"]}
+    assert rows == {"metamer": 0.015, "start": 0.6, "asked for, at most": 0.02}
+
+
+def test_a_table_keeps_errors_apart_from_activations(runs, tmp_path):
+    ordinary = read(write_run(tmp_path / "ordinary"))
+    page = page_of([ordinary, *runs.values()])
+    table = page[page.index('<table class="sortable">') : page.index("</table>")]
+    rows = {row.split('href="#run-')[1][0]: row for row in table.split("<tr>")[2:]}
+    numbers = {
+        key: [cell.split('"')[0] for cell in row.split('<td class="n" data-value="')[1:]] for key, row in rows.items()
+    }
+    activation, error = ([numbers[key][column] for key in "1234"] for column in (1, 2))
+    assert activation == ["20.0", "", "", "23.0"] and error == ["", "0.0099", "0.015", ""]
+    assert "0.0099 ± 0.0002 (l2)" in rows["2"] and "0.015 ± 0.0002 (responses)" in rows["3"]
+    assert "23 ± 0.0002 (mean)" in rows["4"] and "diverse, not found" in rows["4"]
+    assert "<h1>4 runs</h1>" in page and "evaluate diverse" not in page
+    assert ">error<" not in page_of([ordinary, read(write_run(tmp_path / "other"))])
+
+
+def test_paths_in_a_result_lead_nowhere(runs):
+    assert "elsewhere" not in page_of([runs["diverse"]])
+
+
+@pytest.mark.parametrize("missing", ["scenes/1/mesh.ply", "scenes/0/render.png", "frames/step-00001-render.png"])
+def test_files_of_a_set_may_be_missing(tmp_path, missing):
+    folder = write_diverse(tmp_path / "run")
+    (folder / missing).unlink()
+    assert "No such set of scenes was found." in page_of([read(folder)])
+
+
+# --------------------------------------------------------------------------------------------- whatever may be there
+
+
+def keys(data, path=()) -> Iterator[tuple]:
+    """The way to every value of a mapping."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield (*path, key)
+        yield from keys(value, (*path, key))
+
+
+OWN = {
+    kind: [path for path in keys(result) if path[0] in ("error", "difference", "truth", "views", "metamer", "diverse")]
+    for kind, (_, result) in WRITTEN.items()
+}
+EVERY = [(kind, path) for kind, paths in OWN.items() for path in paths]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def altered(kind, path, value=None, gone=False):
+    result = copy.deepcopy(WRITTEN[kind][1])
+    inner = result
+    for key in path[:-1]:
+        inner = inner[key]
+    if gone:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return result
+
+
+@pytest.mark.parametrize("kind", sorted(WRITTEN))
+def test_no_key_is_needed(changed, kind):
+    for path in OWN[kind]:
+        without = changed(kind, altered(kind, path, gone=True))
+        assert said(without) and words.title(without), path
+        assert said(changed(kind, altered(kind, path, None))), path
+        if len(path) < 3:
+            assert page_of([without]).rstrip().endswith("</html>"), path
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(EVERY), JSON)
+def test_whatever_a_key_says_there_is_a_page(changed, where, value):
+    kind, path = where
+    assert page_of([changed(kind, altered(kind, path, value))]).rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("kind", sorted(WRITTEN))
+def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
+    result = {**copy.deepcopy(RECOVERED), "objective": kind}
+    for key in ("error", "difference", "truth", "views"):
+        del result[key]
+    try:
+        page = page_of([read(write_run(tmp_path / "run", result))])
+    except UserError as error:
+        pytest.fail(str(error))
+    assert page.rstrip().endswith("</html>")

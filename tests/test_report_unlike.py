@@ -1,0 +1,52 @@
+"""The pictures of diverse scenes and of metamers."""
+
+from __future__ import annotations
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from mitsuba_mei.report_unlike import DiversePicture, MetamerPicture, write_diverse, write_metamer
+
+
+def drawn(path) -> np.ndarray:
+    return iio.imread(path)[..., :3].astype(int)
+
+
+RENDER = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20, 1)
+GREY = 255 * RENDER[..., 0]
+
+
+@pytest.mark.parametrize(("count", "apart"), [(2, 0.0), (3, 1.0), (10, 1.0)])
+def test_every_scene_is_drawn_to_a_number_that_can_be_seen(tmp_path, count, apart):
+    pairs = apart * (np.ones((count, count)) - np.eye(count))
+    of_each = [[RENDER] * count, [GREY] * count, [RENDER] * count, [f"{i}" for i in range(count)]]
+    picture = DiversePicture("title", *of_each, pairs, "degrees", ("one", "two"))
+    write_diverse(tmp_path / "summary.png", picture)
+    pixels = drawn(tmp_path / "summary.png")
+    assert abs(pixels.shape[1] - 110 * (2.2 * min(count, 8) + 4.2)) < 3
+    scenes = pixels[100:, : int(110 * 2.2 * min(count, 8))]
+    assert (np.ptp(scenes, axis=2) < 10).all() and (scenes < 200).any(axis=2).mean() > 0.2
+
+
+@pytest.mark.parametrize("portraits", [(), ("metamer",), ("reference", "metamer")])
+def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, portraits):
+    both = ("reference", "metamer")
+    picture = MetamerPicture(
+        title="title",
+        renders=dict.fromkeys(both, RENDER),
+        stimuli=dict.fromkeys(both, GREY),
+        portraits={name: [RENDER, RENDER] for name in portraits},
+        responses={"reference": np.arange(5.0), "metamer": np.arange(5.0) + 0.1},
+        said=("a sentence",),
+    )
+    write_metamer(tmp_path / "summary.png", picture)
+    pixels = drawn(tmp_path / "summary.png")
+    columns = 4 if portraits else 2
+    assert abs(pixels.shape[1] - 110 * (2.4 * columns + 5)) < 3
+    ink = (pixels < 200).any(axis=2)
+    half, width = len(pixels) // 2, int(110 * 2.4)
+    for row, name in ((slice(40, half), "reference"), (slice(half, None), "metamer")):
+        assert ink[row, : 2 * width].mean() > 0.1
+        if portraits:
+            assert (ink[row, 2 * width : 4 * width].mean() > 0.1) == (name in portraits)

@@ -1,0 +1,48 @@
+"""What is said of inverse rendering."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mitsuba_mei.sentences_inverse import describe_recovery, describe_truth
+
+
+def result(truth=None, sem: float = 0.0, ended: str = "done"):
+    error = {"kind": "l2", "initial": {"mean": 0.51234, "sem": sem}, "final": {"mean": 0.0251, "sem": sem}}
+    return {"error": error, "truth": truth, "ended": ended, "steps": 12, "seconds": 3.21}
+
+
+def test_an_error_goes_from_and_to():
+    assert describe_recovery(Path("runs/a"), result()) == [
+        "error (l2) 0.5123 -> 0.0251 (without noise)",
+        "12 steps in 3.2 s; written to runs/a",
+    ]
+    first, last = describe_recovery(Path("a"), result(sem=0.00123, ended="interrupted"))
+    assert first.endswith("(standard error 0.0012)") and "3.2 s, interrupted;" in last
+
+
+def test_the_truth_is_said_in_parts_of_its_diameter():
+    surface = {
+        when: {"of_diameter": value} for when, value in (("initial", 0.05), ("final", 0.012), ("alignment", 0.01))
+    }
+    assert describe_truth({"surface": surface, "parameters": {}}) == [
+        "surface: 5 -> 1.2 % of its diameter from the true one in the mean; 1 % when laid onto it"
+    ]
+    assert describe_truth(None) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "initial", "final", "expected"),
+    [
+        ("degrees", 123.4, -0.567, "123° -> 0.57°"),
+        ("scene units", 0.25, 0.0123, "0.25 scene units -> 0.012 scene units"),
+        ("relative", -4.5, 0.021, "450 % -> 2.1 %"),
+        ("absolute", 0.3, 0.02, "0.3 -> 0.02"),
+    ],
+)
+def test_every_unit(unit, initial, final, expected):
+    found = {"off": {"initial": initial, "final": final}, "unit": unit}
+    lines = describe_truth({"surface": None, "parameters": {"some.parameter": found}})
+    assert lines == [f"some.parameter: {expected} from the true one"]

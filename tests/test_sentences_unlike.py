@@ -1,0 +1,74 @@
+"""What is said of scenes that differ and do the same to the neurons."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mitsuba_mei.sentences_unlike import describe_diverse, describe_metamer
+
+ENDING = {"ended": "done", "steps": 9, "seconds": 1.25}
+
+
+def metamer(near: bool, far: bool, differ: str = "shape", values: dict | None = None):
+    values = {"image": 0.25, "shape": 0.3, "pose": 0.0, "light": math.nan} | (values or {})
+    return ENDING | {
+        "metamer": {
+            "found": near and far,
+            "responses": {"distance": {"final": {"mean": 0.0123, "sem": 0.001}}, "tolerance": 0.02, "near": near},
+            "scene": {"differ": differ, "difference": values[differ], "apart": 0.25, "far": far},
+            "differences": {kind: {"value": value} for kind, value in values.items()},
+        }
+    }
+
+
+def test_a_metamer():
+    assert describe_metamer(Path("runs/a"), metamer(True, True)) == [
+        "a metamer was found",
+        "responses: 1.2 % ± 0.1 % from the reference's (within 2 %)",
+        "the shape: 0.30 of the radius from the reference's (at least 0.25 of the radius)",
+        "beside that, what the neurons see: 0.25 (correlation 0.75)",
+        "9 steps in 1.2 s; written to runs/a",
+    ]
+
+
+def test_what_is_lacking_of_a_metamer_is_said():
+    for near, far in ((True, False), (False, True), (False, False)):
+        head, responses, scene, *_ = describe_metamer(Path("a"), metamer(near, far))
+        assert head == "no metamer was found"
+        assert ("not within" in responses) == (not near)
+        assert ("(not 0.25" in scene) == (not far)
+
+
+def test_differences_by_rounding_and_those_unknown_are_left_out():
+    lines = "\n".join(describe_metamer(Path("a"), metamer(True, True, values={"image": 1e-5, "light": 123.4})))
+    assert "what the neurons see" not in lines and "turn" not in lines and "the light's direction: 123°" in lines
+
+
+def diverse(reached: list[bool], far: bool, whence: str):
+    scenes = [{"of_maximum": 0.95 if each else 0.5, "reached": each} for each in reached]
+    said = {
+        "found": all(reached) and far,
+        "scenes": scenes,
+        "differ": "pose",
+        "difference": 45.0,
+        "far": far,
+        "apart": 30,
+    }
+    return ENDING | {"diverse": said | {"level": 0.9, "maximum": {"from": whence, "value": 25.0}}}
+
+
+def test_diverse_scenes():
+    assert describe_diverse(Path("runs/a"), diverse([True, True], True, "optimum")) == [
+        "2 diverse scenes were found",
+        "2 of 2 drive the neurons to at least 0.9 of the known optimum, 25; the least to 0.950",
+        "the turn of two of them differ by 45° in the mean (at least 30°)",
+        "9 steps in 1.2 s; written to runs/a",
+    ]
+
+
+def test_what_is_lacking_of_a_set_is_said():
+    lines = describe_diverse(Path("a"), diverse([True, False, True], False, "one scene alone"))
+    assert lines[0] == "no such set of scenes was found"
+    assert lines[1].startswith("2 of 3") and "what one scene alone reaches" in lines[1] and "0.500" in lines[1]
+    assert "(not by 30°)" in lines[2]
