@@ -129,7 +129,11 @@ def _rate(folder: Path, runs: int, steps: int, workers: int) -> dict[str, float]
     _started(folder, name, runs // 2, workers, steps).wait()
     times = sorted(file.stat().st_mtime for file in _done(folder / name))
     first = 2 * workers - 1
-    return {"workers": workers, "runs": len(times), "runs a minute": 60 * (len(times) - 1 - first) / (times[-1] - times[first])}
+    return {
+        "workers": workers,
+        "runs": len(times),
+        "runs a minute": 60 * (len(times) - 1 - first) / (times[-1] - times[first]),
+    }
 
 
 def _memory(folder: Path, runs: int) -> dict[str, float]:

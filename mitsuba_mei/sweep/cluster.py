@@ -71,9 +71,7 @@ def workers_wanted(workers: Workers) -> int:
 
 
 @contextmanager
-def opened_pool(
-    sweep: Sweep, folder: Path, work: Callable[[Job], Attempt] = do_job
-) -> Iterator[DaskPool]:
+def opened_pool(sweep: Sweep, folder: Path, work: Callable[[Job], Attempt] = do_job) -> Iterator[DaskPool]:
     """The workers that a sweep file asks for, as long as they are needed.
 
     Parameters

@@ -240,4 +240,6 @@ class Conductor:
 
     def _standing(self, asked: int, before: int, elapsed: float) -> Standing:
         mean = self._seconds / self._done if self._done else float("nan")
-        return Standing(asked, before, self._done, self._failed, len(self._under_way), len(self._present), elapsed, mean)
+        return Standing(
+            asked, before, self._done, self._failed, len(self._under_way), len(self._present), elapsed, mean
+        )

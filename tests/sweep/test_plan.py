@@ -49,7 +49,9 @@ def test_every_combination_is_a_run_with_a_name_of_its_own(planned):
 
 
 def test_a_runs_configuration_has_its_values_and_the_overrides(planned):
-    plan = planned("axes: {neurons: 0-2, lighting.0.irradiance: [1, 2]}\noverrides: {optimizer.steps: 7, seed: 9}", "seed=4")
+    plan = planned(
+        "axes: {neurons: 0-2, lighting.0.irradiance: [1, 2]}\noverrides: {optimizer.steps: 7, seed: 9}", "seed=4"
+    )
     config = plan.config(plan.rows[3])
     assert (config.model.neuron, config.lighting[0].irradiance) == (1, 2)
     assert (config.optimizer.steps, config.seed) == (7, 4)
@@ -66,7 +68,9 @@ VALUES = st.one_of(
 )
 
 
-@given(st.lists(VALUES, min_size=1, max_size=6, unique_by=repr), st.lists(VALUES, min_size=1, max_size=6, unique_by=repr))
+@given(
+    st.lists(VALUES, min_size=1, max_size=6, unique_by=repr), st.lists(VALUES, min_size=1, max_size=6, unique_by=repr)
+)
 def test_names_are_files_and_differ_whatever_the_values(first, second):
     tree = locate({"shape.template.path": first, "material.type": second}, Place("here", Path()))
     axes = read_axes(tree, tuple)

@@ -39,7 +39,11 @@ axes: {seeds: 0-1, pose.translation: [[0, 0, 0], [90, 0, 0]], optimizer.steps: [
 leave_out: [{pose.translation: [90, 0, 0], optimizer.steps: 2}, {seeds: 1, optimizer.steps: 1}]
 workers: {count: 2, memory: 2GB}
 """
-SEEN = ["seed-000_translation-0,0,0_steps-1", "seed-000_translation-0,0,0_steps-2", "seed-001_translation-0,0,0_steps-2"]
+SEEN = [
+    "seed-000_translation-0,0,0_steps-1",
+    "seed-000_translation-0,0,0_steps-2",
+    "seed-001_translation-0,0,0_steps-2",
+]
 UNSEEN = "seed-000_translation-90,0,0_steps-1"
 
 
@@ -152,7 +156,9 @@ def test_what_cannot_be_used_is_told_before_the_first_run(plan, here, tmp_path):
         assert not (tmp_path / "out").exists() and not here.did
         return str(caught.value)
 
-    assert "sweep.yaml:2: axes: neurons: model 'unnamed': there is no neuron 1; allowed: 0 only" in sentence("axes: {neurons: 0-2}")
+    assert "sweep.yaml:2: axes: neurons: model 'unnamed': there is no neuron 1; allowed: 0 only" in sentence(
+        "axes: {neurons: 0-2}"
+    )
     assert "has 16 x 16 pixels" in sentence("axes: {seeds: 0}\noverrides: {render.resolution: 16}")
 
 
@@ -224,7 +230,10 @@ def test_a_line_that_a_dying_process_left_unfinished_is_passed_over(plan, tmp_pa
 
 def test_a_damaged_result_is_a_row_with_a_reason_and_wrong_values_are_empty(plan, tmp_path):
     with SweepFolder(tmp_path / "out").opened(plan) as folder:
-        for name, text in {SEEN[0]: "{", SEEN[1]: '{"steps": "many", "seconds": true, "mesh": 3, "ended": "done"}'}.items():
+        for name, text in {
+            SEEN[0]: "{",
+            SEEN[1]: '{"steps": "many", "seconds": true, "mesh": 3, "ended": "done"}',
+        }.items():
             folder.run(name).mkdir()
             (folder.run(name) / "result.json").write_text(text)
         assert write_summary(folder, plan) == {"done": 1, "failed": 1, "missing": 2}
@@ -288,10 +297,14 @@ def test_slurm_does_a_sweep_and_another_job_goes_on_for_one_that_is_cancelled(pl
         pytest.skip(slurm.problem())
     pytest.importorskip("dask_jobqueue")
     cluster = '{type: slurm, partition: cpu, time: "00:10:00"}'
-    text = f"scene: scene.yaml\naxes: {{seeds: 0-2}}\nworkers: {{count: 1, memory: 2GB}}\ncluster: {cluster}\nretries: 2\n"
+    text = (
+        f"scene: scene.yaml\naxes: {{seeds: 0-2}}\nworkers: {{count: 1, memory: 2GB}}\ncluster: {cluster}\nretries: 2\n"
+    )
     (tmp_path / "sweep.yaml").write_text(text)
     with slurm.single_node(tmp_path / "slurm") as environment:
-        process = subprocess.Popen(command(tmp_path, "-q"), cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command(tmp_path, "-q"), cwd=root, env=environment, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(1200):
             if list((tmp_path / "out").glob("runs/*/result.json")):
                 break
