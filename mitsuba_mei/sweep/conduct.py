@@ -160,8 +160,9 @@ class Conductor:
                     lonely = now
             if interrupted() and not told:
                 told = True
+                count = len(self._under_way)
                 self._watcher.message(
-                    f"interrupted: what is under way ({len(self._under_way)}) is finished first; Ctrl-C again gives it up"
+                    f"interrupted: what is under way ({count}) is finished first; Ctrl-C again gives it up"
                 )
             if not interrupted():
                 self._begin()

@@ -1,24 +1,22 @@
 """A sweep on disk: what is planned, what is done, and why the rest failed.
 
 ``runs/<name>`` is there when that run is done, and not before: a run is written into a folder of its own in
-``partial``, which is renamed as a whole. A process that dies leaves a partial folder, which the next start clears away;
-of two that do the same run, as may happen where a network is cut, the first to end is kept.
+``partial``, which is renamed as a whole. A process that dies leaves a partial folder, in which the next attempt goes on
+from the last state that was kept; of two that do the same run, as may happen where a network is cut, the first to end
+is kept.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..errors import UserError
-from ..run_folder import json_text, make_writable, write_whole
+from ..run_folder import Lock, json_text, make_writable, write_whole
 from .plan import Plan
 
 __all__ = ["Attempt", "SweepFolder"]
@@ -76,14 +74,7 @@ class SweepFolder:
         """
         self._check_free()
         make_writable(self.path)
-        # The kernel takes the lock away when its process ends, however that is.
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"another process is at work on the sweep in {self.shown}; wait for it, or end it"
-            ) from None
+        lock = Lock(self.path)
         try:
             self._claim(plan)
             yield self
@@ -104,7 +95,6 @@ class SweepFolder:
         else:
             write_whole(file, lambda path: path.write_text(identity, encoding="utf-8"))
         write_whole(self.path / "sweep.yaml", lambda path: path.write_text(plan.text, encoding="utf-8"))
-        shutil.rmtree(self.path / "partial", ignore_errors=True)
         for name in ("partial", "runs"):
             (self.path / name).mkdir(exist_ok=True)
 

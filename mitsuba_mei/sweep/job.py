@@ -53,25 +53,43 @@ class _Silent:
 def do_job(job: Job) -> Attempt:
     """Do a run; whatever goes wrong in it is told, not raised."""
     begun = time.perf_counter()
-    # As deep as where it will lie: config.yaml names files relative to its folder.
-    partial = job.folder / "partial" / f"{job.name}-{uuid.uuid4().hex[:8]}"
     reason = None
     try:
         _bound_threads(job)
-        from ..experiments.dispatch import run_experiment
-
-        run_experiment(job.config, partial, _Silent())
-        _put_in_place(partial, job.folder / "runs" / job.name)
+        _put_in_place(_run(job), job.folder / "runs" / job.name)
         ended = "done"
     except UserError as error:
         ended, reason = "refused", str(error)
     except Exception as error:  # anything at all: it is recorded, and the other runs go on
         ended, reason = "failed", first_line(error)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in _left_behind(job):
+            shutil.rmtree(left, ignore_errors=True)
         _free_memory()
     process = f"{socket.gethostname()}:{os.getpid()}"
     return Attempt(job.name, ended, reason, time.perf_counter() - begun, _memory_mb(), process)
+
+
+def _run(job: Job) -> Path:
+    """Do the run, or go on with one whose process died; gives the folder that it was written into."""
+    from ..experiments.dispatch import run_experiment
+    from ..experiments.resume import resumable
+
+    for left in _left_behind(job):
+        try:
+            resumable(left)
+            run_experiment(job.config, left, _Silent(), resumed=True)
+            return left
+        except Exception:  # whatever state it is in; from the beginning, then
+            shutil.rmtree(left, ignore_errors=True)
+    # As deep as where it will lie: config.yaml names files relative to its folder.
+    folder = job.folder / "partial" / f"{job.name}-{uuid.uuid4().hex[:8]}"
+    run_experiment(job.config, folder, _Silent())
+    return folder
+
+
+def _left_behind(job: Job) -> list[Path]:
+    return sorted((job.folder / "partial").glob(f"{job.name}-????????"))
 
 
 def _bound_threads(job: Job) -> None:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.experiments import dispatch
 from mitsuba_mei.sweep import job as jobs
 from mitsuba_mei.sweep import runs
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
@@ -137,7 +138,7 @@ def test_a_sweep_is_done_summed_up_and_gone_on_with(plan, here, tmp_path):
 
     kept = (out / "runs" / SEEN[0] / "result.json").stat().st_mtime_ns
     shutil.rmtree(out / "runs" / SEEN[1])
-    (out / "partial" / f"{SEEN[1]}-1234").mkdir()
+    (out / "partial" / f"{SEEN[1]}-1234abcd").mkdir()
     here.did.clear()
     outcome = runs.run_sweep(plan, plan.sweep, out, heard)
     assert sorted(here.did) == sorted([SEEN[1], UNSEEN])
@@ -208,7 +209,7 @@ def test_two_processes_do_not_work_on_a_sweep_and_a_killed_one_leaves_no_lock(pl
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "open\n"
-        with pytest.raises(UserError, match="another process is at work on the sweep"):
+        with pytest.raises(UserError, match="another process is at work in"):
             with SweepFolder(out).opened(plan):
                 pass
     finally:
@@ -251,6 +252,43 @@ def test_the_same_run_done_twice_is_kept_once(plan, here, tmp_path):
         attempt = do_job(Job(SEEN[0], plan.config(plan.rows[0]), folder.path, 1))
         assert attempt.ended == "done"
         assert json.loads((other / "result.json").read_text()) == {"by": "another"}
+        assert list((folder.path / "partial").iterdir()) == []
+
+
+class EndsAt:
+    """Is told how a run goes on, until it is killed."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def step(self, info):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+    def start(self, steps, label=""): ...
+    def message(self, text): ...
+    def stop(self): ...
+
+
+def test_a_run_goes_on_in_what_a_process_that_died_left(plan, here, tmp_path, monkeypatch):
+    with SweepFolder(tmp_path / "out").opened(plan) as folder:
+        job = Job(SEEN[1], plan.config(plan.rows[1]), folder.path, 1)
+        left = folder.path / "partial" / f"{job.name}-0123abcd"
+        with pytest.raises(KeyboardInterrupt):
+            dispatch.run_experiment(job.config, left, EndsAt(1))
+        assert not (left / "result.json").exists()
+        asked, whole = [], dispatch.run_experiment
+
+        def noted(config, out, progress, resumed=False):
+            asked.append((out, resumed))
+            return whole(config, out, progress, resumed)
+
+        monkeypatch.setattr(dispatch, "run_experiment", noted)
+        assert do_job(job).ended == "done"
+        assert asked == [(left, True)]
+        result = json.loads((folder.run(job.name) / "result.json").read_text())
+        assert (result["steps"], result["ended"]) == (job.config.optimizer.steps, "done")
         assert list((folder.path / "partial").iterdir()) == []
 
 
