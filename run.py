@@ -4,4 +4,5 @@ import sys
 
 from mitsuba_mei.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that this one starts read the file again
+    sys.exit(main())

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "inverse": "shape from four views, turn and sun from one: how near inverse rendering comes to the truth",
     "unlike": "diverse scenes of a complex and a simple cell, and metamers of a V4 population",
     "tuning": "preferred values of tuning curves against closed forms, and the coverage of their errors",
+    "sweep": "sixty runs on workers that are killed, two workers against one, and a worker's memory",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

@@ -15,6 +15,7 @@ COMMANDS = (
     "pixel",
     "compare",
     "factors",
+    "sweep",
     "evaluate",
     "tune",
     "report",

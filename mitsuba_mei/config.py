@@ -14,7 +14,7 @@ from .schema import Config, FilePathMarker, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
 
-__all__ = ["Config", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
+__all__ = ["Config", "SceneText", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
@@ -57,25 +57,61 @@ def load_config(
         If a file cannot be read, something in it or in the other arguments does not fit the schema, a file that it
         names does not exist, or nothing is left free to optimise.
     """
-    path = Path(path)
-    tree = _read_scene(path, None, ())
-    defaults = locate(Config().model_dump(), tree.place)
-    for override in overrides:
-        tree = _override(tree, override, defaults)
-    config = validate(Config, tree)
-    if free or frozen:
-        for name in (*free, *frozen):
-            _parameters(config, name, "--free" if name in free else "--frozen")
-        tree = _freed(tree, config, free, frozen, defaults)
+    return SceneText(path, overrides).config((), free, frozen, rendered)
+
+
+class SceneText:
+    """A scene file that is read once, to be varied many times.
+
+    Parameters
+    ----------
+    path, overrides
+        As for :func:`load_config`.
+    settings : sequence of (Key, Located)
+        Values that another file says, before the overrides.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or an override leads nowhere.
+    """
+
+    def __init__(
+        self, path: Path | str, overrides: Sequence[str] = (), settings: Sequence[tuple[Key, Located]] = ()
+    ) -> None:
+        self.path = Path(path)
+        self._tree = _read_scene(self.path, None, ())
+        self._defaults = locate(Config().model_dump(), self._tree.place)
+        for key, value in settings:
+            self._tree = with_value(self._tree, key, value, self._defaults)
+        for override in overrides:
+            self._tree = _override(self._tree, override, self._defaults)
+
+    def config(
+        self,
+        settings: Sequence[tuple[Key, Located]] = (),
+        free: Sequence[str] = (),
+        frozen: Sequence[str] = (),
+        rendered: bool = True,
+    ) -> Config:
+        """The configuration with these values at these keys; the rest as for :func:`load_config`."""
+        tree, defaults = self._tree, self._defaults
+        for key, value in settings:
+            tree = with_value(tree, key, value, defaults)
         config = validate(Config, tree)
-    tree = _with_files(tree, config, path.resolve().parent, defaults)
-    config = validate(Config, tree)
-    if rendered and config.optimizer.steps and not free_parameters(config):
-        raise UserError(
-            f"{path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
-            "{free: [offsets]}, or set optimizer.steps to 0"
-        )
-    return config
+        if free or frozen:
+            for name in (*free, *frozen):
+                _parameters(config, name, "--free" if name in free else "--frozen")
+            tree = _freed(tree, config, free, frozen, defaults)
+            config = validate(Config, tree)
+        tree = _with_files(tree, config, self.path.resolve().parent, defaults)
+        config = validate(Config, tree)
+        if rendered and config.optimizer.steps and not free_parameters(config):
+            raise UserError(
+                f"{self.path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
+                "{free: [offsets]}, or set optimizer.steps to 0"
+            )
+        return config
 
 
 def free_parameters(config: Config) -> tuple[str, ...]:

@@ -171,9 +171,16 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
         For anything of it that cannot be used.
     """
     viewer = build_viewer(config, told)
+    _check_resolution(config, viewer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare_backend(config.render, viewer.model.channels)
     build_scene(config, viewer.model.channels, viewer)
+
+
+def _check_resolution(config: Config, viewer: Viewer) -> None:
+    """Raise UserError where the model would see a render of fewer pixels than it takes."""
+    if config.objective.type != "image" or config.objective.error == "responses":
+        viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
 
 
 def build_experiment(config: Config, told: Callable[[str], None] = lambda text: None) -> Experiment:
@@ -185,8 +192,7 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
         For anything in the scene file or its files that cannot be used.
     """
     viewer = build_viewer(config, told)
-    if config.objective.type != "image" or config.objective.error == "responses":
-        viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+    _check_resolution(config, viewer)
     backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)

@@ -40,7 +40,7 @@ def calls(monkeypatch) -> list:
     """The calls of a stand-in for the experiment, which optimises nothing."""
     made = []
 
-    def run_mei(config, out, progress):
+    def run_experiment(config, out, progress):
         made.append((config, out, progress))
         progress.start(2)
         progress.step({"step": 0, "activation": 0.25, "smoothness": 0.5})
@@ -51,10 +51,10 @@ def calls(monkeypatch) -> list:
         result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5, "mesh": mesh}
         return Outcome(out, result)
 
-    module = ModuleType("mitsuba_mei.experiments.mei")
-    module.run_mei = run_mei
+    module = ModuleType("mitsuba_mei.experiments.dispatch")
+    module.run_experiment = run_experiment
     monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments", ModuleType("mitsuba_mei.experiments"))
-    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.mei", module)
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.dispatch", module)
     return made
 
 
@@ -139,7 +139,7 @@ def test_an_interruption_is_no_traceback(scene, monkeypatch, calls, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.mei"], "run_mei", interrupted)
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.dispatch"], "run_experiment", interrupted)
     assert main([str(scene)]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 
@@ -151,7 +151,7 @@ def test_the_live_line_ends_whatever_happens(scene, monkeypatch, calls):
         progress.stop = lambda: stopped.append(True)
         raise UserError("no light reaches the object")
 
-    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.mei"], "run_mei", fails)
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.dispatch"], "run_experiment", fails)
     assert main([str(scene)]) == 2
     assert stopped == [True]
 

@@ -57,7 +57,8 @@ def test_every_dependency_has_one_fitting_pin_on_every_python(project, pins, pyt
         if pin.marker is None or pin.marker.evaluate(environment):
             assert canonicalize_name(pin.name) not in chosen, pin.name
             chosen[canonicalize_name(pin.name)] = next(iter(pin.specifier)).version
-    for line in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+    extras = project["optional-dependencies"].values()
+    for line in [*project["dependencies"], *(line for lines in extras for line in lines)]:
         wanted = Requirement(line)
         assert wanted.specifier.contains(chosen[canonicalize_name(wanted.name)]), line
 

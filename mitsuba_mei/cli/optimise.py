@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
+"""What says how an objective went, where that is not an activation that rose."""
+
 
 @app.command()
 def run(
@@ -50,10 +52,11 @@ def run(
     """Optimise a scene, and write a run folder."""
     config = load(scene, overrides, free, frozen, seed)
     out = free_name(scene.stem) if out is None else out
-    experiment, describe = _experiment(config)
+    from ..experiments.dispatch import run_experiment
+
     with telling(quiet) as progress, about(scene):
-        outcome = experiment(config, out, progress)
-    print("\n".join(describe(outcome.folder, outcome.result)))
+        outcome = run_experiment(config, out, progress)
+    print(_described(outcome, config))
 
 
 @app.command()
@@ -62,33 +65,18 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted or killed, from the last state that it kept."""
+    from ..experiments.dispatch import run_experiment
     from ..experiments.resume import resumable
 
     config = resumable(run)
-    experiment, describe = _experiment(config)
     with telling(quiet) as progress, about(run / "config.yaml"):
-        outcome = experiment(config, run, progress, resumed=True)
-    print("\n".join(describe(outcome.folder, outcome.result)))
+        outcome = run_experiment(config, run, progress, resumed=True)
+    print(_described(outcome, config))
 
 
-def _experiment(config: Config) -> tuple[Callable[..., RunResult], Callable[..., list[str]]]:
-    """What runs an objective, and what says how it went."""
-    kind = config.objective.type
-    if kind == "image":
-        from ..experiments.inverse import run_inverse
-
-        return run_inverse, describe_recovery
-    if kind == "metamer":
-        from ..experiments.metamer import run_metamer
-
-        return run_metamer, describe_metamer
-    if kind == "diverse":
-        from ..experiments.diverse import run_diverse
-
-        return run_diverse, describe_diverse
-    from ..experiments.mei import run_mei
-
-    return run_mei, describe_result
+def _described(outcome: RunResult, config: Config) -> str:
+    describe = DESCRIBED.get(config.objective.type, describe_result)
+    return "\n".join(describe(outcome.folder, outcome.result))
 
 
 @app.command()

@@ -8,10 +8,10 @@ from pathlib import Path
 from ..errors import UserError
 from ..run_folder import make_writable, write_whole
 from .page import page_of
-from .places import find_runs
+from .places import Place, find_runs
 from .reading import read_run_folder
 
-__all__ = ["write_report"]
+__all__ = ["Place", "write_page", "write_report"]
 
 
 def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
@@ -39,9 +39,18 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     if out is not None and out.exists():
         raise UserError(f"--out {out} exists already, and is not overwritten; choose another name")
     places = find_runs(runs)
-    records = [read_run_folder(place) for place in places]
-    target = _free_name(places[0].folder, len(places)) if out is None else out
-    text = page_of(records)
+    return write_page(places, _free_name(places[0].folder, len(places)) if out is None else out)
+
+
+def write_page(places: Sequence[Place], target: Path) -> Path:
+    """Write a report of these runs into a file; one that is there is replaced.
+
+    Raises
+    ------
+    UserError
+        If one holds no finished run, is incomplete, damaged or of a newer version, or the file cannot be written.
+    """
+    text = page_of([read_run_folder(place) for place in places])
     make_writable(target.parent)
     return write_whole(target, lambda path: path.write_text(text, encoding="utf-8"))
 

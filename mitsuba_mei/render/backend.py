@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from .llvm import MINIMUM, choose_llvm, probe_variant
 
-__all__ = ["cuda_problem", "describe", "prepare", "prepare_files", "file_threads", "use_threads"]
+__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files", "file_threads", "use_threads"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -62,6 +62,16 @@ def use_threads(single: bool) -> None:
     wanted = 1 if single else usual
     if dr.thread_count() != wanted:
         dr.set_thread_count(wanted)
+
+
+def bound_threads(count: int) -> None:
+    """Have Dr.Jit compute with so many threads of the processor, where it may use several."""
+    _load_llvm()
+    import drjit as dr
+
+    dr.set_thread_count(count)
+    _usual_threads.cache_clear()
+    _usual_threads()
 
 
 @contextlib.contextmanager

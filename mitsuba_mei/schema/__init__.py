@@ -7,18 +7,25 @@ class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))
 from .experiment import DIFFERENCES, DRIVES, MOST_RESTARTS, RENDERERS, Activation, Compare, Config, Pixel
 from .parts import FilePathMarker, Part, listed_neurons
 from .scene import Placement
+from .sweep import MOST_RUNS, Address, Slurm, Sweep, Workers, bytes_of
 
 __all__ = [
     "DIFFERENCES",
     "DRIVES",
     "MOST_RESTARTS",
+    "MOST_RUNS",
     "RENDERERS",
     "Activation",
+    "Address",
     "Compare",
     "Config",
     "FilePathMarker",
     "Part",
     "Pixel",
     "Placement",
+    "Slurm",
+    "Sweep",
+    "Workers",
+    "bytes_of",
     "listed_neurons",
 ]

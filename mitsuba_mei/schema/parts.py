@@ -68,8 +68,17 @@ def _range(value: int | str) -> tuple[int, int]:
 NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
 
 
-def listed_neurons(value: Any) -> list[int]:
-    """Every neuron of ``[3, "5-7"]``, of ``"3,5-7"``, or of one index.
+def listed_neurons(value: Any, most: int = MOST_LISTED, what: str = "neuron") -> list[int]:
+    """Every neuron of ``[3, "5-7"]``, of ``"3,5-7"``, or of one index; or every seed.
+
+    Parameters
+    ----------
+    value : object
+        As it was read.
+    most : int
+        How many there may be.
+    what : str
+        What each is, in a message.
 
     Raises
     ------
@@ -79,13 +88,13 @@ def listed_neurons(value: Any) -> list[int]:
     items = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
     ranges = [_range(item) for item in items if item != ""]
     count = sum(last - first + 1 for first, last in ranges)
-    if not 1 <= count <= MOST_LISTED:
-        raise ValueError(f"must name 1 to {MOST_LISTED} neurons, not {count}")
-    neurons = [neuron for first, last in ranges for neuron in range(first, last + 1)]
-    (often, times), *_ = Counter(neurons).most_common(1)
+    if not 1 <= count <= most:
+        raise ValueError(f"must name 1 to {most} {what}s, not {count}")
+    listed = [index for first, last in ranges for index in range(first, last + 1)]
+    (often, times), *_ = Counter(listed).most_common(1)
     if times > 1:
-        raise ValueError(f"neuron {often} is named {times} times; name each once")
-    return neurons
+        raise ValueError(f"{what} {often} is named {times} times; name each once")
+    return listed
 
 
 NeuronList = Annotated[

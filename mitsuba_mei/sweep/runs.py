@@ -1,0 +1,151 @@
+"""A whole sweep: from its file to a folder of runs and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import Config
+from ..errors import UserError, about
+from ..experiment import check_files
+from ..experiments.session import interruptible
+from ..html_report import Place, write_page
+from ..neurons.cards import load_card
+from ..schema import Sweep
+from ..targets import check_targets
+from .axes import NEURON
+from .cluster import opened_pool, threads_of
+from .conduct import Conductor, Watcher
+from .folder import SweepFolder
+from .job import Job
+from .plan import Plan, check_plan
+from .summary import write_summary
+
+__all__ = ["REPORTED", "SweepOutcome", "check_model", "every_neuron", "run_sweep"]
+
+REPORTED = 100
+"""Runs that the report shows, the first ones: it holds every picture and mesh, and a browser has to open it."""
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What became of a sweep.
+
+    Attributes
+    ----------
+    folder : Path
+    before : int
+        Runs that were done already.
+    done, failed, missing : int
+        Runs in all, whenever they were done.
+    report : Path or None
+    reported : int
+        How many of the runs the report shows.
+    """
+
+    folder: Path
+    before: int
+    done: int
+    failed: int
+    missing: int
+    report: Path | None
+    reported: int
+
+
+def every_neuron(config: Config) -> Sequence[int]:
+    """All neurons of a configuration's model that make sense."""
+    return load_card(config.model.card).every_neuron
+
+
+def check_model(plan: Plan, told: Watcher) -> None:
+    """Make sure of what a scene file names, and that there are the neurons; downloads are told of.
+
+    Raises
+    ------
+    UserError
+        For what cannot be used.
+    """
+    with about(plan.scene.path):
+        first = plan.config(plan.rows[0])
+        check_files(first, told.message)
+        check_targets(first)
+    numbers = [number for number, axis in enumerate(plan.axes) if axis.key == NEURON]
+    if not numbers:
+        return
+    (number,) = numbers
+    cards = [i for i, axis in enumerate(plan.axes) if axis.key[:1] == ("model",) and i != number]
+    neurons: dict[tuple[int, ...], dict[int, object]] = {}
+    for row in plan.rows:
+        neurons.setdefault(tuple(row.chosen[i] for i in cards), {}).setdefault(row.chosen[number], row)
+    axis = plan.axes[number]
+    for chosen in neurons.values():
+        model = load_card(plan.config(next(iter(chosen.values()))).model.card, told=told.message)
+        for i in chosen:
+            try:
+                model.check_neurons(axis.values[i].plain())
+            except UserError as error:
+                raise UserError(f"{axis.values[i].place}: axes: neurons: {error}") from None
+
+
+def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOutcome:
+    """Do what is missing of a sweep, and write its summary and report.
+
+    The first Ctrl-C begins no further run and waits for those under way; a second one gives them up. The summary is
+    written in any case, and the same sweep into the same folder goes on.
+
+    Parameters
+    ----------
+    plan : Plan
+    sweep : Sweep
+        The plan's, or with other workers.
+    out : Path
+        A new folder, or that of the same sweep.
+    watcher : Watcher
+        Told how it goes on.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first run; and where a scheduler is gone.
+    """
+    checked = check_plan(plan)
+    if checked < len(plan.rows):
+        watcher.message(f"{checked:,} of the {len(plan.rows):,} configurations were read before the first run")
+    check_model(plan, watcher)
+    with SweepFolder(out).opened(plan) as folder:
+        done = folder.done()
+        missing = {row.name: row for row in plan.rows if row.name not in done}
+        before = len(plan.rows) - len(missing)
+        if before:
+            watcher.message(f"{before} of {len(plan.rows)} runs are done already; {len(missing)} are to do")
+
+        def make(name: str) -> Job:
+            return Job(name, plan.config(missing[name]), folder.path, threads_of(sweep))
+
+        try:
+            if missing:
+                with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
+                    pool.check(folder.path)
+                    recycle = sweep.workers.recycle_after
+                    Conductor(pool, folder, make, watcher, sweep.retries, recycle).run(
+                        missing, len(plan.rows), interrupted
+                    )
+        finally:
+            counts = write_summary(folder, plan)
+        report, reported = _reported(folder, plan, watcher)
+    return SweepOutcome(out, before, **counts, report=report, reported=reported)
+
+
+def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
+    """The comparison report of the first runs, written anew."""
+    done = folder.done()
+    shown = [row.name for row in plan.rows if row.name in done][:REPORTED]
+    if not shown:
+        return None, 0
+    places = [Place(folder.run(name), name) for name in shown]
+    try:
+        return write_page(places, folder.path / "report.html"), len(shown)
+    except UserError as error:
+        watcher.message(f"there is no report: {error}")
+        return None, 0
