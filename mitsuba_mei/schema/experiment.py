@@ -448,17 +448,6 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
-    def _judged(self) -> Config:
-        said = {"compare_to": self.compare_to, "model.validate": self.model.validate}
-        for name, value in said.items():
-            if value is not None and self.objective.type not in DRIVES:
-                raise ValueError(
-                    f"{name} is about neurons' answers to one image, but objective.type is '{self.objective.type}'; "
-                    f"leave it out, or choose one of {', '.join(DRIVES)}"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _compared(self) -> Config:
         kind = self.objective.type
         asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}

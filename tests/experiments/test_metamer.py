@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 
 
 def test_the_folder_holds_what_is_promised(run):
-    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert {path.name for path in run.folder.iterdir()} >= FILES
     result = json.loads((run.folder / "result.json").read_text())
     assert result == run.result
     assert set(result["metamer"]) == {"found", "responses", "scene", "differences"}
@@ -156,5 +156,5 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
     )
     outcome = run_metamer(config, tmp_path / "out", Interrupting())
     assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] <= 3
-    assert {path.name for path in outcome.folder.iterdir()} == FILES | {"restarts"}
+    assert {path.name for path in outcome.folder.iterdir()} >= FILES | {"restarts"}
     assert outcome.result["metamer"]["scene"]["differ"] == "pose"
