@@ -27,8 +27,11 @@ __all__ = ["find_start", "spread_rotations"]
 SMALL = 28
 """Pixels along a side of the images that are compared first."""
 
-FIRST, SECOND = 20, 3
+FIRST, SECOND = 40, 3
 """How many of the best are improved, on small images; and how many of these on whole ones."""
+
+SUNS = 12
+"""Directions that a sun is tried from, before it is improved."""
 
 STEPS, RATE = 25, 0.08
 """Of an improvement; radians, about."""
@@ -95,7 +98,7 @@ def find_start(
 
     Where images are to be matched and the light is unknown too, a turn is judged by how well it explains the images
     under any light at all: the images of an object are linear in the light, so that one of nine channels, each lit by a
-    spherical harmonic, says it by least squares; the dipole of that light is where the sun is looked for.
+    spherical harmonic, says it by least squares. The sun is then looked for where that light's dipole is, and in a few directions more.
 
     Parameters
     ----------
@@ -116,9 +119,20 @@ def find_start(
     for rotation in spread_rotations(count, turn):
         starts.append(finder.tried(rotation.float(), generator))
         told()
+    starts = [finder.lit(start) for start in _best(starts, FIRST)]
     for whole, kept in ((False, FIRST), (True, SECOND)):
         starts = [finder.improved(start, whole) for start in (*own, *_best(starts, kept))]
     finder.put(_best([*starts, *own], 1)[0])
+
+
+def _around(count: int) -> Tensor:
+    """Unit vectors (count, 3) spread evenly over the sphere: a Fibonacci lattice (Gonzalez 2010, Mathematical
+    Geosciences 42:49-64).
+    """
+    i = torch.arange(count) + 0.5
+    z, angle = 1 - 2 * i / count, math.pi * (1 + math.sqrt(5)) * i
+    ring = (1 - z * z).sqrt()
+    return torch.stack([ring * angle.cos(), ring * angle.sin(), z], dim=1)
 
 
 def _best(starts: list[Start], count: int) -> list[Start]:
@@ -177,6 +191,18 @@ class _Finder:
         error, towards = self._explains()
         return Start(rotation, (-towards, *start.directions[1:]), -error)
 
+    @torch.no_grad()
+    def lit(self, start: Start) -> Start:
+        """A start under the best of a few suns spread over the sphere, its own among them, where any light was allowed."""
+        if self._explains is None:
+            return start
+        tried = []
+        for first in (start.directions[0], *_around(SUNS).to(start.rotation)):
+            other = replace(start, directions=(first, *start.directions[1:]))
+            self.put(other)
+            tried.append(replace(other, value=self._small.look(0, shape=self._shape).activation.item()))
+        return _best(tried, 1)[0]
+
     def improved(self, start: Start, whole: bool) -> Start:
         """What some steps make of a start, on whole images or on small ones."""
         experiment = self._whole if whole else self._small
@@ -196,7 +222,7 @@ class _Turn(Drive):
     """Moves turn and directions, whatever else is free."""
 
     def __init__(self, experiment: Experiment, moved: dict[str, nn.Parameter]) -> None:
-        super().__init__(experiment)
+        super().__init__(experiment, watch=lambda step: None)
         self._moved = list(moved.values())
 
     def groups(self) -> dict[str, list[nn.Parameter]]:

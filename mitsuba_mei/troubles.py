@@ -14,7 +14,7 @@ FOLDED = 0.02
 """The fraction of faces beyond the start's that may be folded over."""
 
 SELDOM = 5
-"""Steps between two looks at the faces."""
+"""Steps between two looks."""
 
 
 class Watch:
@@ -33,7 +33,9 @@ class Watch:
 
     @torch.no_grad()
     def __call__(self, step: int) -> str | None:
-        """What is wrong, in a few words; None where nothing is. Faces are looked at in some steps only."""
+        """What is wrong, in a few words; None where nothing is. It is looked for in some steps only."""
+        if step % SELDOM:
+            return None
         states = self._experiment.states()
         if not all(torch.isfinite(state.vertices).all() for state in states):
             return "the object has vertices that are not finite"
@@ -42,7 +44,7 @@ class Watch:
                 check_view(state)
         except UserError:
             return "the object leaves the camera's view, or the camera stands in it"
-        if self._deforms and step % SELDOM == 0 and self._folded() > self._allowed:
+        if self._deforms and self._folded() > self._allowed:
             return f"more than {100 * FOLDED:g} % of the mesh's faces are folded over"
         return None
 
