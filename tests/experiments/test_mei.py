@@ -212,7 +212,7 @@ def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path):
 
 
 FOLDER = Path(__file__).parents[2] / "scenes"
-OTHERS = {"recover_shape.yaml", "recover_pose.yaml", "recover_truth.yaml", "diverse.yaml", "metamer.yaml"}
+OTHERS = {"sweep.yaml", "recover_shape.yaml", "recover_pose.yaml", "recover_truth.yaml", "diverse.yaml", "metamer.yaml"}
 """Scenes that no single activation is maximised in; see ``test_example_scenes``."""
 
 SCENES = sorted(
