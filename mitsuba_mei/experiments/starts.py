@@ -75,6 +75,7 @@ class Trial:
             "skipped_steps": self.outcome.skipped,
             "shortened_gradients": self.outcome.shortened,
             "ended": self.outcome.ended,
+            **({"setbacks": self.outcome.setbacks, "reason": self.outcome.reason} if self.outcome.setbacks else {}),
         }
 
 
