@@ -75,7 +75,8 @@ def _pose(folder: Path, seed: int, overrides: Sequence[str]) -> dict:
     truth.write_text(
         f"extends: {SCENES / 'recover_truth.yaml'}\n"
         f"pose: {{rotation: {angles}}}\n"
-        f"lighting: [{{type: sun, direction: {sun}, irradiance: 3.0, sharpness: 50}}, {{type: constant, radiance: 0.3}}]\n"
+        f"lighting: [{{type: sun, direction: {sun}, irradiance: 3.0, sharpness: 50}}, "
+        "{type: constant, radiance: 0.3}]\n"
     )
     said = [f"seed={seed}", f"objective.target={truth}", *overrides]
     result, seconds = _run(folder, SCENES / "recover_pose.yaml", f"pose-{seed}", said)

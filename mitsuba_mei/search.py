@@ -98,7 +98,8 @@ def find_start(
 
     Where images are to be matched and the light is unknown too, a turn is judged by how well it explains the images
     under any light at all: the images of an object are linear in the light, so that one of nine channels, each lit by a
-    spherical harmonic, says it by least squares. The sun is then looked for where that light's dipole is, and in a few directions more.
+    spherical harmonic, says it by least squares. The sun is then looked for where that light's dipole is, and in a few
+    directions more.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ class _Finder:
 
     @torch.no_grad()
     def lit(self, start: Start) -> Start:
-        """A start under the best of a few suns spread over the sphere, its own among them, where any light was allowed."""
+        """A start under the best of a few suns, its own among them, where any light was allowed."""
         if self._explains is None:
             return start
         tried = []

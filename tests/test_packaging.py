@@ -98,7 +98,8 @@ def test_set_up_names_no_package_index(root):
 def test_ci_runs_make_test(root):
     assert os.access(root / ".ci" / "run", os.X_OK)
     assert "exec make test" in (root / ".ci" / "run").read_text()
-    plan = subprocess.run(["make", "--no-print-directory", "-n", "test"], cwd=root, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--no-print-directory", "-n", "test"]
+    plan = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     assert plan.splitlines()[-1] == ".venv/bin/python -m pytest"
 
 

@@ -62,7 +62,8 @@ def test_a_sphere_is_put_where_it_is_seen(camera, x, y):
 def test_models_that_are_not_square(tmp_path, h, w):
     """A blob of a model's receptive field, drawn where the stimulus shows the object."""
     path = tmp_path / "scene.yaml"
-    card = f"{{type: simple_cell, parameters: {{center: [0.4, 0.3], sigma: 0.15}}, input: {{size: [{h}, {w}], mean: 124, std: 70}}}}"
+    size = f"{{size: [{h}, {w}], mean: 124, std: 70}}"
+    card = f"{{type: simple_cell, parameters: {{center: [0.4, 0.3], sigma: 0.15}}, input: {size}}}"
     path.write_text(f"model: {{card: {card}}}\nrender: {{resolution: 120}}\nplacement: {{on: receptive_field}}\n")
     experiment = build_experiment(load_config(path))
     with torch.no_grad():

@@ -33,8 +33,8 @@ def test_ratio_validation_starts_and_clipping_are_said():
         "2 starts ended between 0.5 and 0.75",
         "the pixel MEI reaches 0.83: 3D / pixel 0.900 (standard error 0.01)",
         "on other: 0.25 -> 0.75 (standard error 0.02), 3D / pixel 1.100 (standard error 0.02)",
-        "1.2 % of the stimulus is darker than black or brighter than white, and clipped in stimulus.png alone; a smaller "
-        "stimulus.norm or contrast can be displayed",
+        "1.2 % of the stimulus is darker than black or brighter than white, and clipped in stimulus.png alone; a "
+        "smaller stimulus.norm or contrast can be displayed",
         "20 steps in 1.5 s; written to there",
     ]
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config, dump
-from ..experiment import Experiment, build_experiment, check_start, each_start
+from ..config import Config
+from ..experiment import Experiment, build_experiment, each_start
 from ..likeness import Likeness
-from ..run_folder import RunFolder
 from ..scene.scene import Scene
 from ..targets import cameras_of, wanted_images
 from .inverse_leavings import leave_recovered
-from .session import Progress, RunResult, interruptible, threads_beside
+from .session import Progress, RunResult, threads_beside
 from .starts import optimise_from_starts
+from .working import working
 
 __all__ = ["build_inverse", "run_inverse"]
 
@@ -66,16 +66,7 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     experiment, truth = build_inverse(config, progress.message)
-    with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out, resumed, locked=True)
-        if not resumed:
-            folder.write_text("config.yaml", dump(config, folder.path))
-        with interruptible() as interrupted:
-            try:
-                done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
-            finally:
-                progress.stop()
-                folder.close()
-            result = leave_recovered(folder, config, done, truth)
+    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
+        done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
+        result = leave_recovered(folder, config, done, truth)
     return RunResult(folder.path, result)

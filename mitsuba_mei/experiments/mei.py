@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config import Config, dump
-from ..experiment import build_experiment, check_start, each_start
-from ..run_folder import RunFolder
+from ..config import Config
+from ..experiment import build_experiment, each_start
 from .leavings import leave
 from .pixel_mei import find_for_reference
-from .session import Progress, RunResult, interruptible, threads_beside
+from .session import Progress, RunResult
 from .starts import optimise_from_starts
+from .working import working
 
 __all__ = ["run_mei"]
 
@@ -39,21 +39,12 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
         For anything that the user can mend, before the first step.
     """
     experiment = build_experiment(config, progress.message)
-    with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out, resumed, locked=True)
-        if not resumed:
-            folder.write_text("config.yaml", dump(config, folder.path))
+    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         for repair in experiment.scene.template.repairs:
             progress.message(f"mesh: {repair}")
-        with interruptible() as interrupted:
-            pixel = None
-            try:
-                done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
-                if config.compare_to == "pixel":
-                    pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
-            finally:
-                progress.stop()
-                folder.close()
-            result = leave(folder, config, done, pixel)
+        done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
+        pixel = None
+        if config.compare_to == "pixel":
+            pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
+        result = leave(folder, config, done, pixel)
     return RunResult(folder.path, result)

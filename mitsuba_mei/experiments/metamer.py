@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from ..config import Config, dump
+from ..config import Config
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
 from ..errors import UserError
 from ..evaluate import Mean
-from ..experiment import Experiment, build_experiment, check_start, each_start
+from ..experiment import Experiment, build_experiment, each_start
 from ..goals import Differ
 from ..images import write_exr, write_png
 from ..likeness import Likeness
@@ -25,8 +25,9 @@ from ..sentences_unlike import describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
-from .session import Progress, RunResult, interruptible, threads_beside
+from .session import Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
+from .working import working
 
 __all__ = ["build_metamer", "run_metamer"]
 
@@ -114,19 +115,10 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
         far = measured(said.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
-    with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-        folder = RunFolder(out, resumed, locked=True)
-        if not resumed:
-            folder.write_text("config.yaml", dump(config, folder.path))
-        with interruptible() as interrupted:
-            try:
-                starts = each_start(experiment, config)
-                done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
-            finally:
-                progress.stop()
-                folder.close()
-            result = _leave(folder, config, done, reference, apart)
+    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
+        starts = each_start(experiment, config)
+        done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+        result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 
 

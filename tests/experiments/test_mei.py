@@ -249,14 +249,16 @@ def test_a_colour_model_sees_colour(root, tmp_path):
         "import torch\n\n\nclass Red(torch.nn.Module):\n"
         "    def forward(self, image):\n"
         "        weights = torch.linspace(-1, 1, image.shape[-1])\n"
-        "        return (image[:, 0] * weights).mean((1, 2))[:, None] - 0.5 * (image[:, 1] * weights).mean((1, 2))[:, None]\n"
+        "        red, green = ((image[:, channel] * weights).mean((1, 2))[:, None] for channel in (0, 1))\n"
+        "        return red - 0.5 * green\n"
     )
     (tmp_path / "red.yaml").write_text(
         "name: red\nmodule: red.py:Red\ninput: {size: 32, channels: 3, mean: 124.5, std: 70}\n"
     )
     (tmp_path / "scene.yaml").write_text(
-        "model: {card: red.yaml}\nrender: {resolution: 32, spp: 4}\nshape: {template: {type: icosphere, subdivisions: 2},"
-        " rbf: {control_points: 20}}\nmaterial: {type: diffuse, reflectance: [0.8, 0.3, 0.1], free: [reflectance]}\n"
+        "model: {card: red.yaml}\nrender: {resolution: 32, spp: 4}\n"
+        "shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}\n"
+        "material: {type: diffuse, reflectance: [0.8, 0.3, 0.1], free: [reflectance]}\n"
         "optimizer: {steps: 6, warmup: 0}\nevaluate: {spp: 64, repeats: 2}\n"
     )
     outcome = run_mei(load_config(tmp_path / "scene.yaml"), tmp_path / "run", Silent())

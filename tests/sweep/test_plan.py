@@ -121,7 +121,7 @@ MISTAKES = {
     "axes: {seeds: 0}\noverrides: {seed: 4}": "sweep.yaml:3: seed: is an axis of this sweep",
     "axes: {seeds: 0}\nworkers: {memory: 2 Gb of it}": "workers.memory: '2 Gb of it' is no amount of memory",
     "axes: {seeds: 0}\nworkers: {memory: 1MB}": "a run needs at least 500MB",
-    "axes: {seeds: 0}\nworkers: {gpus: [0], count: 3}": "count is 3, but 1 GPUs with jobs_per_gpu 1 do 1 runs at a time",
+    "axes: {seeds: 0}\nworkers: {gpus: [0], count: 3}": "3, but 1 GPUs with jobs_per_gpu 1 do 1 runs at a time",
     "axes: {seeds: 0}\ncluster: lokal": "'lokal' is not allowed; did you mean 'local'?",
     "axes: {seeds: 0}\ncluster: {type: pbs}": "'pbs' is not allowed; allowed: slurm",
     "axes: {seeds: 0}\ncluster: {address: here}": "'here' is no scheduler's address; write it as tcp://10.0.0.5:8786",
