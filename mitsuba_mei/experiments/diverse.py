@@ -14,13 +14,14 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoints
 from ..config import Config, dump
+from ..descent import Settings, Snapshot, Step
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
 from ..errors import UserError
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
-from ..optimize import Settings, Snapshot, Step, optimize
+from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse

@@ -14,12 +14,14 @@ import trimesh
 
 from ..checkpoint import Checkpoints
 from ..config import Config
+from ..descent import Outcome, Settings, Snapshot, Step
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
-from ..optimize import Goal, Outcome, Settings, Snapshot, Step, optimize
+from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
+from ..purpose import Goal
 from ..report import displayed
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
