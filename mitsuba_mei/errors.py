@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Terminated", "UserError", "about", "first_line", "nearest"]
+__all__ = ["ModelFailure", "Terminated", "UserError", "about", "first_line", "nearest"]
 
 PLACE = re.compile(r"\S+:\d+: ")
 
@@ -18,6 +18,10 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class ModelFailure(UserError):
+    """A user's own model raised something, on an image that is not the first it has seen."""
 
 
 class Terminated(Exception):
@@ -30,7 +34,7 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise error if PLACE.match(str(error)) else UserError(f"{file}: {error}") from None
+        raise error if PLACE.match(str(error)) else type(error)(f"{file}: {error}") from None
 
 
 def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:

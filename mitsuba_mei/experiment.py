@@ -15,6 +15,7 @@ from .errors import UserError
 from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.renderer import Renderer, build_renderer, prepare_backend
+from .render.room import check_room
 from .scene.camera import Camera
 from .scene.deformation import RBFDeformation
 from .scene.lighting import EMITTERS, Lighting
@@ -194,6 +195,8 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     viewer = build_viewer(config, told)
     _check_resolution(config, viewer)
     backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
+    if config.render.type == "path" and backend.device == "cpu":
+        check_room(config.render, backend.channels)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)

@@ -54,7 +54,7 @@ def run(
     out = free_name(scene.stem) if out is None else out
     from ..experiments.dispatch import run_experiment
 
-    with telling(quiet) as progress, about(scene):
+    with telling(quiet, out) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
     print(_described(outcome, config))
 
@@ -69,7 +69,7 @@ def resume(
     from ..experiments.resume import resumable
 
     config = resumable(run)
-    with telling(quiet) as progress, about(run / "config.yaml"):
+    with telling(quiet, run) as progress, about(run / "config.yaml"):
         outcome = run_experiment(config, run, progress, resumed=True)
     print(_described(outcome, config))
 
@@ -92,7 +92,7 @@ def pixel(
     out = free_name(f"{scene.stem}-pixel") if out is None else out
     from ..experiments.pixel_mei import run_pixel
 
-    with telling(quiet) as progress, about(scene):
+    with telling(quiet, out) as progress, about(scene):
         outcome = run_pixel(config, out, progress)
     print("\n".join(describe_pixel(outcome.folder, outcome.result)))
 
@@ -113,7 +113,7 @@ def compare(
     out = free_name(f"compare-{scenes[0].stem}") if out is None else out
     from ..experiments.compare import run_comparison
 
-    with telling(quiet) as progress:
+    with telling(quiet, out) as progress:
         outcome = run_comparison(configs, out, progress)
     print_table(*comparison_rows(outcome.result))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)))

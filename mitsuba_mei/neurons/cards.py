@@ -20,7 +20,7 @@ from .curvature import CurvatureV4
 from .encoders import Encoder
 from .ensemble import Ensemble
 from .nnvision import build_nnvision
-from .own_module import count_neurons, import_model
+from .own_module import Answering, count_neurons, import_model
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
 from .weights import Source, obtain
@@ -110,6 +110,8 @@ class NeuronModel:
         chosen = _Chosen(self.module, neurons)
         if callable(getattr(self.module, "select", None)):
             chosen = self._selected_by_itself(neurons, chosen)
+        if not isinstance(self.module, tuple(MODULES.values())):
+            chosen = Answering(chosen, self.name)
         return chosen.eval().requires_grad_(False)
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
