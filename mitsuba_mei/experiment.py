@@ -249,6 +249,12 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
     for state in states:
         check_view(state)
     image = experiment.render(seed)
+    if not torch.isfinite(image).all():
+        image = experiment.render(seed + 1)  # a single sample may be to blame
+    if not torch.isfinite(image).all():
+        raise UserError(
+            "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
+        )
     elsewhere = scene.turning() if searched else {}
     turned_on = any(name.startswith("lighting.") for name in elsewhere)
     if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
@@ -274,6 +280,11 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
     if not look.activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+    if alone and not torch.isfinite(look.activation):
+        raise UserError(
+            f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
+            "start elsewhere"
         )
     (slope,) = torch.autograd.grad(look.activation, shown)
     if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):

@@ -86,8 +86,8 @@ def exposure(radiance: np.ndarray) -> float:
 
 
 def to_srgb(radiance: np.ndarray) -> np.ndarray:
-    """Linear radiance (H, W, C), clipped to [0, 1], as 8-bit sRGB (H, W) or (H, W, 3)."""
-    x = np.clip(radiance, 0, 1)
+    """Linear radiance (H, W, C), clipped to [0, 1], as 8-bit sRGB (H, W) or (H, W, 3); what is no number is black."""
+    x = np.nan_to_num(np.clip(radiance, 0, 1))
     encoded = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055)
     pixels = np.round(255 * encoded).astype(np.uint8)
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

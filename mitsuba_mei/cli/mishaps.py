@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from ..errors import ModelFailure, Terminated, UserError, first_line
+from ..home import without_home
 from ..memory import is_out_of_memory
 
 __all__ = ["Mishap", "keeping", "say_mishap"]
@@ -94,4 +95,6 @@ def _kept(folder: Path | None) -> str:
 
 
 def _say(sentence: str) -> None:
-    print(" ".join(sentence.split()), file=sys.stderr)
+    """One line, without the way to the user's home, and without what a file could make a terminal do."""
+    line = without_home(" ".join(sentence.split()))
+    print("".join(letter if letter.isprintable() else "?" for letter in line), file=sys.stderr)

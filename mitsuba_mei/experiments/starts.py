@@ -33,6 +33,8 @@ __all__ = ["FRAMES", "Optimised", "Record", "Trial", "final_seed", "frame", "opt
 FRAMES = 60
 """About how many pictures the animation has."""
 
+NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
+
 AFRESH = 2**33
 """Added to a seed for renders that no choice was made by."""
 
@@ -77,7 +79,9 @@ class Trial:
             "skipped_steps": self.outcome.skipped,
             "shortened_gradients": self.outcome.shortened,
             "ended": self.outcome.ended,
-            **({"setbacks": self.outcome.setbacks, "reason": self.outcome.reason} if self.outcome.setbacks else {}),
+            **({"setbacks": self.outcome.setbacks} if self.outcome.setbacks else {}),
+            **({"reason": self.outcome.reason} if self.outcome.reason or self.outcome.setbacks else {}),
+            **({"renders_left_out": self.after.left_out} if self.after.left_out else {}),
         }
 
 
@@ -199,7 +203,10 @@ def _trial(
     progress.stop()
     if outcome.ended != "done":
         progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
-    trial = Trial(index, experiment, record, start, before, evaluate(experiment, *accuracy), outcome, seconds)
+    after = evaluate(experiment, *accuracy)
+    if not math.isfinite(after.mean):
+        outcome.ended, outcome.reason = "failed", NOT_FINITE
+    trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
         error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
@@ -289,8 +296,9 @@ class Record:
 def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
 
-    Of several scenes, whose renders lie side by side, each is seen by itself.
+    Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
     """
+    image = image.nan_to_num(0.0, 0.0, 0.0)
     with torch.no_grad():
         grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
     return image.cpu().numpy(), grey.cpu().numpy()
