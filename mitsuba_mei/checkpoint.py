@@ -67,6 +67,12 @@ class Checkpoints:
         """Remove them: there is nothing left to go on with."""
         self._folder.remove(FOLDER)
 
+    @staticmethod
+    def remove_below(folder: RunFolder) -> None:
+        """Remove those of all runs in a folder."""
+        for left in sorted(folder.path.rglob(FOLDER)):
+            folder.remove(str(left.relative_to(folder.path)))
+
 
 def _read(path: Path) -> Snapshot:
     with zipfile.ZipFile(path) as archive:

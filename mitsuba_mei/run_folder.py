@@ -22,7 +22,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "write_whole"]
+__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "read_json", "write_whole"]
 
 
 PROBE, LOCK = ".writable", ".lock"
@@ -68,6 +68,25 @@ def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = Fal
 def json_text(data: Mapping[str, Any]) -> str:
     """A JSON file's text; a number that is not finite becomes null."""
     return json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run's says, by name.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is damaged.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is damaged: it says nothing by name")
+    return data
 
 
 class RunFolder:
@@ -116,6 +135,10 @@ class RunFolder:
                 raise FileNotFoundError
             target.parent.mkdir(parents=True, exist_ok=True)
             return write_whole(target, writer, durable)
+
+    def inside(self, name: str) -> RunFolder:
+        """A folder in this one, as it is, or a new one."""
+        return RunFolder(self.path / name, resumed=(self.path / name).is_dir())
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""
