@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .descent import Snapshot
 from .errors import UserError
-from .optimize import Snapshot
 from .run_folder import RunFolder
 
 __all__ = ["Checkpoints"]

@@ -25,6 +25,10 @@ except ImportError:  # not on Windows
 __all__ = ["Lock", "RunFolder", "json_text", "make_writable", "write_whole"]
 
 
+PROBE, LOCK = ".writable", ".lock"
+BEFORE_ALL = (PROBE, LOCK, ".config.part.yaml")
+
+
 def make_writable(folder: Path) -> None:
     """Make a folder, where it is not there, and make sure that files can be written into it.
 
@@ -35,7 +39,7 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
+        probe = folder / PROBE
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -87,7 +91,7 @@ class RunFolder:
     def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
-            if not resumed and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if not resumed and self.path.exists() and not _is_empty(self.path):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
         except OSError as error:
             raise UserError(
@@ -186,7 +190,7 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
+        self._path = folder / LOCK
         self._close: Callable[[], Any] | None = None
         if fcntl is None:
             return
@@ -210,6 +214,11 @@ class Lock:
                 self._path.unlink()
             self._close()
             self._close = None
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
+    return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
 
 
 def _finite(data: Any) -> Any:

@@ -163,7 +163,7 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "fraction_of_optimum": None if optimum is None else after.mean / optimum,
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
-        **run_facts(config, done.best.experiment, done.trials, done.ended),
+        **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
@@ -177,13 +177,17 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
     }
 
 
-def run_facts(config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str) -> dict[str, Any]:
+def run_facts(
+    config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str, reason: str
+) -> dict[str, Any]:
     """What ``result.json`` says of any optimisation: time, mesh, renderer, versions, and every start.
 
     Parameters
     ----------
     experiment : Experiment
         With the scene that is kept.
+    ended, reason : str
+        How the optimisation ended, and why where it failed.
     """
     scene = experiment.scene
     restarts = [trial.as_dict() for trial in trials]
@@ -201,6 +205,7 @@ def run_facts(config: Config, experiment: Experiment, trials: Sequence[Trial], e
         "objective": config.objective.type,
         "model": experiment.viewer.model.name,
         "ended": ended,
+        "reason": reason or None,
         "restarts": restarts,
         "scene": scene.in_file_units(),
         "versions": versions(),
