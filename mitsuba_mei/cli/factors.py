@@ -8,7 +8,7 @@ import typer
 
 from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..schema import MOST_RESTARTS
-from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, app, free_name, load_each, print_table, telling
+from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, Trust, app, free_name, load_each, print_table, telling
 
 __all__: list[str] = []
 
@@ -26,10 +26,11 @@ def factors(
     ] = None,
     overrides: Set = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise shape, pose and light alone, in pairs and together, from the same starts: what each is worth."""
-    configs = load_each(scenes, neurons, overrides, [], [], seed, rendered=False)
+    configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
     out = free_name(f"factors-{scenes[0].stem}") if out is None else out
     from ..experiments.factors import run_factors
 

@@ -22,6 +22,7 @@ from .common import (
     SceneFiles,
     Seed,
     Set,
+    Trust,
     app,
     free_name,
     load,
@@ -47,10 +48,11 @@ def run(
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise a scene, and write a run folder."""
-    config = load(scene, overrides, free, frozen, seed)
+    config = load(scene, overrides, free, frozen, seed, trust)
     out = free_name(scene.stem) if out is None else out
     from ..experiments.dispatch import run_experiment
 
@@ -62,13 +64,14 @@ def run(
 @app.command()
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was ended before its end.")],
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted or killed, from the last state that it kept."""
     from ..experiments.dispatch import run_experiment
     from ..experiments.resume import resumable
 
-    config = resumable(run)
+    config = resumable(run, trust)
     with telling(quiet) as progress, about(run / "config.yaml"):
         outcome = run_experiment(config, run, progress, resumed=True)
     print(_described(outcome, config))
@@ -85,10 +88,11 @@ def pixel(
     out: Out = None,
     overrides: Set = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
-    config = load(scene, overrides, [], [], seed, rendered=False)
+    config = load(scene, overrides, [], [], seed, trust, rendered=False)
     out = free_name(f"{scene.stem}-pixel") if out is None else out
     from ..experiments.pixel_mei import run_pixel
 
@@ -106,10 +110,11 @@ def compare(
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
-    configs = load_each(scenes, neurons, overrides, free, frozen, seed)
+    configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
     out = free_name(f"compare-{scenes[0].stem}") if out is None else out
     from ..experiments.compare import run_comparison
 

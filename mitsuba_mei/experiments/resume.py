@@ -12,8 +12,8 @@ from ..finished_run import check_version
 __all__ = ["resumable"]
 
 
-def resumable(folder: Path) -> Config:
-    """The configuration of a run that can go on.
+def resumable(folder: Path, trust_code: bool = False) -> Config:
+    """The configuration of a run that can go on; ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def resumable(folder: Path) -> Config:
         check_version(folder, wrote if isinstance(wrote, str) else None)
         if result.get("ended") != "interrupted":
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
-    return load_config(folder / "config.yaml")
+    return load_config(folder / "config.yaml", trust_code=trust_code)
 
 
 def _result(path: Path) -> dict | None:

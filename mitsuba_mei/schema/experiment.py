@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from .parts import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegative, Part, Positive
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
@@ -372,6 +372,19 @@ class Config(Part):
         None, description="pixel: find the pixel MEI too, and report the ratio of the activations."
     )
     compare: Compare = Compare()
+
+    _trusts_code: bool = PrivateAttr(False)
+
+    @property
+    def trusts_code(self) -> bool:
+        """Whether the user said that code which a model card names may be run. No file can say so."""
+        return self._trusts_code
+
+    def trusting_code(self, said: bool) -> Config:
+        """The same with this said; it is not written into files."""
+        config = self.model_copy()
+        config._trusts_code = said
+        return config
 
     @property
     def neurons(self) -> tuple[int, ...]:

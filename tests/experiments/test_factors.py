@@ -50,7 +50,7 @@ def scene(tmp_path_factory) -> Path:
 
 
 def loaded(scene: Path, *overrides: str) -> Config:
-    return load_config(scene, list(overrides), rendered=False)
+    return load_config(scene, list(overrides), rendered=False, trust_code=True)
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
