@@ -1,7 +1,7 @@
 """What a sweep file may ask of a cluster without the user's trust.
 
-Two of its entries can make others run code here: a scheduler, whose messages are unpickled, and options of sbatch, which
-can load libraries, start in another folder or write anywhere (``--export``, ``--chdir``, ``--output``).
+Two of its entries can have code run: a scheduler, whose messages are unpickled, and options of sbatch, which can load
+libraries, start in another folder or write anywhere (``--export``, ``--chdir``, ``--output``).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def check_cluster(plan: Plan) -> None:
     said = parse(plan.text, Place(str(plan.file), plan.file.parent))
     if isinstance(cluster, Address):
         raise UserError(
-            f"{said.at(('cluster', 'address'))}: cluster: address: a scheduler can have any code run here; if you trust "
-            f"the one at {cluster.address}, say --trust-code, or name it yourself with --scheduler"
+            f"{said.at(('cluster', 'address'))}: cluster: address: a scheduler can have any code run here; if you "
+            f"trust the one at {cluster.address}, say --trust-code, or name it yourself with --scheduler"
         )
     for index, directive in enumerate(cluster.directives):
         for word in directive.split():
