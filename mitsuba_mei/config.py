@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError, nearest
+from .home import named_from
 from .schema import Config, FilePathMarker, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
@@ -19,6 +20,9 @@ __all__ = ["Config", "SceneText", "dump", "free_parameters", "freeable_parameter
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
 """Where ``models/x.yaml`` is found in an installed package, and in a clone."""
+
+CARDS = (("model", "card"), ("model", "validate"))
+"""Where a card can be written in place."""
 
 _GROUPS = ("shape", "pose", "camera", "lighting", "material")
 
@@ -143,14 +147,14 @@ def dump(config: Config, folder: Path | None = None) -> str:
     config : Config
         What to write.
     folder : Path, optional
-        Where it will lie; files are then named relative to it, so that a run can be moved together with what it used.
-        Those of a card that is written in place stay absolute.
+        Where it will lie; files are then named relative to it, so that a run can be moved together with what it used;
+        but from ``~`` where it lies outside the user's home and they do not.
     """
     tree = locate(config.model_dump(), Place("", Path()))
     if folder is not None:
-        for key, path in _files(config):
+        for key, path in (*_files(config), *_files_of_cards(tree)):
             if os.path.isabs(path):
-                tree = with_value(tree, key, locate(os.path.relpath(path, folder.resolve()), tree.place))
+                tree = with_value(tree, key, locate(named_from(folder, path), tree.place))
     return write(tree.plain())
 
 
@@ -271,13 +275,14 @@ def _with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loc
         if found is None:
             raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
         tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
-    for name in ("card", "validate"):
-        tree = _with_card_files(tree, ("model", name), scene_folder, defaults)
+    for key in CARDS:
+        tree = _with_card_files(tree, key, scene_folder, defaults)
     return tree
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path | None:
     """The first file of that name."""
+    name = os.path.expanduser(name)
     for folder in folders:
         with contextlib.suppress(OSError, ValueError):  # a name that no file can have
             if (folder / name).is_file():
@@ -299,6 +304,14 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
             value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
             tree = with_value(tree, (*key, *path), value, defaults)
     return tree
+
+
+def _files_of_cards(tree: Located) -> Iterator[tuple[Key, str]]:
+    """What the cards that are written in place name, and where; of a module with what is called in it."""
+    for key in CARDS:
+        card = _inside(tree, key)
+        if card is not None and isinstance(card.value, dict):
+            yield from (((*key, *path), _inside(card, path).value) for path in _card_files(card.plain()))
 
 
 def _inside(tree: Located | None, key: Key) -> Located | None:
