@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .home import without_home
 
 try:
     import fcntl
@@ -97,8 +98,8 @@ def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = Fal
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    """A JSON file's text; a number that is not finite becomes null."""
-    return json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
+    """A JSON file's text; a number that is not finite becomes null, and the way to the user's home ``~``."""
+    return json.dumps(_shareable(data), indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -281,14 +282,20 @@ class Lock:
             self._close = None
 
 
+<<<<<<< HEAD
 def _is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
 
 
 def _finite(data: Any) -> Any:
+=======
+def _shareable(data: Any) -> Any:
+>>>>>>> trust
     if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: _shareable(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
+        return [_shareable(value) for value in data]
+    if isinstance(data, str):
+        return without_home(data)
     return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..home import without_home
 from ..run_folder import Lock, check_no_link, json_text, make_writable, open_own, write_whole
 from .plan import Plan
 
@@ -95,7 +96,7 @@ class SweepFolder:
             self._check_same(json.loads(identity), file)
         else:
             write_whole(file, lambda path: path.write_text(identity, encoding="utf-8"))
-        write_whole(self.path / "sweep.yaml", lambda path: path.write_text(plan.text, encoding="utf-8"))
+        write_whole(self.path / "sweep.yaml", lambda path: path.write_text(without_home(plan.text), encoding="utf-8"))
         for name in ("partial", "runs", "logs"):  # the last by Slurm's jobs
             check_no_link(self.path / name)
         for name in ("partial", "runs"):
@@ -135,7 +136,8 @@ class SweepFolder:
 
     def record(self, attempt: Attempt) -> None:
         """Append a line to ``attempts.jsonl``, at once."""
-        line = json.dumps({name: value for name, value in vars(attempt).items() if value is not None})
+        said = vars(attempt) | {"reason": None if attempt.reason is None else without_home(attempt.reason)}
+        line = json.dumps({name: value for name, value in said.items() if value is not None})
         descriptor = open_own(self.path / "attempts.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         with open(descriptor, "a", encoding="utf-8") as file:
             file.write(line + "\n")

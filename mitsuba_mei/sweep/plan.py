@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -143,8 +144,9 @@ def read_plan(
 
 
 def _scene(tree: Located, sweep: Sweep, file: Path, overrides: Sequence[str], trust_code: bool) -> SceneText:
-    beside = file.parent / sweep.scene
-    path = beside if beside.is_file() or not Path(sweep.scene).is_file() else Path(sweep.scene)
+    named = Path(os.path.expanduser(sweep.scene))
+    beside = file.parent / named
+    path = beside if beside.is_file() or not named.is_file() else named
     read(path, tree.at(("scene",)))  # says where it was named
     said = tree.child("overrides")
     settings = [] if said is None else [(key_of(name), value) for name, value in said.value.items()]
