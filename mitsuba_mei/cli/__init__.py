@@ -12,7 +12,16 @@ import typer
 from .. import __version__
 from ..arguments import expand_arguments
 from ..memory import check_address_space
-from . import exporting, factors, finished, look, optimise, sweeping, tuning  # noqa: F401 (they register their commands)
+from . import (  # noqa: F401 (they register their commands)
+    exporting,
+    factors,
+    finished,
+    look,
+    optimise,
+    resuming,
+    sweeping,
+    tuning,
+)
 from .common import app
 from .mishaps import INTERRUPTED, say_mishap
 from .progress import LiveProgress

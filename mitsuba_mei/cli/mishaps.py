@@ -13,6 +13,7 @@ import typer
 
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..home import without_home
+from ..home import without_home
 from ..memory import is_out_of_memory
 
 __all__ = ["Mishap", "keeping", "say_mishap"]
@@ -54,7 +55,7 @@ def say_mishap(error: BaseException) -> int:
     """Say on the standard error what ended a command; gives the exit code.
 
     2 is for what the user can mend, memory that ran out and a full disk among it; 1 for what nobody expected, whose
-    traceback comes first; 130 and 143 for an interruption and a termination.
+    traceback comes first, as for a run that failed; 130 and 143 for an interruption and a termination.
     """
     folder = None
     if isinstance(error, Mishap):
@@ -89,7 +90,7 @@ def _kept(folder: Path | None) -> str:
     """What there is in a folder, and how to go on."""
     if folder is None or not folder.is_dir():
         return ""
-    if (folder / "checkpoint").is_dir():
+    if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
         return f"; the state is kept, and 'resume {folder}' goes on from there"
     return f"; what was written into {folder} is kept"
 

@@ -98,14 +98,25 @@ class Optimised:
     final : Estimate
         Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
         figures flatters.
-    ended : str
-        ``done``, ``no better`` or ``interrupted``.
+    asked : int
+        Starts that were asked for.
     """
 
     trials: list[Trial]
     best: Trial
     final: Estimate
-    ended: str
+    asked: int
+
+    @property
+    def ended(self) -> str:
+        """``interrupted``, or how the best start ended: ``done``, ``no better`` or ``failed``."""
+        broken = len(self.trials) < self.asked or self.trials[-1].outcome.ended == "interrupted"
+        return "interrupted" if broken else self.best.outcome.ended
+
+    @property
+    def reason(self) -> str:
+        """Why that failed."""
+        return self.best.outcome.reason if self.ended == "failed" else ""
 
 
 def final_seed(seed: int, starts: int) -> int:
@@ -156,7 +167,7 @@ def optimise_from_starts(
     if len(trials) > 1:
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
-    return Optimised(trials, best, final, trials[-1].outcome.ended if len(trials) == asked else "interrupted")
+    return Optimised(trials, best, final, asked)
 
 
 def _or_least(value: float) -> float:
@@ -202,7 +213,8 @@ def _trial(
     seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
-        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
+        why = f" ({outcome.reason})" if outcome.reason else ""
+        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating what was reached")
     after = evaluate(experiment, *accuracy)
     if not math.isfinite(after.mean):
         outcome.ended, outcome.reason = "failed", NOT_FINITE

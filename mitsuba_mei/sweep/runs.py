@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class SweepOutcome:
 
 def every_neuron(config: Config) -> Sequence[int]:
     """All neurons of a configuration's model that make sense."""
-    return load_card(config.model.card).every_neuron
+    return load_card(config.model.card, trust_code=config.trusts_code).every_neuron
 
 
 def check_model(plan: Plan, told: Watcher) -> None:
@@ -80,7 +81,8 @@ def check_model(plan: Plan, told: Watcher) -> None:
         neurons.setdefault(tuple(row.chosen[i] for i in cards), {}).setdefault(row.chosen[number], row)
     axis = plan.axes[number]
     for chosen in neurons.values():
-        model = load_card(plan.config(next(iter(chosen.values()))).model.card, told=told.message)
+        config = plan.config(next(iter(chosen.values())))
+        model = load_card(config.model.card, told=told.message, trust_code=config.trusts_code)
         for i in chosen:
             try:
                 model.check_neurons(axis.values[i].plain())
@@ -128,9 +130,9 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
                 with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
-                    Conductor(pool, folder, make, watcher, sweep.retries, recycle).run(
-                        missing, len(plan.rows), interrupted
-                    )
+                    longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
+                    conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    conductor.run(missing, len(plan.rows), interrupted)
         finally:
             counts = write_summary(folder, plan)
         report, reported = _reported(folder, plan, watcher)

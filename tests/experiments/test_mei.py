@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ import trimesh
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
+from tests.whole_runs import Interrupting, Silent
 
 CONTRACT = {
     "activation", "fraction_of_optimum", "ratio_to_pixel", "validation", "steps", "seconds", "seconds_per_step",
@@ -29,25 +29,6 @@ FILES = {
 
 SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
 COARSE = ["shape.template.subdivisions=3", "shape.rbf.control_points=40"]
-
-
-class Silent:
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.steps, self.messages, self.stopped = [], [], False
-
-    def start(self, steps, label=""):
-        self.total = steps
-
-    def step(self, info):
-        self.steps.append(info)
-
-    def message(self, text):
-        self.messages.append(text)
-
-    def stop(self):
-        self.stopped = True
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +161,7 @@ def test_any_part_can_be_the_only_one_that_is_optimised(root, tmp_path, override
 def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=1000"])
 
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 4:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    progress = Interrupting()
+    progress = Interrupting(4)
     before = signal.getsignal(signal.SIGINT)
     outcome = run_mei(config, tmp_path / "run", progress)
     assert outcome.result["ended"] == "interrupted"
@@ -225,7 +200,7 @@ SCENES = sorted(
 @pytest.mark.parametrize("name", SCENES)
 def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_weights):
     short = ["optimizer={steps: 2}", "evaluate={spp: 8, repeats: 2}", "pixel={steps: 2, restarts: 1}"]
-    result = run_mei(load_config(root / "scenes" / name, short), tmp_path / "run", Silent()).result
+    result = run_mei(load_config(root / "scenes" / name, short, trust_code=True), tmp_path / "run", Silent()).result
     assert result["steps"] == 2 and result["skipped_steps"] == 0
     assert np.isfinite(result["activation"]["final"]["mean"])
 
@@ -235,7 +210,7 @@ def test_the_documented_model_of_ones_own_is_driven(root, tmp_path):
     images = {}
     for neuron in (0, 1):
         overrides = [f"model.neuron={neuron}", "optimizer.steps=20", "evaluate={spp: 64, repeats: 2}"]
-        config = load_config(root / "scenes/own_model/scene.yaml", overrides)
+        config = load_config(root / "scenes/own_model/scene.yaml", overrides, trust_code=True)
         outcome = run_mei(config, tmp_path / str(neuron), Silent())
         activation = outcome.result["activation"]
         assert outcome.result["model"] == "own model"
@@ -261,7 +236,7 @@ def test_a_colour_model_sees_colour(root, tmp_path):
         "material: {type: diffuse, reflectance: [0.8, 0.3, 0.1], free: [reflectance]}\n"
         "optimizer: {steps: 6, warmup: 0}\nevaluate: {spp: 64, repeats: 2}\n"
     )
-    outcome = run_mei(load_config(tmp_path / "scene.yaml"), tmp_path / "run", Silent())
+    outcome = run_mei(load_config(tmp_path / "scene.yaml", trust_code=True), tmp_path / "run", Silent())
     result = outcome.result
     assert result["variant"].endswith("rgb")
     assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
@@ -363,13 +338,7 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     overrides = [*SHORT, *COARSE, "optimizer.steps=6", "compare_to=pixel", "pixel={steps: 1000, restarts: 1}"]
     config = load_config(root / "scenes/simple_cell.yaml", overrides)
 
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == (4 if stop_at == "optimisation" else 10):
-                signal.raise_signal(signal.SIGINT)
-
-    progress = Interrupting()
+    progress = Interrupting(4 if stop_at == "optimisation" else 10)
     outcome = run_mei(config, tmp_path / "run", progress)
     kept = {"checkpoint"} if stop_at == "optimisation" else set()
     assert {p.name for p in outcome.folder.iterdir()} == FILES | kept
