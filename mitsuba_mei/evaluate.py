@@ -78,8 +78,8 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     """The activation of the scene as it stands.
 
     A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
-    is not finite in the image is black. A model is not linear, so that noise in a render shifts its response; see :meth:`Mean.jackknifed` for how that is
-    taken out.
+    is not finite in the image is black. A model is not linear, so that noise in a render shifts its response; see
+    :meth:`Mean.jackknifed` for how that is taken out.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import io
 import json
 import math
 import os
@@ -186,11 +187,26 @@ class RunFolder:
         with self._told(self.path / "metrics.csv"):
             if self._metrics is None:
                 descriptor = open_own(self.path / "metrics.csv", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-                self._metrics = open(descriptor, "w", newline="", encoding="utf-8")
+                self._metrics = open(descriptor, "wb", buffering=0)
                 self._columns = list(row)
-                csv.writer(self._metrics).writerow(self._columns)
-            csv.writer(self._metrics).writerow([row[column] for column in self._columns])
-            self._metrics.flush()
+                self._append(self._columns)
+            if not (self.path / "metrics.csv").is_file():  # what is written now would be in a file that is gone
+                raise FileNotFoundError(errno.ENOENT, "it was removed")
+            self._append([row[column] for column in self._columns])
+
+    def _append(self, cells: list[Any]) -> None:
+        """A row, whole or not at all."""
+        text = io.StringIO(newline="")
+        csv.writer(text).writerow(cells)
+        row, size = text.getvalue().encode(), self._metrics.tell()
+        try:
+            if self._metrics.write(row) < len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._metrics.seek(size)
+                self._metrics.truncate()
+            raise
 
     @property
     def metrics_size(self) -> int:
@@ -205,7 +221,7 @@ class RunFolder:
         with self._told(path):
             with open(path, newline="", encoding="utf-8") as file:
                 self._columns = next(csv.reader(file))
-            self._metrics = open(open_own(path, os.O_RDWR), "r+", newline="", encoding="utf-8")
+            self._metrics = open(open_own(path, os.O_RDWR), "rb+", buffering=0)
             self._metrics.seek(size)
             self._metrics.truncate()
 

@@ -13,7 +13,6 @@ import typer
 
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..home import without_home
-from ..home import without_home
 from ..memory import is_out_of_memory
 
 __all__ = ["Mishap", "keeping", "say_mishap"]
