@@ -13,7 +13,7 @@ from .. import __version__
 from ..arguments import expand_arguments
 from ..errors import Terminated, UserError
 from ..home import without_home
-from . import exporting, factors, finished, look, optimise, sweeping, tuning  # noqa: F401 (they register their commands)
+from . import exporting, factors, finished, look, optimise, resuming, sweeping, tuning  # noqa: F401 (they register their commands)
 from .common import app
 from .progress import LiveProgress
 
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 for what the user can mend (one sentence on the standard error), 130 when interrupted.
+        The exit code: 0; 1 where a run failed, or some of a sweep's are not done; 2 for what the user can mend (one
+        sentence on the standard error); 130 when interrupted, 143 when terminated.
     """
     # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

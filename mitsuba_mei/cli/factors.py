@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,10 @@ from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..schema import MOST_RESTARTS
 from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, Trust, app, free_name, load_each, print_table, telling
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from ..experiments.session import RunResult
+
+__all__ = ["tell_factors"]
 
 
 @app.command()
@@ -36,6 +39,11 @@ def factors(
 
     with telling(quiet) as progress:
         outcome = run_factors(configs, out, progress, starts)
+    tell_factors(outcome)
+
+
+def tell_factors(outcome: RunResult) -> None:
+    """Say what the factors are worth."""
     print_table(*subset_rows(outcome.result), left=2)
     print()
     print_table(*worth_rows(outcome.result), left=2)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -34,7 +33,7 @@ from .common import (
 if TYPE_CHECKING:
     from ..experiments.session import RunResult
 
-__all__: list[str] = []
+__all__ = ["tell", "tell_comparison"]
 
 DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
 """What says how an objective went, where that is not an activation that rose."""
@@ -58,28 +57,15 @@ def run(
 
     with telling(quiet) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
-    print(_described(outcome, config))
+    tell(outcome, config)
 
 
-@app.command()
-def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was ended before its end.")],
-    trust: Trust = False,
-    quiet: Quiet = False,
-) -> None:
-    """Go on with a run that was interrupted or killed, from the last state that it kept."""
-    from ..experiments.dispatch import run_experiment
-    from ..experiments.resume import resumable
-
-    config = resumable(run, trust)
-    with telling(quiet) as progress, about(run / "config.yaml"):
-        outcome = run_experiment(config, run, progress, resumed=True)
-    print(_described(outcome, config))
-
-
-def _described(outcome: RunResult, config: Config) -> str:
+def tell(outcome: RunResult, config: Config) -> None:
+    """Say how a run went; exit code 1 where it failed."""
     describe = DESCRIBED.get(config.objective.type, describe_result)
-    return "\n".join(describe(outcome.folder, outcome.result))
+    print("\n".join(describe(outcome.folder, outcome.result)))
+    if outcome.result.get("ended") == "failed":
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -120,5 +106,10 @@ def compare(
 
     with telling(quiet) as progress:
         outcome = run_comparison(configs, out, progress)
+    tell_comparison(outcome)
+
+
+def tell_comparison(outcome: RunResult) -> None:
+    """Say how a comparison went."""
     print_table(*comparison_rows(outcome.result))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)))
