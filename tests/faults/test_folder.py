@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import mitsuba_mei.run_folder as run_folder
-
 from tests.faults.runs import STEPS, steps_of
 
 ALL = list(range(1, STEPS + 1))

@@ -16,7 +16,6 @@ from mitsuba_mei.memory import free_memory_mb, is_out_of_memory
 from mitsuba_mei.render.room import memory_mb
 from mitsuba_mei.schema import Config
 from mitsuba_mei.sweep import job as jobs
-
 from tests.faults.runs import STEPS
 
 MODEL = """

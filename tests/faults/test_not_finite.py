@@ -20,7 +20,8 @@ from mitsuba_mei.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.experiment import build_experiment, check_start
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.optimize import LASTING, SETBACKS
-from tests.small_scene import Silent, write_scene
+from tests.small_scene import write_scene
+from tests.whole_runs import Silent
 
 STEPS = 14
 VALUES = (math.nan, math.inf, -math.inf)
@@ -100,7 +101,9 @@ def run(tmp_path, monkeypatch):
             return faulty.experiment
 
         monkeypatch.setattr(mei, "build_experiment", build)
-        config = load_config(write_scene(tmp_path, "scene", optimizer={"steps": STEPS, "warmup": 1, **optimizer}))
+        config = load_config(
+            write_scene(tmp_path, "scene", optimizer={"steps": STEPS, "warmup": 1, **optimizer}), trust_code=True
+        )
         folder = run_mei(config, tmp_path / "run", Silent()).folder
         return folder, json.loads((folder / "result.json").read_text()), made[0]
 
@@ -163,7 +166,7 @@ def test_a_result_that_is_not_finite_is_no_success(run):
 
 @pytest.fixture
 def experiment(tmp_path):
-    return build_experiment(load_config(write_scene(tmp_path, "scene")))
+    return build_experiment(load_config(write_scene(tmp_path, "scene"), trust_code=True))
 
 
 def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(experiment):
