@@ -1,0 +1,31 @@
+"""A folder as a user has it: the example scenes, models and meshes, and things in it that are no files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def folder(root, tmp_path_factory) -> Path:
+    """With ``scenes/``, its ``own_model/``, and ``models/``."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    for name in ("scenes", "models"):
+        shutil.copytree(root / name, folder / name)
+    noise = np.random.default_rng(0).bytes(2000)
+    for inside in (folder / "scenes", folder / "scenes" / "own_model", folder / "models"):
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(inside / "pipe")  # nobody writes into it: who reads it waits forever
+        (inside / "loop").symlink_to("loop")
+        for suffix in ("png", "exr", "pth"):
+            (inside / f"noise.{suffix}").write_bytes(noise)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _from_there(folder, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
