@@ -131,7 +131,9 @@ class _BoundedLoader(yaml.SafeLoader):
         self._nodes += 1
         self._depth += 1
         if self._nodes > _MAX_NODES:
-            raise yaml.composer.ComposerError(None, None, f"more than {_MAX_NODES:,} values", self.peek_event().start_mark)
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {_MAX_NODES:,} values", self.peek_event().start_mark
+            )
         if self._depth > _MAX_DEPTH:
             raise RecursionError
         node = super().compose_node(parent, index)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 
@@ -28,4 +30,13 @@ def folder(root, tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _from_there(folder, monkeypatch) -> None:
+    """Started in that folder, with no weights and no network."""
+
+    def unknown(*host):
+        raise socket.gaierror("no network in this test")
+
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(folder / "weights"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)

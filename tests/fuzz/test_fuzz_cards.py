@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,15 +14,6 @@ from tests.fuzz.yaml_mutations import mutations
 ROOT = Path(__file__).parents[2]
 CARDS = tuple(path.read_text() for path in sorted((ROOT / "models").glob("*.yaml")))
 OWN = (ROOT / "scenes" / "own_model" / "card.yaml").read_text()
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch, tmp_path_factory) -> None:
-    import huggingface_hub
-
-    monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(tmp_path_factory.getbasetemp() / "weights"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path_factory.getbasetemp() / "hub"))
 
 
 @given(st.one_of(mutations(CARDS), mutations([OWN])))

@@ -9,14 +9,31 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-__all__ = ["VALUES", "mutations"]
+__all__ = ["KEYS", "ODD_TEXT", "PATHS", "RAW", "mutations", "other_numbers"]
 
 ODD_TEXT = (
     *("\0", "\t", "\x07", "\x1b[31m", "\r", "\u2028", "\ufeff", "\ud7ff", "\U0001f9e0", "\u202e", "é", "\xa0", "\x85"),
-    *("!!python/object/apply:os.getcwd []", "!!binary aGk=", "!!set {a}", "!!timestamp 2001-01-01", "!local x", "!<x> 1"),
+    *(
+        "!!python/object/apply:os.getcwd []",
+        "!!binary aGk=",
+        "!!set {a}",
+        "!!timestamp 2001-01-01",
+        "!local x",
+        "!<x> 1",
+    ),
     *("&a [*a]", "*nowhere", "&a &b", "<<: *a", "<<: {seed: 1}", "---", "...", "%YAML 1.2", "%TAG ! x", "? [1]", "? x"),
     *(": ", "- ", "{", "}", "[", "]", ",", "'", '"', "|", ">", "#", "@", "`", "%", "\\", "=", "~", "|9", ">-\n", "\n"),
-    *('"\\UFFFFFFFF"', '"\\U00110000"', '"\\ud800"', '"\\x00"', '"\\q"', "!<%ff>", "!!int x", "!!float '1'", "!!null 3"),
+    *(
+        '"\\UFFFFFFFF"',
+        '"\\U00110000"',
+        '"\\ud800"',
+        '"\\x00"',
+        '"\\q"',
+        "!<%ff>",
+        "!!int x",
+        "!!float '1'",
+        "!!null 3",
+    ),
     "%YAML 1." + "1" * 5000 + "\n---\n",
     "a: &a [1, 1, 1, 1]\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b]\n",
     "".join(f"l{i + 1}: &l{i + 1} [{', '.join(['*l' + str(i)] * 9)}]\n" if i else "l1: &l1 [x]\n" for i in range(9)),
@@ -28,7 +45,17 @@ ODD_TEXT = (
 PATHS = (
     *("/dev/zero", "/dev/null", "/dev/stdin", "..", ".", "/", "~", "~root", "", " ", "pipe", "loop", "a\0b", "a\nb"),
     *("x" * 300, "x/" * 3000, "quickstart.yaml", "../models", "meshes/pebble.ply", "meshes", "//", "\ud800", "C:\\x"),
-    *("hf://a/b", "hf://../x/y", "ftp://x", "http://", "https://[", "model.py:build", "model.py:", ":x", "model.py:torch"),
+    *(
+        "hf://a/b",
+        "hf://../x/y",
+        "ftp://x",
+        "http://",
+        "https://[",
+        "model.py:build",
+        "model.py:",
+        ":x",
+        "model.py:torch",
+    ),
     *("math:sqrt", "nowhere:x", "....:x", "card.yaml:build", "noise.png", "noise.exr", "noise.pth", "scene.yaml"),
 )
 NUMBERS = (
@@ -49,7 +76,9 @@ VALUES = st.one_of(
     st.sampled_from(NUMBERS),
     st.sampled_from(PATHS),
     st.sampled_from(_RAW_VALUES),
-    st.sampled_from(["sun", "constant", "image", "diverse", "all", "0-7", "7-0", "1-", "-", "0-99999999999", "1,1", "4GB"]),
+    st.sampled_from(
+        ["sun", "constant", "image", "diverse", "all", "0-7", "7-0", "1-", "-", "0-99999999999", "1,1", "4GB"]
+    ),
     st.sampled_from([[0, 0, 0], [1.0, 2], [1e30] * 3, [float("nan")] * 3, [1] * 17, [0.1] * 16, ["a", 1], [True] * 3]),
     st.integers(-3, 300),
     st.floats(),
@@ -70,6 +99,17 @@ def _changed(draw: st.DrawFn, texts: Sequence[str], changes: Sequence[Callable[[
     for change in draw(st.lists(st.sampled_from(changes), min_size=1, max_size=4)):
         content = change(draw, content)
     return _encoded(content if isinstance(content, str) and changes is _TEXT_CHANGES else _dumped(content))
+
+
+@st.composite
+def other_numbers(draw: st.DrawFn, texts: Sequence[str]) -> bytes:
+    """A file like one of these, of whose numbers some are others, small to huge."""
+    tree = yaml.safe_load(draw(st.sampled_from(texts)))
+    places = [(inside, key) for inside, key in _places(tree) if isinstance(inside[key], (int, float))]
+    sizes = st.builds(lambda digits, power: digits * 10.0**power, st.floats(-10, 10), st.integers(-40, 40))
+    for inside, key in draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)) if places else []:
+        inside[key] = draw(st.one_of(sizes, st.integers(0, 200), st.sampled_from([1e300, 1e38, 0.0, -0.0, 2**31])))
+    return _encoded(_dumped(tree))
 
 
 @st.composite
@@ -191,10 +231,45 @@ def _key_added(draw: st.DrawFn, tree: Any, inside: Any, key: Any) -> None:
 
 
 KEYS = (
-    *("extends", "seed", "shape", "pose", "camera", "lighting", "material", "background", "render", "stimulus", "model"),
-    *("objective", "optimizer", "evaluate", "pixel", "compare_to", "compare", "placement", "regularizers", "free", "path"),
+    *(
+        "extends",
+        "seed",
+        "shape",
+        "pose",
+        "camera",
+        "lighting",
+        "material",
+        "background",
+        "render",
+        "stimulus",
+        "model",
+    ),
+    *(
+        "objective",
+        "optimizer",
+        "evaluate",
+        "pixel",
+        "compare_to",
+        "compare",
+        "placement",
+        "regularizers",
+        "free",
+        "path",
+    ),
     *("card", "validate", "neurons", "neuron", "template", "rbf", "random", "target", "views", "weights", "module"),
-    *("arguments", "input", "mean", "std", "size", "channels", "parameters", "axes", "leave_out", "overrides", "cluster"),
+    *(
+        "arguments",
+        "input",
+        "mean",
+        "std",
+        "size",
+        "channels",
+        "parameters",
+        "axes",
+        "leave_out",
+        "overrides",
+        "cluster",
+    ),
     *("workers", "scene", "retries", "gpus", "name", "deterministic", "mask", "norm", "contrast", "clip", "restarts"),
 )
 
