@@ -9,11 +9,12 @@ import time
 import torch
 import yaml
 
+from mitsuba_mei.descent import Settings
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.images import to_srgb
 from mitsuba_mei.mesh_quality import MeshQuality, assess
-from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.optimize import optimize
 
 from .panels import Panel, draw_panels
 from .report import Report, Target

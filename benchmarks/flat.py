@@ -6,8 +6,9 @@ import dataclasses
 import statistics
 import time
 
+from mitsuba_mei.descent import Settings
 from mitsuba_mei.goals import Drive
-from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.optimize import optimize
 
 from .measure import resident_mb
 from .report import Report, Target

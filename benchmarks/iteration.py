@@ -13,10 +13,11 @@ from collections.abc import Callable
 import torch
 
 from mitsuba_mei.config import Config
+from mitsuba_mei.descent import Settings
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.memory import peak_memory_mb
-from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.optimize import optimize
 
 from .measure import seconds_each
 from .mitsuba_loops import ReplayLoop, TutorialLoop

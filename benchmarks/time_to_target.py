@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 
 from mitsuba_mei.config import Config
+from mitsuba_mei.descent import Settings
 from mitsuba_mei.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.goals import Drive
-from mitsuba_mei.optimize import Settings, optimize
+from mitsuba_mei.optimize import optimize
 
 from .mitsuba_loops import TutorialLoop
 from .report import Report, Target

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .descent import Snapshot
 from .errors import UserError
-from .optimize import Snapshot
 from .run_folder import RunFolder
 
 __all__ = ["Checkpoints"]
@@ -66,6 +66,12 @@ class Checkpoints:
     def remove(self) -> None:
         """Remove them: there is nothing left to go on with."""
         self._folder.remove(FOLDER)
+
+    @staticmethod
+    def remove_below(folder: RunFolder) -> None:
+        """Remove those of all runs in a folder."""
+        for left in sorted(folder.path.rglob(FOLDER)):
+            folder.remove(str(left.relative_to(folder.path)))
 
 
 def _read(path: Path) -> Snapshot:

@@ -15,7 +15,8 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from .scene.scene import Scene
-from .surface_distance import align, surface_distance
+from .surface_alignment import align
+from .surface_distance import surface_distance
 
 __all__ = ["ENOUGH", "UNITS", "Aspects", "Difference", "aspects_of", "comparable", "measured"]
 

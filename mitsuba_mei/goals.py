@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .descent import SMOOTHING
 from .differences import Aspects, Difference, aspects_of
 from .experiment import Experiment
-from .optimize import SMOOTHING, Attempt
+from .purpose import Attempt
 from .troubles import Watch
 from .viewer import Look
 

@@ -22,7 +22,11 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "write_whole"]
+__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "read_json", "write_whole"]
+
+
+PROBE, LOCK = ".writable", ".lock"
+BEFORE_ALL = (PROBE, LOCK, ".config.part.yaml")
 
 
 def make_writable(folder: Path) -> None:
@@ -35,7 +39,7 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
+        probe = folder / PROBE
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -66,6 +70,25 @@ def json_text(data: Mapping[str, Any]) -> str:
     return json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run's says, by name.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is damaged.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is damaged: it says nothing by name")
+    return data
+
+
 class RunFolder:
     """A folder for one run.
 
@@ -87,7 +110,7 @@ class RunFolder:
     def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
-            if not resumed and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if not resumed and self.path.exists() and not _is_empty(self.path):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
         except OSError as error:
             raise UserError(
@@ -112,6 +135,10 @@ class RunFolder:
                 raise FileNotFoundError
             target.parent.mkdir(parents=True, exist_ok=True)
             return write_whole(target, writer, durable)
+
+    def inside(self, name: str) -> RunFolder:
+        """A folder in this one, as it is, or a new one."""
+        return RunFolder(self.path / name, resumed=(self.path / name).is_dir())
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""
@@ -186,7 +213,7 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
+        self._path = folder / LOCK
         self._close: Callable[[], Any] | None = None
         if fcntl is None:
             return
@@ -210,6 +237,11 @@ class Lock:
                 self._path.unlink()
             self._close()
             self._close = None
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
+    return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
 
 
 def _finite(data: Any) -> Any:

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .descent import Settings
 from .experiment import Experiment
 from .goals import Drive
 from .likeness import Likeness
-from .optimize import Settings, optimize
+from .optimize import optimize
 from .regularizers import Regularizers
 from .render.raster import RasterRenderer
 from .scene.camera import Camera

@@ -8,6 +8,7 @@ from typing import Any
 
 from .config import Config, free_parameters
 from .schema import RENDERERS
+from .sentences_ending import describe_ending
 
 __all__ = [
     "SHOWN",
@@ -80,7 +81,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
     warning += _beyond_display(result)
-    return [line, *further, *warning, _ending(folder, result)]
+    return [line, *further, *warning, *describe_ending(folder, result)]
 
 
 def _of_pixel(result: Mapping[str, Any]) -> str:
@@ -115,11 +116,6 @@ def _responses(result: Mapping[str, Any]) -> list[str]:
     return [f"responses: {reached}"]
 
 
-def _ending(folder: Path, result: Mapping[str, Any]) -> str:
-    stopped = "" if result.get("ended", "done") == "done" else f", {result['ended']}"
-    return f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"
-
-
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
 
@@ -137,7 +133,7 @@ def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
     if result["validation"] is not None:
         further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
     further += _beyond_display(result)
-    return [line, *further, _ending(folder, result)]
+    return [line, *further, *describe_ending(folder, result)]
 
 
 def describe_evaluation(path: Path, result: Mapping[str, Any]) -> list[str]:

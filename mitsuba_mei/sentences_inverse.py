@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .sentences_ending import describe_ending
+
 __all__ = ["describe_recovery", "describe_truth"]
 
 
@@ -16,8 +18,7 @@ def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
     certainty = f"standard error {final['sem']:.2g}" if final["sem"] else "without noise"
     lines = [f"error ({error['kind']}) {initial['mean']:.4g} -> {final['mean']:.4g} ({certainty})"]
     lines += describe_truth(result["truth"])
-    stopped = "" if result["ended"] == "done" else f", {result['ended']}"
-    return [*lines, f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
+    return [*lines, *describe_ending(folder, result)]
 
 
 def describe_truth(truth: Mapping[str, Any] | None) -> list[str]:

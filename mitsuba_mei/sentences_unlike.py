@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .sentences_ending import describe_ending
+
 __all__ = ["describe_diverse", "describe_metamer", "describe_pair", "describe_set"]
 
 LEAST = 1e-3
@@ -19,7 +21,7 @@ def describe_metamer(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A search for a metamer, of what its ``result.json`` says."""
     found = result["metamer"]
     head = "a metamer was found" if found["found"] else "no metamer was found"
-    return [head, *describe_pair(found), _ending(folder, result)]
+    return [head, *describe_pair(found), *describe_ending(folder, result)]
 
 
 def describe_pair(found: Mapping[str, Any]) -> list[str]:
@@ -45,7 +47,7 @@ def describe_pair(found: Mapping[str, Any]) -> list[str]:
 
 def describe_diverse(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A search for diverse scenes, of what its ``result.json`` says."""
-    return [*describe_set(result["diverse"]), _ending(folder, result)]
+    return [*describe_set(result["diverse"]), *describe_ending(folder, result)]
 
 
 def describe_set(found: Mapping[str, Any]) -> list[str]:
@@ -69,8 +71,3 @@ def _amount(kind: str, value: float) -> str:
     if kind == "image":
         return f"{value:.2f} (correlation {1 - value:.2f})"
     return f"{value:.2f} of the radius" if kind == "shape" else f"{value:.3g}\N{DEGREE SIGN}"
-
-
-def _ending(folder: Path, result: Mapping[str, Any]) -> str:
-    stopped = "" if result["ended"] == "done" else f", {result['ended']}"
-    return f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import roma
-import torch
 import trimesh
-from scipy.spatial import KDTree
-from scipy.spatial.transform import Rotation
 
-__all__ = ["SurfaceDistance", "align", "surface_distance"]
+from .surface import surfaces
+from .surface_alignment import Laid, alignment, angle
 
-# Points on each surface and steps: from every start and between samples; from the best few of these and to the surfaces
-# themselves; and from the best of these.
-_SEARCH_POINTS, _SEARCH_STEPS = 150, 15
-_TRIAL_POINTS, _TRIAL_STEPS = 400, 12
-_FINAL_POINTS, _FINAL_STEPS = 800, 25
-
-# What goes on: this many times the best rms distance or less, at most so many, turned so much apart.
-_TO_TRIAL, _MOST_TRIALS, _TRIALS_DEGREES = 1.5, 4, 15.0
-_TO_FINAL, _FINALS_DEGREES = 1.03, 2.0
-_AS_GOOD, _AS_GOOD_RADII = 1.01, 1e-4
-
-_LONGEST_EDGE = 0.3  # radii
-_PAIRS_AT_ONCE = 2_000_000
+__all__ = ["SurfaceDistance", "surface_distance"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +46,7 @@ class SurfaceDistance:
 def surface_distance(
     a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000, seed: int = 0, aligned: bool = True
 ) -> SurfaceDistance:
-    """The distance between two surfaces, after :func:`align` or as they lie.
+    """The distance between two surfaces, after :func:`~.surface_alignment.align` or as they lie.
 
     Distances run from points, spread evenly by area, to the nearest point of the whole other surface (Cignoni, Rocchini
     & Scopigno 1998, Metro: measuring error on simplified surfaces, Computer Graphics Forum 17:167-174), in both
@@ -94,12 +77,12 @@ def surface_distance(
     ValueError
         If a mesh has no area, or vertices that are not finite.
     """
-    first, second, unit = _surfaces(a, b, samples, seed)
+    first, second, unit = surfaces(a, b, samples, seed)
     if aligned:
-        turn, shift = _alignment(first, second)
+        turn, shift = alignment(first, second)
     else:
         turn, shift = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
-    laid = _Laid(first, second, turn, shift)
+    laid = Laid(first, second, turn, shift)
     distances = unit * laid.distances
     mean = float(distances.mean())
     return SurfaceDistance(
@@ -107,313 +90,6 @@ def surface_distance(
         rms=float(np.sqrt(np.square(distances).mean())),
         greatest=max(float(distances.max()), unit * laid.farthest_vertex),
         relative=mean / unit,
-        rotation=_degrees(turn),
+        rotation=angle(turn),
         translation=float(np.linalg.norm(second.shape.centroid + unit * shift - first.shape.centroid)),
     )
-
-
-def align(source: trimesh.Trimesh, target: trimesh.Trimesh, samples: int = 4000, seed: int = 0) -> np.ndarray:
-    """The rigid motion, without scaling and without reflection, that lays one surface onto another.
-
-    It makes the rms distance between the two, over both directions alike, least. Starts are the surfaces' principal
-    axes laid onto each other in all 24 ways (which of two axes is the longer may be chance) and, where both meshes have
-    the same faces, the motion that fits their vertices, weighted by area (Kabsch 1976, A solution for the best rotation
-    to relate two sets of vectors, Acta Crystallographica A 32:922-923). From each of them, iterative closest points
-    (Besl & McKay 1992, A method for registration of 3-D shapes, IEEE PAMI 14:239-256) between few samples finds those
-    worth going on from. These follow the distances to the surfaces themselves by Levenberg-Marquardt steps (Fitzgibbon
-    2003, Robust registration of 2D and 3D point sets, Image and Vision Computing 21:1145-1153): iterative closest
-    points creep where surfaces slide on each other. The best is taken, or, where vertices correspond, of all within one
-    per cent of it the one that turns least away from the vertices' fit: an ellipsoid, which can be laid onto another
-    in four ways, is not turned over.
-
-    Parameters
-    ----------
-    source, target : Trimesh
-        What moves, and what it is laid onto; as for :func:`surface_distance`.
-    samples : int
-        Points on each surface.
-    seed : int
-        Of the points.
-
-    Returns
-    -------
-    ndarray
-        ``(4, 4)``, homogeneous, as ``source.apply_transform`` takes it.
-    """
-    first, second, unit = _surfaces(source, target, samples, seed)
-    turn, shift = _alignment(first, second)
-    motion = np.eye(4)
-    motion[:3, :3] = turn
-    motion[:3, 3] = second.shape.centroid + unit * shift - turn @ first.shape.centroid
-    return motion
-
-
-class _Shape:
-    """A mesh's moments as a surface of even density, exact.
-
-    Parameters
-    ----------
-    mesh : Trimesh
-        In scene units.
-    """
-
-    def __init__(self, mesh: trimesh.Trimesh) -> None:
-        self.vertices, self.faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces)
-        if not np.isfinite(self.vertices).all():
-            raise ValueError("a mesh has vertices that are not finite")
-        corners = self.vertices[self.faces]
-        self.areas = np.linalg.norm(_area_vectors(corners), axis=1)
-        self.has_area = self.areas > 1e-10 * self.areas.sum()
-        if not self.has_area.any():
-            raise ValueError("a mesh has no area")
-        weights = self.areas / self.areas.sum()
-        self.centroid = weights @ corners.mean(axis=1)
-        # Over a triangle of area A with corners v, the integral of x x^T is A / 12 (sum v v^T + (sum v) (sum v)^T).
-        about = corners - self.centroid
-        sums = about.sum(axis=1)
-        moments = np.einsum("f,fki,fkj->ij", weights, about, about) + np.einsum("f,fi,fj->ij", weights, sums, sums)
-        self.radius = float(np.sqrt(np.trace(moments) / 12))
-        _, axes = np.linalg.eigh(moments)
-        self.axes = axes * np.linalg.det(axes)
-
-    @cached_property
-    def vertex_weights(self) -> np.ndarray:
-        """Each vertex's share of the area, ``(V,)``."""
-        shares = np.repeat(self.areas / (3 * self.areas.sum()), 3)
-        return np.bincount(self.faces.ravel(), shares, len(self.vertices))
-
-
-class _Surface:
-    """A surface about its centroid, with points on it, that knows what of it is nearest to any point.
-
-    Parameters
-    ----------
-    shape : _Shape
-        In scene units; everything here is in the common ``unit``.
-    unit : float
-        The mean radius of the two surfaces, scene units.
-    samples, seed : int
-        Points on the surface, and their seed.
-    """
-
-    def __init__(self, shape: _Shape, unit: float, samples: int, seed: int) -> None:
-        self.shape = shape
-        self.vertices = (shape.vertices - shape.centroid) / unit
-        # No face much larger than the others: all faces as near as the largest might reach have to be looked at.
-        faces = shape.faces[shape.has_area]
-        longest = max(_LONGEST_EDGE, np.ptp(self.vertices[faces], axis=1).max() / 16)
-        vertices, faces = trimesh.remesh.subdivide_to_size(self.vertices, faces, longest)
-        self.corners, self.knots = vertices[faces], vertices[np.unique(faces)]
-        area_vectors = _area_vectors(self.corners)
-        areas = np.linalg.norm(area_vectors, axis=1)
-        self.normals = area_vectors / np.where(areas > 0, areas, 1)[:, None]
-        self.centres = self.corners.mean(axis=1)
-        self.reaches = np.linalg.norm(self.corners - self.centres[:, None], axis=2).max(axis=1)
-        self.centre_tree = KDTree(self.centres)
-        self.points = _spread(self.corners, areas, samples, seed)
-        self.point_tree = KDTree(self.points)
-
-    def some_points(self, count: int) -> np.ndarray:
-        """About ``count`` of the points, from everywhere on the surface."""
-        return self.points[:: max(len(self.points) // count, 1)]
-
-    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the surface is nearest to each point, ``(N, 3)``, and the normal there, ``(N, 3)``.
-
-        ``trimesh.proximity`` does the same, but looks at all faces that meet a box of the distance to all sides. Where
-        surfaces are a radius apart, that takes ten times as long, and where they are three apart, gigabytes.
-        """
-        portion = max(_PAIRS_AT_ONCE // len(self.corners), 1)
-        found = [self._nearest(points[i : i + portion]) for i in range(0, len(points), portion)]
-        closest, faces = (np.concatenate(part) for part in zip(*found, strict=True))
-        return closest, self.normals[faces]
-
-    def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Closest points, ``(N, 3)``, and the faces they are on, ``(N,)``."""
-        # The face with the nearest centre gives a bound, and all that could be within the bound are looked at: a face
-        # lies in its plane, and there within its reach about its centre.
-        rows = np.arange(len(points))
-        _, faces = self.centre_tree.query(points)
-        closest = trimesh.triangles.closest_point(self.corners[faces], points)
-        bounds = np.linalg.norm(closest - points, axis=1)
-        around = self.centre_tree.query_ball_point(points, bounds + self.reaches.max() + 1e-6, return_sorted=False)
-        others, candidates = np.repeat(rows, [len(near) for near in around]), np.concatenate(around).astype(np.int64)
-        offsets = points[others] - self.centres[candidates]
-        heights = (offsets * self.normals[candidates]).sum(axis=1)
-        beside = np.sqrt(np.maximum(np.square(offsets).sum(axis=1) - heights**2, 0)) - self.reaches[candidates]
-        hopeful = heights**2 + np.maximum(beside, 0) ** 2 < (bounds[others] + 1e-6) ** 2
-
-        others, candidates = others[hopeful], candidates[hopeful]
-        rows, faces = np.concatenate([rows, others]), np.concatenate([faces, candidates])
-        more = trimesh.triangles.closest_point(self.corners[candidates], points[others])
-        closest = np.concatenate([closest, more])
-        order = np.lexsort((np.linalg.norm(closest - points[rows], axis=1), rows))
-        best = order[np.flatnonzero(np.diff(rows[order], prepend=-1))]
-        return closest[best], faces[best]
-
-
-class _Laid:
-    """One surface laid onto another, and how far apart the two then are.
-
-    Parameters
-    ----------
-    a, b : _Surface
-        What is moved, and what it is laid onto.
-    turn, shift : ndarray
-        The motion, ``(3, 3)`` and ``(3,)``.
-    count : int, optional
-        How many of each surface's points count; all where left out.
-    """
-
-    def __init__(self, a: _Surface, b: _Surface, turn: np.ndarray, shift: np.ndarray, count: int | None = None) -> None:
-        self.a, self.b, self.turn, self.shift = a, b, turn, shift
-        of_a, of_b = (a.points, b.points) if count is None else (a.some_points(count), b.some_points(count))
-        moved = of_a @ turn.T + shift
-        on_b, normals_b = b.nearest(moved)
-        on_a, normals_a = a.nearest((of_b - shift) @ turn)
-        self.points = np.concatenate([moved, on_a @ turn.T + shift])
-        offsets = self.points - np.concatenate([on_b, of_b])
-        self.distances = np.linalg.norm(offsets, axis=1)
-        self.rms = float(np.sqrt(np.square(self.distances).mean()))
-        # Where a distance grows fastest; where it is none, along the normal.
-        touching = self.distances < 1e-9
-        self.directions = offsets / np.where(touching, 1, self.distances)[:, None]
-        self.directions[touching] = np.concatenate([normals_b, normals_a @ turn.T])[touching]
-
-    @property
-    def farthest_vertex(self) -> float:
-        """The greatest distance of either surface's vertices from the other surface."""
-        of_a, of_b = self.a.knots @ self.turn.T + self.shift, (self.b.knots - self.shift) @ self.turn
-        offsets = [of_a - self.b.nearest(of_a)[0], of_b - self.a.nearest(of_b)[0]]
-        return float(np.linalg.norm(np.concatenate(offsets), axis=1).max())
-
-    def stepped(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
-        """The motion after one Levenberg-Marquardt step.
-
-        A distance changes as the moved point does along its direction. Damping adds that the points shall move little
-        in any direction, which alone, at 1, is the step of iterative closest points.
-        """
-        rates = _rates(self.points, self.directions)
-        anyhow = sum(r.T @ r for r in (_rates(self.points, np.broadcast_to(e, self.points.shape)) for e in np.eye(3)))
-        step = -np.linalg.solve(rates.T @ rates + damping * anyhow, rates.T @ self.distances)
-        turn = Rotation.from_rotvec(step[:3]).as_matrix()
-        return turn @ self.turn, turn @ self.shift + step[3:]
-
-
-def _surfaces(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int, seed: int) -> tuple[_Surface, _Surface, float]:
-    """Both surfaces in their common unit, and that unit."""
-    first, second = _Shape(a), _Shape(b)
-    unit = (first.radius + second.radius) / 2
-    # The same seed for both, so that it makes no difference which one comes first.
-    return _Surface(first, unit, samples, seed), _Surface(second, unit, samples, seed), unit
-
-
-def _area_vectors(corners: np.ndarray) -> np.ndarray:
-    """Normals as long as the triangles' areas, ``(F, 3)``."""
-    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
-
-
-def _spread(corners: np.ndarray, areas: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Random points on triangles, uniform by area, ``(count, 3)``: one on each of ``count`` stretches of equal area.
-
-    A mesh's faces mostly follow their neighbours, so that these points lie more evenly than independent ones. The mean
-    distance between two irregular surfaces varies a quarter to a tenth as much from seed to seed, and an alignment does
-    not follow the unevenness of the points.
-    """
-    generator = np.random.default_rng(seed)
-    upto = np.cumsum(areas)
-    face = np.searchsorted(upto, (np.arange(count) + generator.random(count)) / count * upto[-1])
-    u, v = np.sqrt(generator.random(count)), generator.random(count)
-    return np.einsum("nk,nki->ni", np.stack([1 - u, u * (1 - v), u * v], axis=1), corners[face])
-
-
-def _rates(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """How fast points move along directions as all of them turn about the axes and shift along them, ``(N, 6)``."""
-    return np.concatenate([np.cross(points, directions), directions], axis=1)
-
-
-def _degrees(turn: np.ndarray) -> float:
-    return float(np.degrees(Rotation.from_matrix(turn).magnitude()))
-
-
-def _starts(a: _Surface, b: _Surface) -> tuple[np.ndarray, np.ndarray]:
-    """Motions to start from, ``(S, 3, 3)`` and ``(S, 3)``; where vertices correspond, the first is their fit."""
-    turns = [b.shape.axes @ cube @ a.shape.axes.T for cube in Rotation.create_group("O").as_matrix()]
-    shifts = [np.zeros(3)] * len(turns)
-    if _correspond(a, b):
-        weights = a.shape.vertex_weights + b.shape.vertex_weights
-        turn, shift = roma.rigid_points_registration(*map(torch.from_numpy, (a.vertices, b.vertices, weights)))
-        turns.insert(0, turn.numpy())
-        shifts.insert(0, shift.numpy())
-    return np.stack(turns), np.stack(shifts)
-
-
-def _correspond(a: _Surface, b: _Surface) -> bool:
-    return len(a.vertices) == len(b.vertices) and np.array_equal(a.shape.faces, b.shape.faces)
-
-
-def _searched(
-    a: _Surface, b: _Surface, turns: np.ndarray, shifts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Iterative closest points between samples: better motions, and rms distances before the last step, ``(S,)``."""
-    of_a, of_b = a.some_points(_SEARCH_POINTS), b.some_points(_SEARCH_POINTS)
-    for _ in range(_SEARCH_STEPS):
-        moved = of_a @ turns.transpose(0, 2, 1) + shifts[:, None]
-        gaps_b, near_b = b.point_tree.query(moved)
-        gaps_a, near_a = a.point_tree.query((of_b - shifts[:, None]) @ turns)
-        sources = np.concatenate([np.broadcast_to(of_a, moved.shape), a.points[near_a]], axis=1)
-        targets = np.concatenate([b.points[near_b], np.broadcast_to(of_b, (len(turns), *of_b.shape))], axis=1)
-        turn, shift = roma.rigid_points_registration(torch.from_numpy(sources), torch.from_numpy(targets))
-        turns, shifts = turn.numpy(), shift.numpy()
-    rms = np.sqrt(np.square(np.concatenate([gaps_a, gaps_b], axis=1)).mean(axis=1))
-    return turns, shifts, rms
-
-
-def _settled(a: _Surface, b: _Surface, turn: np.ndarray, shift: np.ndarray, count: int, steps: int) -> _Laid:
-    """Levenberg-Marquardt steps until they gain next to nothing."""
-    laid, damping = _Laid(a, b, turn, shift, count), 1e-2
-    for _ in range(steps):
-        further = _Laid(a, b, *laid.stepped(damping), count)
-        if further.rms < laid.rms:
-            gain, laid = laid.rms - further.rms, further
-            if gain < 5e-5 * laid.rms + 1e-8:
-                break
-            damping = max(damping / 10, 1e-9)
-        elif damping > 1:
-            break
-        else:
-            damping = max(10 * damping, 1e-3)
-    return laid
-
-
-def _alignment(a: _Surface, b: _Surface) -> tuple[np.ndarray, np.ndarray]:
-    """The motion of :func:`align`, about the centroids and in the common unit."""
-    starts = _starts(a, b)
-    turns, shifts, rms = _searched(a, b, *starts)
-    order = [i for i in np.argsort(rms) if rms[i] <= _TO_TRIAL * rms.min()]
-    if _correspond(a, b):
-        order.insert(0, 0)
-    trials = [
-        _settled(a, b, turns[i], shifts[i], _TRIAL_POINTS, _TRIAL_STEPS)
-        for i in _apart(order, turns, _TRIALS_DEGREES)[:_MOST_TRIALS]
-    ]
-    trials.sort(key=lambda laid: laid.rms)
-    order = [i for i, laid in enumerate(trials) if laid.rms <= _TO_FINAL * trials[0].rms]
-    finals = [
-        _settled(a, b, trials[i].turn, trials[i].shift, _FINAL_POINTS, _FINAL_STEPS)
-        for i in _apart(order, [laid.turn for laid in trials], _FINALS_DEGREES)
-    ]
-    best = min(finals, key=lambda laid: laid.rms)
-    if _correspond(a, b):
-        as_good = [laid for laid in finals if laid.rms <= _AS_GOOD * best.rms + _AS_GOOD_RADII]
-        best = min(as_good, key=lambda laid: _degrees(laid.turn @ starts[0][0].T))
-    return best.turn, best.shift
-
-
-def _apart(order: Sequence[int], turns: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
-    """Those of the indices whose rotation is so many degrees from that of every one before."""
-    kept: list[int] = []
-    for i in order:
-        if all(_degrees(turns[i] @ turns[j].T) > degrees for j in kept):
-            kept.append(i)
-    return kept

@@ -47,27 +47,6 @@ LUMP = {"random": {"size": 0.2, "seed": 3}, "free": []}
 """A shape that no turn leaves the same."""
 
 
-class Silent:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.steps: list[dict[str, Any]] = []
-        self.messages: list[str] = []
-        self.stopped = False
-
-    def start(self, steps: int, label: str = "") -> None:
-        self.stopped = False
-
-    def step(self, info: dict[str, Any]) -> None:
-        self.steps.append(info)
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def stop(self) -> None:
-        self.stopped = True
-
-
 def write_scene(folder: Path, name: str, **parts: Any) -> Path:
     """Write the scene with some parts in place of its own, and the network beside it."""
     for file, text in {"net.py": NETWORK, "net.yaml": CARD, "small.yaml": SMALL}.items():

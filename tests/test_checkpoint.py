@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.checkpoint import Checkpoints
+from mitsuba_mei.descent import Snapshot
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.optimize import Snapshot
 from mitsuba_mei.run_folder import RunFolder
 
 ARRAYS = {

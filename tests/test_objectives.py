@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.objectives import Activation, Discriminate, Target, build_objective, check_neurons
-from mitsuba_mei.schema.experiment import Activation as ActivationSettings
-from mitsuba_mei.schema.experiment import Discriminate as DiscriminateSettings
-from mitsuba_mei.schema.experiment import TargetResponse
+from mitsuba_mei.schema.objective import Activation as ActivationSettings
+from mitsuba_mei.schema.objective import Discriminate as DiscriminateSettings
+from mitsuba_mei.schema.objective import TargetResponse
 
 RESPONSES = torch.tensor([[1.0, 2.0, 4.0, 8.0]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import nn
 
+from mitsuba_mei.descent import Settings, Snapshot
 from mitsuba_mei.errors import Terminated, UserError
 from mitsuba_mei.evaluate import evaluate
 from mitsuba_mei.experiment import Experiment
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.objectives import Activation
-from mitsuba_mei.optimize import EVERY, LASTING, SETBACKS, Settings, Snapshot, optimize
+from mitsuba_mei.optimize import EVERY, LASTING, SETBACKS, optimize
 from mitsuba_mei.viewer import Viewer
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
@@ -331,6 +333,37 @@ def test_an_optimisation_that_goes_on_ends_to_the_last_bit_as_one_without_a_brea
     fresh = linear(renderer=noise)
     outcome = optimize(drive(fresh), settings(40), seed, since=kept[-1])
     assert torch.equal(fresh.scene.x, whole.scene.x) and outcome == expected
+
+
+@given(st.lists(st.integers(0, 70), min_size=1, max_size=3), st.integers(1, 3))
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_so_does_one_that_is_set_back(stops, seed):
+    """Beyond 0.5 something is wrong, which is noticed late, and now and then nothing is finite."""
+
+    def spoil(image: torch.Tensor, seed: int) -> torch.Tensor:
+        noise = 0.1 * torch.rand(4, generator=torch.Generator().manual_seed(seed)).view(2, 2, 1)
+        return image + noise if (seed % 2**20) % 37 < 14 else image * math.nan
+
+    def wrong(experiment: Experiment) -> Drive:
+        x = experiment.scene.x
+        return Drive(experiment, lambda step: "too far" if step % 5 == 0 and x.detach().abs().max() > 0.5 else None)
+
+    def run(stop: int | None, since: Snapshot | None):
+        experiment, asked = linear(renderer=Pixels(spoil)), iter(range(10**6))
+        kept: list[Snapshot] = []
+        outcome = optimize(
+            wrong(experiment), settings(70), seed, lambda s: None, lambda: next(asked) == stop, kept.append, since
+        )
+        last = kept[-1]
+        return outcome, experiment.scene.x, Snapshot(json.loads(json.dumps(last.numbers)), last.arrays)
+
+    expected, x, _ = run(None, None)
+    assert expected.setbacks and expected.skipped
+    since = None
+    for stop in stops:
+        _, _, since = run(stop, since)
+    outcome, found, _ = run(None, since)
+    assert torch.equal(found, x) and outcome == expected
 
 
 def test_what_an_optimisation_ended_with_is_not_gone_on_with():

@@ -27,6 +27,15 @@ def test_what_exists_is_never_overwritten(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_what_a_process_left_that_died_before_its_first_file_is_no_run(tmp_path):
+    for name in (".lock", ".writable", ".config.part.yaml"):
+        (tmp_path / name).touch()
+    RunFolder(tmp_path, locked=True).write_text("config.yaml", "seed: 0")
+    assert (tmp_path / "config.yaml").read_text() == "seed: 0"
+    with pytest.raises(UserError, match="exists already"):
+        RunFolder(tmp_path)
+
+
 def test_a_place_that_cannot_be_written_to_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot write to the output folder .*choose another --out"):

@@ -9,6 +9,7 @@ from mitsuba_mei.sentences import (
     describe_pixel,
     describe_result,
 )
+from mitsuba_mei.sentences_ending import describe_ending
 
 RESULT = {
     "activation": {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}},
@@ -145,4 +146,13 @@ def test_what_a_comparison_says_as_a_whole():
         "12 neurons); by more than three standard errors: 9 of 12 by the renders, 4 of 11 over the starts",
         "shown rasterized, what was optimised so exceeds what was not by a median of -0.4 % (5 neurons)",
         "written to there",
+    ]
+
+
+def test_a_run_that_failed_says_why():
+    said = {"steps": 30, "seconds": 1.0, "ended": "failed", "reason": "the object is lost", "skipped_steps": 3}
+    assert describe_ending(Path("there"), said) == [
+        "3 steps without a finite value or gradient were left out",
+        "failed: the object is lost; what is kept is the last scene with which nothing was wrong",
+        "30 steps in 1.0 s, failed; written to there",
     ]

@@ -16,7 +16,8 @@ from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import to_srgb, write_exr
 from mitsuba_mei.render.renderer import build_renderer
 from mitsuba_mei.targets import SEED, cameras_of, wanted_images
-from tests.small_scene import LUMP, Silent, write_scene
+from tests.small_scene import LUMP, write_scene
+from tests.whole_runs import Silent
 
 VIEWS = [{"azimuth": 20}, {"azimuth": 140, "distance": 4.0}]
 

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 for what the user can mend (one sentence on the standard error), 130 when interrupted.
+        The exit code: 0; 1 where a run failed, or some of a sweep's are not done; 2 for what the user can mend (one
+        sentence on the standard error); 130 when interrupted, 143 when terminated.
     """
     # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

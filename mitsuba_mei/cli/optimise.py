@@ -56,7 +56,7 @@ def run(
 
     with telling(quiet) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
-    print(_described(outcome, config))
+    _tell(outcome, config)
 
 
 @app.command()
@@ -71,12 +71,15 @@ def resume(
     config = resumable(run)
     with telling(quiet) as progress, about(run / "config.yaml"):
         outcome = run_experiment(config, run, progress, resumed=True)
-    print(_described(outcome, config))
+    _tell(outcome, config)
 
 
-def _described(outcome: RunResult, config: Config) -> str:
+def _tell(outcome: RunResult, config: Config) -> None:
+    """Say how a run went; exit code 1 where it failed."""
     describe = DESCRIBED.get(config.objective.type, describe_result)
-    return "\n".join(describe(outcome.folder, outcome.result))
+    print("\n".join(describe(outcome.folder, outcome.result)))
+    if outcome.result.get("ended") == "failed":
+        raise typer.Exit(1)
 
 
 @app.command()

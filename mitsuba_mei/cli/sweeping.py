@@ -46,6 +46,8 @@ def sweep(
     with SweepProgress(Console(stderr=True), quiet) as watcher:
         outcome = run_sweep(plan, wanted, out, watcher)
     print("\n".join(describe_sweep(outcome, len(plan.rows))))
+    if outcome.failed or outcome.missing:
+        raise typer.Exit(1)
 
 
 def _with_workers(asked: Sweep, scheduler: str | None, count: int | None) -> Sweep:

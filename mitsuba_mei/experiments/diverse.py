@@ -14,13 +14,14 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoints
 from ..config import Config, dump
+from ..descent import Settings, Snapshot, Step
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
 from ..errors import UserError
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
-from ..optimize import Settings, Snapshot, Step, optimize
+from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
@@ -193,7 +194,8 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
     reached = all(scene["reached"] for scene in scenes)
     far = means[said.differ] >= apart
     together = [trial.after for trial in trials]
-    facts = run_facts(config, trials[0].experiment, trials, trials[0].outcome.ended)
+    outcome = trials[0].outcome
+    facts = run_facts(config, trials[0].experiment, trials, outcome.ended, outcome.reason)
     result = {
         "activation": {"initial": _mean([trial.before for trial in trials]), "final": _mean(together)},
         "diverse": {
@@ -211,9 +213,9 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         },
         "neurons": list(config.neurons),
         **facts,
-        "steps": trials[0].outcome.steps,
-        "skipped_steps": trials[0].outcome.skipped,
-        "seconds_per_step": facts["seconds"] / max(1, trials[0].outcome.steps),
+        "steps": outcome.steps,
+        "skipped_steps": outcome.skipped,
+        "seconds_per_step": facts["seconds"] / max(1, outcome.steps),
     }
     _write_pictures(folder, trials, result["diverse"], pairs[said.differ])
     write_result(folder, config, result)

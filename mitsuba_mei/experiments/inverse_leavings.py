@@ -45,7 +45,7 @@ def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: S
         },
         "difference": _difference(experiment, done),
         "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
-        **run_facts(config, experiment, done.trials, done.ended),
+        **run_facts(config, experiment, done.trials, done.ended, done.reason),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
         "views": experiment.viewer.views,

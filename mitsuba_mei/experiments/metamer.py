@@ -146,7 +146,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
             "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
-        **run_facts(config, experiment, done.trials, done.ended),
+        **run_facts(config, experiment, done.trials, done.ended, done.reason),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }

@@ -14,12 +14,14 @@ import trimesh
 
 from ..checkpoint import Checkpoints
 from ..config import Config
+from ..descent import Outcome, Settings, Snapshot, Step
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
-from ..optimize import Goal, Outcome, Settings, Snapshot, Step, optimize
+from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
+from ..purpose import Goal
 from ..report import displayed
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
@@ -92,14 +94,25 @@ class Optimised:
     final : Estimate
         Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
         figures flatters.
-    ended : str
-        ``done``, ``no better`` or ``interrupted``.
+    asked : int
+        Starts that were asked for.
     """
 
     trials: list[Trial]
     best: Trial
     final: Estimate
-    ended: str
+    asked: int
+
+    @property
+    def ended(self) -> str:
+        """``interrupted``, or how the best start ended: ``done``, ``no better`` or ``failed``."""
+        broken = len(self.trials) < self.asked or self.trials[-1].outcome.ended == "interrupted"
+        return "interrupted" if broken else self.best.outcome.ended
+
+    @property
+    def reason(self) -> str:
+        """Why that failed."""
+        return self.best.outcome.reason if self.ended == "failed" else ""
 
 
 def final_seed(seed: int, starts: int) -> int:
@@ -150,7 +163,7 @@ def optimise_from_starts(
     if len(trials) > 1:
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
-    return Optimised(trials, best, final, trials[-1].outcome.ended if len(trials) == asked else "interrupted")
+    return Optimised(trials, best, final, asked)
 
 
 def _or_least(value: float) -> float:
@@ -196,7 +209,8 @@ def _trial(
     seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
-        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}; evaluating what was reached")
+        why = f" ({outcome.reason})" if outcome.reason else ""
+        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating what was reached")
     trial = Trial(index, experiment, record, start, before, evaluate(experiment, *accuracy), outcome, seconds)
     if several:
         _write_trial(folder, trial)

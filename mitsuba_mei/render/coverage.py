@@ -24,7 +24,9 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from .outlines import Outlines, Pieces
-from .visibility import Screen, at_centres, at_points, barycentrics, gather, project
+from .rows import gather
+from .screen import Screen, barycentrics, project
+from .visibility import at_centres, at_points
 
 __all__ = ["Rasterizer", "VisiblePoints"]
 

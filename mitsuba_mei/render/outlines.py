@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .rows import cross, expand, gather
+from .screen import Screen
 from .segments import NEIGHBOURS, POINT, cut, first_of_equals, length_of, part, sector
-from .visibility import Screen, cross, expand, gather
 
 __all__ = ["Outlines", "Pieces", "Regions"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..scene.state import SceneState
 from .coverage import Rasterizer
 from .illumination import Illumination, Remembered
-from .visibility import gather
+from .rows import gather
 
 __all__ = ["RasterRenderer"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .visibility import cross, expand
+from .rows import cross, expand
 
 __all__ = ["NEIGHBOURS", "POINT", "cut", "first_of_equals", "length_of", "part", "sector"]
 

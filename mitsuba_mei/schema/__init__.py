@@ -4,8 +4,12 @@ The classes mirror the file. Where a mapping has a ``type``, the other fields ar
 class that it builds: ``REGISTRY[part.type](**part.model_dump(exclude={"type"}))``.
 """
 
-from .experiment import DIFFERENCES, DRIVES, MOST_RESTARTS, RENDERERS, Activation, Compare, Config, Pixel
+from .evaluation import Compare, Pixel
+from .experiment import Config
+from .objective import DIFFERENCES, DRIVES, Activation
+from .optimizer import MOST_RESTARTS
 from .parts import FilePathMarker, Part, listed_neurons
+from .render import RENDERERS
 from .scene import Placement
 from .sweep import MOST_RUNS, Address, Slurm, Sweep, Workers, bytes_of
 

@@ -152,4 +152,7 @@ class Sweep(Part):
     overrides: dict[str, Any] = Field({}, description="Values for all runs, by key, as optimizer.steps: 100.")
     workers: Workers = Workers()
     retries: int = Field(1, ge=0, le=100, description="How often a run that fails, or whose process dies, is repeated.")
+    max_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="A run that takes longer is ended with its process, and tried again; null: none does."
+    )
     cluster: Cluster = Field("local", description="local, {address: tcp://...}, or {type: slurm, ...}.")

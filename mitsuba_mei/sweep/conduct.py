@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -22,6 +23,8 @@ GONE = 5.0
 
 LONELY = 60.0
 """Seconds without any worker after which that is told."""
+
+SLOW = "it took longer than max_hours"
 
 DIED = "its process died: killed, or out of memory (workers.memory)"
 
@@ -91,6 +94,7 @@ class _UnderWay:
     key: str
     name: str
     worker: str
+    begun: float
 
 
 class Conductor:
@@ -109,6 +113,8 @@ class Conductor:
         Further attempts at a run that fails, or whose process dies.
     recycle_after : int or None
         Runs after which a worker's process is renewed.
+    seconds : float
+        After which a run is ended, and its worker's process renewed.
     clock : callable
         Seconds.
     """
@@ -121,10 +127,11 @@ class Conductor:
         watcher: Watcher,
         retries: int,
         recycle_after: int | None,
+        seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool, self._folder, self._make, self._watcher = pool, folder, make, watcher
-        self._retries, self._recycle_after, self._clock = retries, recycle_after, clock
+        self._retries, self._recycle_after, self._longest, self._clock = retries, recycle_after, seconds, clock
         self._waiting: deque[str] = deque()
         self._under_way: dict[str, _UnderWay] = {}
         self._attempts: Counter[str] = Counter()
@@ -177,9 +184,20 @@ class Conductor:
         for worker in [worker for worker, seen in self._seen.items() if now - seen >= GONE]:
             del self._seen[worker]
         for each in [each for each in self._under_way.values() if each.worker not in self._seen]:
-            self._pool.give_up(each.key)
-            del self._under_way[each.key]
+            self._drop(each)
             self._lost(each.name)
+        for each in [each for each in self._under_way.values() if now - each.begun > self._longest]:
+            self._drop(each)
+            self._renew(each.worker)
+            self._settle(Attempt(each.name, "failed", SLOW))
+
+    def _drop(self, each: _UnderWay) -> None:
+        self._pool.give_up(each.key)
+        del self._under_way[each.key]
+
+    def _renew(self, worker: str) -> None:
+        self._renewed.add(worker)
+        self._pool.renew(worker)
 
     def _begin(self) -> None:
         """Give every idle worker a run."""
@@ -190,7 +208,7 @@ class Conductor:
                 return
             self._attempts[job.name] += 1
             key = f"{job.name}:{self._attempts[job.name]}:{id(self)}"
-            self._under_way[key] = _UnderWay(key, job.name, worker)
+            self._under_way[key] = _UnderWay(key, job.name, worker, self._clock())
             self._pool.submit(key, worker, job)
 
     def _next_job(self) -> Job | None:
@@ -214,8 +232,7 @@ class Conductor:
             return
         self._runs_of[each.worker] += 1
         if self._recycle_after is not None and self._runs_of[each.worker] >= self._recycle_after and self._waiting:
-            self._renewed.add(each.worker)
-            self._pool.renew(each.worker)
+            self._renew(each.worker)
         self._settle(attempt)
 
     def _lost(self, name: str) -> None:

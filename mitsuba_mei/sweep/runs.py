@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +129,9 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
                 with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
-                    Conductor(pool, folder, make, watcher, sweep.retries, recycle).run(
-                        missing, len(plan.rows), interrupted
-                    )
+                    longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
+                    conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    conductor.run(missing, len(plan.rows), interrupted)
         finally:
             counts = write_summary(folder, plan)
         report, reported = _reported(folder, plan, watcher)

@@ -41,11 +41,12 @@ FIGURES: dict[str, tuple[tuple[str, ...], pa.DataType]] = {
     "degenerate_faces": (("mesh", "degenerate_faces"), pa.int64()),
     "watertight": (("mesh", "watertight"), pa.bool_()),
     "ended": (("ended",), pa.string()),
+    "reason": (("reason",), pa.string()),
 }
 """Columns that come from ``result.json``: the keys that lead to each, and its type."""
 
-AROUND = {"state": pa.string(), "attempts": pa.int64(), "folder": pa.string(), "reason": pa.string()}
-"""Columns about a run as one of a sweep: ``done``, ``failed`` or ``missing``; and why it failed."""
+AROUND = {"state": pa.string(), "attempts": pa.int64(), "folder": pa.string()}
+"""Columns about a run as one of a sweep: ``done``, ``failed`` or ``missing``."""
 
 
 def write_summary(folder: SweepFolder, plan: Plan) -> dict[str, int]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
-import json
-import signal
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.cli import main
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments import compare, leavings
 from mitsuba_mei.experiments.evaluate_run import evaluate_run
+from tests.whole_runs import Interrupting, Silent, called, read_json
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}
@@ -35,18 +31,6 @@ pixel: {steps: 4, restarts: 1}
 compare: {neurons: [3, 25]}
 """
 CELLS = [(made, shown) for made in ("path", "raster") for shown in ("path", "raster")]
-
-
-def called(*arguments: str) -> tuple[int, str, str]:
-    """The command line's exit code, and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(list(arguments))
-    return code, out.getvalue(), err.getvalue()
-
-
-def read(path: Path) -> dict:
-    return json.loads(path.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -74,23 +58,23 @@ def test_the_folder_holds_ordinary_runs_under_each_renderer(comparison):
         assert names == {"path", "raster", "comparison.json", "comparison.png"}
         for renderer in ("path", "raster"):
             run = folder / f"small-neuron-{neuron}" / renderer
-            result, config = read(run / "result.json"), load_config(run / "config.yaml")
+            result, config = read_json(run / "result.json"), load_config(run / "config.yaml")
             assert result["renderer"] == config.render.type == renderer
             assert result["neurons"] == [neuron] == list(config.neurons)
             assert config.compare.neurons is None and config.compare_to == "pixel"
-            assert result["pixel"]["activation"] == read(run.parent / "comparison.json")["pixel"]
+            assert result["pixel"]["activation"] == read_json(run.parent / "comparison.json")["pixel"]
             assert (run / "summary.png").is_file() and (run / "mesh.ply").is_file()
-    assert read(folder / "small-neuron-3/raster/result.json")["variant"].startswith("torch_")
+    assert read_json(folder / "small-neuron-3/raster/result.json")["variant"].startswith("torch_")
 
 
 def test_tables_agree_wherever_they_are_written(comparison):
     folder = comparison[0]
-    top = read(folder / "comparison.json")
+    top = read_json(folder / "comparison.json")
     with open(folder / "comparison.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["neurons"] for row in rows] == ["3", "25"]
     for row, said in zip(rows, top["neurons"]):
-        own = read(folder / said["folder"] / "comparison.json")
+        own = read_json(folder / said["folder"] / "comparison.json")
         assert {name: said[name] for name in own} == own
         for made, shown in CELLS:
             cell, ratio = own["activation"][made][shown], own["ratio_to_pixel"][made][shown]
@@ -103,7 +87,7 @@ def test_tables_agree_wherever_they_are_written(comparison):
             assert judged["mean"] == pytest.approx(cell["mean"], rel=0.5)
             assert (cell["sem"] == 0) == (shown == "raster")
             if made == shown:
-                result = read(folder / said["folder"] / made / "result.json")
+                result = read_json(folder / said["folder"] / made / "result.json")
                 assert cell == result["activation"]["final"]
                 assert own["initial"][made] == result["activation"]["initial"]
                 assert own["kept_start"][made] == result["restart"]
@@ -116,7 +100,7 @@ def test_tables_agree_wherever_they_are_written(comparison):
 
 
 def test_gains_and_differences_are_those_of_the_table(comparison):
-    for own in read(comparison[0] / "comparison.json")["neurons"]:
+    for own in read_json(comparison[0] / "comparison.json")["neurons"]:
         table, starts = own["activation"], own["starts"]
         for shown, other in (("path", "raster"), ("raster", "path")):
             mine, foreign = table[shown][shown]["mean"], table[other][shown]["mean"]
@@ -136,7 +120,7 @@ def test_gains_and_differences_are_those_of_the_table(comparison):
 @pytest.mark.parametrize(("made", "shown"), CELLS)
 def test_every_cell_can_be_had_again_from_the_run(comparison, tmp_path, made, shown):
     run = comparison[0] / "small-neuron-3" / made
-    own = read(run.parent / "comparison.json")
+    own = read_json(run.parent / "comparison.json")
     found = evaluate_run(run, shown, out=tmp_path / "again.json").result
     assert found["activation"]["final"] == own["activation"][made][shown]
     assert found["validation"]["activation"]["final"] == own["validation"]["activation"][made][shown]
@@ -146,7 +130,7 @@ def test_every_cell_can_be_had_again_from_the_run(comparison, tmp_path, made, sh
 
 def test_the_statistics_are_of_both_neurons(comparison):
     folder, out, err = comparison
-    top = read(folder / "comparison.json")
+    top = read_json(folder / "comparison.json")
     assert top["ended"] == "done" and top["asked"] == 2 and top["left_out"] == []
     statistics = top["statistics"]
     assert statistics["neurons"] == 2
@@ -185,44 +169,24 @@ def test_both_renderers_start_from_the_same_objects(scene, tmp_path, without_pic
             np.testing.assert_array_equal(first[key], second[key], err_msg=key)
     shapes = [np.load(run / "path" / "restarts" / str(index) / "parameters.npz")["shape.offsets"] for index in range(3)]
     assert not np.array_equal(shapes[0], shapes[1])
-    own = read(run / "comparison.json")
+    own = read_json(run / "comparison.json")
     assert own["initial"]["raster"]["mean"] == own["activation"]["raster"]["raster"]["mean"]
     if own["kept_start"]["path"] == own["kept_start"]["raster"]:
         assert own["shape"]["mean"] == pytest.approx(0, abs=1e-5) and own["stimuli"]["correlation"] > 0.999
         assert own["parameters"]["lighting.0.direction"]["difference"]["value"] == pytest.approx(0, abs=1e-3)
 
 
-class Interrupting:
-    """Sends Ctrl-C at the first step of what bears a label."""
-
-    def __init__(self, label: str) -> None:
-        self.label, self.said = label, []
-
-    def start(self, steps, label=""):
-        self.about_to = self.label in label
-
-    def step(self, info):
-        if self.about_to:
-            self.about_to = False
-            signal.raise_signal(signal.SIGINT)
-
-    def message(self, text):
-        self.said.append(text)
-
-    def stop(self): ...
-
-
 def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_way(scene, tmp_path, without_pictures):
-    progress = Interrupting("neuron 25 (2 of 2), path")
+    progress = Interrupting(label="neuron 25 (2 of 2), path")
     config = load_config(scene, ["optimizer.steps=3", "evaluate.spp=4", "model.validate=null"])
     compare.run_comparison([(scene, config)], tmp_path / "cut", progress)
-    top = read(tmp_path / "cut" / "comparison.json")
-    assert any("this optimisation is finished first" in text for text in progress.said)
+    top = read_json(tmp_path / "cut" / "comparison.json")
+    assert any("this optimisation is finished first" in text for text in progress.messages)
     assert top["ended"] == "interrupted" and top["asked"] == 2 and top["statistics"]["neurons"] == 1
     first, second = top["neurons"]
     assert (first["ended"], second["ended"]) == ("done", "interrupted")
     assert set(second["activation"]) == {"path"} and second["gain"] is None
-    path = read(tmp_path / "cut/small-neuron-25/path/result.json")
+    path = read_json(tmp_path / "cut/small-neuron-25/path/result.json")
     assert path["ended"] == "interrupted" and path["steps"] == 3 and len(path["restarts"]) == 1
     assert not (tmp_path / "cut/small-neuron-25/raster").exists()
     with open(tmp_path / "cut/comparison.csv", newline="") as file:
@@ -233,7 +197,7 @@ def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_
 
 
 def test_a_second_interruption_ends_at_once_and_loses_nothing_that_is_done(comparison, scene, tmp_path, monkeypatch):
-    done = read(comparison[0] / "small-neuron-3" / "comparison.json")
+    done = read_json(comparison[0] / "small-neuron-3" / "comparison.json")
     neurons = iter([done])
 
     def cut_short(*arguments):
@@ -244,8 +208,8 @@ def test_a_second_interruption_ends_at_once_and_loses_nothing_that_is_done(compa
     monkeypatch.setattr(compare, "prepare", lambda config, told: {})
     monkeypatch.setattr(compare, "compare_neuron", cut_short)
     with pytest.raises(KeyboardInterrupt):
-        compare.run_comparison([(scene, load_config(scene))], tmp_path / "cut", Interrupting("nowhere"))
-    top = read(tmp_path / "cut" / "comparison.json")
+        compare.run_comparison([(scene, load_config(scene))], tmp_path / "cut", Silent())
+    top = read_json(tmp_path / "cut" / "comparison.json")
     assert top["ended"] == "interrupted" and top["asked"] == 2
     assert [own["ended"] for own in top["neurons"]] == ["done"]
     assert iio.imread(tmp_path / "cut" / "comparison.png").std() > 5
@@ -268,7 +232,7 @@ def test_scenes_and_objectives_share_a_table_and_who_cannot_be_optimised_is_left
     words = ("--set", "optimizer={steps: 1}", "model.validate=null", "pixel.steps=2")
     code, out, err = called("compare", str(scene), str(other), "--out", str(tmp_path / "both"), *words)
     assert code == 0, err
-    top = read(tmp_path / "both" / "comparison.json")
+    top = read_json(tmp_path / "both" / "comparison.json")
     assert top["ended"] == "done"
     assert [own["label"] for own in top["neurons"]] == ["small neuron 3", "other discriminate 3"]
     assert (tmp_path / "both/other-discriminate-3/raster/result.json").is_file()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.sentences_unlike import describe_diverse
-from tests.small_scene import LUMP, Silent, write_scene
+from tests.small_scene import LUMP, write_scene
+from tests.whole_runs import Interrupting, Silent
 
 IN_ALL = {"config.yaml", "metrics.csv", "result.json", "summary.png", "scenes"}
 OF_EACH = {
@@ -137,15 +137,9 @@ def test_a_maximum_that_is_not_above_0_is_refused(tmp_path):
 
 
 def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-
     config = configured(tmp_path, optimizer={"steps": 900}, model=CELL)
     before = signal.getsignal(signal.SIGINT)
-    outcome = run_diverse(config, tmp_path / "out", Interrupting())
+    outcome = run_diverse(config, tmp_path / "out", Interrupting(3))
     assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] <= 4
     assert {path.name for path in outcome.folder.iterdir()} >= IN_ALL
     assert signal.getsignal(signal.SIGINT) == before

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
-import json
-import signal
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -14,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.cli import main
 from mitsuba_mei.config import Config, free_parameters, load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.evaluate import evaluate
@@ -24,6 +19,7 @@ from mitsuba_mei.experiments.factor_starts import prepare
 from mitsuba_mei.factor_sentences import describe_factors
 from mitsuba_mei.factors import SUBSETS, named
 from mitsuba_mei.parameters import parameters_of
+from tests.whole_runs import Interrupting, Silent, called, read_json
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}
@@ -38,10 +34,6 @@ optimizer: {steps: 3, warmup: 0}
 PAIRS = ["shape", "pose", "light", "shape-pose", "shape-light", "pose-light", "all"]
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text())
-
-
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("scenes") / "small.yaml"
@@ -51,14 +43,6 @@ def scene(tmp_path_factory) -> Path:
 
 def loaded(scene: Path, *overrides: str) -> Config:
     return load_config(scene, list(overrides), rendered=False)
-
-
-def called(*arguments: str) -> tuple[int, str, str]:
-    """The command line's exit code, and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(list(arguments))
-    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +129,7 @@ def test_a_factor_that_cannot_be_optimised_is_a_mistake_before_anything_is_writt
 
 def figures(scene: Path, folder: Path, *overrides: str) -> dict:
     """Of a single neuron from a single start."""
-    outcome = factors.run_factors([(scene, loaded(scene, *overrides))], folder, Interrupting("nowhere"), 1)
+    outcome = factors.run_factors([(scene, loaded(scene, *overrides))], folder, Silent(), 1)
     (found,) = outcome.result["neurons"]
     return found
 
@@ -196,10 +180,10 @@ def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
     for neuron in (3, 25):
         names = {path.name for path in (folder / f"small-neuron-{neuron}").iterdir()}
         assert names == {*PAIRS, "factors.json", "factors.png"}
-    own = read(folder / "small-neuron-25" / "factors.json")
+    own = read_json(folder / "small-neuron-25" / "factors.json")
     for name, subset in zip(PAIRS, SUBSETS[1:]):
         run = folder / "small-neuron-25" / name
-        result, config = read(run / "result.json"), load_config(run / "config.yaml")
+        result, config = read_json(run / "result.json"), load_config(run / "config.yaml")
         free = [path for factor in own["parameters"] if factor in subset for path in own["parameters"][factor]]
         assert set(free_parameters(config)) == set(free) and config.neurons == (25,)
         assert [trial["activation"]["final"] for trial in result["restarts"]] == [
@@ -216,7 +200,7 @@ def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
 def test_a_run_of_the_light_alone_can_be_evaluated_again(whole, tmp_path):
     run = whole[0] / "small-neuron-25" / "light"
     found = evaluate_run(run, out=tmp_path / "again.json").result
-    assert found["activation"] == read(run / "result.json")["activation"]
+    assert found["activation"] == read_json(run / "result.json")["activation"]
 
 
 @pytest.mark.parametrize("name", ["", "small-neuron-25"])
@@ -227,13 +211,13 @@ def test_a_folder_of_several_runs_is_no_run(whole, name):
 
 def test_tables_agree_wherever_they_are_written(whole):
     folder, out, _ = whole
-    top = read(folder / "factors.json")
+    top = read_json(folder / "factors.json")
     assert top["ended"] == "done" and top["asked"] == 2 and top["left_out"] == []
     with open(folder / "factors.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 8
     for said in top["neurons"]:
-        own = read(folder / said["folder"] / "factors.json")
+        own = read_json(folder / said["folder"] / "factors.json")
         assert {name: said[name] for name in own} == own and own["ended"] == "done" and own["starts"] == 2
         for name in top["subsets"]:
             mine = [row for row in rows if row["folder"] == said["folder"] and row["subset"] == name]
@@ -263,38 +247,18 @@ def test_the_pictures_are_not_empty(whole):
     assert sizes[0] == 2 * sizes[1] == 2 * sizes[2]
 
 
-class Interrupting:
-    """Sends Ctrl-C at the first step of what bears a label."""
-
-    def __init__(self, label: str) -> None:
-        self.label, self.said = label, []
-
-    def start(self, steps, label=""):
-        self.about_to = self.label in label
-
-    def step(self, info):
-        if self.about_to:
-            self.about_to = False
-            signal.raise_signal(signal.SIGINT)
-
-    def message(self, text):
-        self.said.append(text)
-
-    def stop(self): ...
-
-
 def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(scene, tmp_path, monkeypatch):
     monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
-    progress = Interrupting("pose, start 1 of 2")
+    progress = Interrupting(label="pose, start 1 of 2")
     outcome = factors.run_factors([(scene, loaded(scene))], tmp_path / "cut", progress, 2)
-    assert any("this optimisation is finished first" in text for text in progress.said)
-    top = read(tmp_path / "cut" / "factors.json")
+    assert any("this optimisation is finished first" in text for text in progress.messages)
+    top = read_json(tmp_path / "cut" / "factors.json")
     assert top["ended"] == outcome.result["ended"] == "interrupted"
     (own,) = top["neurons"]
     assert [len(own["trials"][name]) for name in ("nothing", "shape", "pose")] == [2, 2, 1]
     assert own["trials"]["pose"][0]["steps"] == 3 and "light" not in own["trials"]
     assert own["starts"] == 1 and own["shapley"]["shape"] is None and own["alone"]["pose"]["n"] == 1
-    assert read(tmp_path / "cut/small-neuron-25/pose/result.json")["ended"] == "interrupted"
+    assert read_json(tmp_path / "cut/small-neuron-25/pose/result.json")["ended"] == "interrupted"
     assert not (tmp_path / "cut/small-neuron-25/light").exists()
     assert iio.imread(tmp_path / "cut/factors.png").std() > 5
     assert "interrupted: 0 of 1 neurons are done" in describe_factors(tmp_path, outcome.result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -24,7 +23,8 @@ from mitsuba_mei.images import read_image, write_exr
 from mitsuba_mei.parameters import parameters_of, set_parameters
 from mitsuba_mei.sentences_inverse import describe_recovery
 from mitsuba_mei.variants import frozen
-from tests.small_scene import LUMP, Silent, write_scene
+from tests.small_scene import LUMP, write_scene
+from tests.whole_runs import Interrupting, Silent
 
 CONTRACT = {
     "activation", "error", "truth", "steps", "seconds", "seconds_per_step", "peak_memory_mb", "skipped_steps", "mesh",
@@ -197,14 +197,8 @@ def test_responses_can_be_matched_path_traced_until_ctrl_c(tmp_path):
         optimizer={"steps": 500},
     )
 
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-
     before = signal.getsignal(signal.SIGINT)
-    outcome = run_inverse(config, tmp_path / "out", Interrupting())
+    outcome = run_inverse(config, tmp_path / "out", Interrupting(3))
     assert outcome.result["ended"] == "interrupted" and 3 <= outcome.result["steps"] <= 4
     assert {path.name for path in outcome.folder.iterdir()} >= FILES
     assert outcome.result["error"]["final"]["sem"] > 0

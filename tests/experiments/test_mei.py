@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ import trimesh
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
+from tests.whole_runs import Interrupting, Silent
 
 CONTRACT = {
     "activation", "fraction_of_optimum", "ratio_to_pixel", "validation", "steps", "seconds", "seconds_per_step",
@@ -29,25 +29,6 @@ FILES = {
 
 SHORT = ["optimizer.steps=25", "optimizer.warmup=3", "evaluate.spp=32", "evaluate.repeats=2", "optimizer.lr=0.03"]
 COARSE = ["shape.template.subdivisions=3", "shape.rbf.control_points=40"]
-
-
-class Silent:
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.steps, self.messages, self.stopped = [], [], False
-
-    def start(self, steps, label=""):
-        self.total = steps
-
-    def step(self, info):
-        self.steps.append(info)
-
-    def message(self, text):
-        self.messages.append(text)
-
-    def stop(self):
-        self.stopped = True
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +161,7 @@ def test_any_part_can_be_the_only_one_that_is_optimised(root, tmp_path, override
 def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=1000"])
 
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 4:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    progress = Interrupting()
+    progress = Interrupting(4)
     before = signal.getsignal(signal.SIGINT)
     outcome = run_mei(config, tmp_path / "run", progress)
     assert outcome.result["ended"] == "interrupted"
@@ -363,13 +338,7 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     overrides = [*SHORT, *COARSE, "optimizer.steps=6", "compare_to=pixel", "pixel={steps: 1000, restarts: 1}"]
     config = load_config(root / "scenes/simple_cell.yaml", overrides)
 
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == (4 if stop_at == "optimisation" else 10):
-                signal.raise_signal(signal.SIGINT)
-
-    progress = Interrupting()
+    progress = Interrupting(4 if stop_at == "optimisation" else 10)
     outcome = run_mei(config, tmp_path / "run", progress)
     kept = {"checkpoint"} if stop_at == "optimisation" else set()
     assert {p.name for p in outcome.folder.iterdir()} == FILES | kept

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -18,7 +16,8 @@ from mitsuba_mei.experiments.metamer import build_metamer, run_metamer
 from mitsuba_mei.images import read_image, write_exr
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.sentences_unlike import describe_metamer
-from tests.small_scene import LUMP, Silent, write_scene
+from tests.small_scene import LUMP, write_scene
+from tests.whole_runs import Interrupting, Silent
 
 FILES = {
     "config.yaml", "metrics.csv", "result.json", "summary.png", "progress.mp4", "render.exr", "render.png",
@@ -144,17 +143,11 @@ def test_a_reference_of_another_material_is_shown_path_traced(tmp_path):
 
 
 def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-
     pose, sun = {"rotation": [0, 40, 0], "free": ["rotation"]}, {"type": "sun", "free": ["direction"]}
     config = configured(
         tmp_path, {"differ": "pose"}, pose=pose, lighting=[sun], optimizer={"steps": 900, "restarts": 2}
     )
-    outcome = run_metamer(config, tmp_path / "out", Interrupting())
+    outcome = run_metamer(config, tmp_path / "out", Interrupting(2))
     assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] <= 3
     assert {path.name for path in outcome.folder.iterdir()} >= FILES | {"restarts"}
     assert outcome.result["metamer"]["scene"]["differ"] == "pose"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import imageio.v3 as iio
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from mitsuba_mei.config import load_config
 from mitsuba_mei.experiments.pixel_mei import find_pixel_mei, run_pixel
 from mitsuba_mei.viewer import build_viewer
+from tests.whole_runs import Interrupting, Silent
 
 CELL = """
 model:
@@ -32,23 +32,6 @@ def config(tmp_path):
         return load_config(path, overrides)
 
     return loaded
-
-
-class Silent:
-    def __init__(self):
-        self.steps = []
-
-    def start(self, steps):
-        self.total = steps
-
-    def step(self, info):
-        self.steps.append(info)
-
-    def message(self, text):
-        raise AssertionError(text)
-
-    def stop(self):
-        self.stopped = True
 
 
 def pixel_mei(config, **told):
@@ -152,6 +135,7 @@ def test_a_run_leaves_its_figures_and_pictures(config, tmp_path):
     assert names == {"config.yaml", "metrics.csv", "result.json", "stimulus.npy", "stimulus.png", "summary.png"}
     result = json.loads((outcome.folder / "result.json").read_text())
     assert result == outcome.result
+    assert progress.messages == []
     assert len(progress.steps) == progress.total == result["steps"] == 20
     assert result["fraction_of_optimum"] == pytest.approx(result["activation"] / result["optimum"])
     seen = torch.from_numpy(np.load(outcome.folder / "stimulus.npy"))
@@ -184,17 +168,7 @@ def test_an_unfinished_one_is_said_and_a_frozen_scene_will_do(config, tmp_path):
     path = tmp_path / "scene.yaml"
     path.write_text(CELL + "shape: {free: []}\n")
     made = load_config(path, rendered=False)
-    said = []
-
-    class Interrupting(Silent):
-        def step(self, info):
-            super().step(info)
-            if len(self.steps) == 3:
-                signal.raise_signal(signal.SIGINT)
-
-        def message(self, text):
-            said.append(text)
-
-    outcome = run_pixel(made, tmp_path / "run", Interrupting())
+    progress = Interrupting(3)
+    outcome = run_pixel(made, tmp_path / "run", progress)
     assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] == 3
-    assert any("no pixel MEI yet" in text for text in said)
+    assert any("no pixel MEI yet" in text for text in progress.messages)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mitsuba_mei.render.coverage import Rasterizer
-from mitsuba_mei.render.visibility import Screen, at_centres, barycentrics, project
+from mitsuba_mei.render.screen import Screen, barycentrics, project
+from mitsuba_mei.render.visibility import at_centres
 from mitsuba_mei.scene.mesh import icosphere, torus
 
 TAN_HALF_FOV = torch.tensor(0.32, dtype=torch.float64)

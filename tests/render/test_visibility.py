@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.render import visibility
-from mitsuba_mei.render.visibility import Screen, at_centres, at_points, barycentrics, project
+from mitsuba_mei.render.screen import Screen, barycentrics, project
+from mitsuba_mei.render.visibility import at_centres, at_points
 from mitsuba_mei.scene.mesh import icosphere
 
 TAN_HALF_FOV = torch.tensor(0.32, dtype=torch.float64)

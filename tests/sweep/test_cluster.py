@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -42,12 +43,14 @@ def asked(cluster="local", **workers) -> Sweep:
     return Sweep(scene="scene.yaml", axes={"seeds": 0}, workers=Workers(memory="1GB", **workers), cluster=cluster)
 
 
-def conducted(sweep: Sweep, path: Path, names: list[str], recycle=None) -> tuple[SweepFolder, Heard]:
+def conducted(sweep: Sweep, path: Path, names: list[str], recycle=None, seconds=math.inf) -> tuple[SweepFolder, Heard]:
     folder, heard = SweepFolder(path), Heard()
     (path / "plan.json").write_text("{}")
     with opened_pool(sweep, path, light_work) as pool:
         pool.check(folder.path)
-        conductor = Conductor(pool, folder, lambda name: Job(name, Config(), folder.path, 1), heard, 1, recycle)
+        conductor = Conductor(
+            pool, folder, lambda name: Job(name, Config(), folder.path, 1), heard, 1, recycle, seconds
+        )
         conductor.run(names, len(names), lambda: False)
     return folder, heard
 
@@ -79,6 +82,13 @@ def test_a_worker_that_is_killed_and_others_that_are_renewed_lose_nothing(tmp_pa
     assert max(done_by.count(process) for process in done_by) <= 2
     seen = {note.read_text() for note in (tmp_path / "notes").iterdir()}
     assert seen == {"4 3", "7 3"}  # every process has one GPU, and its threads
+
+
+def test_a_run_that_hangs_is_ended_with_its_process(tmp_path):
+    folder, heard = conducted(asked(count=1), tmp_path, ["slow", "run-1"], seconds=1.5)
+    assert folder.done() == {"slow", "run-1"}
+    assert heard.messages == ["slow: it took longer than max_hours; tried again"]
+    assert len({note.suffix for note in (tmp_path / "notes").glob("slow.*")}) == 2
 
 
 def free_port() -> int:

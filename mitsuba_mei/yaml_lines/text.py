@@ -1,4 +1,4 @@
-"""YAML whose every value remembers the file and line that it came from.
+"""YAML read into located values, and plain values written as YAML.
 
 Scalars follow YAML 1.2's core schema, so that ``1e-3`` is a number, and ``on``, ``no`` and ``12:30`` are plain text.
 Duplicate keys, foreign tags and values that contain themselves are refused.
@@ -7,99 +7,23 @@ Duplicate keys, foreign tags and values that contain themselves are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .errors import UserError, nearest
-from .ordinary_files import read_ordinary
+from ..errors import UserError, nearest
+from ..ordinary_files import read_ordinary
+from .located import Located, Place
 
-__all__ = ["Key", "Located", "Place", "locate", "merge", "parse", "path_text", "read", "with_value", "write"]
-
-Key = tuple["str | int", ...]
-"""Where a value stands in a document: the mapping keys and list indices that lead to it."""
+__all__ = ["parse", "read", "write"]
 
 MOST_BYTES = 4 * 2**20
 """Of a file."""
 
 _MAX_NODES = 100_000
 _MAX_DEPTH = 60
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a value was written.
-
-    Attributes
-    ----------
-    source : str
-        The file's name as the user wrote it, or the command-line option.
-    folder : Path
-        What relative paths in the value are relative to.
-    line : int or None
-        Counted from 1; None outside files.
-    """
-
-    source: str
-    folder: Path
-    line: int | None = None
-
-    def __str__(self) -> str:
-        return self.source if self.line is None else f"{self.source}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Located:
-    """A value and its place; a mapping or list holds located values in turn."""
-
-    value: Any
-    place: Place
-
-    def plain(self) -> Any:
-        """The value without its places."""
-        if isinstance(self.value, dict):
-            return {key: item.plain() for key, item in self.value.items()}
-        if isinstance(self.value, list):
-            return [item.plain() for item in self.value]
-        return self.value
-
-    def child(self, step: str | int) -> Located | None:
-        """The value under one key or index; None where there is none."""
-        if isinstance(self.value, dict):
-            return self.value.get(step)
-        if isinstance(self.value, list) and isinstance(step, int) and 0 <= step < len(self.value):
-            return self.value[step]
-        return None
-
-    def at(self, key: Key) -> Place:
-        """The place of the value at ``key``, or of the innermost thing around it that was written."""
-        node = self
-        for step in key:
-            child = node.child(step)
-            if child is None:
-                break
-            node = child
-        return node.place
-
-
-def path_text(key: Iterable[str | int]) -> str:
-    """A key as users write it: ``lighting.0.irradiance``."""
-    return ".".join(str(step) for step in key)
-
-
-def locate(value: Any, place: Place) -> Located:
-    """Plain values, all of them from the same place."""
-    if isinstance(value, Mapping):
-        return Located({key: locate(item, place) for key, item in value.items()}, place)
-    if isinstance(value, (list, tuple)):
-        return Located([locate(item, place) for item in value], place)
-    return Located(value, place)
-
-
-# ---------------------------------------------------------------------------------------------------------- text
 
 _SCALARS: dict[str, tuple[str, str]] = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -281,73 +205,3 @@ def read(path: Path | str, place: Place | None = None) -> Located:
 def write(value: Any) -> str:
     """Plain values as YAML that :func:`parse` reads back equal; short lists and mappings stay on one line."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110)
-
-
-# --------------------------------------------------------------------------------------------------------- change
-
-
-def merge(base: Located, over: Located) -> Located:
-    """``over`` upon ``base``: mappings key by key, everything else replaced.
-
-    A mapping whose ``type`` differs is replaced as well: the other type's keys would not fit.
-    """
-    if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
-        return over
-    types = [node.value.get("type") for node in (base, over)]
-    if types[1] is not None and (types[0] is None or types[0].value != types[1].value):
-        return over
-    merged = dict(base.value)
-    for key, item in over.value.items():
-        merged[key] = merge(merged[key], item) if key in merged else item
-    return Located(merged, over.place)
-
-
-def with_value(tree: Located, key: Sequence[str | int], value: Located, defaults: Located | None = None) -> Located:
-    """``tree`` with ``value`` at ``key``; what is missing on the way starts from ``defaults``.
-
-    A new ``type`` empties the mapping that it is in: the other type's keys would not fit.
-
-    Raises
-    ------
-    UserError
-        If the key leads through a value that is no mapping or list, or past the end of a list.
-    """
-    return _with_value(tree, tuple(key), value, defaults, tuple(key))
-
-
-def _with_value(tree: Located, key: Key, value: Located, defaults: Located | None, whole: Key) -> Located:
-    if not key:
-        return value
-    step, rest = key[0], key[1:]
-    so_far = path_text(whole[: len(whole) - len(key)])
-    if isinstance(tree.value, list):
-        if not (isinstance(step, int) or step.isdecimal()) or int(step) >= len(tree.value):
-            count = len(tree.value)
-            raise UserError(
-                f"{value.place}: '{so_far}' is a list of {count}; its items are 0 to {count - 1}, not '{step}'"
-            )
-        items = list(tree.value)
-        below = defaults.child(int(step)) if defaults else None
-        items[int(step)] = _with_value(items[int(step)], rest, value, below, whole)
-        return Located(items, tree.place)
-    if tree.value is not None and not isinstance(tree.value, dict):
-        raise UserError(f"{value.place}: '{so_far}' has nothing inside, no '{step}' either")
-    mapping = dict(tree.value or {})
-    below = defaults.child(step) if defaults else None
-    if rest:
-        start = mapping.get(step) or _start(below, value.place)
-        mapping[step] = _with_value(start, rest, value, below, whole)
-    else:
-        if step == "type" and "type" in mapping and mapping["type"].value != value.value:
-            mapping = {}
-        mapping[step] = value
-    return Located(mapping, tree.place)
-
-
-def _start(defaults: Located | None, place: Place) -> Located:
-    """What a value that nobody wrote starts from: a default list whole, of a default mapping its type."""
-    if defaults is not None and isinstance(defaults.value, list):
-        return defaults
-    if defaults is not None and isinstance(defaults.value, dict) and "type" in defaults.value:
-        return Located({"type": defaults.value["type"]}, place)
-    return Located({}, place)

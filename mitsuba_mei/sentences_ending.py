@@ -1,0 +1,21 @@
+"""What is said of how an optimisation ended; printed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["describe_ending"]
+
+
+def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """Time and place, of what ``result.json`` says; and what became of it where that is not what was asked for."""
+    ended = result.get("ended", "done")
+    stopped = "" if ended == "done" else f", {ended}"
+    lines = [f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
+    if result.get("reason"):
+        lines.insert(0, f"failed: {result['reason']}; what is kept is the last scene with which nothing was wrong")
+    if result.get("skipped_steps"):
+        lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
+    return lines

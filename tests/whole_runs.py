@@ -1,0 +1,66 @@
+"""What tests of whole experiments share: the command line called, and progress that listens or sends Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from mitsuba_mei.cli import main
+
+
+def called(*arguments: str) -> tuple[int, str, str]:
+    """The command line's exit code, and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(arguments))
+    return code, out.getvalue(), err.getvalue()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file says."""
+    return json.loads(path.read_text())
+
+
+class Silent:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self.messages: list[str] = []
+        self.total = 0
+        self.stopped = False
+
+    def start(self, steps: int, label: str = "") -> None:
+        self.total, self.stopped = steps, False
+
+    def step(self, info: dict[str, Any]) -> None:
+        self.steps.append(info)
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Interrupting(Silent):
+    """Sends Ctrl-C at one of the steps of what bears a label, counted from 1 over all of it."""
+
+    def __init__(self, at: int = 1, label: str = "") -> None:
+        super().__init__()
+        self._left, self._label, self._bears_it = at, label, False
+
+    def start(self, steps: int, label: str = "") -> None:
+        super().start(steps, label)
+        self._bears_it = self._label in label
+
+    def step(self, info: dict[str, Any]) -> None:
+        super().step(info)
+        if self._bears_it:
+            self._left -= 1
+            if not self._left:
+                signal.raise_signal(signal.SIGINT)
