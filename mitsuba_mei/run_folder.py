@@ -155,6 +155,8 @@ class RunFolder:
                 self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")
                 self._columns = list(row)
                 csv.writer(self._metrics).writerow(self._columns)
+            if set(row) != set(self._columns):
+                raise UserError(f"{self.path / 'metrics.csv'} is damaged: its columns are not those of this run")
             csv.writer(self._metrics).writerow([row[column] for column in self._columns])
             self._metrics.flush()
 
@@ -169,8 +171,11 @@ class RunFolder:
         if size <= 0 or not path.is_file() or path.stat().st_size < size:
             return
         with self._told(path):
-            with open(path, newline="", encoding="utf-8") as file:
-                self._columns = next(csv.reader(file))
+            try:
+                with open(path, newline="", encoding="utf-8") as file:
+                    self._columns = next(csv.reader(file))
+            except (ValueError, csv.Error, StopIteration):
+                raise UserError(f"{path} is damaged, so that the run cannot go on with it") from None
             self._metrics = open(path, "r+", newline="", encoding="utf-8")
             self._metrics.seek(size)
             self._metrics.truncate()
