@@ -57,7 +57,7 @@ class Checkpoints:
             return _read(path)
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise UserError(
                 f"{path} is damaged, so that the run cannot go on from there; without the folder {FOLDER} it starts "
                 "anew"

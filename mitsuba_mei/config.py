@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError, nearest
-from .named_files import named_files, with_files
+from .home import named_from
+from .named_files import files_of_cards, named_files, with_files
 from .schema import Config, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
@@ -25,6 +26,7 @@ def load_config(
     free: Sequence[str] = (),
     frozen: Sequence[str] = (),
     rendered: bool = True,
+    trust_code: bool = False,
 ) -> Config:
     """A scene file, varied.
 
@@ -41,6 +43,9 @@ def load_config(
         (``pose``, ``lighting``, ``lighting.0``).
     rendered : bool
         Whether the scene is to be optimised; then something must be free.
+    trust_code : bool
+        Whether code that a model card names (``module: file.py:callable``) may be run. Only the user can say so: it is
+        neither read from files nor written into them.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def load_config(
         If a file cannot be read, something in it or in the other arguments does not fit the schema, a file that it
         names does not exist, or nothing is left free to optimise.
     """
-    return SceneText(path, overrides).config((), free, frozen, rendered)
+    return SceneText(path, overrides, trust_code=trust_code).config((), free, frozen, rendered)
 
 
 class SceneText:
@@ -65,6 +70,8 @@ class SceneText:
         As for :func:`load_config`.
     settings : sequence of (Key, Located)
         Values that another file says, before the overrides.
+    trust_code : bool
+        As for :func:`load_config`.
 
     Raises
     ------
@@ -73,9 +80,14 @@ class SceneText:
     """
 
     def __init__(
-        self, path: Path | str, overrides: Sequence[str] = (), settings: Sequence[tuple[Key, Located]] = ()
+        self,
+        path: Path | str,
+        overrides: Sequence[str] = (),
+        settings: Sequence[tuple[Key, Located]] = (),
+        trust_code: bool = False,
     ) -> None:
         self.path = Path(path)
+        self.trust_code = trust_code
         self._tree = _read_scene(self.path, None, ())
         self._defaults = locate(Config().model_dump(), self._tree.place)
         for key, value in settings:
@@ -107,7 +119,7 @@ class SceneText:
                 f"{self.path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
                 "{free: [offsets]}, or set optimizer.steps to 0"
             )
-        return config
+        return config.trusting_code(self.trust_code)
 
 
 def free_parameters(config: Config) -> tuple[str, ...]:
@@ -128,14 +140,14 @@ def dump(config: Config, folder: Path | None = None) -> str:
     config : Config
         What to write.
     folder : Path, optional
-        Where it will lie; files are then named relative to it, so that a run can be moved together with what it used.
-        Those of a card that is written in place stay absolute.
+        Where it will lie; files are then named relative to it, so that a run can be moved together with what it used;
+        but from ``~`` where it lies outside the user's home and they do not.
     """
     tree = locate(config.model_dump(), Place("", Path()))
     if folder is not None:
-        for key, path in named_files(config):
+        for key, path in (*named_files(config), *files_of_cards(tree)):
             if os.path.isabs(path):
-                tree = with_value(tree, key, locate(os.path.relpath(path, folder.resolve()), tree.place))
+                tree = with_value(tree, key, locate(named_from(folder, path), tree.place))
     return write(tree.plain())
 
 

@@ -59,7 +59,9 @@ class FinishedRun:
         return read_parameters(first, like), read_parameters(last, like)
 
 
-def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evaluate") -> FinishedRun:
+def read_run(
+    folder: Path, overrides: Sequence[str] = (), command: str = "evaluate", trust_code: bool = False
+) -> FinishedRun:
     """Read a run folder's configuration, varied, and its result.
 
     Parameters
@@ -69,6 +71,8 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
         Changes of its configuration, as ``evaluate.spp=2048``.
     command : str
         For which it is read, and which is named where it cannot do with the run.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
             "none"
         )
     check_version(folder, result)
-    config = load_config(folder / "config.yaml", overrides, rendered=False)
+    config = load_config(folder / "config.yaml", overrides, rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
         check_drives(config.objective.type, command)
     try:

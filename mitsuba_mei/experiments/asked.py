@@ -46,7 +46,7 @@ def write_asked(
     for name, (_, config) in zip(names, scenes):
         folder.write_text(f"{FOLDER}/{name}", dump(config, folder.path / FOLDER))
     said = {"command": command, "scenes": [str(scene) for scene, _ in scenes], "starts": starts}
-    folder.writeread_json(SAID, said | {"versions": {"mitsuba_mei": __version__}})
+    folder.write_json(SAID, said | {"versions": {"mitsuba_mei": __version__}})
 
 
 def read_asked(folder: Path, trust_code: bool = False) -> Asked | None:

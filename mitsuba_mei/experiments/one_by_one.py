@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
+from ..home import without_home
 from ..run_folder import RunFolder, read_json
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
@@ -102,12 +103,14 @@ class Gathered:
 
     def add(self, task: Task, figures: dict[str, Any]) -> None:
         """One neuron more."""
-        self.neurons.append({"scene": str(task.scene), "folder": task.folder, "label": task.label, **figures})
+        self.neurons.append(
+            {"scene": without_home(str(task.scene)), "folder": task.folder, "label": task.label, **figures}
+        )
         self.write()
 
     def leave_out(self, task: Task, reason: UserError) -> None:
         """One that cannot be optimised."""
-        self.left_out.append({"scene": str(task.scene), "label": task.label, "reason": str(reason)})
+        self.left_out.append({"scene": without_home(str(task.scene)), "label": task.label, "reason": str(reason)})
         self.write()
 
     def result(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from ..run_folder import read_json
 __all__ = ["resumable"]
 
 
-def resumable(folder: Path) -> Config:
-    """The configuration of a run that can go on.
+def resumable(folder: Path, trust_code: bool = False) -> Config:
+    """The configuration of a run that can go on; ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def resumable(folder: Path) -> Config:
         raise UserError(f"there is no folder '{folder}'")
     for name in ("comparison.json", "factors.json", "tuning.json"):
         if (folder / name).is_file():
-            raise UserError(f"{folder} holds a {name}, and no single run; only single runs can go on")
+            raise UserError(f"{folder} holds a {name}, and nothing that it could go on from")
     if not (folder / "config.yaml").is_file():
         raise UserError(f"{folder} is no run folder: there is no config.yaml in it")
     if (folder / "result.json").is_file():
@@ -32,4 +32,4 @@ def resumable(folder: Path) -> Config:
         check_version(folder, result)
         if result.get("ended") != "interrupted":
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
-    return load_config(folder / "config.yaml")
+    return load_config(folder / "config.yaml", trust_code=trust_code)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..finished_run import check_version
+from ..home import without_home
 from .aims import Aim, DiverseSet, Metamer, Recovered, read_aim, scene_folders
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
@@ -50,7 +51,7 @@ def read_run_folder(place: Place) -> RunRecord:
             what = "holds no finished run" if name == "result.json" else "is no whole run folder"
             raise UserError(f"{folder} {what}: there is no {name} in it")
     result = read_json(folder / "result.json")
-    check_version(folder, result.part("versions").text("mitsuba_mei"))
+    check_version(folder, {"versions": result.raw("versions")})
     is_pixel = "mesh" not in result and isinstance(result.raw("activation"), (int, float))
     aim = None if is_pixel else read_aim(folder, result)
     for name in _needed(is_pixel, aim):
@@ -106,7 +107,7 @@ def read_run_folder(place: Place) -> RunRecord:
         metrics=metrics,
         tunings=read_tunings(folder),
         aim=aim,
-        scene_file=read_text(folder / "config.yaml"),
+        scene_file=without_home(read_text(folder / "config.yaml")),
         versions={name: said for name, said in result.part("versions").items() if isinstance(said, str)},
         further={key: value for key, value in result.items() if key not in known and value is not None},
     )

@@ -16,9 +16,9 @@ CARDS = tuple(path.read_text() for path in sorted((ROOT / "models").glob("*.yaml
 OWN = (ROOT / "scenes" / "own_model" / "card.yaml").read_text()
 
 
-@given(st.one_of(mutations(CARDS), mutations([OWN])))
+@given(st.one_of(mutations(CARDS), mutations([OWN])), st.booleans())
 @examples(500)
-def test_a_card(folder, content):
+def test_a_card(folder, content, trust_code):
     path = folder / "scenes" / "own_model" / "changed.yaml"
     path.write_bytes(content)
-    outcome(load_card, path)
+    outcome(load_card, path, trust_code=trust_code)
