@@ -20,6 +20,9 @@ SUFFIXES = (".exr", ".hdr", ".png")
 MOST_PIXELS = 2**25
 """Of an image that is read: 8192 x 4096."""
 
+DENSEST = 8 * 1032
+"""Pixels that a byte can stand for: of one bit each, under the best that deflate can do."""
+
 HEADER = 2**16
 """Bytes at a file's beginning in which its size is said."""
 
@@ -76,7 +79,7 @@ def _announced_size(path: Path) -> tuple[int, int]:
     with open(path, "rb") as file:
         start = file.read(HEADER)
     size = {".png": _png_size, ".exr": _exr_size, ".hdr": _hdr_size}[path.suffix.lower()](start)
-    if size is None or min(size) < 1:
+    if size is None or min(size) < 1 or math.prod(size) > DENSEST * path.stat().st_size:
         raise ValueError(f"it is no {path.suffix[1:].upper()} image, or a damaged one")
     return size
 

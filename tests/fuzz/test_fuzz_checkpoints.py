@@ -89,7 +89,7 @@ def files(folder: Path) -> list[str]:
 
 
 @given(data=st.data())
-@examples(120)
+@examples(60)
 def test_files_with_damaged_bytes(run_folder, data):
     name = data.draw(st.sampled_from(files(run_folder)))
     gone_on(run_folder, run_mei, {name: data.draw(damaged((run_folder / name).read_bytes()))})
@@ -148,7 +148,7 @@ def _mappings(tree: Any) -> list[dict]:
 
 
 @given(data=st.data())
-@examples(150)
+@examples(90)
 def test_states_that_say_something_else(run_folder, data):
     name = data.draw(st.sampled_from([name for name in files(run_folder) if name.endswith("npz")] + 9 * [MAIN]))
     content = data.draw(other_state(run_folder / name))
@@ -160,7 +160,7 @@ MAIN = "checkpoint/start-0.npz"
 
 
 @given(data=st.data())
-@examples(40)
+@examples(15)
 def test_states_of_several_scenes(diverse_folder, data):
     (name,) = (name for name in files(diverse_folder) if "scenes" in name)
     content = data.draw(other_state(diverse_folder / name))

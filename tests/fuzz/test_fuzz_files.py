@@ -59,7 +59,7 @@ def saved(**options) -> bytes:
 
 
 @given(st.sampled_from([saved(), saved(_use_new_zipfile_serialization=False)]).flatmap(damaged))
-@examples(150)
+@examples(120)
 def test_weights(folder, content):
     path = folder / "damaged.pth"
     path.write_bytes(content)
@@ -80,7 +80,7 @@ def read_again(folder: Path) -> None:
 
 
 @given(data=st.data())
-@examples(150)
+@examples(120)
 def test_a_finished_run(finished, data):
     names = sorted(str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file())
     likely = ["result.json", "metrics.csv", "config.yaml", "parameters.npz", "mesh.ply"]

@@ -27,7 +27,7 @@ SHOWN = tuple(text for text in TEXTS if "macaque" not in text)
 
 
 @given(mutations(TEXTS))
-@examples(900)
+@examples(800)
 def test_a_scene_file(folder, content):
     path = folder / "scenes" / "changed.yaml"
     path.write_bytes(content)
