@@ -12,12 +12,28 @@ __all__ = ["ModelFailure", "Terminated", "UserError", "about", "first_line", "ne
 
 PLACE = re.compile(r"\S+:\d+: ")
 
+LONGEST = 600
+"""Letters of a sentence; of a longer one the middle is left out."""
+
 
 class UserError(Exception):
     """Something a user can mend: one sentence that says what is wrong, where, and what is allowed.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with code 2. Whatever a file's contents put into the
+    sentence, it is one line of a bounded length, and without letters that steer a terminal.
     """
+
+    def __init__(self, sentence: str) -> None:
+        letters = (
+            letter if letter.isprintable() else " " if letter.isspace() else ascii(letter)[1:-1]
+            for letter in _bounded(sentence)
+        )
+        super().__init__(_bounded("".join(letters)))
+
+
+def _bounded(text: str) -> str:
+    """A text, or its beginning and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
 
 
 class ModelFailure(UserError):

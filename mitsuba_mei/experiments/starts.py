@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
+from ..kept import KeptRecord, checked_array, checked_numbers
 from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
 from ..purpose import Goal
@@ -156,7 +157,7 @@ def optimise_from_starts(
     asked = config.optimizer.restarts
     checkpoints = Checkpoints(folder)
     kept = [checkpoints.read(_loop(index)) for index in range(asked)]
-    folder.continue_metrics(max((snapshot.numbers["metrics"] for snapshot in kept if snapshot), default=0))
+    folder.continue_metrics(max((_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
     for index, start in enumerate(starts):
         ending = (lambda: False) if to_the_end else interrupted
         trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
@@ -202,7 +203,7 @@ def _trial(
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    seconds = 0.0 if since is None else since.numbers["seconds"]
+    seconds = 0.0 if since is None else _record(since).seconds
 
     def keep(snapshot: Snapshot) -> None:
         spent = seconds + time.perf_counter() - started
@@ -226,6 +227,10 @@ def _trial(
     return trial
 
 
+def _record(snapshot: Snapshot) -> KeptRecord:
+    return checked_numbers(KeptRecord, snapshot.numbers)
+
+
 def _loop(index: int) -> str:
     """The name of a start's checkpoint."""
     return f"start-{index}"
@@ -239,7 +244,7 @@ def _find(experiment: Experiment, config: Config, index: int, progress: Progress
     if found is not None:
         with torch.no_grad():
             for name, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(found.arrays[name]))
+                tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
         return
     progress.start(config.optimizer.search, "looking for a start")
     find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
@@ -283,10 +288,19 @@ class Record:
 
     def restore(self, snapshot: Snapshot, checkpoints: Checkpoints) -> None:
         """Take up what :meth:`kept` gave."""
-        named = {name: values for name, values in snapshot.arrays.items() if name.startswith("history.")}
-        self.history = {name.removeprefix("history."): values.tolist() for name, values in named.items()}
-        stills = [checkpoints.read(f"frame-{self.restart}-{i}") for i in range(snapshot.numbers["frames"])]
-        self.frames = [(still.arrays["render"], still.arrays["shown"]) for still in stills if still is not None]
+        arrays = snapshot.arrays
+        steps = arrays.get("history.activation", np.empty(0)).shape[:1]
+        named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
+        self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
+        stills = (checkpoints.read(f"frame-{self.restart}-{i}") for i in range(_record(snapshot).frames))
+        self.frames = [self._still(still.arrays) for still in stills if still is not None]
+
+    def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        experiment = self.experiment
+        side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
+        black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
+        like = frame(experiment, black, self.scenes)
+        return tuple(checked_array(arrays, name, each.shape, False) for name, each in zip(("render", "shown"), like))
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""

@@ -228,7 +228,8 @@ def _validated(tree: Located) -> Card:
         raise UserError(f"{tree.place}: a model card needs a type ({', '.join(CARDS)}), or module: file.py:callable")
     kind = "module" if given is None else given.value
     if not isinstance(kind, str) or kind not in CARDS:
-        raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(str(kind), CARDS)}")
+        kind = str(given.plain())[:60]
+        raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(kind, CARDS)}")
     return validate(CARDS[kind], tree)
 
 
