@@ -57,7 +57,7 @@ class Checkpoints:
             return _read(path)
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise UserError(
                 f"{path} is damaged, so that the run cannot go on from there; without the folder {FOLDER} it starts "
                 "anew"
@@ -66,6 +66,12 @@ class Checkpoints:
     def remove(self) -> None:
         """Remove them: there is nothing left to go on with."""
         self._folder.remove(FOLDER)
+
+    @staticmethod
+    def remove_below(folder: RunFolder) -> None:
+        """Remove those of all runs in a folder."""
+        for left in sorted(folder.path.rglob(FOLDER)):
+            folder.remove(str(left.relative_to(folder.path)))
 
 
 def _read(path: Path) -> Snapshot:

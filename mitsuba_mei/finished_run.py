@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from .config import Config, load_config
 from .errors import UserError, about, nearest
 from .evaluate import Mean
 from .parameters import read_parameters
+from .run_folder import read_json
 from .schema import RENDERERS
 from .variants import check_drives
 
@@ -59,7 +59,9 @@ class FinishedRun:
         return read_parameters(first, like), read_parameters(last, like)
 
 
-def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evaluate") -> FinishedRun:
+def read_run(
+    folder: Path, overrides: Sequence[str] = (), command: str = "evaluate", trust_code: bool = False
+) -> FinishedRun:
     """Read a run folder's configuration, varied, and its result.
 
     Parameters
@@ -69,6 +71,8 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
         Changes of its configuration, as ``evaluate.spp=2048``.
     command : str
         For which it is read, and which is named where it cannot do with the run.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -85,18 +89,16 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
     for name, what in {"config.yaml": "is no run folder", "result.json": "is no finished run"}.items():
         if not (folder / name).is_file():
             raise UserError(f"{folder} {what}: there is no {name} in it")
-    result = _result(folder / "result.json")
+    result = read_json(folder / "result.json")
     with about(folder):
-        check_drives(str(result.get("objective", "activation")) if isinstance(result, dict) else "activation", command)
+        check_drives(str(result.get("objective", "activation")), command)
     if not (folder / "parameters.npz").is_file():
         raise UserError(
             f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left "
             "none"
         )
-    versions = result.get("versions") if isinstance(result, dict) else None
-    wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None
-    check_version(folder, wrote if isinstance(wrote, str) else None)
-    config = load_config(folder / "config.yaml", overrides, rendered=False)
+    check_version(folder, result)
+    config = load_config(folder / "config.yaml", overrides, rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
         check_drives(config.objective.type, command)
     try:
@@ -110,9 +112,11 @@ def read_run(folder: Path, overrides: Sequence[str] = (), command: str = "evalua
     return FinishedRun(folder, config, renderer, initial, final, starts)
 
 
-def check_version(folder: Path, wrote: str | None) -> None:
-    """Raise UserError where a folder was written by a newer version, which this one may not understand."""
-    if wrote is not None and _release(wrote) > _release(__version__):
+def check_version(folder: Path, said: Mapping[str, Any]) -> None:
+    """Raise UserError where a folder was written by a newer version, by what it says of its ``versions``."""
+    versions = said.get("versions")
+    wrote = versions.get("mitsuba_mei") if isinstance(versions, Mapping) else None
+    if isinstance(wrote, str) and _release(wrote) > _release(__version__):
         raise UserError(
             f"{folder} was written by mitsuba_mei {wrote}, and this is {__version__}, which may not understand it; use "
             "that version or a newer one"
@@ -123,15 +127,6 @@ def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version, as many as count: ``0.2.0rc1`` is (0, 2, 0)."""
     release = re.match(r"\d+(\.\d+)*", version)
     return tuple(int(part[:9]) for part in release.group().split(".")) if release else ()
-
-
-def _result(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} is damaged: it is not JSON") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _mean(said: Mapping[str, float | None]) -> Mean:

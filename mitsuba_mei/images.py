@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+import struct
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -13,6 +16,12 @@ from .render.backend import file_threads
 __all__ = ["exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 
 SUFFIXES = (".exr", ".hdr", ".png")
+
+MOST_PIXELS = 2**25
+"""Of an image that is read: 8192 x 4096."""
+
+HEADER = 2**16
+"""Bytes at a file's beginning in which its size is said."""
 
 
 def read_image(path: Path, what: str = "environment") -> np.ndarray:
@@ -33,7 +42,8 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
     Raises
     ------
     UserError
-        Where the file is missing, of another kind, unreadable, or holds values that are negative or not finite.
+        Where the file is missing, of another kind, unreadable, announces more than :data:`MOST_PIXELS` pixels, or holds
+        values that are negative or not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,8 +54,14 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{what} image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")
     try:
+        width, height = _announced_size(path)
+        if width * height > MOST_PIXELS:
+            raise UserError(
+                f"{what} image {path} has {width:,} x {height:,} pixels, more than the {MOST_PIXELS:,} allowed; scale "
+                "it down"
+            )
         image = _read_png(path) if path.suffix.lower() == ".png" else _read_bitmap(path)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"{what} image {path} cannot be read: {str(error).splitlines()[0]}") from error
     if image.ndim == 2:
         image = image[..., None]
@@ -55,9 +71,44 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
     return np.ascontiguousarray(image, dtype=np.float32)
 
 
+def _announced_size(path: Path) -> tuple[int, int]:
+    """Width and height as the file's header says them: before anything is decoded, and whatever the file is called."""
+    with open(path, "rb") as file:
+        start = file.read(HEADER)
+    size = {".png": _png_size, ".exr": _exr_size, ".hdr": _hdr_size}[path.suffix.lower()](start)
+    if size is None or min(size) < 1:
+        raise ValueError(f"it is no {path.suffix[1:].upper()} image, or a damaged one")
+    return size
+
+
+def _png_size(start: bytes) -> tuple[int, int] | None:
+    if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 24:
+        return None
+    return struct.unpack(">II", start[16:24])
+
+
+def _exr_size(start: bytes) -> tuple[int, int] | None:
+    """Of the data window; many channels count as more pixels."""
+    named = re.search(rb"dataWindow\0box2i\0\x10\0\0\0(.{16})", start, re.DOTALL)
+    listed = re.search(rb"channels\0chlist\0(.{4})", start, re.DOTALL)
+    if start[:4] != b"\x76\x2f\x31\x01" or named is None or listed is None:
+        return None
+    left, top, right, bottom = struct.unpack("<4i", named[1])
+    described = struct.unpack("<I", listed[1])[0]  # 18 bytes a channel, at least
+    return (right - left + 1) * math.ceil(described / (4 * 32)), bottom - top + 1
+
+
+def _hdr_size(start: bytes) -> tuple[int, int] | None:
+    said = re.search(rb"\n\n([+-][XY]) (\d{1,9}) ([+-][XY]) (\d{1,9})\n", start.replace(b"\r\n", b"\n"))
+    if not start.startswith(b"#?") or said is None:
+        return None
+    first, second = int(said[2]), int(said[4])
+    return (second, first) if said[1].endswith(b"Y") else (first, second)
+
+
 def _read_png(path: Path) -> np.ndarray:
     try:
-        pixels = iio.imread(path, plugin="pillow")
+        pixels = iio.imread(path, plugin="pillow", index=0)  # of an animated one the first
     except OSError:
         raise ValueError("it is no PNG image, or a damaged one") from None
     encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max

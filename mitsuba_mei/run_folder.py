@@ -1,4 +1,8 @@
-"""A run on disk. Files appear under their names only when they are whole; nothing that exists is overwritten."""
+"""A run on disk. Files appear under their names only when they are whole; nothing that exists is overwritten.
+
+A folder may come from someone else, and be gone on with. The way to it may lead through links, but within it nothing is
+written through a link: not through a file that is one, nor into a folder that is one.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +14,34 @@ import math
 import os
 import platform
 import shutil
+import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .home import without_home
 
 try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "RunFolder", "json_text", "make_writable", "write_whole"]
+__all__ = [
+    "Lock",
+    "RunFolder",
+    "check_no_link",
+    "json_text",
+    "make_writable",
+    "open_own",
+    "read_json",
+    "write_whole",
+]
 
-
-PROBE, LOCK = ".writable", ".lock"
-BEFORE_ALL = (PROBE, LOCK, ".config.part.yaml")
+LOCK = ".lock"
+BEFORE_ALL = (LOCK, ".config.part.yaml")
+"""What a process may leave that dies before its first file."""
 
 
 def make_writable(folder: Path) -> None:
@@ -39,13 +54,29 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / PROBE
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UserError(
             f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --out"
         ) from None
+
+
+def check_no_link(path: Path) -> None:
+    """Raise UserError where a file or folder within a run's own folder is a link, which may lead anywhere."""
+    if path.is_symlink():
+        raise UserError(f"{path} is a link, and nothing is written through links within a run's folder; remove it")
+
+
+def open_own(path: Path, flags: int) -> int:
+    """The descriptor of a file within a run's folder; ``flags`` as for :func:`os.open`.
+
+    Raises
+    ------
+    UserError
+        If it is a link.
+    """
+    check_no_link(path)
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o644)
 
 
 def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = False) -> Path:
@@ -57,6 +88,7 @@ def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = Fal
         Wait until it is on the disk, so that not even a power cut takes it.
     """
     temporary = target.with_name(f".{target.stem}.part{target.suffix}")
+    temporary.unlink(missing_ok=True)  # it may be a link
     writer(temporary)
     if durable:
         with open(temporary, "rb") as file:
@@ -66,8 +98,27 @@ def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = Fal
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    """A JSON file's text; a number that is not finite becomes null."""
-    return json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
+    """A JSON file's text; a number that is not finite becomes null, and the way to the user's home ``~``."""
+    return json.dumps(_shareable(data), indent=2, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run's says, by name.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is damaged.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is damaged: it says nothing by name")
+    return data
 
 
 class RunFolder:
@@ -114,8 +165,13 @@ class RunFolder:
         with self._told(target):
             if not self.path.is_dir():
                 raise FileNotFoundError
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folders(target.parent)
             return write_whole(target, writer, durable)
+
+    def inside(self, name: str) -> RunFolder:
+        """A folder in this one, as it is, or a new one."""
+        self._make_folders(self.path / name)
+        return RunFolder(self.path / name, resumed=True)
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""
@@ -129,7 +185,8 @@ class RunFolder:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""
         with self._told(self.path / "metrics.csv"):
             if self._metrics is None:
-                self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")
+                descriptor = open_own(self.path / "metrics.csv", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                self._metrics = open(descriptor, "w", newline="", encoding="utf-8")
                 self._columns = list(row)
                 csv.writer(self._metrics).writerow(self._columns)
             csv.writer(self._metrics).writerow([row[column] for column in self._columns])
@@ -148,12 +205,15 @@ class RunFolder:
         with self._told(path):
             with open(path, newline="", encoding="utf-8") as file:
                 self._columns = next(csv.reader(file))
-            self._metrics = open(path, "r+", newline="", encoding="utf-8")
+            self._metrics = open(open_own(path, os.O_RDWR), "r+", newline="", encoding="utf-8")
             self._metrics.seek(size)
             self._metrics.truncate()
 
     def remove(self, name: str) -> None:
-        """Remove a folder of the run's own, if it is there."""
+        """Remove a folder of the run's own, if it is there; of a link, the link alone."""
+        if (self.path / name).is_symlink():
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
         shutil.rmtree(self.path / name, ignore_errors=True)
 
     def close(self) -> None:
@@ -167,6 +227,12 @@ class RunFolder:
         """Let other processes at the folder."""
         if self._lock is not None:
             self._lock.release()
+
+    def _make_folders(self, folder: Path) -> None:
+        for each in [*reversed(folder.relative_to(self.path).parents), folder.relative_to(self.path)]:
+            if each != Path():
+                check_no_link(self.path / each)
+        folder.mkdir(parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def _told(self, target: Path) -> Iterator[None]:
@@ -194,7 +260,7 @@ class Lock:
         self._close: Callable[[], Any] | None = None
         if fcntl is None:
             return
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -216,14 +282,20 @@ class Lock:
             self._close = None
 
 
+<<<<<<< HEAD
 def _is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
 
 
 def _finite(data: Any) -> Any:
+=======
+def _shareable(data: Any) -> Any:
+>>>>>>> trust
     if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: _shareable(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
+        return [_shareable(value) for value in data]
+    if isinstance(data, str):
+        return without_home(data)
     return None if isinstance(data, float) and not math.isfinite(data) else data

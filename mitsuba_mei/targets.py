@@ -107,7 +107,7 @@ def check_targets(config: Config) -> None:
         names = [said.target, *(view.target for view in said.views)]
     for name in filter(None, names):
         if _is_scene(name):
-            load_config(Path(name), rendered=False)
+            load_config(Path(name), rendered=False, trust_code=config.trusts_code)
             continue
         if Path(name).suffix.lower() != ".png":
             prepare_backend(config.render, 1)
@@ -133,7 +133,7 @@ def _of_file(path: Path, resolution: int, channels: int) -> Tensor:
 def _of_scene(
     path: Path, config: Config, channels: int, cameras: Sequence[Camera], told: Callable[[str], None]
 ) -> Wanted:
-    theirs = freeing(load_config(path, rendered=False), ())
+    theirs = freeing(load_config(path, rendered=False, trust_code=config.trusts_code), ())
     with about(path):
         viewer = build_viewer(theirs, told) if theirs.placement.on is not None else None
         scene = build_scene(theirs, channels, viewer)

@@ -144,7 +144,7 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
     UserError
         For what of them cannot be used.
     """
-    model = load_card(config.model.card, told=told)
+    model = load_card(config.model.card, told=told, trust_code=config.trusts_code)
     neurons = model.check_neurons(_asked(config, model))
     if config.compare.neurons is not None:
         model.check_neurons(config.compare.neurons)
@@ -179,7 +179,7 @@ def _asked(config: Config, model: NeuronModel) -> list[int]:
 
 
 def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]) -> Validator:
-    second = load_card(config.model.validate, told=told)
+    second = load_card(config.model.validate, told=told, trust_code=config.trusts_code)
     first = viewer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]

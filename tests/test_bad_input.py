@@ -138,7 +138,7 @@ def test_a_mesh_that_cannot_be_used(refused, tmp_path, name, content, expected):
 def test_a_model_that_cannot_be_used(refused, tmp_path, code, module, expected):
     (tmp_path / "own.py").write_text(code)
     (tmp_path / "own.yaml").write_text(f"module: {module}\ninput: {{size: 20, mean: 124, std: 70}}\n")
-    assert expected in refused(SMALL + "model: {card: own.yaml}")
+    assert expected in refused(SMALL + "model: {card: own.yaml}", "--trust-code")
 
 
 def test_an_output_folder_that_cannot_be_written(refused, tmp_path):

@@ -206,7 +206,7 @@ def test_the_aspects_of_a_scene(tmp_path):
         {"type": "point", "position": [0, 5, 0]},
     ]
     pose = {"rotation": [0, 90, 0], "free": ["rotation"]}
-    scene = build_scene(load_config(write_scene(tmp_path, "scene", lighting=lighting, pose=pose)), 1)
+    scene = build_scene(load_config(write_scene(tmp_path, "scene", lighting=lighting, pose=pose), trust_code=True), 1)
     found = aspects_of(scene, scene.shape(), SEEN)
     torch.testing.assert_close(found.lights, torch.tensor([[0.0, 0, 1], [0, 1, 0]]))
     torch.testing.assert_close(
@@ -216,5 +216,5 @@ def test_the_aspects_of_a_scene(tmp_path):
     frozen = found.detached()
     assert not any(value.requires_grad for value in (frozen.shape, frozen.rotation, frozen.lights))
     assert frozen.mesh.is_watertight and len(frozen.mesh.faces) == 320
-    dark = build_scene(load_config(write_scene(tmp_path, "dark", lighting=[{"type": "constant"}])), 1)
+    dark = build_scene(load_config(write_scene(tmp_path, "dark", lighting=[{"type": "constant"}]), trust_code=True), 1)
     assert aspects_of(dark, dark.shape(), SEEN).lights is None

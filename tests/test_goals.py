@@ -25,7 +25,7 @@ def scenes(tmp_path):
     def built(
         count: int, *overrides: str, free: tuple[str, ...] = FREE, frozen: tuple[str, ...] = ()
     ) -> list[Experiment]:
-        config = load_config(write_scene(tmp_path, "scene", pose=TURNED), overrides, free, frozen)
+        config = load_config(write_scene(tmp_path, "scene", pose=TURNED), overrides, free, frozen, trust_code=True)
         first = build_experiment(config)
         found = [first, *(restarted(first, config, index) for index in range(1, count))]
         with torch.no_grad():

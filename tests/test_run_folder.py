@@ -28,7 +28,7 @@ def test_what_exists_is_never_overwritten(tmp_path):
 
 
 def test_what_a_process_left_that_died_before_its_first_file_is_no_run(tmp_path):
-    for name in (".lock", ".writable", ".config.part.yaml"):
+    for name in (".lock", ".config.part.yaml"):
         (tmp_path / name).touch()
     RunFolder(tmp_path, locked=True).write_text("config.yaml", "seed: 0")
     assert (tmp_path / "config.yaml").read_text() == "seed: 0"

@@ -85,7 +85,7 @@ def recovering(tmp_path):
         path = write_scene(
             tmp_path, "run", **({**shape, "pose": pose, "lighting": [off, SKY], "objective": said} | parts)
         )
-        return build_inverse(load_config(path, free=free))[0]
+        return build_inverse(load_config(path, free=free, trust_code=True))[0]
 
     return built
 
@@ -170,7 +170,7 @@ def test_the_truth_is_not_left(recovering):
 def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, seed):
     pose = {"rotation": [20, 50, 80], "free": ["rotation"]}
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})
-    experiment = build_experiment(load_config(path, free=["lighting.0.direction"]))
+    experiment = build_experiment(load_config(path, free=["lighting.0.direction"], trust_code=True))
     with torch.no_grad():
         before = experiment.look(0).activation.item()
     find_start(experiment, 1 + seed, seed)

@@ -30,14 +30,14 @@ def truth(tmp_path) -> Path:
 
 def configured(folder: Path, name: str = "run", objective: dict | None = None, **parts):
     said = {"type": "image", "target": "truth.yaml"} if objective is None else objective
-    return load_config(write_scene(folder, name, objective=said, **parts))
+    return load_config(write_scene(folder, name, objective=said, **parts), trust_code=True)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_scene_is_seen_by_its_own_camera_where_no_view_says_another(tmp_path, truth, channels):
     config = configured(tmp_path)
     wanted = wanted_images(str(truth), (None,), config, channels, cameras_of(config))
-    direct = build_experiment(load_config(truth, rendered=False))
+    direct = build_experiment(load_config(truth, rendered=False, trust_code=True))
     torch.testing.assert_close(wanted.images, direct.render(0).expand(-1, -1, channels), atol=1e-6, rtol=0)
     assert wanted.truth.camera.in_file_units()["elevation"] == pytest.approx(30)
     assert not wanted.truth.free_parameters()
@@ -47,7 +47,7 @@ def test_a_scene_is_seen_by_every_view(tmp_path, truth):
     config = configured(tmp_path, objective={"type": "image", "target": "truth.yaml", "views": VIEWS})
     cameras = cameras_of(config)
     wanted = wanted_images(str(truth), (None, None), config, 1, cameras)
-    direct = build_experiment(load_config(truth, rendered=False))
+    direct = build_experiment(load_config(truth, rendered=False, trust_code=True))
     for image, camera in zip(wanted.images.chunk(2, dim=1), cameras):
         torch.testing.assert_close(image, direct.renderer.render(direct.scene(camera=camera), 0))
     assert wanted.images.shape == (32, 64, 1)
@@ -58,7 +58,7 @@ def test_a_scene_of_another_renderer_is_rendered_as_its_own_file_says(tmp_path):
     truth = write_scene(tmp_path, "truth", shape=LUMP, render=said, evaluate={"spp": 64, "repeats": 3})
     config = configured(tmp_path, render={"type": "raster", "resolution": 48})
     found = wanted_images(str(truth), (None,), config, 1).images
-    theirs = load_config(truth, ["render.resolution=48"], rendered=False)
+    theirs = load_config(truth, ["render.resolution=48"], rendered=False, trust_code=True)
     scene = build_experiment(theirs).scene
     with torch.no_grad():
         traced = build_renderer(theirs.render, scene())
@@ -71,12 +71,12 @@ def test_a_scene_of_another_renderer_is_rendered_as_its_own_file_says(tmp_path):
 
 def test_a_finished_run_stands_for_what_it_ended_with(tmp_path):
     path = write_scene(tmp_path, "first", pose={"rotation": [10, 20, 30], "free": ["rotation", "translation"]})
-    run = run_mei(load_config(path), tmp_path / "first-run", Silent())
+    run = run_mei(load_config(path, trust_code=True), tmp_path / "first-run", Silent())
     config = configured(tmp_path, objective={"type": "image", "target": "first-run/config.yaml"})
     wanted = wanted_images(config.objective.target, (None,), config, 1)
     final = torch.from_numpy(read_exr(run.folder / "render.exr"))
     torch.testing.assert_close(wanted.images, final, atol=1e-5, rtol=0)
-    start = build_experiment(load_config(path)).render(0)
+    start = build_experiment(load_config(path, trust_code=True)).render(0)
     assert (wanted.images - start).abs().mean() > 1e-3
     assert wanted.truth.in_file_units()["pose"]["rotation"] == pytest.approx(run.result["scene"]["pose"]["rotation"])
 

@@ -12,7 +12,12 @@ import typer
 from .. import __version__
 from ..arguments import expand_arguments
 from ..errors import Terminated, UserError
+<<<<<<< HEAD
+from . import exporting, factors, finished, look, optimise, resuming, sweeping, tuning  # noqa: F401 (they register their commands)
+=======
+from ..home import without_home
 from . import exporting, factors, finished, look, optimise, sweeping, tuning  # noqa: F401 (they register their commands)
+>>>>>>> trust
 from .common import app
 from .progress import LiveProgress
 
@@ -55,5 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {_plain(message)}", file=sys.stderr)
     return 2
+
+
+def _plain(message: str) -> str:
+    """One line, without the way to the user's home, and without what a file could make a terminal do."""
+    line = without_home(" ".join(message.split()))
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -30,6 +30,7 @@ __all__ = [
     "SceneFiles",
     "Seed",
     "Set",
+    "Trust",
     "app",
     "checked_renderer",
     "free_name",
@@ -80,14 +81,23 @@ Render = Annotated[
     str | None, typer.Option(metavar="|".join(RENDERERS), help="Which renderer; default the run's own, or the file's.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")]
+Trust = Annotated[
+    bool, typer.Option("--trust-code", help="Let model cards run code that they name (module: file.py:callable).")
+]
 
 
 def load(
-    scene: Path, overrides: list[str], free: list[str], frozen: list[str], seed: int | None, rendered: bool = True
+    scene: Path,
+    overrides: list[str],
+    free: list[str],
+    frozen: list[str],
+    seed: int | None,
+    trust: bool,
+    rendered: bool = True,
 ) -> Config:
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
-    return load_config(scene, overrides, free, frozen, rendered)
+    return load_config(scene, overrides, free, frozen, rendered, trust)
 
 
 def free_name(stem: str, parent: Path = Path("runs")) -> Path:
@@ -105,6 +115,7 @@ def load_each(
     free: list[str],
     frozen: list[str],
     seed: int | None,
+    trust: bool,
     rendered: bool = True,
 ) -> list[tuple[Path, Config]]:
     """Several scene files, each to be done neuron by neuron."""
@@ -113,7 +124,7 @@ def load_each(
             overrides = [*overrides, f"compare.neurons={listed_neurons(neurons)}"]
         except ValueError as error:
             raise UserError(f"--neurons {neurons}: {error}") from None
-    return [(scene, load(scene, overrides, free, frozen, seed, rendered)) for scene in scenes]
+    return [(scene, load(scene, overrides, free, frozen, seed, trust, rendered)) for scene in scenes]
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ..errors import UserError, nearest
 from ..sentences_export import describe_scene, describe_stimuli
-from .common import app, free_name
+from .common import Trust, app, free_name
 
 __all__: list[str] = []
 
@@ -35,6 +35,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results, a new one; default export-<number> in the run's.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Write a run's stimuli for an experiment's monitor, or its scene for Blender."""
     if purpose not in PURPOSES:
@@ -55,5 +56,5 @@ def export(
     from ..export.picture import Look
 
     told = Console(stderr=True, soft_wrap=True).print
-    stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), out, told)
+    stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), out, told, trust)
     print("\n".join(describe_stimuli(stimuli.folder, stimuli.result)))

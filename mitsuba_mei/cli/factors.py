@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..schema import MOST_RESTARTS
-from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, app, free_name, load_each, print_table, telling
+from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, Trust, app, free_name, load_each, print_table, telling
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from ..experiments.session import RunResult
+
+__all__ = ["tell_factors"]
 
 
 @app.command()
@@ -26,15 +29,21 @@ def factors(
     ] = None,
     overrides: Set = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise shape, pose and light alone, in pairs and together, from the same starts: what each is worth."""
-    configs = load_each(scenes, neurons, overrides, [], [], seed, rendered=False)
+    configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
     out = free_name(f"factors-{scenes[0].stem}") if out is None else out
     from ..experiments.factors import run_factors
 
     with telling(quiet) as progress:
         outcome = run_factors(configs, out, progress, starts)
+    tell_factors(outcome)
+
+
+def tell_factors(outcome: RunResult) -> None:
+    """Say what the factors are worth."""
     print_table(*subset_rows(outcome.result), left=2)
     print()
     print_table(*worth_rows(outcome.result), left=2)

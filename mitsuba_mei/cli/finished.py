@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from ..sentences import describe_evaluation
-from .common import Render, Set, app, checked_renderer
+from .common import Render, Set, Trust, app, checked_renderer
 
 __all__: list[str] = []
 
@@ -22,12 +22,13 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="A folder, or a .json file's name, for the results; default the run's folder.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Evaluate what a run ended with once more, under either renderer."""
     renderer = checked_renderer(render)
     from ..experiments.evaluate_run import evaluate_run
 
-    outcome = evaluate_run(run, renderer, overrides, out, Console(stderr=True, soft_wrap=True).print)
+    outcome = evaluate_run(run, renderer, overrides, out, Console(stderr=True, soft_wrap=True).print, trust)
     print("\n".join(describe_evaluation(outcome.path, outcome.result)))
 
 

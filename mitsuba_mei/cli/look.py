@@ -14,7 +14,7 @@ from .. import __version__
 from ..config import json_schema
 from ..errors import UserError, about
 from ..sentences import describe_config
-from .common import Free, Frozen, SceneFile, Seed, Set, app, load
+from .common import Free, Frozen, SceneFile, Seed, Set, Trust, app, load
 
 __all__: list[str] = []
 
@@ -26,9 +26,10 @@ def check(
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
 ) -> None:
     """Check a scene file and the files that it names, model and meshes included, without rendering."""
-    config = load(scene, overrides, free, frozen, seed)
+    config = load(scene, overrides, free, frozen, seed, trust)
     from ..experiment import check_files
     from ..targets import check_targets
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,6 +21,7 @@ from .common import (
     SceneFiles,
     Seed,
     Set,
+    Trust,
     app,
     free_name,
     load,
@@ -33,7 +33,7 @@ from .common import (
 if TYPE_CHECKING:
     from ..experiments.session import RunResult
 
-__all__: list[str] = []
+__all__ = ["tell", "tell_comparison"]
 
 DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
 """What says how an objective went, where that is not an activation that rose."""
@@ -47,34 +47,20 @@ def run(
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise a scene, and write a run folder."""
-    config = load(scene, overrides, free, frozen, seed)
+    config = load(scene, overrides, free, frozen, seed, trust)
     out = free_name(scene.stem) if out is None else out
     from ..experiments.dispatch import run_experiment
 
     with telling(quiet) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
-    _tell(outcome, config)
+    tell(outcome, config)
 
 
-@app.command()
-def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was ended before its end.")],
-    quiet: Quiet = False,
-) -> None:
-    """Go on with a run that was interrupted or killed, from the last state that it kept."""
-    from ..experiments.dispatch import run_experiment
-    from ..experiments.resume import resumable
-
-    config = resumable(run)
-    with telling(quiet) as progress, about(run / "config.yaml"):
-        outcome = run_experiment(config, run, progress, resumed=True)
-    _tell(outcome, config)
-
-
-def _tell(outcome: RunResult, config: Config) -> None:
+def tell(outcome: RunResult, config: Config) -> None:
     """Say how a run went; exit code 1 where it failed."""
     describe = DESCRIBED.get(config.objective.type, describe_result)
     print("\n".join(describe(outcome.folder, outcome.result)))
@@ -88,10 +74,11 @@ def pixel(
     out: Out = None,
     overrides: Set = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
-    config = load(scene, overrides, [], [], seed, rendered=False)
+    config = load(scene, overrides, [], [], seed, trust, rendered=False)
     out = free_name(f"{scene.stem}-pixel") if out is None else out
     from ..experiments.pixel_mei import run_pixel
 
@@ -109,14 +96,20 @@ def compare(
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
     seed: Seed = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
-    configs = load_each(scenes, neurons, overrides, free, frozen, seed)
+    configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
     out = free_name(f"compare-{scenes[0].stem}") if out is None else out
     from ..experiments.compare import run_comparison
 
     with telling(quiet) as progress:
         outcome = run_comparison(configs, out, progress)
+    tell_comparison(outcome)
+
+
+def tell_comparison(outcome: RunResult) -> None:
+    """Say how a comparison went."""
     print_table(*comparison_rows(outcome.result))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)))

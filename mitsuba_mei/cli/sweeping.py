@@ -13,7 +13,7 @@ from ..schema import Address, Sweep
 from ..sentences_sweep import describe_sweep
 from ..validation import validate
 from ..yaml_lines import Place, locate
-from .common import Quiet, Set, app
+from .common import Quiet, Set, Trust, app
 from .sweep_progress import SweepProgress
 
 __all__: list[str] = []
@@ -34,13 +34,17 @@ def sweep(
     scheduler: Scheduler = None,
     workers: Count = None,
     overrides: Set = [],  # noqa: B006
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Do many runs of a scene, on worker processes; started again, do what is missing."""
     from ..sweep.plan import read_plan
     from ..sweep.runs import every_neuron, run_sweep
+    from ..sweep.trust import check_cluster
 
-    plan = read_plan(file, overrides, every_neuron)
+    plan = read_plan(file, overrides, every_neuron, trust)
+    if scheduler is None:
+        check_cluster(plan)
     wanted = _with_workers(plan.sweep, scheduler, workers)
     out = Path("runs") / file.stem if out is None else out
     with SweepProgress(Console(stderr=True), quiet) as watcher:

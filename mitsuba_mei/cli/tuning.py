@@ -9,7 +9,7 @@ import typer
 
 from ..errors import UserError
 from ..sentences_tuning import describe_tuning
-from .common import Quiet, Render, Set, app, checked_renderer, free_name, telling
+from .common import Quiet, Render, Set, Trust, app, checked_renderer, free_name, telling
 
 __all__: list[str] = []
 
@@ -37,6 +37,7 @@ def tune(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results, a new one; default tuning-<number> in the run's.")
     ] = None,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Responses of any neurons over one or two numbers of the scene: tuning curves and maps."""
@@ -48,5 +49,7 @@ def tune(
     from ..experiments.tune import Wanted, run_tuning
 
     with telling(quiet) as progress:
-        outcome = run_tuning(source, renderer, overrides, Wanted(over, neurons, relative, repeats), out, progress)
+        outcome = run_tuning(
+            source, renderer, overrides, Wanted(over, neurons, relative, repeats), out, progress, trust
+        )
     print("\n".join(describe_tuning(outcome.folder, outcome.result)))

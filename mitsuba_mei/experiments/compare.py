@@ -13,6 +13,7 @@ from ..report_comparison import write_overview
 from ..run_folder import RunFolder
 from ..schema import RENDERERS
 from ..variants import check_drives
+from .asked import COMMANDS, write_asked
 from .comparison_table import comparison_row, comparison_statistics, write_rows
 from .contest import compare_neuron, prepare
 from .one_by_one import Gathered, Task, one_by_one
@@ -21,11 +22,13 @@ from .session import Progress, RunResult, versions
 __all__ = ["run_comparison"]
 
 
-def run_comparison(scenes: Sequence[tuple[Path, Config]], out: Path, progress: Progress) -> RunResult:
+def run_comparison(
+    scenes: Sequence[tuple[Path, Config]], out: Path, progress: Progress, resumed: bool = False
+) -> RunResult:
     """Optimise every neuron of every scene under each renderer, and write a folder of it all.
 
     The files about all neurons are written anew after each. Ctrl-C ends the comparison after the optimisation under
-    way; a second Ctrl-C ends it at once.
+    way; a second Ctrl-C ends it at once. It can go on after any end.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def run_comparison(scenes: Sequence[tuple[Path, Config]], out: Path, progress: P
         The folder, a new one.
     progress : Progress
         Told of every step.
+    resumed : bool
+        Whether the comparison in that folder goes on.
 
     Raises
     ------
@@ -55,11 +60,17 @@ def run_comparison(scenes: Sequence[tuple[Path, Config]], out: Path, progress: P
     for scene, config in scenes:
         with about(scene):
             check_drives(config.objective.type, "compare")
-    return one_by_one(scenes, out, progress, prepare, work, _Overall)
+
+    def asked(folder: RunFolder) -> None:
+        write_asked(folder, "compare", scenes)
+
+    return one_by_one(scenes, out, progress, prepare, work, _Overall, asked, resumed)
 
 
 class _Overall(Gathered):
     """What there is of a comparison so far, and its files."""
+
+    file = COMMANDS["compare"]
 
     def result(self) -> dict[str, Any]:
         """What ``comparison.json`` says."""
@@ -77,7 +88,7 @@ class _Overall(Gathered):
         """The table, the picture and ``comparison.json``."""
         result = self.result()
         self.folder.write("comparison.csv", lambda path: write_rows(path, [comparison_row(n) for n in self.neurons]))
-        self.folder.write_json("comparison.json", result)
+        self.folder.write_json(self.file, result)
         shown = [neuron for neuron in self.neurons if neuron["ended"] == "done"]
         if shown:
             title = ", ".join(dict.fromkeys(neuron["model"] for neuron in shown)) + ": MEIs path traced and rasterized"

@@ -86,7 +86,7 @@ def compare_neuron(
         if interrupted():
             break
         rendered, told = rendered_by(config, renderer), Labelled(progress, renderer)
-        run = RunFolder(folder.path / renderer)
+        run = folder.inside(renderer)
         run.write_text("config.yaml", dump(rendered, run.path))
         starts = each_start(experiment, rendered)
         done[renderer] = optimise_and_leave(run, rendered, starts, experiment.renderer, told, interrupted, pixel)

@@ -39,6 +39,7 @@ def evaluate_run(
     overrides: Sequence[str] = (),
     out: Path | None = None,
     told: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
 ) -> Evaluation:
     """Evaluate a run's initial and final scene, and write ``evaluation-<renderer>.json`` and a picture.
 
@@ -56,13 +57,15 @@ def evaluate_run(
         A folder, or the name of a ``.json`` file; the run's folder by default.
     told : callable
         Told of downloads.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
     UserError
         For anything that the user can mend; nothing is written then.
     """
-    run = read_run(folder, overrides)
+    run = read_run(folder, overrides, trust_code=trust_code)
     shown = renderer or run.renderer
     target = _target(run, shown, out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}

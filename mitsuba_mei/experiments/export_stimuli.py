@@ -50,7 +50,12 @@ COLUMNS = (
 
 
 def export_stimuli(
-    folder: Path, look: Look, display: Display, out: Path, told: Callable[[str], None] = lambda text: None
+    folder: Path,
+    look: Look,
+    display: Display,
+    out: Path,
+    told: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
 ) -> RunResult:
     """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
 
@@ -68,6 +73,8 @@ def export_stimuli(
         The folder, a new one.
     told : callable
         Told of downloads.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -75,7 +82,7 @@ def export_stimuli(
         For anything that the user can mend, before anything is written.
     """
     look.check()
-    run = read_run(folder)
+    run = read_run(folder, trust_code=trust_code)
     with about(folder / "config.yaml"):
         judge = Judge.built(rendered_by(run.config, run.renderer), told)
     try:

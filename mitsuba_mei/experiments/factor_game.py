@@ -77,7 +77,7 @@ def _run(
 ) -> Optimised:
     """Optimise with some factors free, and leave an ordinary run folder of the best start."""
     config, starts = prepared.variant(subset)
-    run = RunFolder(folder.path / named(subset).replace(" + ", "-"))
+    run = folder.inside(named(subset).replace(" + ", "-"))
     note = NOTE.format(count=len(SUBSETS) - 1, starts=len(starts))
     run.write_text("config.yaml", note + dump(_alone(config), run.path))
     return optimise_and_leave(run, config, starts, starts[0].renderer, progress, interrupted, pixel)

@@ -43,19 +43,29 @@ STILLS = 12
 """Moments of an optimisation of which pictures are kept, at most."""
 
 
-def leave(folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
-    """Write everything that a finished optimisation leaves; gives what ``result.json`` says."""
+def leave(
+    folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None, over: bool = True
+) -> dict[str, Any]:
+    """Write everything that a finished optimisation leaves; gives what ``result.json`` says.
+
+    ``over``: as for :func:`write_result`.
+    """
     result = _result(config, done, pixel)
     _write_pictures(folder, config, done, pixel, result)
     write_object(folder, done.best)
-    write_result(folder, config, result)
+    write_result(folder, config, result, over)
     return result
 
 
-def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -> None:
+def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any], over: bool = True) -> None:
     """Write ``result.json``, the last file of a run, after which there is nothing to go on with.
 
     Where the run is deterministic, so is the file: times and memory are in ``timing.json`` then.
+
+    Parameters
+    ----------
+    over : bool
+        Whether its states may go; an experiment of which the run is a part may need them once more.
     """
     if config.deterministic:
         restarts = [{**each, "seconds": None} for each in result["restarts"]]
@@ -63,7 +73,7 @@ def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -
         folder.write_json("timing.json", timing)
         result = {**result, **dict.fromkeys(TIMES), "restarts": restarts}
     folder.write_json("result.json", result)
-    if result["ended"] != "interrupted":
+    if over and result["ended"] != "interrupted":
         Checkpoints(folder).remove()
     folder.release()
 
@@ -134,6 +144,8 @@ def optimise_and_leave(
 ) -> Optimised:
     """Optimise from every start, each to its end, and leave an ordinary run folder, but for its ``config.yaml``.
 
+    Its states stay in it, so that the experiment of which it is a part can go on.
+
     Parameters
     ----------
     starts : iterable of Experiment
@@ -149,7 +161,7 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
-        leave(folder, config, done, pixel)
+        leave(folder, config, done, pixel, over=False)
     return done
 
 

@@ -6,11 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
+from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
+<<<<<<< HEAD
+from ..run_folder import RunFolder, read_json
+=======
+from ..home import without_home
 from ..run_folder import RunFolder
+>>>>>>> trust
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
 from .session import Attentive, Labelled, Progress, RunResult, interruptible
@@ -53,10 +59,14 @@ class Work(Protocol):
 class Gathered:
     """What there is so far of all neurons together, and its files; subclasses say which."""
 
+    file: ClassVar[str]
+    """What is written by :meth:`result`."""
+
     def __init__(self, folder: RunFolder, asked: int) -> None:
         self.folder, self.asked = folder, asked
         self.neurons: list[dict[str, Any]] = []
         self.left_out: list[dict[str, str]] = []
+        self._before: dict[str, dict[str, Any]] = {}
 
     @property
     def ended(self) -> str:
@@ -64,14 +74,47 @@ class Gathered:
         done = sum(neuron["ended"] == "done" for neuron in self.neurons) + len(self.left_out)
         return "done" if done == self.asked else "interrupted"
 
+    def take_up(self) -> None:
+        """Remember which neurons were done before.
+
+        Raises
+        ------
+        UserError
+            If the file about them is damaged.
+        """
+        path = self.folder.path / self.file
+        if not path.is_file():
+            return
+        try:
+            self.neurons = [each for each in read_json(path)["neurons"] if each["ended"] == "done"]
+            self.result()
+            self._before = {each["folder"]: each for each in self.neurons}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(f"{path} is damaged; without it, the neurons are evaluated once more") from None
+        finally:
+            self.neurons = []
+
+    def knows(self, task: Task) -> bool:
+        """Whether a neuron was done before; it is added then."""
+        if task.folder not in self._before:
+            return False
+        self.neurons.append(self._before[task.folder])
+        return True
+
+    def forget(self, folder: RunFolder) -> None:
+        """The states that a neuron's runs have kept are not needed any more, since it is done."""
+        Checkpoints.remove_below(folder)
+
     def add(self, task: Task, figures: dict[str, Any]) -> None:
         """One neuron more."""
-        self.neurons.append({"scene": str(task.scene), "folder": task.folder, "label": task.label, **figures})
+        self.neurons.append(
+            {"scene": without_home(str(task.scene)), "folder": task.folder, "label": task.label, **figures}
+        )
         self.write()
 
     def leave_out(self, task: Task, reason: UserError) -> None:
         """One that cannot be optimised."""
-        self.left_out.append({"scene": str(task.scene), "label": task.label, "reason": str(reason)})
+        self.left_out.append({"scene": without_home(str(task.scene)), "label": task.label, "reason": str(reason)})
         self.write()
 
     def result(self) -> dict[str, Any]:
@@ -90,10 +133,13 @@ def one_by_one(
     prepare: Callable[[Config, Callable[[str], None]], Ready],
     work: Work,
     gather: Callable[[RunFolder, int], Gathered],
+    write_asked: Callable[[RunFolder], None],
+    resumed: bool = False,
 ) -> RunResult:
     """Do the same with every neuron of every scene.
 
-    Ctrl-C ends it after the optimisation under way; a second Ctrl-C ends it at once.
+    Ctrl-C ends it after the optimisation under way; a second Ctrl-C, or SIGTERM, ends it at once. It can go on after
+    any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
 
     Parameters
     ----------
@@ -108,6 +154,10 @@ def one_by_one(
     work : Work
     gather : callable
         Of the folder, and of how many neurons were asked for.
+    write_asked : callable
+        Writes into a new folder what is asked for.
+    resumed : bool
+        Whether the experiment in that folder goes on.
 
     Raises
     ------
@@ -121,12 +171,19 @@ def one_by_one(
             build_viewer(config, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
-    overall = gather(RunFolder(out), len(tasks))
+    overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
+    if resumed:
+        overall.take_up()
+    else:
+        write_asked(overall.folder)
     with interruptible() as interrupted:
         attentive = Attentive(progress, interrupted)
         try:
             for number, task in enumerate(tasks):
                 told = Labelled(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
+                if overall.knows(task):
+                    told.message("done before")
+                    continue
                 if number:
                     try:
                         ready = prepare(task.config, told.message)
@@ -136,12 +193,17 @@ def one_by_one(
                         continue
                 if interrupted():
                     break
-                folder = RunFolder(overall.folder.path / task.folder)
+                folder = overall.folder.inside(task.folder)
                 overall.add(task, work(task, ready, folder, told, interrupted))
+                if overall.neurons[-1]["ended"] == "done":
+                    overall.forget(folder)
                 if interrupted():
                     break
         finally:
             progress.stop()
+    if overall.ended == "done":
+        Checkpoints.remove_below(overall.folder)
+    overall.folder.release()
     return RunResult(overall.folder.path, overall.result())
 
 

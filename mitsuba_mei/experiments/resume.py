@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..config import Config, load_config
 from ..errors import UserError
 from ..finished_run import check_version
+from ..run_folder import read_json
 
 __all__ = ["resumable"]
 
 
-def resumable(folder: Path) -> Config:
-    """The configuration of a run that can go on.
+def resumable(folder: Path, trust_code: bool = False) -> Config:
+    """The configuration of a run that can go on; ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -24,26 +24,12 @@ def resumable(folder: Path) -> Config:
         raise UserError(f"there is no folder '{folder}'")
     for name in ("comparison.json", "factors.json", "tuning.json"):
         if (folder / name).is_file():
-            raise UserError(f"{folder} holds a {name}, and no single run; only single runs can go on")
+            raise UserError(f"{folder} holds a {name}, and nothing that it could go on from")
     if not (folder / "config.yaml").is_file():
         raise UserError(f"{folder} is no run folder: there is no config.yaml in it")
-    result = _result(folder / "result.json")
-    if result is not None:
-        versions = result.get("versions")
-        wrote = versions.get("mitsuba_mei") if isinstance(versions, dict) else None
-        check_version(folder, wrote if isinstance(wrote, str) else None)
+    if (folder / "result.json").is_file():
+        result = read_json(folder / "result.json")
+        check_version(folder, result)
         if result.get("ended") != "interrupted":
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
-    return load_config(folder / "config.yaml")
-
-
-def _result(path: Path) -> dict | None:
-    if not path.is_file():
-        return None
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError):
-        raise UserError(f"{path} is damaged: it is not JSON") from None
-    if not isinstance(result, dict):
-        raise UserError(f"{path} is damaged: it does not say how the run ended")
-    return result
+    return load_config(folder / "config.yaml", trust_code=trust_code)

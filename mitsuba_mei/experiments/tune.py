@@ -18,14 +18,20 @@ __all__ = ["Wanted", "run_subject", "run_tuning"]
 
 
 def run_tuning(
-    source: Path, renderer: str | None, overrides: Sequence[str], wanted: Wanted, out: Path, progress: Progress
+    source: Path,
+    renderer: str | None,
+    overrides: Sequence[str],
+    wanted: Wanted,
+    out: Path,
+    progress: Progress,
+    trust_code: bool = False,
 ) -> RunResult:
     """Responses of neurons over a grid, around what a run ended with or around a scene file.
 
     See :func:`run_subject`, and :func:`subject_of`.
     """
     check_wanted(wanted)
-    return run_subject(subject_of(source, renderer, overrides, progress), wanted, out, progress)
+    return run_subject(subject_of(source, renderer, overrides, progress, trust_code), wanted, out, progress)
 
 
 def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress) -> RunResult:

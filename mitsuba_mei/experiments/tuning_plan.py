@@ -121,8 +121,12 @@ class Plan:
         return frame(self.subject.experiment, image)[1].astype(np.float32)
 
 
-def subject_of(source: Path, renderer: str | None, overrides: Sequence[str], progress: Progress) -> Subject:
+def subject_of(
+    source: Path, renderer: str | None, overrides: Sequence[str], progress: Progress, trust_code: bool = False
+) -> Subject:
     """What a run ended with, under its own renderer or another; or a scene file's template, as the file says it.
+
+    ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
 
     Raises
     ------
@@ -130,13 +134,13 @@ def subject_of(source: Path, renderer: str | None, overrides: Sequence[str], pro
         If the source or something that it names cannot be used.
     """
     if source.is_dir() or not source.suffix:
-        run = read_run(source, overrides)
+        run = read_run(source, overrides, trust_code=trust_code)
         config = rendered_by(run.config, renderer or run.renderer)
         with about(source / "config.yaml"):
             experiment = build_experiment(frozen(config), progress.message)
         set_parameters(experiment.scene, run.parameters(parameters_of(experiment.scene))[1])
         return Subject(source, config, experiment, True)
-    config = load_config(source, overrides, rendered=False)
+    config = load_config(source, overrides, rendered=False, trust_code=trust_code)
     config = config if renderer is None else rendered_by(config, renderer)
     with about(source):
         still = frozen(config).model_copy(update={"placement": config.placement})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -170,7 +171,8 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import trimesh
 
     try:
-        mesh = trimesh.load(path, file_type="ply", force="mesh", process=False)
+        data = io.BytesIO(path.read_bytes())  # not by its name, from where textures would be looked for
+        mesh = trimesh.load(data, file_type="ply", force="mesh", process=False)
         vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +66,15 @@ def read_picture(path: Path, size: int, lossless: bool = True) -> Picture:
         If it cannot be read.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as file:
-            if file.width * file.height > MOST_PIXELS:
-                raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels")
-            image = file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=["PNG"]) as file:
+                if file.width * file.height > MOST_PIXELS:
+                    raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels")
+                image = file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels") from None
+    except (OSError, ValueError, SyntaxError):
         raise UserError(f"{path} is damaged or missing: it cannot be read as a PNG picture") from None
     image.thumbnail((ROW * size, size), Image.Resampling.BOX)
     buffer = io.BytesIO()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..finished_run import check_version
+from ..home import without_home
 from .aims import Aim, DiverseSet, Metamer, Recovered, read_aim, scene_folders
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
@@ -106,7 +107,7 @@ def read_run_folder(place: Place) -> RunRecord:
         metrics=metrics,
         tunings=read_tunings(folder),
         aim=aim,
-        scene_file=read_text(folder / "config.yaml"),
+        scene_file=without_home(read_text(folder / "config.yaml")),
         versions={name: said for name, said in result.part("versions").items() if isinstance(said, str)},
         further={key: value for key, value in result.items() if key not in known and value is not None},
     )

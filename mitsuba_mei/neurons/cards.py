@@ -154,7 +154,10 @@ class _Chosen(nn.Module):
 
 
 def load_card(
-    card: Path | str | Mapping[str, Any], folder: Path | None = None, told: Callable[[str], None] = lambda text: None
+    card: Path | str | Mapping[str, Any],
+    folder: Path | None = None,
+    told: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
 ) -> NeuronModel:
     """The model that a card describes, tried on a uniform image.
 
@@ -166,12 +169,16 @@ def load_card(
         What a mapping's files are relative to; the working directory by default. A file's are relative to itself.
     told : callable
         Told of downloads, as sentences.
+    trust_code : bool
+        Whether code that the card names (``module: file.py:callable``) may be run; a card can do nothing else than be
+        read without it.
 
     Raises
     ------
     UserError
         If the card cannot be read or does not fit the schema, its weights cannot be had or do not fit, its module
-        cannot be imported or built, or what comes out is not finite differentiable responses ``(B, n)``.
+        is not trusted, cannot be imported or built, or what comes out is not finite differentiable responses
+        ``(B, n)``.
     """
     if isinstance(card, Mapping):
         tree, stem = locate(card, Place("model.card", (folder or Path.cwd()).resolve())), "unnamed"
@@ -184,7 +191,7 @@ def load_card(
     for field in ("mean", "std"):
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
-    module = _build(checked, tree, image_size, told)
+    module = _build(checked, tree, image_size, told, trust_code)
     module = module.float().eval().requires_grad_(False)
     where = tree.at(("module",))
     published = isinstance(checked, PublishedCard)
@@ -223,9 +230,11 @@ def _validated(tree: Located) -> Card:
     return validate(CARDS[kind], tree)
 
 
-def _build(card: Card, tree: Located, image_size: tuple[int, int], told: Callable[[str], None]) -> nn.Module:
+def _build(
+    card: Card, tree: Located, image_size: tuple[int, int], told: Callable[[str], None], trust_code: bool
+) -> nn.Module:
     if isinstance(card, ModuleCard):
-        return import_model(card.module, card.arguments, tree.at(("module",)))
+        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code)
     if card.input.channels != 1:
         raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
     if isinstance(card, PublishedCard):

@@ -22,8 +22,8 @@ from ..yaml_lines import Place
 __all__ = ["count_neurons", "import_model"]
 
 
-def import_model(target: str, arguments: Mapping[str, Any], where: Place) -> nn.Module:
-    """What the callable returns.
+def import_model(target: str, arguments: Mapping[str, Any], where: Place, trusted: bool) -> nn.Module:
+    """What the callable returns, where the user trusts it.
 
     Parameters
     ----------
@@ -34,17 +34,22 @@ def import_model(target: str, arguments: Mapping[str, Any], where: Place) -> nn.
         The callable's keyword arguments.
     where : Place
         Where the card names it.
+    trusted : bool
+        Whether the user said that its code may be run; else nothing of it is.
 
     Raises
     ------
     UserError
-        If it cannot be imported, has no such callable, or does not return an ``nn.Module``.
+        If it is not trusted, cannot be imported, has no such callable, or does not return an ``nn.Module``.
     """
     source, _, name = target.rpartition(":")
     if not source or not name:
         raise UserError(f"{where}: module is '{target}'; write file.py:callable or package.module:callable")
     path = where.folder / source
     is_file = path.suffix == ".py"
+    if not trusted:
+        kind = "" if is_file else "the package "
+        raise UserError(f"{where}: module would run code of {kind}{source}; if you trust it, say --trust-code")
     with _searched(path.parent if is_file else where.folder):
         module = _from_file(path, where) if is_file else _by_name(source, where)
         build = getattr(module, name, None)

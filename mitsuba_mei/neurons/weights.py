@@ -165,6 +165,11 @@ def _from_hub(location: str, expected: str | None, where: Place, on_message: Cal
             f"{where}: cannot download {location}: {_hub_problem(error, repo, name, revision, by_hand)}"
         ) from None
     _check_hash(path, expected, where)
+    if expected is None:
+        on_message(
+            f"{location} was not checked: the card gives no sha256 (it has {sha256_of(path, where)}), so that another "
+            "file under that name would not be noticed"
+        )
     return path
 
 
@@ -174,8 +179,8 @@ def _hub_parts(location: str, where: Place) -> tuple[str, str, str]:
     path, _, revision = body.rpartition("@") if "@" in body else (body, "@", "main")
     owner, _, rest = path.partition("/")
     repo, _, name = rest.partition("/")
-    steps = [owner, repo, *name.split("/")]
-    if not revision or "\\" in path or any(step in ("", ".", "..") for step in steps):
+    steps = [owner, repo, *name.split("/"), *revision.split("/")]
+    if not revision or "\\" in body or any(step in ("", ".", "..") for step in steps):
         raise UserError(f"{where}: '{location}' is not hf://owner/repo/path/in/repo[@revision]")
     return f"{owner}/{repo}", name, revision
 

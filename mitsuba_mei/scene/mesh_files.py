@@ -8,7 +8,9 @@ import logging
 import re
 import struct
 import warnings
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -52,6 +54,8 @@ def read_mesh(path: Path, max_faces: int) -> tuple[np.ndarray, np.ndarray, tuple
     if path.suffix.lower() == ".stl":
         _check_whole(path, data)
     announced = _announced_faces(path.suffix.lower(), data)
+    if announced is None:
+        raise _unreadable(path)
     _check_count(path, announced, max_faces)
     vertices, faces = _parse(path, data)
     if path.suffix.lower() == ".ply" and len(faces) < announced:
@@ -89,8 +93,13 @@ def _neighbours(path: Path) -> str:
     return nearest(path.name, meshes) if meshes else f"and {path.parent} holds no {', '.join(EXTENSIONS)} file"
 
 
-def _announced_faces(extension: str, data: bytes) -> int:
-    """The number of faces that a file says it has, 0 where it does not say so cheaply."""
+def _unreadable(path: Path) -> UserError:
+    kind = path.suffix[1:].upper()
+    return UserError(f"mesh {path} cannot be read as {kind}: it is damaged, truncated or of another kind")
+
+
+def _announced_faces(extension: str, data: bytes) -> int | None:
+    """The number of faces that a file says it has, 0 where it does not say so cheaply; None for a damaged GLB file."""
     if extension == ".ply":
         found = re.search(rb"element\s+face\s+(\d+)", data[:65536])
         return int(found.group(1)) if found else 0
@@ -103,10 +112,22 @@ def _announced_faces(extension: str, data: bytes) -> int:
     try:
         length = struct.unpack("<I", data[12:16])[0]
         tree = json.loads(data[20 : 20 + length])
-        primitives = [primitive for mesh in tree["meshes"] for primitive in mesh["primitives"]]
-        return sum(tree["accessors"][primitive["indices"]]["count"] // 3 for primitive in primitives)
-    except (struct.error, ValueError, KeyError, IndexError, TypeError):
-        return 0
+        most = max(accessor["count"] for accessor in tree["accessors"])
+        if most > len(data):
+            return most  # what is nowhere in the file would be made up as zeros
+        uses = Counter(node.get("mesh") for node in tree["nodes"])
+        return sum(
+            uses[index] * (max(tree["accessors"][i]["count"] for i in _accessors(primitive)) // 3)
+            for index, mesh in enumerate(tree["meshes"])
+            for primitive in mesh["primitives"]
+        )
+    except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _accessors(primitive: dict[str, Any]) -> list[int]:
+    """Where a glTF primitive's positions and indices are."""
+    return [primitive["attributes"]["POSITION"], *([primitive["indices"]] if "indices" in primitive else [])]
 
 
 def _check_count(path: Path, faces: int, max_faces: int) -> None:
@@ -135,7 +156,7 @@ def _is_text_stl(data: bytes) -> bool:
 def _parse(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Vertices and triangles of all geometries in the file."""
     extension = path.suffix.lower()
-    options = {"skip_materials": True} if extension == ".obj" else {}
+    options = {"skip_materials": True} if extension in (".glb", ".obj") else {}  # images among them are not for us
     if extension == ".obj":
         data = data.decode("utf-8", errors="replace").encode()  # names and comments may be in any encoding
     log = logging.getLogger("trimesh")
@@ -147,9 +168,7 @@ def _parse(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray]:
         vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
         return vertices.reshape(-1, 3), faces.reshape(-1, 3)
     except Exception:  # trimesh lets through whatever exception the damage causes
-        raise UserError(
-            f"mesh {path} cannot be read as {extension[1:].upper()}: it is damaged, truncated or of another kind"
-        ) from None
+        raise _unreadable(path) from None
     finally:
         log.disabled = disabled
 

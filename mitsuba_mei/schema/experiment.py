@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from .evaluation import Compare, Evaluate, Pixel
 from .model import Model
@@ -52,6 +52,19 @@ class Config(Part):
         None, description="pixel: find the pixel MEI too, and report the ratio of the activations."
     )
     compare: Compare = Compare()
+
+    _trusts_code: bool = PrivateAttr(False)
+
+    @property
+    def trusts_code(self) -> bool:
+        """Whether the user said that code which a model card names may be run. No file can say so."""
+        return self._trusts_code
+
+    def trusting_code(self, said: bool) -> Config:
+        """The same with this said; it is not written into files."""
+        config = self.model_copy()
+        config._trusts_code = said
+        return config
 
     @property
     def neurons(self) -> tuple[int, ...]:

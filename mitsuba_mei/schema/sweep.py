@@ -39,7 +39,7 @@ def _memory(value: str) -> str:
 
 
 def _one_word(value: str) -> str:
-    if not re.fullmatch(r"[\w.,:@%+/=-]+", value):
+    if not re.fullmatch(r"(?!-)[\w.,:@%+/=-]+", value, re.ASCII):
         raise ValueError(
             f"{value[:60]!r} is not allowed in a Slurm script; write letters, digits and . , : @ % + / = -"
         )
@@ -47,7 +47,7 @@ def _one_word(value: str) -> str:
 
 
 def _directive(value: str) -> str:
-    if not re.fullmatch(r"--?\w[\w .,:@%+/=-]*", value):
+    if not re.fullmatch(r"--?\w[\w .,:@%+/=-]*", value, re.ASCII):
         raise ValueError(f"{value[:60]!r} is no option of sbatch; write it as --qos=long")
     return value
 

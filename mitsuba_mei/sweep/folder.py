@@ -9,6 +9,7 @@ is kept.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..run_folder import Lock, json_text, make_writable, write_whole
+from ..home import without_home
+from ..run_folder import Lock, check_no_link, json_text, make_writable, open_own, write_whole
 from .plan import Plan
 
 __all__ = ["Attempt", "SweepFolder"]
@@ -94,7 +96,9 @@ class SweepFolder:
             self._check_same(json.loads(identity), file)
         else:
             write_whole(file, lambda path: path.write_text(identity, encoding="utf-8"))
-        write_whole(self.path / "sweep.yaml", lambda path: path.write_text(plan.text, encoding="utf-8"))
+        write_whole(self.path / "sweep.yaml", lambda path: path.write_text(without_home(plan.text), encoding="utf-8"))
+        for name in ("partial", "runs", "logs"):  # the last by Slurm's jobs
+            check_no_link(self.path / name)
         for name in ("partial", "runs"):
             (self.path / name).mkdir(exist_ok=True)
 
@@ -132,8 +136,10 @@ class SweepFolder:
 
     def record(self, attempt: Attempt) -> None:
         """Append a line to ``attempts.jsonl``, at once."""
-        line = json.dumps({name: value for name, value in vars(attempt).items() if value is not None})
-        with open(self.path / "attempts.jsonl", "a", encoding="utf-8") as file:
+        said = vars(attempt) | {"reason": None if attempt.reason is None else without_home(attempt.reason)}
+        line = json.dumps({name: value for name, value in said.items() if value is not None})
+        descriptor = open_own(self.path / "attempts.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        with open(descriptor, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def attempts(self) -> Iterator[Attempt]:

@@ -89,7 +89,8 @@ def _run(job: Job) -> Path:
 
 
 def _left_behind(job: Job) -> list[Path]:
-    return sorted((job.folder / "partial").glob(f"{job.name}-????????"))
+    found = sorted((job.folder / "partial").glob(f"{job.name}-????????"))
+    return [folder for folder in found if not folder.is_symlink()]
 
 
 def _bound_threads(job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -94,7 +95,10 @@ class Plan:
 
 
 def read_plan(
-    file: Path, overrides: Sequence[str] = (), every_neuron: Callable[[Config], Sequence[int]] = lambda config: ()
+    file: Path,
+    overrides: Sequence[str] = (),
+    every_neuron: Callable[[Config], Sequence[int]] = lambda config: (),
+    trust_code: bool = False,
 ) -> Plan:
     """Read a sweep file and the scene that it names.
 
@@ -105,6 +109,8 @@ def read_plan(
         As for :func:`~mitsuba_mei.config.load_config`, upon the file's own.
     every_neuron : callable
         Gives all neurons of a configuration's model, where an axis says ``all``.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load_config`, of every run.
 
     Raises
     ------
@@ -115,7 +121,7 @@ def read_plan(
     if not isinstance(tree.value, dict):
         raise UserError(f"{tree.place}: a sweep file is a mapping with scene and axes; this is none")
     sweep = validate(Sweep, tree)
-    scene = _scene(tree, sweep, file, overrides)
+    scene = _scene(tree, sweep, file, overrides, trust_code)
     base = scene.config(rendered=False)
     keys = [key_of(name) for name in tree.value["axes"].value]
 
@@ -137,13 +143,14 @@ def read_plan(
     return Plan(file, file.read_text(encoding="utf-8-sig"), sweep, scene, base, axes, rows)
 
 
-def _scene(tree: Located, sweep: Sweep, file: Path, overrides: Sequence[str]) -> SceneText:
-    beside = file.parent / sweep.scene
-    path = beside if beside.is_file() or not Path(sweep.scene).is_file() else Path(sweep.scene)
+def _scene(tree: Located, sweep: Sweep, file: Path, overrides: Sequence[str], trust_code: bool) -> SceneText:
+    named = Path(os.path.expanduser(sweep.scene))
+    beside = file.parent / named
+    path = beside if beside.is_file() or not named.is_file() else named
     read(path, tree.at(("scene",)))  # says where it was named
     said = tree.child("overrides")
     settings = [] if said is None else [(key_of(name), value) for name, value in said.value.items()]
-    return SceneText(path, overrides, settings)
+    return SceneText(path, overrides, settings, trust_code)
 
 
 def _check_overrides(overrides: Sequence[str], said: Located | None, axes: Sequence[Axis]) -> None:

@@ -56,7 +56,7 @@ class SweepOutcome:
 
 def every_neuron(config: Config) -> Sequence[int]:
     """All neurons of a configuration's model that make sense."""
-    return load_card(config.model.card).every_neuron
+    return load_card(config.model.card, trust_code=config.trusts_code).every_neuron
 
 
 def check_model(plan: Plan, told: Watcher) -> None:
@@ -81,7 +81,8 @@ def check_model(plan: Plan, told: Watcher) -> None:
         neurons.setdefault(tuple(row.chosen[i] for i in cards), {}).setdefault(row.chosen[number], row)
     axis = plan.axes[number]
     for chosen in neurons.values():
-        model = load_card(plan.config(next(iter(chosen.values()))).model.card, told=told.message)
+        config = plan.config(next(iter(chosen.values())))
+        model = load_card(config.model.card, told=told.message, trust_code=config.trusts_code)
         for i in chosen:
             try:
                 model.check_neurons(axis.values[i].plain())

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from ..home import without_home
 from ..run_folder import write_whole
 from .axes import Axis
 from .folder import SweepFolder
@@ -96,7 +97,8 @@ def _rows(folder: SweepFolder, plan: Plan) -> Iterator[dict[str, Any]]:
             state = "failed" if reasons.get(row.name) is not None else "missing"
             yield {**around, "state": state, "reason": reasons.get(row.name)}
         except (ValueError, OSError):
-            yield {**around, "state": "failed", "reason": f"{file} is damaged: it is not JSON, or cannot be read"}
+            reason = without_home(f"{file} is damaged: it is not JSON, or cannot be read")
+            yield {**around, "state": "failed", "reason": reason}
 
 
 def run_row(result: Any) -> dict[str, Any]:
@@ -129,5 +131,5 @@ def _type(axis: Axis) -> pa.DataType:
 def _cell(value: Any, axis: Axis) -> Any:
     kind = _type(axis)
     if kind == pa.string():
-        return value if isinstance(value, str) else json.dumps(value)
+        return without_home(value if isinstance(value, str) else json.dumps(value))
     return float(value) if kind == pa.float64() else value

@@ -51,7 +51,7 @@ def comparison(scene) -> tuple[Path, str, str]:
 
 def test_the_folder_holds_ordinary_runs_under_each_renderer(comparison):
     folder = comparison[0]
-    tops = {"comparison.csv", "comparison.json", "comparison.png", "small-neuron-3", "small-neuron-25"}
+    tops = {"asked", "comparison.csv", "comparison.json", "comparison.png", "small-neuron-3", "small-neuron-25"}
     assert {path.name for path in folder.iterdir()} == tops
     for neuron in (3, 25):
         names = {path.name for path in (folder / f"small-neuron-{neuron}").iterdir()}
@@ -188,6 +188,18 @@ def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_
     assert [row["ended"] for row in rows] == ["done", "interrupted"]
     assert rows[1]["raster_mei_under_raster"] == "" and float(rows[1]["path_mei_under_raster"]) > 0
     assert iio.imread(tmp_path / "cut/comparison.png").std() > 5
+    # What is done is not done again, and the rest goes on from where it was.
+    before = (tmp_path / "cut/small-neuron-25/path/metrics.csv").read_text()
+    code, out, err = called("resume", str(tmp_path / "cut"))
+    assert code == 0 and "neuron 3 (1 of 2), done before" in err
+    top = read_json(tmp_path / "cut" / "comparison.json")
+    assert top["ended"] == "done" and top["neurons"][0] == first
+    assert len(top["neurons"]) == 2 and top["neurons"][1]["ended"] == "done"
+    after = (tmp_path / "cut/small-neuron-25/path/metrics.csv").read_text()
+    assert after.startswith(before) and len(before.splitlines()) == 4 and len(after.splitlines()) == 7
+    assert not list((tmp_path / "cut").rglob("checkpoint")) and not list((tmp_path / "cut").rglob(".lock"))
+    code, _, err = called("resume", str(tmp_path / "cut"))
+    assert code == 2 and "has come to its end" in err
 
 
 def test_a_second_interruption_ends_at_once_and_loses_nothing_that_is_done(comparison, scene, tmp_path, monkeypatch):

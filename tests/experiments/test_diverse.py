@@ -39,7 +39,9 @@ LIGHTS = [
 
 def configured(folder: Path, objective: dict | None = None, **parts):
     said = {"type": "diverse", "count": 2, **(objective or {})}
-    return load_config(write_scene(folder, "run", **({"objective": said, "optimizer": {"steps": 2}} | NEURON | parts)))
+    return load_config(
+        write_scene(folder, "run", **({"objective": said, "optimizer": {"steps": 2}} | NEURON | parts)), trust_code=True
+    )
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def scene(tmp_path_factory) -> Path:
 
 
 def loaded(scene: Path, *overrides: str) -> Config:
-    return load_config(scene, list(overrides), rendered=False)
+    return load_config(scene, list(overrides), rendered=False, trust_code=True)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, with
 
 def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
     folder = whole[0]
-    tops = {"factors.csv", "factors.json", "factors.png", "small-neuron-3", "small-neuron-25"}
+    tops = {"asked", "factors.csv", "factors.json", "factors.png", "small-neuron-3", "small-neuron-25"}
     assert {path.name for path in folder.iterdir()} == tops
     for neuron in (3, 25):
         names = {path.name for path in (folder / f"small-neuron-{neuron}").iterdir()}
@@ -259,6 +259,17 @@ def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_d
     assert not (tmp_path / "cut/small-neuron-25/light").exists()
     assert iio.imread(tmp_path / "cut/factors.png").std() > 5
     assert "interrupted: 0 of 1 neurons are done" in describe_factors(tmp_path, outcome.result)
+    # It goes on: what was optimised is only evaluated once more, and the starts are the same.
+    shape = (tmp_path / "cut/small-neuron-25/shape/metrics.csv").read_bytes()
+    code, _, err = called("resume", str(tmp_path / "cut"))
+    assert code == 0, err
+    (again,) = read_json(tmp_path / "cut" / "factors.json")["neurons"]
+    assert again["ended"] == "done" and again["starts"] == 2
+    assert (tmp_path / "cut/small-neuron-25/shape/metrics.csv").read_bytes() == shape
+    for name in ("nothing", "shape"):
+        for one, other in zip(own["trials"][name], again["trials"][name]):
+            assert one["activation"]["mean"] == pytest.approx(other["activation"]["mean"], rel=1e-3)
+    assert not list((tmp_path / "cut").rglob("checkpoint"))
 
 
 def test_one_start_is_evaluated_as_the_start_of_every_run(scene):

@@ -206,7 +206,7 @@ def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_wei
     if name not in PICTURED:
         request.getfixturevalue("without_pictures")
     short = ["optimizer={steps: 2}", "evaluate={spp: 8, repeats: 2}", "pixel={steps: 2, restarts: 1}"]
-    result = run_mei(load_config(root / "scenes" / name, short), tmp_path / "run", Silent()).result
+    result = run_mei(load_config(root / "scenes" / name, short, trust_code=True), tmp_path / "run", Silent()).result
     assert result["steps"] == 2 and result["skipped_steps"] == 0
     assert np.isfinite(result["activation"]["final"]["mean"])
 
@@ -216,7 +216,7 @@ def test_the_documented_model_of_ones_own_is_driven(root, tmp_path):
     images = {}
     for neuron in (0, 1):
         overrides = [f"model.neuron={neuron}", "optimizer.steps=20", "evaluate={spp: 64, repeats: 2}"]
-        config = load_config(root / "scenes/own_model/scene.yaml", overrides)
+        config = load_config(root / "scenes/own_model/scene.yaml", overrides, trust_code=True)
         outcome = run_mei(config, tmp_path / str(neuron), Silent())
         activation = outcome.result["activation"]
         assert outcome.result["model"] == "own model"
@@ -242,7 +242,7 @@ def test_a_colour_model_sees_colour(root, tmp_path):
         "material: {type: diffuse, reflectance: [0.8, 0.3, 0.1], free: [reflectance]}\n"
         "optimizer: {steps: 6, warmup: 0}\nevaluate: {spp: 64, repeats: 2}\n"
     )
-    outcome = run_mei(load_config(tmp_path / "scene.yaml"), tmp_path / "run", Silent())
+    outcome = run_mei(load_config(tmp_path / "scene.yaml", trust_code=True), tmp_path / "run", Silent())
     result = outcome.result
     assert result["variant"].endswith("rgb")
     assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]

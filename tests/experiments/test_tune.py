@@ -157,7 +157,9 @@ class Red(torch.nn.Module):
     (made / "red.py").write_text(code)
     (made / "red.yaml").write_text("module: red.py:Red\ninput: {size: 32, channels: 3, mean: 120, std: 60}\n")
     words = [str(made / "scene.yaml"), "--set", "model={card: red.yaml}", "lighting.0.irradiance=[1, 1, 1]"]
-    found = tuned(tmp_path / "out", *words, "stimulus={clip: true}", "--over", "lighting.0.irradiance.r=1:2:3")
+    found = tuned(
+        tmp_path / "out", *words, "stimulus={clip: true}", "--over", "lighting.0.irradiance.r=1:2:3", "--trust-code"
+    )
     mean = found["neurons"][0]["mean"]
     assert mean[0] < 0.01 < mean[1] < mean[2]
     stimuli = np.load(tmp_path / "out" / "stimuli.npy")

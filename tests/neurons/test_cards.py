@@ -204,7 +204,7 @@ def test_several_files_are_an_ensemble(published):
 @pytest.mark.parametrize("kind", ["published", "ensemble", "own", "own with select"])
 def test_neurons_are_selected_in_their_order(published, write, kind):
     if kind.startswith("own"):
-        model = load_card(write(own("Pixels" if kind == "own" else "Selective", "{count: 5}")))
+        model = load_card(write(own("Pixels" if kind == "own" else "Selective", "{count: 5}")), trust_code=True)
     else:
         model = published(*((1,) if kind == "published" else (1, 2)))
     image = torch.randn(2, 1, 16, 16)
@@ -216,13 +216,13 @@ def test_neurons_are_selected_in_their_order(published, write, kind):
 
 @pytest.mark.parametrize(("kind", "message"), [("Wrong", "answers otherwise"), ("Breaking", "fails: KeyError")])
 def test_a_select_that_is_wrong_is_not_believed(write, kind, message):
-    model = load_card(write(own(kind, "{count: 5}")))
+    model = load_card(write(own(kind, "{count: 5}")), trust_code=True)
     with pytest.raises(UserError, match=rf"model 'card': its select\(\[3, 1\]\) .*{message}"):
         model.select([3, 1])
 
 
 def test_a_select_that_is_no_method_is_let_be(write):
-    model = load_card(write(own("Named", "{count: 5}")))
+    model = load_card(write(own("Named", "{count: 5}")), trust_code=True)
     image = torch.randn(1, 1, 16, 16)
     torch.testing.assert_close(model.select([3, 1])(image), model(image)[:, [3, 1]])
 
@@ -291,19 +291,19 @@ def test_lists_make_a_bank_on_an_oblong_image(write):
 def test_optimum_is_asked_of_the_module(write):
     stimulus = Stimulus((16, 16), 1, 120, 60, norm=7)
     assert load_card(write(SIMPLE)).optimum([0], stimulus) == pytest.approx(7, rel=1e-4)
-    assert load_card(write(own("Pixels"))).optimum([0], stimulus) is None
+    assert load_card(write(own("Pixels")), trust_code=True).optimum([0], stimulus) is None
 
 
 def test_a_mapping_is_a_card_too(write):
     folder = write(SIMPLE).parent
     card = {"module": "mine.py:Pixels", "arguments": {"count": 2}, "input": {"size": 4, "mean": 1.0, "std": 1.0}}
-    assert load_card(card, folder).n_neurons == 2
+    assert load_card(card, folder, trust_code=True).n_neurons == 2
     with pytest.raises(UserError, match="input.std: is required"):
         load_card({"type": "v4_curvature", "input": {"mean": 1.0}})
 
 
 def test_neurons_are_checked(write):
-    model = load_card(write(own("Pixels")))
+    model = load_card(write(own("Pixels")), trust_code=True)
     assert model.check_neurons([2, 0]) == [2, 0]
     mistakes = [([3], r"no neuron 3; allowed: 0\.\.2"), ([-1], "no neuron -1"), ([], "at least"), ([0, 0], "2 times")]
     for wrong, message in mistakes:
@@ -316,7 +316,7 @@ def test_neurons_are_checked(write):
 
 def test_own_module_from_a_file_beside_the_card(write):
     before = list(sys.path)
-    model = load_card(write(own("Pixels", "{count: 5}")))
+    model = load_card(write(own("Pixels", "{count: 5}")), trust_code=True)
     assert model.n_neurons == 5
     assert sys.path == before
     assert model.module.gain.dtype == torch.float32 and not model.module.gain.requires_grad
@@ -328,25 +328,25 @@ def test_own_module_by_name(write):
     card = write(own("Pixels", source="named_model_of_test_cards"))
     (card.parent / "named_model_of_test_cards.py").write_text(MODULE)
     before = list(sys.path)
-    assert load_card(card).n_neurons == 3
+    assert load_card(card, trust_code=True).n_neurons == 3
     assert sys.path == before
 
 
 def test_installed_module_by_name(write):
     text = "module: torch.nn:Flatten\n" + INPUT
-    assert load_card(write(text)).n_neurons == 256
+    assert load_card(write(text), trust_code=True).n_neurons == 256
 
 
 def test_own_module_may_import_its_neighbours(write):
     card = write(own("Mine", source="importing.py"))
     (card.parent / "neighbour_of_test_cards.py").write_text(MODULE)
     (card.parent / "importing.py").write_text("from neighbour_of_test_cards import Pixels as Mine\n")
-    assert load_card(card).n_neurons == 3
+    assert load_card(card, trust_code=True).n_neurons == 3
 
 
 def test_three_channels(write):
     text = "module: mine.py:Pixels\ninput: {size: 4, channels: 3, mean: [120, 110, 100], std: 58}"
-    model = load_card(write(text))
+    model = load_card(write(text), trust_code=True)
     assert model.channels == 3 and model.mean == (120, 110, 100)
 
 
@@ -396,7 +396,7 @@ def test_three_channels(write):
 def test_bad_cards(write, text, message):
     before = list(sys.path)
     with pytest.raises(UserError, match=message) as caught:
-        load_card(write(text))
+        load_card(write(text), trust_code=True)
     assert "card.yaml" in str(caught.value) and "\n" not in str(caught.value)
     assert sys.path == before
 
@@ -405,10 +405,10 @@ def test_a_module_that_breaks_on_import(write):
     card = write(own("Pixels", source="unfinished.py"))
     (card.parent / "unfinished.py").write_text("import no_such_package_anywhere\n")
     with pytest.raises(UserError, match=r"unfinished.py' cannot be imported: ModuleNotFoundError: .*no_such_package"):
-        load_card(card)
+        load_card(card, trust_code=True)
     (card.parent / "misspelt.py").write_text("def build(:\n")
     with pytest.raises(UserError, match="misspelt.py' cannot be imported: SyntaxError"):
-        load_card(write(own("build", source="misspelt.py")))
+        load_card(write(own("build", source="misspelt.py")), trust_code=True)
 
 
 def test_missing_card_names_the_nearest():

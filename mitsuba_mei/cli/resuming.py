@@ -1,0 +1,46 @@
+"""The command that goes on with what was ended before its end: resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import about
+from .common import Quiet, Trust, app, telling
+from .factors import tell_factors
+from .optimise import tell, tell_comparison
+
+__all__: list[str] = []
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of run, compare or factors that has no end.")],
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with what was interrupted or killed, from the last state that it kept."""
+    from ..experiments.asked import read_asked
+    from ..experiments.compare import run_comparison
+    from ..experiments.dispatch import run_experiment
+    from ..experiments.factors import run_factors
+    from ..experiments.resume import resumable
+
+    asked = read_asked(run, trust)
+    if asked is None:
+        config = resumable(run, trust)
+        with telling(quiet) as progress, about(run / "config.yaml"):
+            outcome = run_experiment(config, run, progress, resumed=True)
+        tell(outcome, config)
+        return
+    with telling(quiet) as progress:
+        if asked.command == "compare":
+            outcome = run_comparison(asked.scenes, run, progress, resumed=True)
+        else:
+            outcome = run_factors(asked.scenes, run, progress, asked.starts, resumed=True)
+    if asked.command == "compare":
+        tell_comparison(outcome)
+    else:
+        tell_factors(outcome)

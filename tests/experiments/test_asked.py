@@ -1,0 +1,53 @@
+"""What an experiment with many neurons was asked for, written and read again, whole and damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mitsuba_mei.config import load_config
+from mitsuba_mei.errors import UserError
+from mitsuba_mei.experiments.asked import Asked, read_asked, write_asked
+from mitsuba_mei.run_folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path, root) -> Path:
+    scenes = [root / "scenes" / name for name in ("compare_v4.yaml", "convex.yaml")]
+    folder = RunFolder(tmp_path / "run")
+    write_asked(folder, "factors", [(scene, load_config(scene)) for scene in scenes], 4)
+    return folder.path
+
+
+def said(folder: Path, **changed) -> None:
+    path = folder / "asked" / "asked.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+def test_what_was_asked_for_is_read_again(folder, root):
+    scenes = [root / "scenes" / name for name in ("compare_v4.yaml", "convex.yaml")]
+    assert read_asked(folder) == Asked("factors", tuple((scene, load_config(scene)) for scene in scenes), 4)
+    assert read_asked(folder.parent) is None
+
+
+DAMAGED = {
+    "it does not say what was asked for": {"scenes": "convex.yaml"},
+    "there is no command 'remove' that goes on": {"command": "remove"},
+    "which may not understand it": {"versions": {"mitsuba_mei": "999.0"}},
+    "asked/002.yaml": {"scenes": ["a", "b", "c"]},
+}
+
+
+@pytest.mark.parametrize("sentence", DAMAGED)
+def test_what_cannot_be_gone_on_with_is_told(folder, sentence):
+    said(folder, **DAMAGED[sentence])
+    with pytest.raises(UserError, match=sentence):
+        read_asked(folder)
+
+
+def test_what_is_done_does_not_go_on(folder):
+    (folder / "factors.json").write_text('{"ended": "done"}')
+    with pytest.raises(UserError, match="has come to its end"):
+        read_asked(folder)
