@@ -282,16 +282,12 @@ class Lock:
             self._close = None
 
 
-<<<<<<< HEAD
 def _is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
 
 
-def _finite(data: Any) -> Any:
-=======
 def _shareable(data: Any) -> Any:
->>>>>>> trust
     if isinstance(data, Mapping):
         return {key: _shareable(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):

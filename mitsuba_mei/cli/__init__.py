@@ -12,12 +12,8 @@ import typer
 from .. import __version__
 from ..arguments import expand_arguments
 from ..errors import Terminated, UserError
-<<<<<<< HEAD
-from . import exporting, factors, finished, look, optimise, resuming, sweeping, tuning  # noqa: F401 (they register their commands)
-=======
 from ..home import without_home
-from . import exporting, factors, finished, look, optimise, sweeping, tuning  # noqa: F401 (they register their commands)
->>>>>>> trust
+from . import exporting, factors, finished, look, optimise, resuming, sweeping, tuning  # noqa: F401 (they register their commands)
 from .common import app
 from .progress import LiveProgress
 
