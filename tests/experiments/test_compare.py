@@ -11,7 +11,7 @@ import pytest
 
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments import compare, leavings
+from mitsuba_mei.experiments import compare
 from mitsuba_mei.experiments.evaluate_run import evaluate_run
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
@@ -148,12 +148,6 @@ def test_the_pictures_are_not_empty(comparison):
     for path in comparison[0].glob("**/comparison.png"):
         pixels = iio.imread(path)[..., :3]
         assert pixels.shape[1] > 900 and (pixels < 200).any(axis=2).mean() > 0.02
-
-
-@pytest.fixture
-def without_pictures(monkeypatch):
-    """The runs' own pictures take most of the time, and are tested elsewhere."""
-    monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
 
 
 def test_both_renderers_start_from_the_same_objects(scene, tmp_path, without_pictures):

@@ -134,10 +134,9 @@ def figures(scene: Path, folder: Path, *overrides: str) -> dict:
     return found
 
 
-def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_path, monkeypatch):
+def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_path, without_pictures):
     """In even light a matte object is as bright everywhere, whatever its shape and pose, and this neuron looks at its
     middle alone; the image depends on shape and pose, by the outlines."""
-    monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
     (scene.parent / "middle.py").write_text(
         "import torch\n"
         "class Middle(torch.nn.Module):\n"
@@ -157,10 +156,9 @@ def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_pa
     assert all(value["mean"] == pytest.approx(0, abs=1e-3 * gained) for value in found["interaction"].values())
 
 
-def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, monkeypatch):
+def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, without_pictures):
     """The brightness of a silhouette in even light is what a fixed norm takes out; and that of a sphere hardly turns,
     but for its small displacement."""
-    monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
     overrides = ("lighting=[{type: constant, radiance: 0.1}]", "pose={free: [rotation]}", "optimizer.steps=15")
     found = figures(scene, tmp_path / "one", *overrides)
     gained = found["gain"]["all"]["mean"]
@@ -247,8 +245,7 @@ def test_the_pictures_are_not_empty(whole):
     assert sizes[0] == 2 * sizes[1] == 2 * sizes[2]
 
 
-def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
+def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(scene, tmp_path, without_pictures):
     progress = Interrupting(label="pose, start 1 of 2")
     outcome = factors.run_factors([(scene, loaded(scene))], tmp_path / "cut", progress, 2)
     assert any("this optimisation is finished first" in text for text in progress.messages)
