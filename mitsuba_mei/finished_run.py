@@ -15,8 +15,8 @@ from . import __version__
 from .config import Config, load_config
 from .errors import UserError, about, nearest
 from .evaluate import Mean
+from .json_files import read_json
 from .parameters import read_parameters
-from .run_folder import read_json
 from .schema import RENDERERS
 from .variants import check_drives
 

@@ -1,8 +1,4 @@
-"""A run on disk. Files appear under their names only when they are whole; nothing that exists is overwritten.
-
-A folder may come from someone else, and be gone on with. The way to it may lead through links, but within it nothing is
-written through a link: not through a file that is one, nor into a folder that is one.
-"""
+"""A run on disk. Files appear under their names only when they are whole; nothing that exists is overwritten."""
 
 from __future__ import annotations
 
@@ -10,120 +6,21 @@ import contextlib
 import csv
 import errno
 import io
-import json
-import math
 import os
-import platform
 import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .home import without_home
-from .ordinary_files import read_ordinary
+from .json_files import json_text
+from .lock import LOCK, Lock
+from .own_files import check_no_link, make_writable, open_own, write_whole
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+__all__ = ["RunFolder"]
 
-__all__ = [
-    "Lock",
-    "RunFolder",
-    "check_no_link",
-    "json_text",
-    "make_writable",
-    "open_own",
-    "read_json",
-    "write_whole",
-]
-
-MOST_BYTES = 64 * 2**20
-"""Of a JSON file that is read."""
-
-LOCK = ".lock"
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
-
-
-def make_writable(folder: Path) -> None:
-    """Make a folder, where it is not there, and make sure that files can be written into it.
-
-    Raises
-    ------
-    UserError
-        If they cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(
-            f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --out"
-        ) from None
-
-
-def check_no_link(path: Path) -> None:
-    """Raise UserError where a file or folder within a run's own folder is a link, which may lead anywhere."""
-    if path.is_symlink():
-        raise UserError(f"{path} is a link, and nothing is written through links within a run's folder; remove it")
-
-
-def open_own(path: Path, flags: int) -> int:
-    """The descriptor of a file within a run's folder; ``flags`` as for :func:`os.open`.
-
-    Raises
-    ------
-    UserError
-        If it is a link.
-    """
-    check_no_link(path)
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o644)
-
-
-def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = False) -> Path:
-    """Have ``writer`` write a file under a temporary name of the same suffix, and then give it its own.
-
-    Parameters
-    ----------
-    durable : bool
-        Wait until it is on the disk, so that not even a power cut takes it.
-    """
-    temporary = target.with_name(f".{target.stem}.part{target.suffix}")
-    temporary.unlink(missing_ok=True)  # it may be a link
-    writer(temporary)
-    if durable:
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-    os.replace(temporary, target)
-    return target
-
-
-def json_text(data: Mapping[str, Any]) -> str:
-    """A JSON file's text; a number that is not finite becomes null, and the way to the user's home ``~``."""
-    return json.dumps(_shareable(data), indent=2, allow_nan=False) + "\n"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """What a JSON file of a run's says, by name.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read, or is damaged.
-    """
-    try:
-        data = json.loads(read_ordinary(path, MOST_BYTES))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} is damaged: it is not JSON") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path} is damaged: it says nothing by name")
-    return data
 
 
 class RunFolder:
@@ -274,49 +171,6 @@ class RunFolder:
             ) from None
 
 
-class Lock:
-    """A lock on a folder, which ends with the process that holds it, however that ends.
-
-    The kernel's own (``flock``): the file may stay behind, and means nothing then.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK
-        self._close: Callable[[], Any] | None = None
-        if fcntl is None:
-            return
-        descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            who = os.read(descriptor, 200).decode(errors="replace").strip()
-            os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                return  # a file system without locks
-            raise UserError(f"another process is at work in {folder}{f': {who}' if who else ''}; wait for it") from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
-        self._close = weakref.finalize(self, os.close, descriptor)
-
-    def release(self) -> None:
-        """Give it up."""
-        if self._close is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-            self._close()
-            self._close = None
-
-
 def _is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())
-
-
-def _shareable(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {key: _shareable(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_shareable(value) for value in data]
-    if isinstance(data, str):
-        return without_home(data)
-    return None if isinstance(data, float) and not math.isfinite(data) else data

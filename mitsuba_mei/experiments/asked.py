@@ -10,7 +10,8 @@ from .. import __version__
 from ..config import Config, dump, load_config
 from ..errors import UserError, nearest
 from ..finished_run import check_version
-from ..run_folder import RunFolder, read_json
+from ..json_files import read_json
+from ..run_folder import RunFolder
 
 __all__ = ["FOLDER", "Asked", "read_asked", "write_asked"]
 

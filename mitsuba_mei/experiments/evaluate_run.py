@@ -14,9 +14,10 @@ import torch
 from ..errors import UserError, about
 from ..evaluate import Estimate
 from ..finished_run import FinishedRun, read_run
+from ..json_files import json_text
+from ..own_files import make_writable, write_whole
 from ..parameters import parameters_of
 from ..report_comparison import Seen, write_evaluation
-from ..run_folder import json_text, make_writable, write_whole
 from ..variants import rendered_by
 from .judge import Judge
 from .session import versions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -21,6 +20,7 @@ from ..export.gathered import Shown, read_array, tunings
 from ..export.picture import Look, Picture, prepare
 from ..finished_run import FinishedRun, read_run
 from ..images import write_png
+from ..json_files import read_json
 from ..parameters import parameters_of
 from ..run_folder import RunFolder
 from ..variants import rendered_by
@@ -86,7 +86,7 @@ def export_stimuli(
     with about(folder / "config.yaml"):
         judge = Judge.built(rendered_by(run.config, run.renderer), told)
     try:
-        own = [*_own(run, judge.experiment, json.loads((folder / "result.json").read_text(encoding="utf-8")))]
+        own = [*_own(run, judge.experiment, read_json(folder / "result.json"))]
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
     for _ in tunings(folder):  # what is wrong with them is found before anything is written

@@ -12,7 +12,8 @@ from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
 from ..home import without_home
-from ..run_folder import RunFolder, read_json
+from ..json_files import read_json
+from ..run_folder import RunFolder
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
 from .session import Attentive, Labelled, Progress, RunResult, interruptible

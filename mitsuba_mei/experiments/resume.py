@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config import Config, load_config
 from ..errors import UserError
 from ..finished_run import check_version
-from ..run_folder import read_json
+from ..json_files import read_json
 
 __all__ = ["resumable"]
 

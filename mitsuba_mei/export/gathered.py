@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..evaluate import Mean
+from ..json_files import read_json
 
 __all__ = ["Shown", "read_array", "tunings"]
 
@@ -72,9 +72,7 @@ def tunings(run: Path) -> Iterator[Shown]:
     for file in sorted(run.glob("tuning-*/stimuli.npy")):
         stimuli, said = read_array(file), file.with_name("tuning.json")
         try:
-            yield from _of_tuning(file.relative_to(run), stimuli, json.loads(said.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise UserError(f"{said} cannot be read: {error.strerror or error}") from None
+            yield from _of_tuning(file.relative_to(run), stimuli, read_json(said))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             raise UserError(f"{said} is damaged, or does not fit {file.name}") from None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..run_folder import make_writable, write_whole
+from ..own_files import make_writable, write_whole
 from .page import page_of
 from .places import Place, find_runs
 from .reading import read_run_folder

@@ -18,7 +18,9 @@ from typing import Any
 
 from ..errors import UserError
 from ..home import without_home
-from ..run_folder import Lock, check_no_link, json_text, make_writable, open_own, write_whole
+from ..json_files import json_text, read_json
+from ..lock import Lock
+from ..own_files import check_no_link, make_writable, open_own, write_whole
 from .plan import Plan
 
 __all__ = ["Attempt", "SweepFolder"]
@@ -103,11 +105,8 @@ class SweepFolder:
             (self.path / name).mkdir(exist_ok=True)
 
     def _check_same(self, identity: dict[str, Any], file: Path) -> None:
-        try:
-            there = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            raise UserError(f"{file} is damaged: it is not JSON; choose another --out") from None
-        other = [name for name in identity if not isinstance(there, dict) or there.get(name) != identity[name]]
+        there = read_json(file)
+        other = [name for name in identity if there.get(name) != identity[name]]
         if other:
             what = " and ".join(name.replace("_", " ") for name in other[:2])
             raise UserError(f"{self.shown} holds another sweep, which differs in its {what}; choose another --out")

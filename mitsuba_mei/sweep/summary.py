@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from ..home import without_home
-from ..run_folder import write_whole
+from ..own_files import write_whole
 from .axes import Axis
 from .folder import SweepFolder
 from .plan import Plan
