@@ -66,6 +66,8 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
                 f"{what} image {path} has {width:,} x {height:,} pixels, more than the {MOST_PIXELS:,} allowed; scale "
                 "it down"
             )
+        if width * height > DENSEST * path.stat().st_size:
+            raise ValueError(_no_image(path))
         image = _read_png(path) if path.suffix.lower() == ".png" else _read_bitmap(path)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"{what} image {path} cannot be read: {str(error).splitlines()[0]}") from error
@@ -82,9 +84,13 @@ def _announced_size(path: Path) -> tuple[int, int]:
     with open(path, "rb") as file:
         start = file.read(HEADER)
     size = {".png": _png_size, ".exr": _exr_size, ".hdr": _hdr_size}[path.suffix.lower()](start)
-    if size is None or min(size) < 1 or math.prod(size) > DENSEST * path.stat().st_size:
-        raise ValueError(f"it is no {path.suffix[1:].upper()} image, or a damaged one")
+    if size is None or min(size) < 1:
+        raise ValueError(_no_image(path))
     return size
+
+
+def _no_image(path: Path) -> str:
+    return f"it is no {path.suffix[1:].upper()} image, or a damaged one"
 
 
 def _png_size(start: bytes) -> tuple[int, int] | None:
@@ -128,7 +134,7 @@ def _read_png(path: Path) -> np.ndarray:
     try:
         pixels = iio.imread(path, plugin="pillow", index=0)  # of an animated one the first
     except (OSError, SyntaxError):  # the latter is Pillow's word for broken chunks
-        raise ValueError("it is no PNG image, or a damaged one") from None
+        raise ValueError(_no_image(path)) from None
     encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
