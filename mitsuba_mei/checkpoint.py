@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .descent import Snapshot
 from .errors import UserError
 from .run_folder import RunFolder
+from .snapshot import Snapshot
 
 __all__ = ["Checkpoints"]
 

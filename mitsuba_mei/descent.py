@@ -7,7 +7,6 @@ import statistics
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 from .errors import UserError
 from .kept import KeptDescent, checked_array, checked_numbers
 from .purpose import Goal
+from .snapshot import Snapshot
 
-__all__ = ["SMOOTHING", "Descent", "Outcome", "Settings", "Snapshot", "Step"]
+__all__ = ["SMOOTHING", "Descent", "Outcome", "Settings", "Step"]
 
 MEMORY = 50
 """Steps over which the usual size of a gradient is known."""
@@ -27,8 +27,6 @@ OUTLIER = 3.0
 
 SMOOTHING = 0.1
 """Weight of a step in running means."""
-
-GOOD = "good."
 
 
 @dataclass(frozen=True)
@@ -125,42 +123,6 @@ class Outcome:
     setbacks: int = 0
     ended: str = "done"
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """An optimisation between two steps: from it, it goes on as if nothing had been.
-
-    Attributes
-    ----------
-    numbers : dict
-        What JSON holds.
-    arrays : dict of str to ndarray
-        By name; those of the last good state, where that is another, begin with ``good.``.
-    """
-
-    numbers: dict[str, Any]
-    arrays: dict[str, np.ndarray]
-
-    @property
-    def step(self) -> int:
-        """How many steps have been made."""
-        return self.numbers["index"]
-
-    @property
-    def good(self) -> Snapshot | None:
-        """The last state with which nothing was wrong, where it is another."""
-        if "good" not in self.numbers:
-            return None
-        arrays = {name.removeprefix(GOOD): values for name, values in self.arrays.items() if name.startswith(GOOD)}
-        return Snapshot(self.numbers["good"], arrays)
-
-    def beside(self, good: Snapshot) -> Snapshot:
-        """With the last good state, if it is another."""
-        if good.step == self.step:
-            return self
-        arrays = {f"{GOOD}{name}": values for name, values in good.arrays.items()}
-        return Snapshot(self.numbers | {"good": good.numbers}, self.arrays | arrays)
 
 
 class Descent:

@@ -12,6 +12,7 @@ import torch
 
 from .config import Config
 from .errors import UserError
+from .in_view import check_view
 from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.renderer import Renderer, build_renderer, prepare_backend
@@ -31,13 +32,9 @@ __all__ = [
     "Experiment",
     "build_experiment",
     "build_scene",
-    "check_before_camera",
     "check_files",
-    "check_start",
-    "check_view",
     "each_start",
     "restarted",
-    "without_effect",
 ]
 
 START, RESTART = 0.02, 0.06
@@ -231,105 +228,3 @@ def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:
     yield experiment
     for restart in range(1, config.optimizer.restarts):
         yield restarted(experiment, config, restart)
-
-
-def check_start(experiment: Experiment, seed: int, alone: bool = True, searched: bool = False) -> None:
-    """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
-
-    Where it is ``alone``, without restarts that could do better, also that the neurons are silent. Where turns and
-    directions are ``searched`` first, what these could mend is let through.
-
-    Raises
-    ------
-    UserError
-        With one sentence for the first of these that is found.
-    """
-    scene = experiment.scene
-    states = experiment.states()
-    for state in states:
-        check_view(state)
-    image = experiment.render(seed)
-    if not torch.isfinite(image).all():
-        image = experiment.render(seed + 1)  # a single sample may be to blame
-    if not torch.isfinite(image).all():
-        raise UserError(
-            "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
-        )
-    elsewhere = scene.turning() if searched else {}
-    turned_on = any(name.startswith("lighting.") for name in elsewhere)
-    if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
-        raise UserError(
-            "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
-        )
-    if not turned_on and not experiment.viewer.sees(image.detach()):
-        raise UserError(
-            "the image is uniform: the object cannot be told from the background; change background, lighting or "
-            "material"
-        )
-    if not scene.free_parameters():
-        return
-    for name in _without_effect(experiment, image, seed):
-        if turned_on or name in elsewhere:
-            continue
-        raise UserError(
-            f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
-        )
-    viewer = experiment.viewer
-    shown = image.detach().requires_grad_()
-    look = viewer.look(shown)
-    if not look.activation.requires_grad:
-        raise UserError(
-            f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
-        )
-    if alone and not torch.isfinite(look.activation):
-        raise UserError(
-            f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
-            "start elsewhere"
-        )
-    (slope,) = torch.autograd.grad(look.activation, shown)
-    if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):
-        raise UserError(
-            f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
-            "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
-        )
-
-
-def without_effect(experiment: Experiment, seed: int) -> list[str]:
-    """The free parameters on which the image does not depend where the scene stands."""
-    return _without_effect(experiment, experiment.render(seed), seed)
-
-
-def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:
-    """Of a random functional of the image they have no derivative."""
-    free = experiment.scene.free_parameters()
-    probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
-    gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
-    return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
-
-
-def check_view(state: SceneState) -> None:
-    """Raise UserError where the camera cannot see the object, or stands in it."""
-    depth = -state.vertices[:, 2].detach()
-    place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]
-    if not ((depth > 0) & (place.abs() < 1).all(dim=1)).any():
-        raise UserError(
-            "the object is outside the camera's view: none of its vertices falls on the image; "
-            "change pose.translation (or placement), camera.distance or camera.fov"
-        )
-    check_before_camera(state)
-
-
-def check_before_camera(state: SceneState) -> None:
-    """Raise UserError where the camera stands in the object, or beyond a part of it."""
-    if not (state.vertices[:, 2] < 0).all():
-        raise UserError(
-            "the camera stands inside or behind the object; increase camera.distance, or reduce pose.scale or "
-            "placement.size"
-        )
-
-
-def _is_lit(experiment: Experiment, state: SceneState, seed: int) -> bool:
-    """Whether the object, before a black background, is anything but black."""
-    dark = SceneState(**{**vars(state), "background": torch.zeros_like(state.background)})
-    with torch.no_grad():
-        return bool((experiment.renderer.render(dark, seed) > 0).any())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .descent import Descent, Outcome, Settings, Snapshot, Step
+from .descent import Descent, Outcome, Settings, Step
 from .purpose import Goal
+from .snapshot import Snapshot
 
 __all__ = ["EVERY", "LASTING", "SETBACKS", "optimize"]
 

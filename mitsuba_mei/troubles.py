@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from .errors import UserError
-from .experiment import Experiment, check_view
+from .experiment import Experiment
+from .in_view import check_view
 from .mesh_quality import flipped_faces
 
 __all__ = ["FOLDED", "Watch"]

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.checkpoint import Checkpoints
-from mitsuba_mei.descent import Snapshot
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.snapshot import Snapshot
 
 ARRAYS = {
     "shape.0.value": np.linspace(0, 1, 12, dtype=np.float32).reshape(4, 3),

@@ -11,10 +11,11 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.descent import Settings
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, check_start, restarted
+from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, restarted
 from mitsuba_mei.goals import Drive
 from mitsuba_mei.optimize import optimize
 from mitsuba_mei.scene.camera import Camera
+from mitsuba_mei.start_checks import check_start
 
 SMALL = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}, free: [offsets]}

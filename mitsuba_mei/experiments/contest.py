@@ -9,19 +9,21 @@ import torch
 
 from ..config import Config, dump
 from ..errors import UserError
-from ..experiment import Experiment, build_experiment, check_start, each_start
+from ..experiment import Experiment, build_experiment, each_start
 from ..parameters import parameters_of, set_parameters
 from ..report_comparison import MEI, Contest, write_contest
 from ..run_folder import RunFolder
 from ..schema import RENDERERS
+from ..start_checks import check_start
 from ..variants import rendered_by
 from ..views import portrait
 from .contest_figures import Contested, figures
 from .judge import Judge
 from .leavings import optimise_and_leave
 from .pixel_mei import PixelMEI, find_for_reference
+from .record import frame
 from .session import Labelled, Progress, threads_beside
-from .starts import Optimised, final_seed, frame
+from .starts import Optimised, final_seed
 
 __all__ = ["compare_neuron", "prepare"]
 

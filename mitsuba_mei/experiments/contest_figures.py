@@ -18,8 +18,9 @@ from ..schema import RENDERERS
 from ..surface_distance import surface_distance
 from .judge import Judge
 from .pixel_mei import PixelMEI
+from .record import posed_mesh
 from .session import ratio
-from .starts import Optimised, posed_mesh
+from .starts import Optimised
 
 __all__ = ["Contested", "figures"]
 

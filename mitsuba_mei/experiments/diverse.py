@@ -14,11 +14,11 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoints
 from ..config import Config, dump
-from ..descent import Settings, Snapshot, Step
+from ..descent import Settings, Step
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
 from ..errors import UserError
 from ..evaluate import Estimate, evaluate
-from ..experiment import Experiment, build_experiment, check_start, restarted
+from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
 from ..kept import KeptRecord, checked_numbers
@@ -28,11 +28,14 @@ from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
+from ..snapshot import Snapshot
+from ..start_checks import check_start
 from ..viewer import Look
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
+from .record import FRAMES, Record, frame
 from .session import Progress, RunResult, interruptible, threads_beside
-from .starts import FRAMES, Record, Trial, frame
+from .starts import Trial
 
 __all__ = ["run_diverse"]
 

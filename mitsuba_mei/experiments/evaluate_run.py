@@ -20,8 +20,9 @@ from ..parameters import parameters_of
 from ..report_comparison import Seen, write_evaluation
 from ..variants import rendered_by
 from .judge import Judge
+from .record import frame
 from .session import versions
-from .starts import final_seed, frame
+from .starts import final_seed
 
 __all__ = ["Evaluation", "evaluate_run"]
 

@@ -25,8 +25,8 @@ from ..parameters import parameters_of
 from ..run_folder import RunFolder
 from ..variants import rendered_by
 from .judge import Judge
+from .record import frame
 from .session import RunResult
-from .starts import frame
 
 __all__ = ["export_stimuli"]
 

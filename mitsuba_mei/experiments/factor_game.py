@@ -19,8 +19,9 @@ from .factor_starts import Prepared
 from .factor_table import statistics
 from .leavings import optimise_and_leave
 from .pixel_mei import PixelMEI, find_for_reference
+from .record import frame
 from .session import Labelled, Progress
-from .starts import Optimised, Trial, frame
+from .starts import Optimised, Trial
 
 __all__ = ["play"]
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from ..config import Config, free_parameters
 from ..errors import UserError
-from ..experiment import Experiment, build_experiment, check_start, each_start, without_effect
+from ..experiment import Experiment, build_experiment, each_start
 from ..factors import FACTORS, chosen_parameters, factor_of, factor_parameters
 from ..games import Coalition
+from ..start_checks import check_start, without_effect
 from ..variants import freeing
 from .session import threads_beside
 

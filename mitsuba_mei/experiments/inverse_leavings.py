@@ -27,7 +27,8 @@ from ..surface_distance import surface_distance
 from ..variants import frozen
 from ..views import portrait
 from .leavings import run_facts, write_course, write_object, write_result
-from .starts import Optimised, frame, posed_mesh
+from .record import frame, posed_mesh
+from .starts import Optimised
 
 __all__ = ["distance_to_truth", "leave_recovered"]
 

@@ -21,8 +21,9 @@ from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI
+from .record import Record, frame, posed_mesh
 from .session import Progress, ratio, threads_beside, versions
-from .starts import Optimised, Record, Trial, frame, optimise_from_starts, posed_mesh
+from .starts import Optimised, Trial, optimise_from_starts
 
 __all__ = [
     "leave",

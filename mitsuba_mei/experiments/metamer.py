@@ -25,8 +25,9 @@ from ..sentences_unlike import describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
+from .record import frame, posed_mesh
 from .session import Progress, RunResult, threads_beside
-from .starts import Optimised, Trial, frame, optimise_from_starts, posed_mesh
+from .starts import Optimised, Trial, optimise_from_starts
 from .working import working
 
 __all__ = ["build_metamer", "run_metamer"]

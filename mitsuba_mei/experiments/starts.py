@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-import trimesh
 
 from ..checkpoint import Checkpoints
 from ..config import Config
-from ..descent import Outcome, Settings, Snapshot, Step
+from ..descent import Outcome, Settings
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
-from ..kept import KeptRecord, checked_array, checked_numbers
+from ..kept import checked_array
 from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
 from ..purpose import Goal
 from ..report import displayed
 from ..run_folder import RunFolder
-from ..scene.scene import Scene
 from ..search import find_start
+from ..snapshot import Snapshot
+from .record import FRAMES, Record, frame, kept_record, posed_mesh
 from .session import Labelled, Progress
 
-__all__ = ["FRAMES", "Optimised", "Record", "Trial", "final_seed", "frame", "optimise_from_starts", "posed_mesh"]
-
-FRAMES = 60
-"""About how many pictures the animation has."""
+__all__ = ["Optimised", "Trial", "final_seed", "optimise_from_starts"]
 
 NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
 
@@ -157,7 +154,7 @@ def optimise_from_starts(
     asked = config.optimizer.restarts
     checkpoints = Checkpoints(folder)
     kept = [checkpoints.read(_loop(index)) for index in range(asked)]
-    folder.continue_metrics(max((_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
+    folder.continue_metrics(max((kept_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
     for index, start in enumerate(starts):
         ending = (lambda: False) if to_the_end else interrupted
         trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
@@ -203,7 +200,7 @@ def _trial(
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    seconds = 0.0 if since is None else _record(since).seconds
+    seconds = 0.0 if since is None else kept_record(since).seconds
 
     def keep(snapshot: Snapshot) -> None:
         spent = seconds + time.perf_counter() - started
@@ -225,10 +222,6 @@ def _trial(
         error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
         progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
     return trial
-
-
-def _record(snapshot: Snapshot) -> KeptRecord:
-    return checked_numbers(KeptRecord, snapshot.numbers)
 
 
 def _loop(index: int) -> str:
@@ -259,79 +252,3 @@ def _write_trial(folder: RunFolder, trial: Trial) -> None:
     folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
     folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
     folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
-
-
-class Record:
-    """What is kept of every step; ``scenes`` is how many of them lie side by side in its image."""
-
-    def __init__(
-        self,
-        folder: RunFolder,
-        experiment: Experiment,
-        progress: Progress,
-        restart: int,
-        every: int,
-        scenes: int = 1,
-    ) -> None:
-        self.folder, self.experiment, self.progress = folder, experiment, progress
-        self.restart, self.every, self.scenes = restart, every, scenes
-        self.history: dict[str, list[float]] = {"activation": []}
-        self.frames: list[tuple[np.ndarray, np.ndarray]] = []
-        self._checkpoints = Checkpoints(folder)
-        self._started = time.perf_counter()
-
-    def kept(self, snapshot: Snapshot, seconds: float) -> Snapshot:
-        """A state of the optimisation, and with it what there is of the record."""
-        more = {"metrics": self.folder.metrics_size, "seconds": seconds, "frames": len(self.frames)}
-        history = {f"history.{name}": np.array(values) for name, values in self.history.items()}
-        return Snapshot(snapshot.numbers | more, snapshot.arrays | history)
-
-    def restore(self, snapshot: Snapshot, checkpoints: Checkpoints) -> None:
-        """Take up what :meth:`kept` gave."""
-        arrays = snapshot.arrays
-        steps = arrays.get("history.activation", np.empty(0)).shape[:1]
-        named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
-        self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
-        stills = (checkpoints.read(f"frame-{self.restart}-{i}") for i in range(_record(snapshot).frames))
-        self.frames = [self._still(still.arrays) for still in stills if still is not None]
-
-    def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        experiment = self.experiment
-        side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
-        black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
-        like = frame(experiment, black, self.scenes)
-        return tuple(checked_array(arrays, name, each.shape, False) for name, each in zip(("render", "shown"), like))
-
-    def add(self, step: Step) -> None:
-        """Keep a step, and tell of it."""
-        row = {"restart": self.restart, "step": step.step, "activation": step.activation, "loss": step.loss}
-        row |= step.terms
-        row |= {f"gradient_{name}": norm for name, norm in step.gradient_norm.items()}
-        row |= {"skipped": int(step.skipped), "seconds": round(time.perf_counter() - self._started, 4)}
-        self.folder.add_metrics(row)
-        for name, value in {"activation": step.activation, **step.terms}.items():
-            self.history.setdefault(name, []).append(value)
-        if (step.step - 1) // self.every >= len(self.frames):
-            self.frames.append(frame(self.experiment, step.image, self.scenes))
-            render, shown = self.frames[-1]
-            name = f"frame-{self.restart}-{len(self.frames) - 1}"
-            self._checkpoints.write(name, Snapshot({}, {"render": render, "shown": shown}), durable=False)
-        self.progress.step({"activation": step.activation, **step.terms})
-
-
-def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
-
-    Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
-    """
-    image = image.nan_to_num(0.0, 0.0, 0.0)
-    with torch.no_grad():
-        grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
-    return image.cpu().numpy(), grey.cpu().numpy()
-
-
-def posed_mesh(scene: Scene) -> trimesh.Trimesh:
-    """The object as it stands in a scene."""
-    with torch.no_grad():
-        vertices = scene.pose(scene.shape()).cpu().numpy()
-    return trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)

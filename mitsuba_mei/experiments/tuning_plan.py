@@ -13,16 +13,17 @@ import torch
 from ..config import Config, load_config
 from ..errors import UserError, about
 from ..evaluate import EVALUATION_SEEDS
-from ..experiment import Experiment, build_experiment, check_before_camera
+from ..experiment import Experiment, build_experiment
 from ..finished_run import read_run
+from ..in_view import check_before_camera
 from ..parameters import parameters_of, set_parameters
 from ..responses import Accuracy, Responses, respond
 from ..scene_values import SceneValues
 from ..schema import listed_neurons
 from ..tuning.grid import MOST_POINTS, Axis, axes_of, parse_over, points
 from ..variants import frozen, rendered_by
+from .record import frame
 from .session import Progress
-from .starts import frame
 
 __all__ = ["Plan", "Subject", "Wanted", "check_points", "check_wanted", "planned", "subject_of", "with_periods"]
 

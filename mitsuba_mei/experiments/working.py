@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, dump
-from ..experiment import Experiment, check_start
+from ..experiment import Experiment
 from ..run_folder import RunFolder
+from ..start_checks import check_start
 from .session import Progress, interruptible, threads_beside
 
 __all__ = ["working"]

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_experiment, check_view
+from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments.mei import run_mei
+from mitsuba_mei.in_view import check_view
 from mitsuba_mei.mesh_quality import flipped_faces
 from mitsuba_mei.optimize import SETBACKS
 from mitsuba_mei.parameters import parameters_of, read_parameters, set_parameters

@@ -1,0 +1,105 @@
+"""What is kept of the steps of an optimisation: rows, pictures, and where they are taken up again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import trimesh
+
+from ..checkpoint import Checkpoints
+from ..descent import Step
+from ..experiment import Experiment
+from ..kept import KeptRecord, checked_array, checked_numbers
+from ..run_folder import RunFolder
+from ..scene.scene import Scene
+from ..snapshot import Snapshot
+from .session import Progress
+
+__all__ = ["FRAMES", "Record", "frame", "kept_record", "posed_mesh"]
+
+FRAMES = 60
+"""About how many pictures the animation has."""
+
+
+def kept_record(snapshot: Snapshot) -> KeptRecord:
+    """What a state says of the record that belongs to it; raises UserError where it is damaged."""
+    return checked_numbers(KeptRecord, snapshot.numbers)
+
+
+class Record:
+    """What is kept of every step; ``scenes`` is how many of them lie side by side in its image."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        experiment: Experiment,
+        progress: Progress,
+        restart: int,
+        every: int,
+        scenes: int = 1,
+    ) -> None:
+        self.folder, self.experiment, self.progress = folder, experiment, progress
+        self.restart, self.every, self.scenes = restart, every, scenes
+        self.history: dict[str, list[float]] = {"activation": []}
+        self.frames: list[tuple[np.ndarray, np.ndarray]] = []
+        self._checkpoints = Checkpoints(folder)
+        self._started = time.perf_counter()
+
+    def kept(self, snapshot: Snapshot, seconds: float) -> Snapshot:
+        """A state of the optimisation, and with it what there is of the record."""
+        more = {"metrics": self.folder.metrics_size, "seconds": seconds, "frames": len(self.frames)}
+        history = {f"history.{name}": np.array(values) for name, values in self.history.items()}
+        return Snapshot(snapshot.numbers | more, snapshot.arrays | history)
+
+    def restore(self, snapshot: Snapshot, checkpoints: Checkpoints) -> None:
+        """Take up what :meth:`kept` gave."""
+        arrays = snapshot.arrays
+        steps = arrays.get("history.activation", np.empty(0)).shape[:1]
+        named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
+        self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
+        stills = (checkpoints.read(f"frame-{self.restart}-{i}") for i in range(kept_record(snapshot).frames))
+        self.frames = [self._still(still.arrays) for still in stills if still is not None]
+
+    def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        experiment = self.experiment
+        side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
+        black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
+        like = frame(experiment, black, self.scenes)
+        return tuple(checked_array(arrays, name, each.shape, False) for name, each in zip(("render", "shown"), like))
+
+    def add(self, step: Step) -> None:
+        """Keep a step, and tell of it."""
+        row = {"restart": self.restart, "step": step.step, "activation": step.activation, "loss": step.loss}
+        row |= step.terms
+        row |= {f"gradient_{name}": norm for name, norm in step.gradient_norm.items()}
+        row |= {"skipped": int(step.skipped), "seconds": round(time.perf_counter() - self._started, 4)}
+        self.folder.add_metrics(row)
+        for name, value in {"activation": step.activation, **step.terms}.items():
+            self.history.setdefault(name, []).append(value)
+        if (step.step - 1) // self.every >= len(self.frames):
+            self.frames.append(frame(self.experiment, step.image, self.scenes))
+            render, shown = self.frames[-1]
+            name = f"frame-{self.restart}-{len(self.frames) - 1}"
+            self._checkpoints.write(name, Snapshot({}, {"render": render, "shown": shown}), durable=False)
+        self.progress.step({"activation": step.activation, **step.terms})
+
+
+def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
+
+    Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
+    """
+    image = image.nan_to_num(0.0, 0.0, 0.0)
+    with torch.no_grad():
+        grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
+    return image.cpu().numpy(), grey.cpu().numpy()
+
+
+def posed_mesh(scene: Scene) -> trimesh.Trimesh:
+    """The object as it stands in a scene."""
+    with torch.no_grad():
+        vertices = scene.pose(scene.shape()).cpu().numpy()
+    return trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)

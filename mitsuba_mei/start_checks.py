@@ -1,0 +1,93 @@
+"""What an optimisation would do in vain, found before its first step."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import UserError
+from .experiment import Experiment
+from .in_view import check_view
+from .scene.state import SceneState
+
+__all__ = ["check_start", "without_effect"]
+
+
+def check_start(experiment: Experiment, seed: int, alone: bool = True, searched: bool = False) -> None:
+    """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
+
+    Where it is ``alone``, without restarts that could do better, also that the neurons are silent. Where turns and
+    directions are ``searched`` first, what these could mend is let through.
+
+    Raises
+    ------
+    UserError
+        With one sentence for the first of these that is found.
+    """
+    scene = experiment.scene
+    states = experiment.states()
+    for state in states:
+        check_view(state)
+    image = experiment.render(seed)
+    if not torch.isfinite(image).all():
+        image = experiment.render(seed + 1)  # a single sample may be to blame
+    if not torch.isfinite(image).all():
+        raise UserError(
+            "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
+        )
+    elsewhere = scene.turning() if searched else {}
+    turned_on = any(name.startswith("lighting.") for name in elsewhere)
+    if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
+        raise UserError(
+            "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
+        )
+    if not turned_on and not experiment.viewer.sees(image.detach()):
+        raise UserError(
+            "the image is uniform: the object cannot be told from the background; change background, lighting or "
+            "material"
+        )
+    if not scene.free_parameters():
+        return
+    for name in _without_effect(experiment, image, seed):
+        if turned_on or name in elsewhere:
+            continue
+        raise UserError(
+            f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
+        )
+    viewer = experiment.viewer
+    shown = image.detach().requires_grad_()
+    look = viewer.look(shown)
+    if not look.activation.requires_grad:
+        raise UserError(
+            f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+    if alone and not torch.isfinite(look.activation):
+        raise UserError(
+            f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
+            "start elsewhere"
+        )
+    (slope,) = torch.autograd.grad(look.activation, shown)
+    if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):
+        raise UserError(
+            f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
+            "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
+        )
+
+
+def without_effect(experiment: Experiment, seed: int) -> list[str]:
+    """The free parameters on which the image does not depend where the scene stands."""
+    return _without_effect(experiment, experiment.render(seed), seed)
+
+
+def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:
+    """Of a random functional of the image they have no derivative."""
+    free = experiment.scene.free_parameters()
+    probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
+    gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
+    return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
+
+
+def _is_lit(experiment: Experiment, state: SceneState, seed: int) -> bool:
+    """Whether the object, before a black background, is anything but black."""
+    dark = SceneState(**{**vars(state), "background": torch.zeros_like(state.background)})
+    with torch.no_grad():
+        return bool((experiment.renderer.render(dark, seed) > 0).any())
