@@ -88,12 +88,13 @@ def test_the_whole_one_could_be_decoded(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.exr", "a.hdr"])
 def test_sizes_are_read_as_they_are_written(name, tmp_path):
-    from mitsuba_mei.render.backend import prepare_files
+    from mitsuba_mei.render.backend import file_threads, prepare_files
 
     prepare_files()
     import mitsuba as mi
 
-    mi.Bitmap(np.ones((3, 7, 3), np.float32)).write(str(tmp_path / name))
+    with file_threads():  # an earlier test may have left a single thread
+        mi.Bitmap(np.ones((3, 7, 3), np.float32)).write(str(tmp_path / name))
     assert images._announced_size(tmp_path / name) == (7, 3)
     assert read_image(tmp_path / name).shape == (3, 7, 3)
 
