@@ -9,28 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError, nearest
-<<<<<<< HEAD
-from .named_files import named_files, with_files
-from .schema import Config, Part
-=======
 from .home import named_from
-from .schema import Config, FilePathMarker, Part
->>>>>>> trust
+from .named_files import files_of_cards, named_files, with_files
+from .schema import Config, Part
 from .validation import validate
 from .yaml_lines import Key, Located, Place, locate, merge, parse, path_text, read, with_value, write
 
 __all__ = ["Config", "SceneText", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]
 
-<<<<<<< HEAD
-=======
-_PACKAGE = Path(__file__).resolve().parent
-_BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
-"""Where ``models/x.yaml`` is found in an installed package, and in a clone."""
-
-CARDS = (("model", "card"), ("model", "validate"))
-"""Where a card can be written in place."""
-
->>>>>>> trust
 _GROUPS = ("shape", "pose", "camera", "lighting", "material")
 
 
@@ -159,11 +145,7 @@ def dump(config: Config, folder: Path | None = None) -> str:
     """
     tree = locate(config.model_dump(), Place("", Path()))
     if folder is not None:
-<<<<<<< HEAD
-        for key, path in named_files(config):
-=======
-        for key, path in (*_files(config), *_files_of_cards(tree)):
->>>>>>> trust
+        for key, path in (*named_files(config), *files_of_cards(tree)):
             if os.path.isabs(path):
                 tree = with_value(tree, key, locate(named_from(folder, path), tree.place))
     return write(tree.plain())
@@ -183,10 +165,10 @@ def json_schema() -> dict[str, Any]:
 
 
 def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> Located:
+    tree = read(path, named_at)
     real = path.resolve()
     if real in chain:
         raise UserError(f"{named_at}: extends: '{path}' extends itself, directly or through others; break the circle")
-    tree = read(path, named_at)
     if tree.value is None:
         tree = Located({}, tree.place)
     if not isinstance(tree.value, dict):
@@ -254,105 +236,3 @@ def _freed(tree: Located, config: Config, free: Sequence[str], frozen: Sequence[
         ]
         tree = with_value(tree, (*key, "free"), locate(names, place), defaults)
     return tree
-<<<<<<< HEAD
-=======
-
-
-# ----------------------------------------------------------------------------------------------------------- files
-
-
-def _files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
-    """Every value that names a file, and its key."""
-    for name, field in type(part).model_fields.items():
-        value = getattr(part, name)
-        markers = [
-            *field.metadata,
-            *(arg for union in typing.get_args(field.annotation) for arg in typing.get_args(union)),
-        ]
-        if isinstance(value, Part):
-            yield from _files(value, (*key, name))
-        elif isinstance(value, tuple):
-            for index, item in enumerate(value):
-                if isinstance(item, Part):
-                    yield from _files(item, (*key, name, index))
-        elif isinstance(value, str) and any(isinstance(marker, FilePathMarker) for marker in markers):
-            yield (*key, name), value
-
-
-def _with_files(tree: Located, config: Config, scene_folder: Path, defaults: Located) -> Located:
-    for key, name in _files(config):
-        place = tree.at(key)
-        folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
-        folders += [Path.cwd(), *_BESIDE_PACKAGE]
-        found = _found(name, folders)
-        if found is None:
-            raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
-        tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
-    for key in CARDS:
-        tree = _with_card_files(tree, key, scene_folder, defaults)
-    return tree
-
-
-def _found(name: str, folders: Sequence[Path]) -> Path | None:
-    """The first file of that name."""
-    name = os.path.expanduser(name)
-    for folder in folders:
-        with contextlib.suppress(OSError, ValueError):  # a name that no file can have
-            if (folder / name).is_file():
-                return folder / name
-    return None
-
-
-def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Located) -> Located:
-    """A card that is written in place names its module and weights relative to the scene file."""
-    card = _inside(tree, key)
-    if card is None or not isinstance(card.value, dict):
-        return tree
-    for path in _card_files(card.plain()):
-        named = _inside(card, path)
-        file, colon, callable_ = named.value.rpartition(":") if path == ("module",) else (named.value, "", "")
-        folders = (named.place.folder, scene_folder)
-        found = _found(file, folders) if file else None
-        if found is not None:
-            value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
-            tree = with_value(tree, (*key, *path), value, defaults)
-    return tree
-
-
-def _files_of_cards(tree: Located) -> Iterator[tuple[Key, str]]:
-    """What the cards that are written in place name, and where; of a module with what is called in it."""
-    for key in CARDS:
-        card = _inside(tree, key)
-        if card is not None and isinstance(card.value, dict):
-            yield from (((*key, *path), _inside(card, path).value) for path in _card_files(card.plain()))
-
-
-def _inside(tree: Located | None, key: Key) -> Located | None:
-    for step in key:
-        tree = None if tree is None else tree.child(step)
-    return tree
-
-
-def _card_files(card: dict[str, Any]) -> Iterator[Key]:
-    """Where a card may name a file of its own."""
-    if isinstance(card.get("module"), str):
-        yield ("module",)
-    weights = card.get("weights")
-    listed = [((), weights)] if not isinstance(weights, list) else [((i,), item) for i, item in enumerate(weights)]
-    for index, item in listed:
-        if isinstance(item, str):
-            yield ("weights", *index)
-        elif isinstance(item, dict) and isinstance(item.get("source"), str):
-            yield ("weights", *index, "source")
-
-
-def _beside(name: str, folders: Sequence[Path]) -> str:
-    """A hint at a file of a similar name where ``name`` was looked for, or at what else is in the folder it names."""
-    within, suffix = Path(name).parent, Path(name).suffix.lower()
-    for folder in (folder / within for folder in folders):
-        names = [file.name for file in folder.glob("*") if file.suffix.lower() == suffix]
-        hint = nearest(Path(name).name, names, by=lambda file: Path(file).stem)
-        if hint.startswith("did you mean") or (names and within != Path()):
-            return f" (looked for in {folder}); {hint}"
-    return "; it is looked for from the scene file's folder, the two above it and the working directory"
->>>>>>> trust

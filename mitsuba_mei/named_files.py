@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +13,14 @@ from .errors import UserError, nearest
 from .schema import Config, FilePathMarker, Part
 from .yaml_lines import Key, Located, locate, path_text, with_value
 
-__all__ = ["named_files", "with_files"]
+__all__ = ["CARDS", "files_of_cards", "named_files", "with_files"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE_PACKAGE = (_PACKAGE, _PACKAGE.parent)
 """Where ``models/x.yaml`` is found in an installed package, and in a clone."""
+
+CARDS = (("model", "card"), ("model", "validate"))
+"""Where a card can be written in place."""
 
 
 def named_files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
@@ -53,13 +57,14 @@ def with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loca
         if found is None:
             raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
         tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
-    for name in ("card", "validate"):
-        tree = _with_card_files(tree, ("model", name), scene_folder, defaults)
+    for key in CARDS:
+        tree = _with_card_files(tree, key, scene_folder, defaults)
     return tree
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path | None:
     """The first file of that name."""
+    name = os.path.expanduser(name)
     for folder in folders:
         with contextlib.suppress(OSError, ValueError):  # a name that no file can have
             if (folder / name).is_file():
@@ -81,6 +86,14 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
             value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
             tree = with_value(tree, (*key, *path), value, defaults)
     return tree
+
+
+def files_of_cards(tree: Located) -> Iterator[tuple[Key, str]]:
+    """What the cards that are written in place name, and where; of a module with what is called in it."""
+    for key in CARDS:
+        card = _inside(tree, key)
+        if card is not None and isinstance(card.value, dict):
+            yield from (((*key, *path), _inside(card, path).value) for path in _card_files(card.plain()))
 
 
 def _inside(tree: Located | None, key: Key) -> Located | None:

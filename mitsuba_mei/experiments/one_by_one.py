@@ -11,12 +11,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
-<<<<<<< HEAD
-from ..run_folder import RunFolder, read_json
-=======
 from ..home import without_home
-from ..run_folder import RunFolder
->>>>>>> trust
+from ..run_folder import RunFolder, read_json
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
 from .session import Attentive, Labelled, Progress, RunResult, interruptible

@@ -142,10 +142,7 @@ def _of_metamer(aim: Metamer, initial: Figure | None, final: Figure) -> list[str
     if aim.tolerance is not None and aim.near is not None:
         near = f", {'within' if aim.near else 'not within'} the {_percent(aim.tolerance)} asked for"
     said.append(f"The responses lie {percent(final)} from the reference’s{near}{start}.")
-    if aim.difference is not None:
-        far = _asked(aim.differ, aim.apart, aim.far)
-        said.append(f"In {respect(aim.differ)} the scenes lie {amount(aim.differ, aim.difference)} apart{far}.")
-    return said
+    return said + _unlike(aim, "the scenes", "apart")
 
 
 def _of_set(aim: DiverseSet) -> list[str]:
@@ -162,18 +159,17 @@ def _of_set(aim: DiverseSet) -> list[str]:
             f"{sum(reached)} of {count} drive the neurons to at least {number(aim.level)} of {whence}"
             f"{'' if aim.maximum is None else f' ({number(aim.maximum)})'}{worst}."
         )
-    if aim.difference is not None:
-        far = _asked(aim.differ, aim.apart, aim.far)
-        said.append(
-            f"In {respect(aim.differ)} two of them lie {amount(aim.differ, aim.difference)} apart in the mean{far}."
-        )
-    return said or ["What came of it is not recorded."]
+    return said + _unlike(aim, "two of them", "apart in the mean") or ["What came of it is not recorded."]
 
 
-def _asked(kind: str | None, apart: float | None, far: bool | None) -> str:
-    if apart is None or far is None:
-        return ""
-    return f", {'at least' if far else 'less than'} the {amount(kind, apart, short=True)} asked for"
+def _unlike(aim: Metamer | DiverseSet, which: str, apart: str) -> list[str]:
+    """How far scenes lie apart in what they are to differ in, where it is known."""
+    if aim.difference is None:
+        return []
+    asked = ""
+    if aim.apart is not None and aim.far is not None:
+        asked = f", {'at least' if aim.far else 'less than'} the {amount(aim.differ, aim.apart, short=True)} asked for"
+    return [f"In {respect(aim.differ)} {which} lie {amount(aim.differ, aim.difference)} {apart}{asked}."]
 
 
 def respect(kind: str | None) -> str:
