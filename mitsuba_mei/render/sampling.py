@@ -20,6 +20,7 @@ in its pixel. No two are alike, so that all dimensions together fill their space
 """
 
 MASK = 0xFFFFFFFFFFFFFFFF
+WEYL = 0x9E3779B97F4A7C15
 
 
 class Sampler:
@@ -41,7 +42,10 @@ class Sampler:
         self.width = pixels * spp
         index = dr.arange(mi.UInt32, self.width)
         pixel = index // spp
-        self._rng = mi.PCG32(initstate=dr.opaque(mi.UInt64, _mix(seed, stream)), initseq=mi.UInt64(pixel))
+        # Hashed once more with the pixel: PCG32's sequences of one initial state begin as a lattice over the pixels, so
+        # that whole images of different seeds would be far more alike, now and then, than independent ones.
+        start = dr.opaque(mi.UInt64, _mix(seed * WEYL + stream * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019))
+        self._rng = mi.PCG32(initstate=_mix(start + mi.UInt64(pixel) * WEYL), initseq=mi.UInt64(pixel))
         self._index = index - pixel * spp
         self._dimension = 0
 
@@ -66,9 +70,9 @@ class Sampler:
         self._rng.state, self._dimension = mi.UInt64(state[0]), state[1]
 
 
-def _mix(seed: int, stream: int) -> int:
-    """64 bits that differ everywhere between neighbouring seeds and streams (splitmix64, Steele et al. 2014)."""
-    x = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & MASK
+def _mix(x: int | mi.UInt64) -> int | mi.UInt64:
+    """64 bits that differ everywhere between neighbours (the finaliser of splitmix64, Steele et al. 2014)."""
+    x = x & MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)

@@ -36,6 +36,16 @@ def test_seeds_and_streams_repeat_and_differ(seed, stream):
         assert abs(np.corrcoef(x, other.next_1d().numpy())[0, 1]) < 0.17  # more than five standard errors
 
 
+def test_images_of_different_seeds_are_as_little_alike_as_independent_ones():
+    """Over pairs of seeds, a correlation of independent images of N pixels has the variance 1 / N."""
+    x = np.stack([Sampler(4096, 1, seed, 0).next_1d().numpy() for seed in range(300)])
+    pairs = np.corrcoef(x)[np.triu_indices(300, 1)] * 64
+    assert abs(pairs.std() - 1) < 0.02  # 44850 pairs, hardly dependent: seven standard errors
+    assert np.abs(pairs).max() < 6
+    # And the mean over the pixels varies as that of independent ones does: twelve per pixel, standard error 4 per cent.
+    assert abs(np.sqrt(12 * 4096) * x.mean(1).std() - 1) < 0.2
+
+
 def test_pixels_and_dimensions_are_independent():
     sampler = Sampler(20_000, 1, 0, 0)
     x, (y, z) = sampler.next_1d().numpy(), sampler.next_2d().numpy()
