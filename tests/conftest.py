@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons import cards
 from mitsuba_mei.neurons.weights import Source
-from mitsuba_mei.render.backend import cuda_problem
+from mitsuba_mei.render.backend import cuda_problem, use_threads
 from mitsuba_mei.render.llvm import choose_llvm
 from mitsuba_mei.yaml_lines import Place
 from tests.neurons import checkpoints
@@ -48,6 +49,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, reason in reasons.items():
             if reason and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def usual_threads():
+    """A deterministic run leaves Dr.Jit a single thread, with which Mitsuba waits for ever to write an EXR file."""
+    yield
+    if "drjit" in sys.modules:
+        use_threads(False)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import to_srgb, write_exr
+from mitsuba_mei.render.backend import file_threads
 from mitsuba_mei.render.renderer import build_renderer
 from mitsuba_mei.targets import SEED, cameras_of, wanted_images
 from tests.small_scene import LUMP, write_scene
@@ -91,7 +92,8 @@ def test_a_target_scene_that_is_wrong_is_named(tmp_path):
 def read_exr(path: Path) -> np.ndarray:
     import mitsuba as mi
 
-    image = np.array(mi.Bitmap(str(path)))
+    with file_threads():
+        image = np.array(mi.Bitmap(str(path)))
     return image[..., None] if image.ndim == 2 else image
 
 
