@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +74,7 @@ class _Whole:
 
     @classmethod
     def of(cls, folder: Path) -> _Whole:
+        _started(folder, "first").wait()  # Dr.Jit's kernels are compiled once, and lie on the disk then
         process, begun, steps = _started(folder, "whole"), time.monotonic(), []
         while process.poll() is None:
             now = time.monotonic() - begun
@@ -95,10 +95,13 @@ def _killed(whole: _Whole, kills: int) -> dict[str, float]:
     for moment in sorted(chance.uniform(0, whole.seconds) for _ in range(kills)):
         process = _started(whole.folder, "killed")
         written = sum(step <= moment for step in whole.steps)
-        if written:
-            _wait(process, out, written)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=moment - (whole.steps[written - 1] if written else 0.0))
+        _wait(process, out, written)
+        until = time.monotonic() + moment - (whole.steps[written - 1] if written else 0.0)
+        while time.monotonic() < until and process.poll() is None:
+            if written < len(whole.steps) and _fresh_rows(out) > written:
+                break  # it is faster than the undisturbed one
+            time.sleep(POLL)
+        if process.poll() is not None:
             break  # it came to its end before
         process.kill()
         process.wait()
@@ -154,12 +157,15 @@ def _rows(out: Path) -> int:
         return 0
 
 
-def _wait(process: subprocess.Popen, out: Path, rows: int) -> None:
-    """Until this process, not one before it, has written so many steps."""
+def _fresh_rows(out: Path) -> int:
+    """How many steps are written, if the last process wrote any, or took up those of one before."""
     file, since = out / "metrics.csv", (out.parent / "since").stat().st_mtime_ns
-    while process.poll() is None:
-        if file.exists() and file.stat().st_mtime_ns > since and _rows(out) >= rows:
-            return
+    return _rows(out) if file.exists() and file.stat().st_mtime_ns > since else 0
+
+
+def _wait(process: subprocess.Popen, out: Path, rows: int) -> None:
+    """Until this process has written so many steps."""
+    while process.poll() is None and _fresh_rows(out) < rows:
         time.sleep(POLL)
 
 

@@ -165,10 +165,10 @@ def json_schema() -> dict[str, Any]:
 
 
 def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> Located:
+    tree = read(path, named_at)
     real = path.resolve()
     if real in chain:
         raise UserError(f"{named_at}: extends: '{path}' extends itself, directly or through others; break the circle")
-    tree = read(path, named_at)
     if tree.value is None:
         tree = Located({}, tree.place)
     if not isinstance(tree.value, dict):

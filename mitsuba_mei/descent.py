@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import UserError
+from .kept import KeptDescent, checked_array, checked_numbers
 from .purpose import Goal
 
 __all__ = ["SMOOTHING", "Descent", "Outcome", "Settings", "Snapshot", "Step"]
@@ -28,9 +29,6 @@ SMOOTHING = 0.1
 """Weight of a step in running means."""
 
 GOOD = "good."
-
-ADAM = ("step", "exp_avg", "exp_avg_sq")
-"""What Adam keeps of a parameter."""
 
 
 @dataclass(frozen=True)
@@ -268,26 +266,28 @@ class Descent:
         UserError
             If it is of another optimisation.
         """
-        numbers, arrays = snapshot.numbers, snapshot.arrays
+        kept, arrays = checked_numbers(KeptDescent, snapshot.numbers), snapshot.arrays
         named = dict(self._named())
-        if any(f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()):
+        if set(kept.usual) != set(self._groups) or any(
+            f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()
+        ):
             raise UserError("the state that was kept is of other parameters; the configuration has changed since")
-        self.index, self.lost = numbers["index"], numbers["lost"]
-        self._smooth, self._best = numbers["smooth"], numbers["best"]
-        self._since_best, self._caution = numbers["since_best"], numbers["caution"]
-        self._usual = {name: deque(numbers["usual"][name], maxlen=MEMORY) for name in self._groups}
-        self.outcome = Outcome(**numbers["outcome"])
+        self.index, self.lost, self._smooth, self._best = kept.index, kept.lost, kept.smooth, kept.best
+        self._since_best, self._caution = kept.since_best, kept.caution
+        self._usual = {name: deque(kept.usual[name], maxlen=MEMORY) for name in self._groups}
+        self.outcome = Outcome(**kept.outcome.model_dump())
         if self.outcome.ended == "interrupted":
             self.outcome.ended = "done"
         self._optimizer.state.clear()
         for name, parameter in named.items():
-            parameter.copy_(torch.from_numpy(arrays[f"{name}.value"]))
-            kept = {key: arrays[f"{name}.{key}"] for key in ADAM if f"{name}.{key}" in arrays}
-            if kept:
-                self._optimizer.state[parameter] = {
-                    key: torch.from_numpy(value.copy()).to("cpu" if key == "step" else parameter.device)
-                    for key, value in kept.items()
+            parameter.copy_(torch.from_numpy(checked_array(arrays, f"{name}.value", parameter.shape)))
+            if f"{name}.step" in arrays:
+                step = torch.from_numpy(checked_array(arrays, f"{name}.step", ()).copy()).float()
+                moments = {
+                    key: torch.from_numpy(checked_array(arrays, f"{name}.{key}", parameter.shape).copy()).to(parameter)
+                    for key in ("exp_avg", "exp_avg_sq")
                 }
+                self._optimizer.state[parameter] = {"step": step, **moments}
         self._goal.remember({name[5:]: value for name, value in arrays.items() if name.startswith("goal.")})
 
     def _named(self) -> Iterator[tuple[str, nn.Parameter]]:

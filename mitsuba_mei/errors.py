@@ -8,16 +8,36 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Terminated", "UserError", "about", "first_line", "nearest"]
+__all__ = ["ModelFailure", "Terminated", "UserError", "about", "first_line", "nearest"]
 
 PLACE = re.compile(r"\S+:\d+: ")
+
+LONGEST = 600
+"""Letters of a sentence; of a longer one the middle is left out."""
 
 
 class UserError(Exception):
     """Something a user can mend: one sentence that says what is wrong, where, and what is allowed.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with code 2. Whatever a file's contents put into the
+    sentence, it is one line of a bounded length, and without letters that steer a terminal.
     """
+
+    def __init__(self, sentence: str) -> None:
+        letters = (
+            letter if letter.isprintable() else " " if letter.isspace() else ascii(letter)[1:-1]
+            for letter in _bounded(sentence)
+        )
+        super().__init__(_bounded("".join(letters)))
+
+
+def _bounded(text: str) -> str:
+    """A text, or its beginning and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
+
+
+class ModelFailure(UserError):
+    """A user's own model raised something, on an image that is not the first it has seen."""
 
 
 class Terminated(Exception):
@@ -30,7 +50,7 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise error if PLACE.match(str(error)) else UserError(f"{file}: {error}") from None
+        raise error if PLACE.match(str(error)) else type(error)(f"{file}: {error}") from None
 
 
 def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -63,19 +63,23 @@ class Estimate(Mean):
         Of the objective's neurons, in its order.
     validation : Mean or None
         What a second model makes of the same renders.
+    left_out : int
+        Renders that were not finite.
     """
 
     image: Tensor
     responses: tuple[Mean, ...] = ()
     validation: Mean | None = None
+    left_out: int = 0
 
 
 @torch.no_grad()
 def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estimate:
     """The activation of the scene as it stands.
 
-    A model is not linear, so that noise in a render shifts its response; see :meth:`Mean.jackknifed` for how that is
-    taken out.
+    A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
+    is not finite in the image is black. A model is not linear, so that noise in a render shifts its response; see
+    :meth:`Mean.jackknifed` for how that is taken out.
 
     Parameters
     ----------
@@ -90,16 +94,19 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     first = EVALUATION_SEEDS + seed * 4096
     if not experiment.renderer.noisy:
         return _exact(viewer, experiment.render(first))
-    images = torch.stack([experiment.render(first + i, spp) for i in range(repeats)])
+    every = torch.stack([experiment.render(first + i, spp) for i in range(repeats)])
+    images = every[every.isfinite().flatten(1).all(1)]
+    count = len(images)
+    if count < 2:
+        return replace(_exact(viewer, every.nanmean(0)), mean=math.nan, sem=math.nan, left_out=repeats - count)
     mean = images.mean(0)
-    looks = [viewer.look(image) for image in (mean, *((repeats * mean - image) / (repeats - 1) for image in images))]
+    looks = [viewer.look(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
 
     def estimate(values: list[Tensor]) -> Mean:
         whole, *without = (value.double() for value in values)
         return Mean.jackknifed(whole, torch.stack(without))
 
     activation = estimate([look.activation for look in looks])
-    count = len(looks[0].responses)
     validation = None
     if viewer.validator is not None:
         validation = estimate([viewer.validator(look.seen)[0] for look in looks])
@@ -107,14 +114,16 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
         activation.mean,
         activation.sem,
         mean,
-        tuple(estimate([look.responses[i] for look in looks]) for i in range(count)),
+        tuple(estimate([look.responses[i] for look in looks]) for i in range(len(looks[0].responses))),
         validation,
+        repeats - count,
     )
 
 
 def _exact(viewer: Viewer, image: Tensor) -> Estimate:
     """Of an image without noise."""
     look = viewer.look(image)
+    image = image.nan_to_num(0.0, 0.0, 0.0)
     validation = None if viewer.validator is None else Mean(viewer.validator(look.seen)[0].item(), 0.0)
     responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
     return Estimate(look.activation.item(), 0.0, image, responses, validation)

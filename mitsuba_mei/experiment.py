@@ -15,6 +15,7 @@ from .errors import UserError
 from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.renderer import Renderer, build_renderer, prepare_backend
+from .render.room import check_room
 from .scene.camera import Camera
 from .scene.deformation import RBFDeformation
 from .scene.lighting import EMITTERS, Lighting
@@ -194,6 +195,8 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     viewer = build_viewer(config, told)
     _check_resolution(config, viewer)
     backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
+    if config.render.type == "path" and backend.device == "cpu":
+        check_room(config.render, backend.channels)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
@@ -246,6 +249,12 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
     for state in states:
         check_view(state)
     image = experiment.render(seed)
+    if not torch.isfinite(image).all():
+        image = experiment.render(seed + 1)  # a single sample may be to blame
+    if not torch.isfinite(image).all():
+        raise UserError(
+            "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
+        )
     elsewhere = scene.turning() if searched else {}
     turned_on = any(name.startswith("lighting.") for name in elsewhere)
     if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
@@ -271,6 +280,11 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
     if not look.activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+    if alone and not torch.isfinite(look.activation):
+        raise UserError(
+            f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
+            "start elsewhere"
         )
     (slope,) = torch.autograd.grad(look.activation, shown)
     if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):

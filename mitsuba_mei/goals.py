@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .descent import SMOOTHING
 from .differences import Aspects, Difference, aspects_of
 from .experiment import Experiment
+from .kept import checked_array
 from .purpose import Attempt
 from .troubles import Watch
 from .viewer import Look
@@ -51,7 +52,7 @@ class Drive:
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Take up the reach."""
-        self._reach = memory["reach"].item() if "reach" in memory else None
+        self._reach = checked_array(memory, "reach", ()).item() if "reach" in memory else None
 
     def attempt(self, seed: int) -> Attempt:
         """Render once and look."""
@@ -125,7 +126,7 @@ class Differ:
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Take this up."""
         for (i, j), each in self._pairs.items():
-            each.laid = memory.get(f"{i}.{j}")
+            each.laid = checked_array(memory, f"{i}.{j}", (5, 4)).copy() if f"{i}.{j}" in memory else None
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""

@@ -20,6 +20,12 @@ SUFFIXES = (".exr", ".hdr", ".png")
 MOST_PIXELS = 2**25
 """Of an image that is read: 8192 x 4096."""
 
+ATTRIBUTE = re.compile(rb"([^\0]{1,255})\0[^\0]{1,255}\0(.{4})", re.DOTALL)
+"""Of an EXR header: its name, its type, and how many bytes follow."""
+
+DENSEST = 8 * 1032
+"""Pixels that a byte can stand for: of one bit each, under the best that deflate can do."""
+
 HEADER = 2**16
 """Bytes at a file's beginning in which its size is said."""
 
@@ -76,7 +82,7 @@ def _announced_size(path: Path) -> tuple[int, int]:
     with open(path, "rb") as file:
         start = file.read(HEADER)
     size = {".png": _png_size, ".exr": _exr_size, ".hdr": _hdr_size}[path.suffix.lower()](start)
-    if size is None or min(size) < 1:
+    if size is None or min(size) < 1 or math.prod(size) > DENSEST * path.stat().st_size:
         raise ValueError(f"it is no {path.suffix[1:].upper()} image, or a damaged one")
     return size
 
@@ -89,13 +95,25 @@ def _png_size(start: bytes) -> tuple[int, int] | None:
 
 def _exr_size(start: bytes) -> tuple[int, int] | None:
     """Of the data window; many channels count as more pixels."""
-    named = re.search(rb"dataWindow\0box2i\0\x10\0\0\0(.{16})", start, re.DOTALL)
-    listed = re.search(rb"channels\0chlist\0(.{4})", start, re.DOTALL)
-    if start[:4] != b"\x76\x2f\x31\x01" or named is None or listed is None:
+    header = _exr_header(start)
+    window, channels = header.get(b"dataWindow", b""), header.get(b"channels", b"")
+    if len(window) != 16 or not channels:
         return None
-    left, top, right, bottom = struct.unpack("<4i", named[1])
-    described = struct.unpack("<I", listed[1])[0]  # 18 bytes a channel, at least
-    return (right - left + 1) * math.ceil(described / (4 * 32)), bottom - top + 1
+    left, top, right, bottom = struct.unpack("<4i", window)
+    # 18 bytes a channel, at least
+    return (right - left + 1) * math.ceil(len(channels) / (4 * 32)), bottom - top + 1
+
+
+def _exr_header(start: bytes) -> dict[bytes, bytes]:
+    """The attributes of an EXR file; none where one claims more bytes than there are, which would all be allocated."""
+    found: dict[bytes, bytes] = {}
+    place = 8
+    while start[:4] == b"\x76\x2f\x31\x01" and (said := ATTRIBUTE.match(start, place)) is not None:
+        place = said.end() + struct.unpack("<I", said[2])[0]
+        if place > len(start):
+            return {}
+        found.setdefault(said[1], start[said.end() : place])
+    return found if start[place : place + 1] == b"\0" else {}
 
 
 def _hdr_size(start: bytes) -> tuple[int, int] | None:
@@ -109,7 +127,7 @@ def _hdr_size(start: bytes) -> tuple[int, int] | None:
 def _read_png(path: Path) -> np.ndarray:
     try:
         pixels = iio.imread(path, plugin="pillow", index=0)  # of an animated one the first
-    except OSError:
+    except (OSError, SyntaxError):  # the latter is Pillow's word for broken chunks
         raise ValueError("it is no PNG image, or a damaged one") from None
     encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
@@ -137,8 +155,8 @@ def exposure(radiance: np.ndarray) -> float:
 
 
 def to_srgb(radiance: np.ndarray) -> np.ndarray:
-    """Linear radiance (H, W, C), clipped to [0, 1], as 8-bit sRGB (H, W) or (H, W, 3)."""
-    x = np.clip(radiance, 0, 1)
+    """Linear radiance (H, W, C), clipped to [0, 1], as 8-bit sRGB (H, W) or (H, W, 3); what is no number is black."""
+    x = np.nan_to_num(np.clip(radiance, 0, 1))
     encoded = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055)
     pixels = np.round(255 * encoded).astype(np.uint8)
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

@@ -54,6 +54,8 @@ def optimize(
     """
     descent = Descent(goal, settings, seed)
     if since is not None:
+        if since.good is not None:
+            descent.restore(since.good)  # damage in it is found now, not when it is needed
         descent.restore(since)
     outcome, good = descent.outcome, (since and since.good) or descent.snapshot()
     while descent.index < settings.steps and outcome.ended == "done":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import io
 import json
 import math
 import os
@@ -22,6 +23,7 @@ from typing import Any
 
 from .errors import UserError
 from .home import without_home
+from .ordinary_files import read_ordinary
 
 try:
     import fcntl
@@ -38,6 +40,9 @@ __all__ = [
     "read_json",
     "write_whole",
 ]
+
+MOST_BYTES = 64 * 2**20
+"""Of a JSON file that is read."""
 
 LOCK = ".lock"
 BEFORE_ALL = (LOCK, ".config.part.yaml")
@@ -111,7 +116,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If it cannot be read, or is damaged.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_ordinary(path, MOST_BYTES))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):
@@ -186,11 +191,28 @@ class RunFolder:
         with self._told(self.path / "metrics.csv"):
             if self._metrics is None:
                 descriptor = open_own(self.path / "metrics.csv", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-                self._metrics = open(descriptor, "w", newline="", encoding="utf-8")
+                self._metrics = open(descriptor, "wb", buffering=0)
                 self._columns = list(row)
-                csv.writer(self._metrics).writerow(self._columns)
-            csv.writer(self._metrics).writerow([row[column] for column in self._columns])
-            self._metrics.flush()
+                self._append(self._columns)
+            if not (self.path / "metrics.csv").is_file():  # what is written now would be in a file that is gone
+                raise FileNotFoundError(errno.ENOENT, "it was removed")
+            if set(row) != set(self._columns):
+                raise UserError(f"{self.path / 'metrics.csv'} is damaged: its columns are not those of this run")
+            self._append([row[column] for column in self._columns])
+
+    def _append(self, cells: list[Any]) -> None:
+        """A row, whole or not at all."""
+        text = io.StringIO(newline="")
+        csv.writer(text).writerow(cells)
+        row, size = text.getvalue().encode(), self._metrics.tell()
+        try:
+            if self._metrics.write(row) < len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._metrics.seek(size)
+                self._metrics.truncate()
+            raise
 
     @property
     def metrics_size(self) -> int:
@@ -203,9 +225,12 @@ class RunFolder:
         if size <= 0 or not path.is_file() or path.stat().st_size < size:
             return
         with self._told(path):
-            with open(path, newline="", encoding="utf-8") as file:
-                self._columns = next(csv.reader(file))
-            self._metrics = open(open_own(path, os.O_RDWR), "r+", newline="", encoding="utf-8")
+            try:
+                with open(path, newline="", encoding="utf-8") as file:
+                    self._columns = next(csv.reader(file))
+            except (ValueError, csv.Error, StopIteration):
+                raise UserError(f"{path} is damaged, so that the run cannot go on with it") from None
+            self._metrics = open(open_own(path, os.O_RDWR), "rb+", buffering=0)
             self._metrics.seek(size)
             self._metrics.truncate()
 

@@ -15,7 +15,7 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
     stopped = "" if ended == "done" else f", {ended}"
     lines = [f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
     if result.get("reason"):
-        lines.insert(0, f"failed: {result['reason']}; what is kept is the last scene with which nothing was wrong")
+        lines.insert(0, f"failed: {result['reason']}; what is kept is the last good scene of the optimisation")
     if result.get("skipped_steps"):
         lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
     return lines

@@ -146,7 +146,9 @@ def _what(problem: Any, key: Key, model: type[Part]) -> str:
     if kind == "missing":
         return "is required"
     if kind == "literal_error":
-        return f"{_said(value)} is not allowed; {nearest(str(value), _quoted(context['expected']))}"
+        words = _quoted(context["expected"])
+        hint = nearest(str(value), words) if words else f"allowed: {context['expected']}"
+        return f"{_said(value)} is not allowed; {hint}"
     if kind == "union_tag_invalid":
         return (
             f"unknown type {_said(context['tag'])}; {nearest(str(context['tag']), _quoted(context['expected_tags']))}"

@@ -153,6 +153,6 @@ def test_a_run_that_failed_says_why():
     said = {"steps": 30, "seconds": 1.0, "ended": "failed", "reason": "the object is lost", "skipped_steps": 3}
     assert describe_ending(Path("there"), said) == [
         "3 steps without a finite value or gradient were left out",
-        "failed: the object is lost; what is kept is the last scene with which nothing was wrong",
+        "failed: the object is lost; what is kept is the last good scene of the optimisation",
         "30 steps in 1.0 s, failed; written to there",
     ]

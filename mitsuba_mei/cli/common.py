@@ -17,6 +17,7 @@ from ..arguments import COMMANDS
 from ..config import Config, load_config
 from ..errors import UserError, nearest
 from ..schema import RENDERERS, listed_neurons
+from .mishaps import keeping
 from .progress import LiveProgress
 
 __all__ = [
@@ -145,10 +146,11 @@ def checked_renderer(name: str | None) -> str | None:
 
 
 @contextmanager
-def telling(quiet: bool) -> Iterator[LiveProgress]:
-    """A line that lives within it."""
+def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
+    """A line that lives within it, while results are written into a folder."""
     progress = LiveProgress(Console(stderr=True), quiet)
     try:
-        yield progress
+        with keeping(folder):
+            yield progress
     finally:
         progress.stop()

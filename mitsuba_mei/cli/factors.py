@@ -37,7 +37,7 @@ def factors(
     out = free_name(f"factors-{scenes[0].stem}") if out is None else out
     from ..experiments.factors import run_factors
 
-    with telling(quiet) as progress:
+    with telling(quiet, out) as progress:
         outcome = run_factors(configs, out, progress, starts)
     tell_factors(outcome)
 

@@ -55,7 +55,7 @@ def run(
     out = free_name(scene.stem) if out is None else out
     from ..experiments.dispatch import run_experiment
 
-    with telling(quiet) as progress, about(scene):
+    with telling(quiet, out) as progress, about(scene):
         outcome = run_experiment(config, out, progress)
     tell(outcome, config)
 
@@ -82,7 +82,7 @@ def pixel(
     out = free_name(f"{scene.stem}-pixel") if out is None else out
     from ..experiments.pixel_mei import run_pixel
 
-    with telling(quiet) as progress, about(scene):
+    with telling(quiet, out) as progress, about(scene):
         outcome = run_pixel(config, out, progress)
     print("\n".join(describe_pixel(outcome.folder, outcome.result)))
 
@@ -104,7 +104,7 @@ def compare(
     out = free_name(f"compare-{scenes[0].stem}") if out is None else out
     from ..experiments.compare import run_comparison
 
-    with telling(quiet) as progress:
+    with telling(quiet, out) as progress:
         outcome = run_comparison(configs, out, progress)
     tell_comparison(outcome)
 

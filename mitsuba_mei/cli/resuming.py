@@ -31,11 +31,11 @@ def resume(
     asked = read_asked(run, trust)
     if asked is None:
         config = resumable(run, trust)
-        with telling(quiet) as progress, about(run / "config.yaml"):
+        with telling(quiet, run) as progress, about(run / "config.yaml"):
             outcome = run_experiment(config, run, progress, resumed=True)
         tell(outcome, config)
         return
-    with telling(quiet) as progress:
+    with telling(quiet, run) as progress:
         if asked.command == "compare":
             outcome = run_comparison(asked.scenes, run, progress, resumed=True)
         else:

@@ -14,6 +14,7 @@ from ..sentences_sweep import describe_sweep
 from ..validation import validate
 from ..yaml_lines import Place, locate
 from .common import Quiet, Set, Trust, app
+from .mishaps import keeping
 from .sweep_progress import SweepProgress
 
 __all__: list[str] = []
@@ -47,7 +48,7 @@ def sweep(
         check_cluster(plan)
     wanted = _with_workers(plan.sweep, scheduler, workers)
     out = Path("runs") / file.stem if out is None else out
-    with SweepProgress(Console(stderr=True), quiet) as watcher:
+    with keeping(out), SweepProgress(Console(stderr=True), quiet) as watcher:
         outcome = run_sweep(plan, wanted, out, watcher)
     print("\n".join(describe_sweep(outcome, len(plan.rows))))
     if outcome.failed or outcome.missing:

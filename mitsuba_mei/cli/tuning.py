@@ -48,7 +48,7 @@ def tune(
         out = free_name("tuning", source) if source.is_dir() else free_name(f"tune-{source.stem}")
     from ..experiments.tune import Wanted, run_tuning
 
-    with telling(quiet) as progress:
+    with telling(quiet, out) as progress:
         outcome = run_tuning(
             source, renderer, overrides, Wanted(over, neurons, relative, repeats), out, progress, trust
         )

@@ -21,6 +21,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, check_start, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
+from ..kept import KeptRecord, checked_numbers
 from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report import displayed
@@ -156,8 +157,9 @@ class _Search:
         seconds = 0.0
         if since is not None:
             record.restore(since, self._checkpoints)
-            self._folder.continue_metrics(since.numbers["metrics"])
-            seconds = since.numbers["seconds"]
+            kept = checked_numbers(KeptRecord, since.numbers)
+            self._folder.continue_metrics(kept.metrics)
+            seconds = kept.seconds
 
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))

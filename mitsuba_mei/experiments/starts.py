@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..images import write_png
+from ..kept import KeptRecord, checked_array, checked_numbers
 from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
 from ..purpose import Goal
@@ -32,6 +33,8 @@ __all__ = ["FRAMES", "Optimised", "Record", "Trial", "final_seed", "frame", "opt
 
 FRAMES = 60
 """About how many pictures the animation has."""
+
+NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
 
 AFRESH = 2**33
 """Added to a seed for renders that no choice was made by."""
@@ -77,7 +80,9 @@ class Trial:
             "skipped_steps": self.outcome.skipped,
             "shortened_gradients": self.outcome.shortened,
             "ended": self.outcome.ended,
-            **({"setbacks": self.outcome.setbacks, "reason": self.outcome.reason} if self.outcome.setbacks else {}),
+            **({"setbacks": self.outcome.setbacks} if self.outcome.setbacks else {}),
+            **({"reason": self.outcome.reason} if self.outcome.reason or self.outcome.setbacks else {}),
+            **({"renders_left_out": self.after.left_out} if self.after.left_out else {}),
         }
 
 
@@ -152,7 +157,7 @@ def optimise_from_starts(
     asked = config.optimizer.restarts
     checkpoints = Checkpoints(folder)
     kept = [checkpoints.read(_loop(index)) for index in range(asked)]
-    folder.continue_metrics(max((snapshot.numbers["metrics"] for snapshot in kept if snapshot), default=0))
+    folder.continue_metrics(max((_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
     for index, start in enumerate(starts):
         ending = (lambda: False) if to_the_end else interrupted
         trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
@@ -198,7 +203,7 @@ def _trial(
     progress.start(config.optimizer.steps)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
-    seconds = 0.0 if since is None else since.numbers["seconds"]
+    seconds = 0.0 if since is None else _record(since).seconds
 
     def keep(snapshot: Snapshot) -> None:
         spent = seconds + time.perf_counter() - started
@@ -211,12 +216,19 @@ def _trial(
     if outcome.ended != "done":
         why = f" ({outcome.reason})" if outcome.reason else ""
         progress.message(f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating what was reached")
-    trial = Trial(index, experiment, record, start, before, evaluate(experiment, *accuracy), outcome, seconds)
+    after = evaluate(experiment, *accuracy)
+    if not math.isfinite(after.mean):
+        outcome.ended, outcome.reason = "failed", NOT_FINITE
+    trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
         error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
         progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
     return trial
+
+
+def _record(snapshot: Snapshot) -> KeptRecord:
+    return checked_numbers(KeptRecord, snapshot.numbers)
 
 
 def _loop(index: int) -> str:
@@ -232,7 +244,7 @@ def _find(experiment: Experiment, config: Config, index: int, progress: Progress
     if found is not None:
         with torch.no_grad():
             for name, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(found.arrays[name]))
+                tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
         return
     progress.start(config.optimizer.search, "looking for a start")
     find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
@@ -276,10 +288,19 @@ class Record:
 
     def restore(self, snapshot: Snapshot, checkpoints: Checkpoints) -> None:
         """Take up what :meth:`kept` gave."""
-        named = {name: values for name, values in snapshot.arrays.items() if name.startswith("history.")}
-        self.history = {name.removeprefix("history."): values.tolist() for name, values in named.items()}
-        stills = [checkpoints.read(f"frame-{self.restart}-{i}") for i in range(snapshot.numbers["frames"])]
-        self.frames = [(still.arrays["render"], still.arrays["shown"]) for still in stills if still is not None]
+        arrays = snapshot.arrays
+        steps = arrays.get("history.activation", np.empty(0)).shape[:1]
+        named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
+        self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
+        stills = (checkpoints.read(f"frame-{self.restart}-{i}") for i in range(_record(snapshot).frames))
+        self.frames = [self._still(still.arrays) for still in stills if still is not None]
+
+    def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        experiment = self.experiment
+        side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
+        black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
+        like = frame(experiment, black, self.scenes)
+        return tuple(checked_array(arrays, name, each.shape, False) for name, each in zip(("render", "shown"), like))
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""
@@ -301,8 +322,9 @@ class Record:
 def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
 
-    Of several scenes, whose renders lie side by side, each is seen by itself.
+    Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
     """
+    image = image.nan_to_num(0.0, 0.0, 0.0)
     with torch.no_grad():
         grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
     return image.cpu().numpy(), grey.cpu().numpy()

@@ -36,3 +36,4 @@ def working(
             finally:
                 progress.stop()
                 folder.close()
+                folder.release()

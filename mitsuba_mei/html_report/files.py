@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from ..ordinary_files import read_ordinary
 
 __all__ = ["Figure", "Said", "read_json", "read_mesh", "read_metrics", "read_text"]
 
@@ -109,9 +110,7 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is no text.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path} is damaged: it has more than {MOST_BYTES // 2**20} MiB")
-        return path.read_text(encoding="utf-8")
+        return read_ordinary(path, MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:

@@ -51,7 +51,7 @@ def read_run_folder(place: Place) -> RunRecord:
             what = "holds no finished run" if name == "result.json" else "is no whole run folder"
             raise UserError(f"{folder} {what}: there is no {name} in it")
     result = read_json(folder / "result.json")
-    check_version(folder, result.part("versions").text("mitsuba_mei"))
+    check_version(folder, {"versions": result.raw("versions")})
     is_pixel = "mesh" not in result and isinstance(result.raw("activation"), (int, float))
     aim = None if is_pixel else read_aim(folder, result)
     for name in _needed(is_pixel, aim):

@@ -143,7 +143,9 @@ class ModuleCard(Card):
     """A model of the user's own."""
 
     type: Literal["module"] = "module"
-    module: str = Field(description="file.py:callable, relative to the card, or package.module:callable.")
+    module: str = Field(
+        description="file.py:callable, relative to the card, or package.module:callable; run only with --trust-code."
+    )
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the callable.")
 
 

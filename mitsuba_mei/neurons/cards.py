@@ -20,7 +20,7 @@ from .curvature import CurvatureV4
 from .encoders import Encoder
 from .ensemble import Ensemble
 from .nnvision import build_nnvision
-from .own_module import count_neurons, import_model
+from .own_module import Answering, count_neurons, import_model
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
 from .weights import Source, obtain
@@ -110,6 +110,8 @@ class NeuronModel:
         chosen = _Chosen(self.module, neurons)
         if callable(getattr(self.module, "select", None)):
             chosen = self._selected_by_itself(neurons, chosen)
+        if not isinstance(self.module, tuple(MODULES.values())):
+            chosen = Answering(chosen, self.name)
         return chosen.eval().requires_grad_(False)
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
@@ -226,7 +228,8 @@ def _validated(tree: Located) -> Card:
         raise UserError(f"{tree.place}: a model card needs a type ({', '.join(CARDS)}), or module: file.py:callable")
     kind = "module" if given is None else given.value
     if not isinstance(kind, str) or kind not in CARDS:
-        raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(str(kind), CARDS)}")
+        kind = str(given.plain())[:60]
+        raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(kind, CARDS)}")
     return validate(CARDS[kind], tree)
 
 

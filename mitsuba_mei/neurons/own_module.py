@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +17,36 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError, first_line, nearest
+from ..errors import ModelFailure, UserError, first_line, nearest
+from ..memory import is_out_of_memory
 from ..yaml_lines import Place
 
-__all__ = ["count_neurons", "import_model"]
+__all__ = ["Answering", "count_neurons", "import_model"]
+
+
+class Answering(nn.Module):
+    """A module of the user's, where what it raises is said in one sentence, with the line that raised it.
+
+    Parameters
+    ----------
+    module : nn.Module
+    name : str
+        The model's.
+    """
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        super().__init__()
+        self.module, self.name = module, name
+
+    def forward(self, image: Tensor) -> Tensor:
+        try:
+            return self.module(image)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}, line {last.lineno}"
+            raise ModelFailure(f"model '{self.name}' fails ({where}): {first_line(error)}") from error
 
 
 def import_model(target: str, arguments: Mapping[str, Any], where: Place, trusted: bool) -> nn.Module:

@@ -17,6 +17,7 @@ from .camera import Film
 from .edges import Edges
 from .environment import EnvironmentTable, texel_directions
 from .material import RoughCoat, build_material, update_material
+from .room import MAX_PATHS
 from .sampling import Sampler
 from .transport import World, radiance
 
@@ -208,9 +209,6 @@ class PathRenderer:
             total += boundary.shadow_term(view, Sampler(pixels * budget.shadow, 1, seed, SHADOW), directions)
         return total
 
-
-MAX_PATHS = 2**22
-"""Paths traced in one pass of an image."""
 
 BATCH = 2**48
 """Between the seeds of the images of a batch."""

@@ -16,10 +16,14 @@ import numpy as np
 import trimesh
 
 from ..errors import UserError, nearest
+from ..ordinary_files import read_ordinary
 
 __all__ = ["EXTENSIONS", "read_mesh"]
 
 EXTENSIONS = (".glb", ".obj", ".ply", ".stl")
+
+MOST_BYTES = 2**30
+"""Of a file."""
 
 _MERGE_DIGITS = 6
 """Vertices are merged where they agree to this many decimals of the unit sphere's radius."""
@@ -75,7 +79,7 @@ def _bytes(path: Path) -> bytes:
     if path.suffix.lower() not in EXTENSIONS:
         raise UserError(f"mesh {path} is of an unknown kind '{path.suffix}'; allowed: {', '.join(EXTENSIONS)}")
     try:
-        data = path.read_bytes()
+        data = read_ordinary(path, MOST_BYTES)
     except FileNotFoundError:
         raise UserError(f"there is no mesh file {path}; {_neighbours(path)}") from None
     except OSError as error:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 __all__ = [
     "Direction",
@@ -27,10 +37,23 @@ __all__ = [
 ]
 
 
+LARGEST = 1e12
+"""Of any number, so that its cube is finite in single precision."""
+
+
 class Part(BaseModel):
     """A mapping of the scene file: immutable, strict about types, closed to unknown keys and to NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _computable(self) -> Part:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for number in value if isinstance(value, (tuple, list)) else (value,):
+                if isinstance(number, float) and abs(number) > LARGEST:
+                    raise ValueError(f"{name} is {number:g}; numbers must lie between {-LARGEST:g} and {LARGEST:g}")
+        return self
 
 
 class FilePathMarker:

@@ -17,6 +17,7 @@ from typing import Any
 from .. import __version__
 from ..config import Config
 from ..errors import UserError, first_line
+from ..memory import is_out_of_memory
 from .folder import Attempt
 
 __all__ = ["Job", "do_job", "look_around"]
@@ -61,7 +62,7 @@ def do_job(job: Job) -> Attempt:
     except UserError as error:
         ended, reason = "refused", str(error)
     except Exception as error:  # anything at all: it is recorded, and the other runs go on
-        ended, reason = "failed", first_line(error)
+        ended, reason = "failed", f"{'memory ran out: ' if is_out_of_memory(error) else ''}{first_line(error)}"
     finally:
         for left in _left_behind(job):
             shutil.rmtree(left, ignore_errors=True)

@@ -14,11 +14,16 @@ from typing import Any
 import yaml
 
 from ..errors import UserError, nearest
+from ..ordinary_files import read_ordinary
 from .located import Located, Place
 
 __all__ = ["parse", "read", "write"]
 
+MOST_BYTES = 4 * 2**20
+"""Of a file."""
+
 _MAX_NODES = 100_000
+_MAX_DEPTH = 60
 
 _SCALARS: dict[str, tuple[str, str]] = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -41,7 +46,26 @@ def _core_schema(base: type) -> type:
     return core
 
 
-_Loader = _core_schema(yaml.SafeLoader)
+class _BoundedLoader(yaml.SafeLoader):
+    """Gives up where there is too much or too deep, without reading on; aliases are not followed here."""
+
+    _nodes = _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > _MAX_NODES:
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {_MAX_NODES:,} values", self.peek_event().start_mark
+            )
+        if self._depth > _MAX_DEPTH:
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+_Loader = _core_schema(_BoundedLoader)
 _Dumper = _core_schema(yaml.SafeDumper)
 _Dumper.ignore_aliases = lambda self, data: True
 
@@ -77,6 +101,8 @@ class _Reader:
         self._left -= 1
         if self._left < 0 or id(node) in around:
             raise self.fail(node.start_mark, "anchors and aliases make this value endless or huge; write it out")
+        if len(around) > _MAX_DEPTH:
+            raise self.fail(node.start_mark, "nested too deeply")
         around = (*around, id(node))
         tag = node.tag.removeprefix(_TAG)
         if isinstance(node, yaml.MappingNode) and tag == "map":
@@ -85,9 +111,12 @@ class _Reader:
             return Located([self.value(item, self.place(item.start_mark), around) for item in node.value], place)
         if isinstance(node, yaml.ScalarNode) and tag in (*_SCALARS, "str"):
             try:
-                return Located(_scalar(tag, node.value), place)
+                value = _scalar(tag, node.value)
             except ValueError:
                 raise self.fail(node.start_mark, f"'{node.value[:40]}' is no {tag}") from None
+            if tag == "int" and abs(value) >= 2**63:
+                raise self.fail(node.start_mark, f"'{node.value[:40]}' is too large a whole number; write it as 1e20")
+            return Located(value, place)
         raise self.fail(node.start_mark, f"the tag '{node.tag}' is not allowed; write plain values")
 
     def _mapping(self, node: yaml.MappingNode, around: tuple[int, ...]) -> dict[str, Located]:
@@ -134,6 +163,8 @@ def parse(text: str, place: Place, numbered: bool = True) -> Located:
         raise UserError(f"{place}: not a text file") from None
     except RecursionError:
         raise UserError(f"{place}: nested too deeply") from None
+    except (ValueError, OverflowError):  # of numbers in \U escapes and %YAML lines
+        raise UserError(f"{place}: not YAML: a letter or a version of YAML that does not exist") from None
     if node is None:
         return Located(None, replace(place, line=1) if numbered else place)
     return reader.value(node, reader.place(node.start_mark))
@@ -157,7 +188,7 @@ def read(path: Path | str, place: Place | None = None) -> Located:
     path = Path(path)
     prefix = "" if place is None else f"{place}: "
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_ordinary(path, MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         hint = nearest(path.name, (file.name for file in path.parent.glob("*.y*ml")))
         hint = f"; {hint}" if hint.startswith("did you mean") else ""

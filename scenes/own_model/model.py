@@ -1,4 +1,7 @@
-"""A neuron model of your own, as small as one can be: see card.yaml, which names it, and scene.yaml."""
+"""A neuron model of your own, as small as one can be: see card.yaml, which names it, and scene.yaml.
+
+It is run with ``--trust-code`` alone.
+"""
 
 import torch
 from torch import nn

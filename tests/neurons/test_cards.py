@@ -211,7 +211,7 @@ def test_neurons_are_selected_in_their_order(published, write, kind):
     torch.testing.assert_close(model.select([4, 0, 2])(image), model(image)[:, [4, 0, 2]])
     assert not model.select([1]).training and not any(p.requires_grad for p in model.select([1]).parameters())
     if kind == "own with select":
-        assert model.select([4, 0]).computed == 2
+        assert model.select([4, 0]).module.computed == 2
 
 
 @pytest.mark.parametrize(("kind", "message"), [("Wrong", "answers otherwise"), ("Breaking", "fails: KeyError")])

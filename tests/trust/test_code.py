@@ -17,6 +17,7 @@ from mitsuba_mei.checkpoint import Checkpoints
 from mitsuba_mei.cli import main
 from mitsuba_mei.config import json_schema, load_config
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.experiments.asked import read_asked, write_asked
 from mitsuba_mei.export.gathered import read_array
 from mitsuba_mei.images import read_image
 from mitsuba_mei.neurons import load_card
@@ -85,6 +86,18 @@ def test_no_command_runs_a_stranger_s_code(command, here, capsys):
 def test_who_trusts_it_has_it_run(command, here, capsys):
     assert main([*LOADS[command].split(), "--trust-code"]) == 0, capsys.readouterr().err
     assert mark_of(here / "scene.yaml").exists()
+
+
+@pytest.mark.parametrize("command", ["compare", "factors"])
+def test_a_comparison_that_goes_on_asks_again(command, here, capsys):
+    """It was trusted when it began; that is not kept."""
+    config = load_config(here / "scene.yaml", trust_code=True)
+    write_asked(
+        RunFolder(here / "asked"), command, [(here / "scene.yaml", config)], 3 if command == "factors" else None
+    )
+    assert main(["resume", "asked", "-q"]) == 2
+    assert "card.yaml:2: module would run code" in capsys.readouterr().err and not mark_of(here / "scene.yaml").exists()
+    assert read_asked(here / "asked", trust_code=True).scenes[0][1].trusts_code
 
 
 def test_a_report_needs_no_model(here):

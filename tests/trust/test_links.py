@@ -50,8 +50,10 @@ def use(path: Path) -> None:
         lambda: folder.write_json("result.json", {"a": 1}),
         lambda: folder.write_text("config.yaml", "seed: 0\n"),
         lambda: folder.write("restarts/0/mesh.ply", lambda part: part.write_text("a")),
+        lambda: folder.inside("restarts/0").write_text("config.yaml", "seed: 0\n"),
         lambda: Checkpoints(folder).write("start-0", STATE),
         lambda: Checkpoints(folder).remove(),
+        lambda: Checkpoints.remove_below(folder),
     ):
         with suppress(UserError):
             each()
@@ -96,6 +98,15 @@ def test_what_is_in_the_way_is_named(tmp_path, outside, name, said):
         with closing(RunFolder(tmp_path / "run", resumed=True, locked=True)) as folder:
             folder.add_metrics({"a": 1})
             folder.write("restarts/0/mesh.ply", lambda part: part.write_text("a"))
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "neuron/checkpoint", "neuron"])
+def test_states_are_not_removed_beyond_a_link(tmp_path, outside, name):
+    (outside / "deep").rename(outside / "checkpoint")
+    (tmp_path / "run" / name).parent.mkdir(parents=True)
+    (tmp_path / "run" / name).symlink_to(outside if name == "neuron" else outside / "checkpoint")
+    Checkpoints.remove_below(RunFolder(tmp_path / "run", resumed=True))
+    assert (outside / "checkpoint" / "start-0.npz").read_text() == TEXT
 
 
 def test_the_way_to_a_run_may_lead_through_links(tmp_path):
