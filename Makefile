@@ -20,8 +20,9 @@ $(BROWSER): $(READY) scripts/ensure_chromium.sh
 quickstart: $(READY)
 	$(VENV)/bin/python run.py scenes/quickstart.yaml
 
+# Two files at a time, where there are two cores.
 test: $(READY) $(BROWSER)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

@@ -34,5 +34,5 @@ if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
     "$python" -m venv --clear "$venv"
 fi
 echo "installing the packages into $venv, which takes some minutes: torch alone may be gigabytes"
-"$venv/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
+"$venv/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e '.[test,cluster]'
 sh "$(dirname "$0")/ensure_llvm.sh" "$venv/bin/python"
