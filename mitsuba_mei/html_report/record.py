@@ -139,6 +139,7 @@ class RunRecord:
     variant: str | None
     seed: int | None
     ended: str
+    reason: str | None
     outside_display: float | None
     quality: MeshFigures | None
     solids: tuple[Solid, ...]

@@ -173,7 +173,9 @@ def activation_sentences(run: RunRecord) -> list[str]:
 
 
 def _ended(run: RunRecord) -> list[str]:
-    return [] if run.ended == "done" else [f"The optimisation ended early: {run.ended}."]
+    if run.ended == "done":
+        return []
+    return [f"The optimisation ended early: {run.ended}{f' ({run.reason})' if run.reason else ''}."]
 
 
 def _of(what: str) -> str:

@@ -48,6 +48,7 @@ RESULT: dict[str, Any] = {
     "outside_display": 0.03,
     "model": "a model",
     "ended": "done",
+    "reason": None,
     "restart": 1,
     "restarts": [
         {

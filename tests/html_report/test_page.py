@@ -43,7 +43,7 @@ def text(tmp_path, monkeypatch) -> str:
     """A page about three runs, one of them hostile."""
     monkeypatch.chdir(tmp_path)
     write_tuning(write_run(Path("runs/a")))
-    result = result_with(model=HOSTILE, objective=HOSTILE, ended=HOSTILE, further={HOSTILE: HOSTILE})
+    result = result_with(model=HOSTILE, objective=HOSTILE, ended=HOSTILE, reason=HOSTILE, further={HOSTILE: HOSTILE})
     write_run(Path("runs/b"), result, scene=f"# {HOSTILE}\nseed: 0\n")
     write_pixel_run(Path("runs/c"))
     return write_report([Path("runs/a"), Path("runs/b"), Path("runs/c")]).read_text(encoding="utf-8")

@@ -47,6 +47,11 @@ def test_what_cannot_be_displayed_is_said_in_percent(run, fraction, said):
     assert f"{said} of the stimulus is darker than black or brighter than white" in " ".join(sentences)
 
 
+def test_a_run_that_failed_says_why(run):
+    failed = dataclasses.replace(run, ended="failed", reason="the object is lost", final=Figure(None, None))
+    assert "The optimisation ended early: failed (the object is lost)." in words.activation_sentences(failed)
+
+
 def test_a_figure_without_noise_has_no_error(run):
     (first, *_) = words.activation_sentences(dataclasses.replace(run, final=Figure(20.0, 0.0)))
     assert first == "The activation is 20 (its renders have no noise), up from 1.5 ± 0.02 at the start."
