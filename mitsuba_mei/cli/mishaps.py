@@ -44,7 +44,7 @@ def keeping(folder: Path) -> Iterator[None]:
         yield
     except ModelFailure as error:
         raise Mishap(folder) from error
-    except (UserError, Terminated, _UsageError, typer.Exit, typer.Abort):
+    except (UserError, _UsageError, typer.Exit, typer.Abort):
         raise
     except Exception as error:
         raise Mishap(folder) from error
@@ -60,7 +60,7 @@ def say_mishap(error: BaseException) -> int:
     if isinstance(error, Mishap):
         folder, error = error.folder, error.__cause__
     if isinstance(error, Terminated):
-        _say("terminated: the state is kept; 'resume' with the run's folder goes on from there")
+        _say(f"terminated{_kept(folder)}")
         return TERMINATED
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         _say("interrupted")
@@ -89,7 +89,7 @@ def _kept(folder: Path | None) -> str:
     """What there is in a folder, and how to go on."""
     if folder is None or not folder.is_dir():
         return ""
-    if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
+    if (folder / "config.yaml").is_file() or (folder / "asked").is_dir():
         return f"; the state is kept, and 'resume {folder}' goes on from there"
     return f"; what was written into {folder} is kept"
 

@@ -118,7 +118,6 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     viewer = build_viewer(config, progress.message)
     viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
-    folder.write_text("config.yaml", dump(config, folder.path))
     progress.start(config.pixel.steps)
     started = time.perf_counter()
 
@@ -161,6 +160,8 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     title = f"{viewer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))
+    # Only now: with it, a folder whose process died would look like that of a run that can go on.
+    folder.write_text("config.yaml", dump(config, folder.path))
     folder.write_json("result.json", result)
     return RunResult(folder.path, result)
 

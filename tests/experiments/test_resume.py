@@ -135,3 +135,19 @@ def test_a_run_that_is_terminated_ends_with_its_own_code(scene, tmp_path, capsys
     monkeypatch.setattr(mei, "optimise_from_starts", terminated)
     assert main(["run", str(scene), "--out", str(tmp_path / "run"), "-q"]) == 143
     assert "resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["pixel", "tune"])
+def test_what_cannot_go_on_is_not_said_to(scene, tmp_path, capsys, monkeypatch, command):
+    from mitsuba_mei.experiments import pixel_mei, tune
+
+    def terminated(*arguments, **others):
+        raise Terminated
+
+    monkeypatch.setattr(pixel_mei, "find_pixel_mei", terminated)
+    monkeypatch.setattr(tune, "points", terminated)
+    words = ["--over", "lighting.0.elevation=0:60:3"] if command == "tune" else []
+    assert main([command, str(scene), "--out", str(tmp_path / "run"), *words]) == 143
+    assert "terminated; what was written into" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "run")]) == 2
+    assert "there is no config.yaml" in capsys.readouterr().err
