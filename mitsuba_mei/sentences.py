@@ -190,6 +190,9 @@ def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """What the neurons of a comparison say together, of what its ``comparison.json`` says."""
     statistics = result["statistics"]
     lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
+    for neuron in result["neurons"]:
+        for made, reason in neuron.get("failed", {}).items():
+            lines.append(f"{neuron['label']}, {made}: failed ({reason}); the last good scene is compared")
     for shown in RENDERERS:
         gain, apart = statistics["gain"][shown], statistics["apart"][shown]
         if gain is not None:

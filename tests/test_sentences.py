@@ -149,6 +149,14 @@ def test_what_a_comparison_says_as_a_whole():
     ]
 
 
+def test_a_comparison_says_which_of_its_optimisations_failed():
+    result = compared(ended="done", left_out=[])
+    result["neurons"][0]["failed"] = {"raster": "the object is lost"}
+    assert describe_comparison(Path("there"), result)[0] == (
+        "neuron 3, raster: failed (the object is lost); the last good scene is compared"
+    )
+
+
 def test_a_run_that_failed_says_why():
     said = {"steps": 30, "seconds": 1.0, "ended": "failed", "reason": "the object is lost", "skipped_steps": 3}
     assert describe_ending(Path("there"), said) == [

@@ -80,6 +80,7 @@ def figures(contested: Contested) -> dict[str, Any]:
         "neurons": list(contested.config.neurons),
         "objective": contested.config.objective.type,
         "ended": "done" if whole and "interrupted" not in ended else "interrupted",
+        "failed": {made: optimised.reason for made, optimised in done.items() if optimised.reason},
         "seed": contested.config.seed,
         "initial": {made: optimised.best.before.as_dict() for made, optimised in done.items()},
         **_tables(kept, reached),

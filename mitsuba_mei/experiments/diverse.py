@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoints
-from ..config import Config, dump
+from ..config import Config
 from ..descent import Settings, Step
 from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
 from ..errors import UserError
@@ -29,13 +29,13 @@ from ..report_unlike import DiversePicture, write_diverse
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
 from ..snapshot import Snapshot
-from ..start_checks import check_start
 from ..viewer import Look
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
 from .record import FRAMES, Record, frame
-from .session import Progress, RunResult, interruptible, threads_beside
+from .session import Progress, RunResult
 from .starts import Trial
+from .working import working
 
 __all__ = ["run_diverse"]
 
@@ -76,21 +76,12 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     experiment = build_experiment(config, progress.message)
-    with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed)
-        folder = RunFolder(out, resumed, locked=True)
-        if not resumed:
-            folder.write_text("config.yaml", dump(config, folder.path))
-        with interruptible() as interrupted:
-            try:
-                starts = _starts(experiment, config)
-                search = _Search(config, folder, progress, interrupted)
-                maximum = search.maximum(restarted(experiment, config, 0))
-                trials = search.optimised(starts, maximum["value"])
-            finally:
-                progress.stop()
-                folder.close()
-            result = _leave(folder, config, trials, maximum)
+    with working(experiment, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
+        starts = _starts(experiment, config)
+        search = _Search(config, folder, progress, interrupted)
+        maximum = search.maximum(restarted(experiment, config, 0))
+        trials = search.optimised(starts, maximum["value"])
+        result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
 

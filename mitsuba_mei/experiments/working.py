@@ -17,9 +17,17 @@ __all__ = ["working"]
 
 @contextmanager
 def working(
-    experiment: Experiment, config: Config, out: Path, progress: Progress, resumed: bool
+    experiment: Experiment,
+    config: Config,
+    out: Path,
+    progress: Progress,
+    resumed: bool,
+    alone: bool | None = None,
+    searched: bool | None = None,
 ) -> Iterator[tuple[RunFolder, Callable[[], bool]]]:
     """Check the start, open the folder, and remember signals within it; gives the folder, and what says whether to end.
+
+    ``alone`` and ``searched`` are those of :func:`~mitsuba_mei.start_checks.check_start`; None as the optimizer says.
 
     Raises
     ------
@@ -27,7 +35,9 @@ def working(
         If the start would be in vain, or the folder cannot be had; nothing is written then.
     """
     with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
+        alone = config.optimizer.restarts == 1 if alone is None else alone
+        searched = config.optimizer.search > 0 if searched is None else searched
+        check_start(experiment, config.seed, alone, searched)
         folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
