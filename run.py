@@ -2,7 +2,9 @@
 
 import sys
 
-from mitsuba_mei.cli import main
-
 if __name__ == "__main__":  # processes that this one starts read the file again
+    try:
+        from mitsuba_mei.cli import main
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(main())

@@ -2,6 +2,8 @@
 
 import sys
 
-from .cli import main
-
+try:
+    from .cli import main
+except KeyboardInterrupt:
+    sys.exit(130)
 sys.exit(main())

@@ -59,8 +59,8 @@ class Checkpoints:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise UserError(
-                f"{path} is damaged, so that the run cannot go on from there; without the folder {FOLDER} it starts "
-                "anew"
+                f"{path} is damaged, so that the run cannot go on from there; remove the folder {FOLDER}, and it "
+                "starts anew"
             ) from None
 
     def remove(self) -> None:

@@ -11,6 +11,7 @@ import trimesh
 
 from ..checkpoint import Checkpoints
 from ..descent import Step
+from ..errors import UserError
 from ..experiment import Experiment
 from ..kept import KeptRecord, checked_array, checked_numbers
 from ..run_folder import RunFolder
@@ -60,8 +61,14 @@ class Record:
         steps = arrays.get("history.activation", np.empty(0)).shape[:1]
         named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
         self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
-        stills = (checkpoints.read(f"frame-{self.restart}-{i}") for i in range(kept_record(snapshot).frames))
-        self.frames = [self._still(still.arrays) for still in stills if still is not None]
+        names = [f"frame-{self.restart}-{i}" for i in range(kept_record(snapshot).frames)]
+        for name in names:
+            try:
+                still = checkpoints.read(name)
+                if still is not None:
+                    self.frames.append(self._still(still.arrays))
+            except UserError:
+                self.progress.message(f"the picture {name} is damaged, and left out of the video")
 
     def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         experiment = self.experiment

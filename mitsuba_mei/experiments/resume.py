@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ..checkpoint import FOLDER
 from ..config import Config, load_config
 from ..errors import UserError
 from ..finished_run import check_version
 from ..json_files import read_json
+from ..yaml_lines import Key, path_text
 
-__all__ = ["resumable"]
+__all__ = ["BEGUN_WITH", "resumable"]
+
+BEGUN_WITH = f"{FOLDER}/config.yaml"
+"""The configuration beside the states that were reached with it."""
 
 
 def resumable(folder: Path, trust_code: bool = False) -> Config:
@@ -25,6 +32,8 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     for name in ("comparison.json", "factors.json", "tuning.json"):
         if (folder / name).is_file():
             raise UserError(f"{folder} holds a {name}, and nothing that it could go on from")
+    if (folder / "plan.json").is_file():
+        raise UserError(f"{folder} is a sweep's; the command that began it, sweep, goes on with it")
     if not (folder / "config.yaml").is_file():
         raise UserError(f"{folder} is no run folder: there is no config.yaml in it")
     if (folder / "result.json").is_file():
@@ -32,4 +41,28 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
         check_version(folder, result)
         if result.get("ended") != "interrupted":
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
-    return load_config(folder / "config.yaml", trust_code=trust_code)
+    config = load_config(folder / "config.yaml", trust_code=trust_code)
+    if (folder / BEGUN_WITH).is_file():
+        _check_same(folder / "config.yaml", config, load_config(folder / BEGUN_WITH, trust_code=trust_code))
+    return config
+
+
+def _check_same(path: Path, config: Config, begun_with: Config) -> None:
+    """Raise UserError where a run would go on as another one."""
+    now, then = (dict(_leaves(each.model_dump())) for each in (config, begun_with))
+    for key in sorted(now.keys() | then.keys(), key=str):
+        if now.get(key) != then.get(key) and key[:1] != ("evaluate",) and key != ("optimizer", "steps"):
+            raise UserError(
+                f"{path} is not what this run was begun with: {path_text(key)} was {then.get(key)!r} and is "
+                f"{now.get(key)!r}; change it back, or begin a new run (optimizer.steps and evaluate may change)"
+            )
+
+
+def _leaves(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every value that holds no others, and its key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else None
+    if items is None:
+        yield key, value
+        return
+    for name, item in items:
+        yield from _leaves(item, (*key, name))

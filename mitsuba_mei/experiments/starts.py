@@ -197,7 +197,10 @@ def _trial(
         record.restore(since, checkpoints)
     start = parameters_of(experiment.scene)
     before = evaluate(experiment, *accuracy)
-    progress.start(config.optimizer.steps)
+    made = min(len(record.history["activation"]), config.optimizer.steps)
+    if made:
+        progress.message(f"going on after {made} of {config.optimizer.steps} steps")
+    progress.start(config.optimizer.steps - made)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
     seconds = 0.0 if since is None else kept_record(since).seconds

@@ -10,6 +10,7 @@ from ..config import Config, dump
 from ..experiment import Experiment
 from ..run_folder import RunFolder
 from ..start_checks import check_start
+from .resume import BEGUN_WITH
 from .session import Progress, interruptible, threads_beside
 
 __all__ = ["working"]
@@ -41,6 +42,7 @@ def working(
         folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
+            folder.write_text(BEGUN_WITH, dump(config, (folder.path / BEGUN_WITH).parent))
         with interruptible() as interrupted:
             try:
                 yield folder, interrupted

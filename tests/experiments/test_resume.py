@@ -151,3 +151,27 @@ def test_what_cannot_go_on_is_not_said_to(scene, tmp_path, capsys, monkeypatch, 
     assert "terminated; what was written into" in capsys.readouterr().err
     assert main(["resume", str(tmp_path / "run")]) == 2
     assert "there is no config.yaml" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_as_another_one(scene, tmp_path):
+    config = load_config(scene, ["optimizer.restarts=1", "optimizer.steps=14"])
+    with pytest.raises(Terminated):
+        run_mei(config, tmp_path / "run", Ending(12, signal.SIGTERM))
+    path = tmp_path / "run" / "config.yaml"
+    text = path.read_text()
+    for old, new, said in (
+        ("frequency: 2", "frequency: 3", "model.card.parameters.frequency was 2 and is 3"),
+        ("resolution: 32", "resolution: 48", "render.resolution was 32 and is 48"),
+    ):
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+        with pytest.raises(UserError, match=said):
+            resumable(tmp_path / "run")
+    path.write_text("")
+    with pytest.raises(UserError, match="is not what this run was begun with"):
+        resumable(tmp_path / "run")
+    # More steps are another matter; and a damaged picture is left out.
+    path.write_text(text.replace("steps: 14", "steps: 16"))
+    (tmp_path / "run" / "checkpoint" / "frame-0-1.npz").write_bytes(b"half of it")
+    again = run_mei(resumable(tmp_path / "run"), tmp_path / "run", Ending(-1, signal.SIGTERM), resumed=True)
+    assert again.result["steps"] == 16 and again.result["ended"] == "done"
