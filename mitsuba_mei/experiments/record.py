@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -61,21 +60,23 @@ class Record:
         steps = arrays.get("history.activation", np.empty(0)).shape[:1]
         named = {name.removeprefix("history."): name for name in arrays if name.startswith("history.")}
         self.history |= {name: checked_array(arrays, key, steps, False).tolist() for name, key in named.items()}
-        names = [f"frame-{self.restart}-{i}" for i in range(kept_record(snapshot).frames)]
-        for name in names:
+        blank = self._blank()
+        for name in (f"frame-{self.restart}-{i}" for i in range(kept_record(snapshot).frames)):
             try:
                 still = checkpoints.read(name)
-                if still is not None:
-                    self.frames.append(self._still(still.arrays))
-            except UserError:
-                self.progress.message(f"the picture {name} is damaged, and left out of the video")
+                arrays = {} if still is None else still.arrays
+                kept = [checked_array(arrays, key, like.shape, False) for key, like in zip(("render", "shown"), blank)]
+                self.frames.append(tuple(kept))
+            except UserError:  # in its place, so that the later ones stay those of their steps
+                self.frames.append(blank)
+                self.progress.message(f"the picture {name} is damaged or gone, and black in the video")
 
-    def _still(self, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _blank(self) -> tuple[np.ndarray, np.ndarray]:
+        """A frame of nothing, as :func:`frame` gives them."""
         experiment = self.experiment
         side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
         black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
-        like = frame(experiment, black, self.scenes)
-        return tuple(checked_array(arrays, name, each.shape, False) for name, each in zip(("render", "shown"), like))
+        return frame(experiment, black, self.scenes)
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""

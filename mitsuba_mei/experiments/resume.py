@@ -51,10 +51,10 @@ def _check_same(path: Path, config: Config, begun_with: Config) -> None:
     """Raise UserError where a run would go on as another one."""
     now, then = (dict(_leaves(each.model_dump())) for each in (config, begun_with))
     for key in sorted(now.keys() | then.keys(), key=str):
-        if now.get(key) != then.get(key) and key[:1] != ("evaluate",) and key != ("optimizer", "steps"):
+        if now.get(key) != then.get(key) and key[:1] != ("evaluate",):
             raise UserError(
                 f"{path} is not what this run was begun with: {path_text(key)} was {then.get(key)!r} and is "
-                f"{now.get(key)!r}; change it back, or begin a new run (optimizer.steps and evaluate may change)"
+                f"{now.get(key)!r}; change it back, or begin a new run (evaluate alone may change)"
             )
 
 

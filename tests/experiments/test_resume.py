@@ -162,6 +162,7 @@ def test_a_run_does_not_go_on_as_another_one(scene, tmp_path):
     for old, new, said in (
         ("frequency: 2", "frequency: 3", "model.card.parameters.frequency was 2 and is 3"),
         ("resolution: 32", "resolution: 48", "render.resolution was 32 and is 48"),
+        ("steps: 14", "steps: 16", "optimizer.steps was 14 and is 16"),
     ):
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
@@ -170,8 +171,12 @@ def test_a_run_does_not_go_on_as_another_one(scene, tmp_path):
     path.write_text("")
     with pytest.raises(UserError, match="is not what this run was begun with"):
         resumable(tmp_path / "run")
-    # More steps are another matter; and a damaged picture is left out.
-    path.write_text(text.replace("steps: 14", "steps: 16"))
+    # How it is judged is another matter; and a damaged picture is black, so that all others are those of their steps.
+    assert text.count("spp: 16, repeats: 2") == 1
+    path.write_text(text.replace("spp: 16, repeats: 2", "spp: 16, repeats: 3"))
     (tmp_path / "run" / "checkpoint" / "frame-0-1.npz").write_bytes(b"half of it")
-    again = run_mei(resumable(tmp_path / "run"), tmp_path / "run", Ending(-1, signal.SIGTERM), resumed=True)
-    assert again.result["steps"] == 16 and again.result["ended"] == "done"
+    again = run_mei(resumable(tmp_path / "run"), tmp_path / "run", Ending(-1, signal.SIGTERM), resumed=True).folder
+    whole = run_mei(config, tmp_path / "whole", Ending(-1, signal.SIGTERM)).folder
+    names = sorted(file.relative_to(whole) for file in (whole / "frames").glob("*-render.png"))
+    same = [(whole / name).read_bytes() == (again / name).read_bytes() for name in names]
+    assert len(same) > 5 and same[0] and not same[1] and all(same[2:])
