@@ -58,7 +58,7 @@ class GreyScale:
         return cls(low / unit, high / unit)
 
     def __call__(self, grey: np.ndarray) -> np.ndarray:
-        """Grey levels as 8-bit pixels of the same shape; what is beyond either end is clipped, what is no number black."""
+        """Grey levels as 8-bit pixels of the same shape; what lies beyond either end is clipped, NaN is black."""
         scaled = 255 * (np.asarray(grey, dtype=float) - self.low) / (self.high - self.low)
         return np.round(np.nan_to_num(np.clip(scaled, 0, 255))).astype(np.uint8)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -13,7 +14,7 @@ import numpy as np
 from .errors import UserError, nearest
 from .render.backend import file_threads
 
-__all__ = ["exposure", "read_image", "to_srgb", "write_exr", "write_png"]
+__all__ = ["common_exposure", "exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 
 SUFFIXES = (".exr", ".hdr", ".png")
 
@@ -158,6 +159,11 @@ def write_exr(path: Path, radiance: np.ndarray) -> None:
 def exposure(radiance: np.ndarray) -> float:
     """The factor, at most 1, under which all but the brightest half percent of an image (H, W, C) can be displayed."""
     return 1 / max(1.0, float(np.percentile(radiance, 99.5)))
+
+
+def common_exposure(images: Iterable[np.ndarray]) -> float:
+    """The exposure under which all of these images, which are to be compared, can be displayed."""
+    return min(map(exposure, images), default=1.0)
 
 
 def to_srgb(radiance: np.ndarray) -> np.ndarray:

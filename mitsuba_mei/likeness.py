@@ -63,9 +63,9 @@ class Likeness(Viewer):
         """Whether anything is to be seen in what the cameras see: a uniform image can be compared too."""
         return True
 
-    def shown(self, image: Tensor) -> Tensor:
-        """How the images differ from the target, (H, V W): grey 127.5 where they do not, 127.5 more by 1."""
-        return 127.5 * (1 + (image - self.target).mean(dim=-1))
+    def difference(self, image: Tensor) -> Tensor:
+        """What the cameras see (H, V W, C) less what they should, the mean over channels (H, V W); radiance."""
+        return (image - self.target).mean(dim=-1)
 
     def is_silent(self, look: Look) -> bool:
         """Whether the neurons are the reason where nothing changes the error: not where there is none."""

@@ -6,6 +6,7 @@ written through a link: not through a file that is one, nor into a folder that i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -62,7 +63,12 @@ def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = Fal
     """
     temporary = target.with_name(f".{target.stem}.part{target.suffix}")
     temporary.unlink(missing_ok=True)  # it may be a link
-    writer(temporary)
+    try:
+        writer(temporary)
+    except BaseException:  # half a file is of no use, and takes room where there may be none
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     if durable:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())

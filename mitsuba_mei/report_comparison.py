@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from .images import exposure, to_srgb
-from .report import BLUE, GREY, ORANGE, stretch
+from .drawing import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show
+from .grey_scale import GreyScale
+from .images import common_exposure, to_srgb
 from .schema import RENDERERS
 from .sentences import SHOWN, signed_percent
 
-__all__ = ["DIVERGING", "MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
+__all__ = ["MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
 MADE = {PATH: "optimised path traced", RASTER: "optimised rasterized"}
-DIVERGING = LinearSegmentedColormap.from_list("blue, white, orange", [BLUE, "#ffffff", ORANGE])
 
 
 @dataclass(frozen=True)
@@ -71,66 +66,52 @@ class Contest:
 
 def write_contest(path: Path, contest: Contest) -> None:
     """Draw the figure of one neuron as a PNG."""
-    figure = Figure(figsize=(16, 6.6), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(contest.title, fontsize=13)
-    left, right = figure.subfigures(1, 2, width_ratios=(5, 1.5))
     renders = [mei.renders for mei in contest.meis.values()]
-    factor = min(exposure(image) for both in renders for image in both.values())
+    exposure = common_exposure(image for both in renders for image in both.values())
     limit = max(_reach(both) for both in renders)
-    for row, (made, mei) in zip(left.subfigures(2, 1), contest.meis.items()):
-        row.supylabel(MADE[made], fontsize=11, color=COLOURS[made], weight="bold")
-        axes = row.subplots(1, 5)
-        for panel, (shown, image) in zip(axes, mei.renders.items()):
-            _show(panel, to_srgb(image * factor), SHOWN[shown] + (f", exposure {factor:.2g}" if factor < 0.995 else ""))
-        _draw_difference(axes[2], mei.renders, limit)
-        _show(axes[3], stretch(mei.stimulus), f"stimulus, {SHOWN[PATH]}")
-        _show(axes[4], to_srgb(mei.portrait), "object")
-    above, below = right.subplots(2, 1, height_ratios=(1.25, 1))
-    _draw_pixel(above, contest)
-    _draw_table(below, contest.figures)
-    figure.savefig(path)
-
-
-def _show(axes, pixels: np.ndarray, title: str) -> None:
-    """8-bit pixels, (H, W) or (H, W, 3)."""
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_title(title, fontsize=10)
-    axes.set_axis_off()
+    pixel = [] if contest.pixel is None else [contest.pixel]
+    scale = GreyScale.of([*(mei.stimulus for mei in contest.meis.values()), *pixel])
+    with drawn(path, 16, 6.9) as figure:
+        figure.suptitle(contest.title, fontsize=13, wrap=True)
+        figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
+        left, right = figure.subfigures(1, 2, width_ratios=(5, 1.5))
+        for row, (made, mei) in zip(left.subfigures(2, 1), contest.meis.items()):
+            row.supylabel(MADE[made], fontsize=11, color=COLOURS[made], weight="bold")
+            axes = row.subplots(1, 5)
+            for panel, (shown, image) in zip(axes, mei.renders.items()):
+                show(panel, to_srgb(image * exposure), SHOWN[shown])
+            _draw_less(axes[2], mei.renders, limit)
+            show(axes[3], scale(mei.stimulus), f"stimulus, {SHOWN[PATH]}")
+            show(axes[4], to_srgb(mei.portrait), "object")
+        above, below = right.subplots(2, 1, height_ratios=(1.25, 1))
+        if contest.pixel is None:
+            above.set_axis_off()
+        else:
+            show(above, scale(contest.pixel), f"pixel MEI: {contest.figures['pixel']:.4g}")
+        _draw_table(below, contest.figures)
 
 
 def _reach(renders: Mapping[str, np.ndarray]) -> float:
     """The radiance by which two renders differ at most, but for one per cent of where they differ at all."""
-    differences = np.abs(renders[PATH] - renders[RASTER])
+    differences = np.abs(_less(renders))
     differences = differences[differences > 1e-6]
     return float(np.percentile(differences, 99)) if differences.size else 1e-6
 
 
-def _draw_difference(axes, renders: Mapping[str, np.ndarray], limit: float) -> None:
-    """The path-traced render less the rasterized one, colours to plus and minus ``limit``; white is none."""
-    difference = (renders[PATH] - renders[RASTER]).mean(axis=2)
-    image = axes.imshow(difference, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    axes.set_title("path traced − rasterized", fontsize=10)
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_color("#cccccc")
-    bar = axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.8, pad=0.03, aspect=25)
-    bar.ax.tick_params(labelsize=7)
-    bar.set_ticks([-limit, 0, limit], labels=[f"−{limit:.2g}", "0", f"{limit:.2g}"])
-    bar.outline.set_visible(False)
+def _less(renders: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The path-traced render less the rasterized one, the mean over channels (H, W)."""
+    return (renders[PATH] - renders[RASTER]).mean(axis=2)
 
 
-def _draw_pixel(axes, contest: Contest) -> None:
-    if contest.pixel is None:
-        axes.set_axis_off()
-    else:
-        _show(axes, stretch(contest.pixel), f"pixel MEI: {contest.figures['pixel']:.4g}")
+def _draw_less(axes, renders: Mapping[str, np.ndarray], limit: float) -> None:
+    draw_difference(axes, _less(renders), limit, "path traced − rasterized")
 
 
 def _draw_table(axes, figures: Mapping[str, Any]) -> None:
     """Who was optimised under which renderer, down; who shows it, across."""
     axes.set(xlim=(-0.75, 2), ylim=(2.9, -0.6))
     axes.set_axis_off()
-    axes.set_title("activation, by who shows the object", fontsize=10)
+    axes.set_title(f"{_what([figures])}, by who shows the object", fontsize=10)
     for column, shown in enumerate(RENDERERS):
         axes.text(column + 0.5, -0.25, SHOWN[shown], ha="center", va="center", fontsize=9)
         for row, made in enumerate(RENDERERS):
@@ -146,6 +127,11 @@ def _draw_table(axes, figures: Mapping[str, Any]) -> None:
     gains = ", ".join(f"{SHOWN[by]} {signed_percent(gain['mean'])} %" for by, gain in figures["gain"].items() if gain)
     below = f"at the start: {start}" + (f"\nown over other: {gains}" if gains else "")
     axes.text(0.625, 2.15, below, ha="center", va="top", fontsize=8, color=GREY, linespacing=1.6)
+
+
+def _what(every: Sequence[Mapping[str, Any]]) -> str:
+    """What was maximised."""
+    return "activation" if all(each.get("objective", "activation") == "activation" for each in every) else "objective"
 
 
 def _cell(figures: Mapping[str, Any], made: str, shown: str) -> str:
@@ -179,25 +165,24 @@ def write_evaluation(
     """
     shown = [name for name in RENDERERS if name in views["final"]]
     both = len(shown) > 1
-    figure = Figure(figsize=((5 if both else 2) * 2.7 + 0.3, 6.6), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, wrap=True)
     renders = {when: {name: seen.render for name, seen in view.items()} for when, view in views.items()}
-    factor = min(exposure(image) for each in renders.values() for image in each.values())
+    exposure = common_exposure(image for each in renders.values() for image in each.values())
+    scale = GreyScale.of(seen.stimulus for view in views.values() for seen in view.values())
     limit = max(_reach(each) for each in renders.values()) if both else 0.0
-    for row, (when, view) in zip(figure.subfigures(2, 1), views.items()):
-        mean = figures["activation"][when]
-        error = f" ± {mean['sem']:.1g}" if mean["sem"] else ""
-        row.suptitle(f"{when}: {mean['mean']:.4g}{error}", fontsize=11, x=0.01, ha="left", weight="bold")
-        axes = list(row.subplots(1, 5 if both else 2))
-        for name in shown:
-            exposed = f", exposure {factor:.2g}" if factor < 0.995 else ""
-            _show(axes.pop(0), to_srgb(renders[when][name] * factor), SHOWN[name] + exposed)
-        if both:
-            _draw_difference(axes.pop(0), renders[when], limit)
-        for name in shown:
-            _show(axes.pop(0), stretch(view[name].stimulus), f"stimulus, {SHOWN[name]}")
-    figure.savefig(path)
+    with drawn(path, (5 if both else 2) * 2.7 + 0.3, 6.9) as figure:
+        figure.suptitle(title, fontsize=13, wrap=True)
+        figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
+        for row, (when, view) in zip(figure.subfigures(2, 1), views.items()):
+            mean = figures["activation"][when]
+            error = f" ± {mean['sem']:.1g}" if mean["sem"] else ""
+            row.suptitle(f"{when}: {mean['mean']:.4g}{error}", fontsize=11, x=0.01, ha="left", weight="bold")
+            axes = list(row.subplots(1, 5 if both else 2))
+            for name in shown:
+                show(axes.pop(0), to_srgb(renders[when][name] * exposure), SHOWN[name])
+            if both:
+                _draw_less(axes.pop(0), renders[when], limit)
+            for name in shown:
+                show(axes.pop(0), scale(view[name].stimulus), f"stimulus, {SHOWN[name]}")
 
 
 # --------------------------------------------------------------------------------------------------- all neurons
@@ -218,28 +203,28 @@ def write_overview(
         What the whole comparison's says.
     """
     width = min(max(2.0, 0.3 * len(labels)), 8.0)
-    figure = Figure(figsize=(3 * width + 6, 5.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13)
-    *under, gain = figure.subplots(1, 3)
-    over_pixel = all(each["ratio_to_pixel"][PATH][PATH] is not None for each in figures)
-    for axes, shown in zip(under, RENDERERS):
-        _draw_pairs(axes, figures, shown, over_pixel)
-        axes.set_title(f"shown {SHOWN[shown]}", fontsize=10)
-        axes.set_ylabel("activation / pixel MEI's" if over_pixel else "activation / own renderer's MEI", fontsize=9)
-    low, high = zip(*(axes.get_ylim() for axes in under))
-    for axes in under:
-        axes.set_ylim(min(low), max(high))
-    _draw_gains(gain, figures, statistics)
-    turned = max(map(len, labels)) > 4 or len(labels) > 12
-    for axes in (*under, gain):
-        axes.set_xlim(-0.6, len(labels) - 0.4)
-        axes.set_xticks(range(len(labels)), labels, fontsize=8, rotation=90 if turned else 0)
-        axes.set_xlabel("neuron", fontsize=9)
-        axes.tick_params(axis="y", labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.06))
-    figure.savefig(path)
+    what = _what(figures)
+    with drawn(path, 3 * width + 6, 5.4) as figure:
+        figure.suptitle(title, fontsize=13, wrap=True)
+        *under, gain = figure.subplots(1, 3)
+        over_pixel = all(each["ratio_to_pixel"][PATH][PATH] is not None for each in figures)
+        for axes, shown in zip(under, RENDERERS):
+            _draw_pairs(axes, figures, shown, over_pixel)
+            axes.set_title(f"shown {SHOWN[shown]}", fontsize=10)
+            axes.set_ylabel(f"{what} / " + ("pixel MEI's" if over_pixel else "own renderer's MEI"))
+        low, high = zip(*(axes.get_ylim() for axes in under))
+        for axes in under:
+            axes.set_ylim(min(low), max(high))
+        _draw_gains(gain, figures, statistics)
+        turned = max(map(len, labels)) > 4 or len(labels) > 12
+        for axes in (*under, gain):
+            axes.set_xlim(-0.6, len(labels) - 0.4)
+            axes.set_xticks(range(len(labels)), labels, fontsize=8, rotation=90 if turned else 0)
+            axes.set_xlabel("neuron", fontsize=9)
+            axes.yaxis.label.set_fontsize(9)
+            axes.tick_params(axis="y", labelsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.06))
 
 
 def _draw_pairs(axes, figures: Sequence[Mapping[str, Any]], shown: str, over_pixel: bool) -> None:

@@ -8,26 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
+from .drawing import BLUE, GREEN, GREY, ORANGE, caption, drawn
 from .factor_sentences import percent, signed
 from .factors import FACTORS, SUBSETS, named
-from .images import exposure, to_srgb
-from .report import BLUE, GREY, ORANGE, stretch
+from .games import NOBODY
+from .grey_scale import GreyScale
+from .images import common_exposure, to_srgb
 from .sentences import SHOWN
 
 __all__ = ["Played", "write_factors"]
-
-GREEN = "#009e73"
-"""Of the Okabe-Ito palette, as blue and orange."""
 
 COLOURS = dict(zip(FACTORS, (BLUE, ORANGE, GREEN)))
 PALE = "#dddddd"
 
 # All lengths in inches. A column for each subset holds its pictures, activations and factors, one below another.
 LEFT, COLUMN, GAP, SIDE, RIGHT = 1.15, 1.04, 1.35, 3.3, 0.25
-TITLE, PICTURE, POINTS, MATRIX, BELOW, SPLIT = 0.62, 1.0, 2.2, 1.1, 0.3, 2.5
+TITLE, PICTURE, POINTS, MATRIX, BELOW, SPLIT = 1.0, 1.0, 2.2, 1.1, 0.3, 2.5
 WIDTH = LEFT + len(SUBSETS) * COLUMN + GAP + SIDE + RIGHT
 HEIGHT = TITLE + 2 * PICTURE + 0.12 + POINTS + MATRIX + BELOW
 
@@ -43,8 +39,8 @@ class Played:
     figures : dict
         What its ``factors.json`` says.
     renders, stimuli : dict of str to ndarray
-        Of the best start, by subset: (H, W, C) linear radiance, and the grey levels (h, w) or (h, w, 3) that the neuron
-        saw.
+        Of one start, the same for all, by subset: (H, W, C) linear radiance, and the grey levels (h, w) or (h, w, 3)
+        that the neuron saw.
     """
 
     label: str
@@ -55,17 +51,20 @@ class Played:
 
 def write_factors(path: Path, every: Sequence[Played]) -> None:
     """Draw neurons below one another as a PNG."""
-    figure = Figure(figsize=(WIDTH, HEIGHT * len(every)), dpi=110)
-    FigureCanvasAgg(figure)
-    for number, played in enumerate(every):
-        _Block(figure, HEIGHT * (len(every) - number)).draw(played)
-    figure.savefig(path)
+    with drawn(path, WIDTH, HEIGHT * len(every), layout=None) as figure:
+        for number, played in enumerate(every):
+            _Block(figure, HEIGHT * (len(every) - number)).draw(played)
+
+
+def _what(figures: Mapping[str, Any]) -> str:
+    """What was maximised."""
+    return "activation" if figures["objective"] == "activation" else "objective"
 
 
 class _Block:
     """One neuron's part of a figure, whose upper edge lies ``top`` inches above the figure's lower one."""
 
-    def __init__(self, figure: Figure, top: float) -> None:
+    def __init__(self, figure, top: float) -> None:
         self._figure, self._top = figure, top
 
     def draw(self, played: Played) -> None:
@@ -78,16 +77,18 @@ class _Block:
             else "one start, so without errors"
         )
         self._say(LEFT, 0.2, title, fontsize=13, weight="bold")
-        rendered = SHOWN[figures["renderer"]]
-        self._say(
-            LEFT, 0.43, f"{rendered}, {counted}; pictures: the best start's render, and what the neuron saw", color=GREY
-        )
-        shown = [named(subset) for subset in SUBSETS]
-        factor = min((exposure(image) for image in played.renders.values()), default=1.0)
-        for column, name in enumerate(shown):
+        self._say(LEFT, 0.43, f"{SHOWN[figures['renderer']]}, {counted}", color=GREY)
+        exposure, scale = common_exposure(played.renders.values()), GreyScale.of(played.stimuli.values())
+        for column, name in enumerate(map(named, SUBSETS)):
             if name in played.renders:
-                self._picture(column, 0, to_srgb(played.renders[name] * factor))
-                self._picture(column, 1, stretch(played.stimuli[name]))
+                self._picture(column, 0, to_srgb(played.renders[name] * exposure))
+                self._picture(column, 1, scale(played.stimuli[name]))
+        if played.renders:
+            chosen = figures["shown_start"] + 1
+            best = "the best with all free" if named(SUBSETS[-1]) in played.renders else "the best so far"
+            of = f"start {chosen} in every column, {best}: " if starts > 1 else ""
+            self._say(LEFT, 0.62, f"pictures: {of}render, and what the neuron saw", color=GREY)
+            self._say(LEFT, 0.81, caption(exposure, scale), color=GREY)
         left, height = LEFT, TITLE + 2 * PICTURE + 0.12
         self._points(self._axes(left, height, len(SUBSETS) * COLUMN, POINTS), figures)
         self._matrix(self._axes(left, height + POINTS, len(SUBSETS) * COLUMN, MATRIX), figures)
@@ -128,7 +129,7 @@ class _Block:
                 axes.text(-0.45, level, name, fontsize=8, color=GREY, va="bottom")
         axes.margins(y=0.12)
         axes.set(xlim=(-0.5, len(SUBSETS) - 0.5), xticks=[])
-        axes.set_ylabel("activation" if figures["objective"] == "activation" else "objective", fontsize=9)
+        axes.set_ylabel(_what(figures), fontsize=9)
         axes.tick_params(axis="y", labelsize=8)
         axes.grid(axis="y", color="#eeeeee", zorder=0)
         axes.set_axisbelow(True)
@@ -147,6 +148,9 @@ class _Block:
             rows = [row for row, factor in enumerate(FACTORS) if factor in subset]
             if len(rows) > 1:
                 axes.plot([column, column], [min(rows), max(rows)], color=GREY, linewidth=1.5, zorder=0)
+            if subset == NOBODY:
+                axes.text(column, 3.2, "nothing free:\nthe start", ha="center", va="center", fontsize=7.5)
+                continue
             part = figures["fraction_of_gain"].get(named(subset))
             if part is not None:
                 axes.text(column, 3.2, percent(part), ha="center", va="center", fontsize=8)
@@ -177,7 +181,7 @@ class _Block:
         axes.set(ylim=(2.6, -0.6), yticks=range(len(FACTORS)))
         axes.set_yticklabels(labels, fontsize=10)
         axes.tick_params(axis="x", labelsize=8)
-        axes.set_xlabel("gain in activation over the start", fontsize=10)
+        axes.set_xlabel(f"gain in {_what(figures)} over the start", fontsize=10)
         axes.set_title("Shapley value (bar), alone (○), added last (□)", fontsize=10)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from .images import exposure, to_srgb
-from .report import BLUE, ORANGE
-from .report_comparison import DIVERGING
+from .drawing import BLUE, DIVERGING, GREY, ORANGE, caption, drawn, end_axes, show, wrapped
+from .images import common_exposure, to_srgb
 
 __all__ = ["LEAST", "Recovery", "signed_difference", "write_recovery"]
 
@@ -63,32 +59,30 @@ def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
 def write_recovery(path: Path, recovery: Recovery) -> None:
     """Draw target, initial and final images of every view, what is left between them, and the error, as a PNG."""
     count = min(MOST_VIEWS, len(recovery.views["target"]))
-    factor = exposure(np.stack(recovery.views["target"]))
+    exposure = common_exposure(image for images in recovery.views.values() for image in images)
     left = [a - b for a, b in zip(recovery.views["final"], recovery.views["target"])]
-    reach = max(float(np.abs(np.stack(left)).max()), LEAST)
-    figure = Figure(figsize=(2.1 * max(4, count) + 4.6, 9), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(recovery.title, fontsize=12)
-    pictures, side = figure.subfigures(1, 2, width_ratios=(2.1 * max(4, count) * count / max(4, count), 4.2))
-    grid = pictures.subplots(4, count, squeeze=False)
-    for row, (name, images) in zip(grid, {**recovery.views, "final - target": left}.items()):
-        for number, (axes, image) in enumerate(zip(row, images)):
-            if name in recovery.views:
-                axes.imshow(to_srgb(image * factor), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            else:
-                last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
-            view = f", view {number + 1}" if len(images) > 1 else ""
-            axes.set_title(f"{name}{view}", fontsize=9)
-            axes.set(xticks=[], yticks=[])
-    pictures.colorbar(last, ax=list(grid[-1]), location="bottom", fraction=0.08, aspect=40, label="radiance")
-    above, curve, text = side.subfigures(3, 1, height_ratios=(1, 1.4, 0.9))
-    for axes, image, name in zip(above.subplots(1, len(recovery.portraits)), recovery.portraits, SIDES):
-        axes.imshow(to_srgb(image), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(f"found, {name}", fontsize=9)
-        axes.set_axis_off()
-    _plot_error(curve.subplots(), recovery)
-    text.text(0.02, 0.95, "\n".join(map(_wrapped, recovery.truth)), va="top", fontsize=9)
-    figure.savefig(path)
+    reach = max(float(np.abs(np.stack(left).mean(-1)).max()), LEAST)
+    wide = 2.1 * max(4, count)
+    with drawn(path, wide + 4.6, 9) as figure:
+        figure.suptitle(recovery.title, fontsize=12, wrap=True)
+        pictures, side = figure.subfigures(1, 2, width_ratios=(wide * count / max(4, count), 4.2))
+        pictures.supxlabel(caption(exposure, None), fontsize=9, color=GREY)
+        grid = pictures.subplots(4, count, squeeze=False)
+        for row, (name, images) in zip(grid, {**recovery.views, "final − target": left}.items()):
+            for number, (axes, image) in enumerate(zip(row, images)):
+                if name in recovery.views:
+                    axes.imshow(to_srgb(image * exposure), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                else:
+                    last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
+                view = f", view {number + 1}" if len(images) > 1 else ""
+                axes.set_title(f"{name}{view}", fontsize=9)
+                axes.set(xticks=[], yticks=[])
+        pictures.colorbar(last, ax=list(grid[-1]), location="bottom", fraction=0.08, aspect=40, label="radiance")
+        above, curve, text = side.subfigures(3, 1, height_ratios=(1, 1.4, 0.9))
+        for axes, image, name in zip(above.subplots(1, len(recovery.portraits)), recovery.portraits, SIDES):
+            show(axes, to_srgb(image), f"found, {name}", 9)
+        _plot_error(curve.subplots(), recovery)
+        text.text(0.02, 0.95, wrapped(recovery.truth, 56), va="top", fontsize=9)
 
 
 SIDES = ("left", "front", "right")
@@ -102,15 +96,4 @@ def _plot_error(axes, recovery: Recovery) -> None:
     # No error at all, as at the truth without noise, has no logarithm.
     scale = "log" if max(recovery.initial[0], recovery.final[0]) > 0 else "linear"
     axes.set(xlabel="step", title="error, of the target's contrast", yscale=scale)
-    axes.title.set_fontsize(10)
-    axes.legend(fontsize=8, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _wrapped(line: str, width: int = 56) -> str:
-    lines = [""]
-    for word in line.split():
-        if len(lines[-1]) + len(word) > width:
-            lines.append("  ")
-        lines[-1] += word + " "
-    return "\n".join(lines)
+    end_axes(axes)

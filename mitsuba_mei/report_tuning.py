@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import MaxNLocator
 
-from .report import BLUE, GREY, ORANGE
+from .drawing import BLUE, GREY, ORANGE, MaxNLocator, drawn
 from .sentences_tuning import preferred_text
+from .tuning.colours import COLOUR_MAP, colour_range
 from .tuning.grid import Axis
 from .tuning.sheet import ALONG, chosen, draw_sheet
 
@@ -63,28 +61,27 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
     if not maps:
         h, w = shown.stimuli.shape[1:3]
         pictures = 0.7 + 0.95 * wide / len(chosen(shown.axes[0], ALONG)) * h / w
-    figure = Figure(figsize=(wide, 0.5 + (4.2 if rows == 1 else 2.9 * rows) + pictures), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    high = 4.2 if rows == 1 else 2.9 * rows
     more = f"; the {len(neurons)} of {len(shown.neurons)} neurons with the widest range of responses"
-    figure.suptitle(shown.title + (more if len(shown.neurons) > len(neurons) else ""), fontsize=12)
-    if maps and not several:
-        left, right = figure.subfigures(1, 2, width_ratios=(6, 4.6))
-        _draw_maps(left, shown, neurons, rows, columns)
-        draw_sheet(right.subplots(), shown.axes, shown.stimuli)
-    elif maps:
-        above, below = figure.subfigures(2, 1, height_ratios=(max(4.2, 2.9 * rows), pictures))
-        left, right = below.subfigures(1, 2)
-        _draw_maps(above, shown, neurons, rows, columns)
-        draw_sheet(left.subplots(), shown.axes, shown.stimuli)
-        _draw_all(right.subplots(), shown)
-    else:
-        above, below = figure.subfigures(2, 1, height_ratios=(4.2 if rows == 1 else 2.9 * rows, pictures))
-        left, right = above.subfigures(1, 2, width_ratios=(3.4 * columns, 4.2)) if several else (above, None)
-        _draw_curves(left, shown, neurons, rows, columns)
-        if right is not None:
+    with drawn(path, wide, 0.5 + high + pictures, dpi=120) as figure:
+        figure.suptitle(shown.title + (more if len(shown.neurons) > len(neurons) else ""), fontsize=12, wrap=True)
+        if maps and not several:
+            left, right = figure.subfigures(1, 2, width_ratios=(6, 4.6))
+            _draw_maps(left, shown, neurons, rows, columns)
+            draw_sheet(right.subplots(), shown.axes, shown.stimuli)
+        elif maps:
+            above, below = figure.subfigures(2, 1, height_ratios=(max(4.2, 2.9 * rows), pictures))
+            left, right = below.subfigures(1, 2)
+            _draw_maps(above, shown, neurons, rows, columns)
+            draw_sheet(left.subplots(), shown.axes, shown.stimuli)
             _draw_all(right.subplots(), shown)
-        draw_sheet(below.subplots(), shown.axes, shown.stimuli)
-    figure.savefig(path)
+        else:
+            above, below = figure.subfigures(2, 1, height_ratios=(high, pictures))
+            left, right = above.subfigures(1, 2, width_ratios=(3.4 * columns, 4.2)) if several else (above, None)
+            _draw_curves(left, shown, neurons, rows, columns)
+            if right is not None:
+                _draw_all(right.subplots(), shown)
+            draw_sheet(below.subplots(), shown.axes, shown.stimuli)
 
 
 def _strongest(neurons: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -115,7 +112,7 @@ def _ticks(ruler, axis: Axis) -> None:
 # ---------------------------------------------------------------------------------------------------------- curves
 
 
-def _draw_curves(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: int, columns: int) -> None:
+def _draw_curves(figure, shown: TuningFigure, neurons, rows: int, columns: int) -> None:
     axis = shown.axes[0]
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     for panel in panels[len(neurons) :]:
@@ -158,7 +155,7 @@ def _draw_curves(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows:
 # ------------------------------------------------------------------------------------------------------------ maps
 
 
-def _draw_maps(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: int, columns: int) -> None:
+def _draw_maps(figure, shown: TuningFigure, neurons, rows: int, columns: int) -> None:
     first, second = shown.axes
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for panel in panels[len(neurons) :]:
@@ -166,8 +163,9 @@ def _draw_maps(figure: Figure | SubFigure, shown: TuningFigure, neurons, rows: i
     extent = [*_edges(second), *_edges(first)]
     for number, (panel, neuron) in enumerate(zip(panels, neurons)):
         mean = np.asarray(neuron["mean"], dtype=float)
+        bottom, top = colour_range(mean)
         image = panel.imshow(
-            mean, origin="lower", extent=extent, aspect="auto", cmap="viridis", vmin=min(0.0, float(np.nanmin(mean)))
+            mean, origin="lower", extent=extent, aspect="auto", cmap=COLOUR_MAP, vmin=bottom, vmax=top
         )
         if extent[0] <= second.at <= extent[1] and extent[2] <= first.at <= extent[3]:
             panel.plot(second.at, first.at, "x", color="white", markersize=8, markeredgewidth=2.2)

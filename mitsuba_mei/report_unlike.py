@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from .images import to_srgb
-from .report import BLUE, GREY, exposed, stretch
+from .drawing import BLUE, GREY, caption, drawn, show, wrapped
+from .grey_scale import GreyScale
+from .images import common_exposure, to_srgb
 
 __all__ = ["DiversePicture", "MetamerPicture", "write_diverse", "write_metamer"]
 
@@ -75,17 +73,25 @@ class MetamerPicture:
 def write_diverse(path: Path, picture: DiversePicture) -> None:
     """Draw every scene's render, stimulus and object, and how far they lie apart, as a PNG."""
     count = min(MOST, len(picture.renders))
-    figure = Figure(figsize=(2.2 * count + 4.2, 7.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(picture.title, fontsize=13)
-    left, right = figure.subfigures(1, 2, width_ratios=(2.2 * count, 4.2))
-    rows = left.subplots(3, count, squeeze=False)
-    for number in range(count):
-        _show(rows[0, number], exposed(picture.renders[number]), f"scene {number + 1}\n{picture.labels[number]}")
-        _show(rows[1, number], stretch(picture.stimuli[number]), "stimulus")
-        _show(rows[2, number], to_srgb(picture.portraits[number]), "object")
-    above, below = right.subfigures(2, 1, height_ratios=(1.5, 1))
-    axes = above.subplots()
+    exposure = common_exposure(picture.renders[:count])
+    scale = GreyScale.of(picture.stimuli[:count])
+    with drawn(path, 2.2 * count + 4.2, 7.6) as figure:
+        figure.suptitle(picture.title, fontsize=13, wrap=True)
+        left, right = figure.subfigures(1, 2, width_ratios=(2.2 * count, 4.2))
+        rows = left.subplots(3, count, squeeze=False)
+        for number in range(count):
+            title = f"scene {number + 1}\n{picture.labels[number]}"
+            show(rows[0, number], to_srgb(exposure * picture.renders[number]), title, 9)
+            show(rows[1, number], scale(picture.stimuli[number]), "stimulus", 9)
+            show(rows[2, number], to_srgb(picture.portraits[number]), "object", 9)
+        left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
+        above, below = right.subfigures(2, 1, height_ratios=(1.5, 1))
+        _draw_pairs(above, picture)
+        _write_text(below, picture.said)
+
+
+def _draw_pairs(figure, picture: DiversePicture) -> None:
+    axes = figure.subplots()
     numbers = np.arange(1, len(picture.pairs) + 1)
     shown = axes.imshow(np.where(np.eye(len(numbers)), np.nan, picture.pairs), cmap="cividis", vmin=0)
     for (i, j), value in np.ndenumerate(picture.pairs):
@@ -94,45 +100,40 @@ def write_diverse(path: Path, picture: DiversePicture) -> None:
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if light else "black", fontsize=9)
     axes.set(xticks=numbers - 1, yticks=numbers - 1, xticklabels=numbers, yticklabels=numbers, xlabel="scene")
     axes.set_title("how far apart", fontsize=10)
-    above.colorbar(shown, ax=axes, label=picture.unit, shrink=0.8)
-    _write_text(below, picture.said)
-    figure.savefig(path)
+    figure.colorbar(shown, ax=axes, label=picture.unit, shrink=0.8)
 
 
 def write_metamer(path: Path, picture: MetamerPicture) -> None:
     """Draw reference and metamer, and the responses to both, as a PNG."""
     columns = 2 + 2 * bool(picture.portraits)
-    figure = Figure(figsize=(2.4 * columns + 5, 6.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(picture.title, fontsize=13)
-    left, right = figure.subfigures(1, 2, width_ratios=(2.4 * columns, 5))
-    for row, name in zip(left.subplots(2, columns, squeeze=False), picture.renders):
-        _show(row[0], exposed(picture.renders[name]), name)
-        _show(row[1], stretch(picture.stimuli[name]), f"{name}, stimulus")
-        sides = picture.portraits.get(name, ())
-        for axes, image, side in zip(row[2:], sides, ("front", "side")):
-            _show(axes, to_srgb(image), f"object, {side}")
-        for axes in row[2 + len(sides) :]:
-            axes.set_axis_off()
-    above, below = right.subfigures(2, 1, height_ratios=(2, 1))
-    axes = above.subplots()
-    first, second = picture.responses["reference"], picture.responses["metamer"]
+    exposure = common_exposure(picture.renders.values())
+    scale = GreyScale.of(picture.stimuli.values())
+    with drawn(path, 2.4 * columns + 5, 6.6) as figure:
+        figure.suptitle(picture.title, fontsize=13, wrap=True)
+        left, right = figure.subfigures(1, 2, width_ratios=(2.4 * columns, 5))
+        for row, name in zip(left.subplots(2, columns, squeeze=False), picture.renders):
+            show(row[0], to_srgb(exposure * picture.renders[name]), f"{name}, render", 9)
+            show(row[1], scale(picture.stimuli[name]), f"{name}, stimulus", 9)
+            sides = picture.portraits.get(name, ())
+            for axes, image, side in zip(row[2:], sides, ("front", "side")):
+                show(axes, to_srgb(image), f"{name}, object, {side}", 9)
+            for axes in row[2 + len(sides) :]:
+                axes.set_axis_off()
+        left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
+        above, below = right.subfigures(2, 1, height_ratios=(2, 1))
+        _draw_responses(above.subplots(), picture.responses["reference"], picture.responses["metamer"])
+        _write_text(below, picture.said)
+
+
+def _draw_responses(axes, first: np.ndarray, second: np.ndarray) -> None:
     low, high = min(first.min(), second.min()), max(first.max(), second.max())
     axes.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     axes.plot(first, second, ".", color=BLUE, markersize=5 if len(first) < 1000 else 2)
     axes.set(xlabel="response to the reference", ylabel="response to the metamer", aspect="equal")
     axes.spines[["top", "right"]].set_visible(False)
-    _write_text(below, picture.said)
-    figure.savefig(path)
-
-
-def _show(axes, pixels: np.ndarray, title: str) -> None:
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_title(title, fontsize=9)
-    axes.set(xticks=[], yticks=[])
 
 
 def _write_text(figure, lines: Sequence[str]) -> None:
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0, 1, "\n".join(lines), va="top", fontsize=9, wrap=True, transform=axes.transAxes)
+    axes.text(0, 1, wrapped(lines, 62), va="top", fontsize=9, transform=axes.transAxes)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from .errors import Terminated, UserError, first_line
 from .json_files import json_text
 from .lock import LOCK, Lock
 from .own_files import check_no_link, make_writable, open_own, write_whole
@@ -21,6 +21,9 @@ __all__ = ["RunFolder"]
 
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
+
+MOST_LISTED = 4
+"""Files that are named of those that could not be written."""
 
 
 class RunFolder:
@@ -54,6 +57,7 @@ class RunFolder:
         self._lock = Lock(self.path) if locked else None
         self._metrics = None
         self._columns: list[str] = []
+        self._missing: dict[str, list[str]] = {}
 
     def write(self, name: str, writer: Callable[[Path], Any], durable: bool = False) -> Path:
         """Have ``writer`` write a file, whole or not at all; ``name`` may lie in folders, which are made.
@@ -69,6 +73,25 @@ class RunFolder:
                 raise FileNotFoundError
             self._make_folders(target.parent)
             return write_whole(target, writer, durable)
+
+    def adorn(self, name: str, writer: Callable[[Path], Any]) -> None:
+        """Have ``writer`` write a file that the run can do without, such as a picture.
+
+        Whatever hinders it ends nothing; :meth:`tell_missing` says it.
+        """
+        try:
+            self.write(name, writer)
+        except Terminated:
+            raise
+        except Exception as error:
+            self._missing.setdefault(_reason(error), []).append(name)
+
+    def tell_missing(self, told: Callable[[str], None]) -> bool:
+        """Say once what :meth:`adorn` could not write, in a sentence for each reason; whether there is any."""
+        found, self._missing = self._missing, {}
+        for reason, names in found.items():
+            told(f"not written: {_listed(list(dict.fromkeys(names)))} ({reason})")
+        return bool(found)
 
     def inside(self, name: str) -> RunFolder:
         """A folder in this one, as it is, or a new one."""
@@ -168,7 +191,23 @@ class RunFolder:
             raise UserError(
                 f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' "
                 "goes on from there"
-            ) from None
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be written, in a few words."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    if isinstance(error, UserError):
+        return str(error)
+    return f"it could not be made ({first_line(error)})"
+
+
+def _listed(names: list[str]) -> str:
+    """Names of files, not all of many."""
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_empty(path: Path) -> bool:

@@ -111,8 +111,8 @@ class Viewer:
         return True
 
     def shown(self, image: Tensor) -> Tensor:
-        """What people are shown of a render (H, W, C) beside it: grey levels as the neurons saw them, beyond black and
-        white too, (h, w) or (h, w, 3).
+        """The stimulus of a render (H, W, C) as people are shown it: grey levels as the neurons saw them, beyond black
+        and white too, (h, w) or (h, w, 3).
         """
         return self.stimulus.to_grey(self.stimulus(image), clip=False)
 

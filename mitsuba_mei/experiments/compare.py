@@ -94,4 +94,4 @@ class _Overall(Gathered):
             title = ", ".join(dict.fromkeys(neuron["model"] for neuron in shown)) + ": MEIs path traced and rasterized"
             labels = [neuron["label"].replace("neuron ", "") for neuron in shown]
             statistics = result["statistics"]
-            self.folder.write("comparison.png", lambda path: write_overview(path, title, labels, shown, statistics))
+            self.folder.adorn("comparison.png", lambda path: write_overview(path, title, labels, shown, statistics))

@@ -16,7 +16,7 @@ from ..run_folder import RunFolder
 from ..schema import RENDERERS
 from ..start_checks import check_start
 from ..variants import rendered_by
-from ..views import portrait
+from ..views import object_of, portraits
 from .contest_figures import Contested, figures
 from .judge import Judge
 from .leavings import optimise_and_leave
@@ -95,10 +95,10 @@ def compare_neuron(
     judges = {renderer: Judge.of(experiment, config) for renderer, experiment in experiments.items()}
     contested = _evaluated(config, done, judges, pixel)
     result = figures(contested)
-    if contested.whole:
-        picture = _picture(label, contested, result)
-        folder.write("comparison.png", lambda path: write_contest(path, picture))
     folder.write_json("comparison.json", result)
+    if contested.whole:
+        folder.adorn("comparison.png", lambda path: write_contest(path, _picture(label, contested, result)))
+        folder.tell_missing(progress.message)
     return result
 
 
@@ -126,13 +126,14 @@ def _evaluated(
 def _picture(label: str, contested: Contested, result: dict[str, Any]) -> Contest:
     judge = contested.judges[PATH]
     traced = judge.experiment
-    meis = {}
+    meis, objects = {}, []
     for made, end in contested.ends.items():
         set_parameters(traced.scene, end)
-        side = portrait(traced.renderer, traced.scene.pose(traced.scene.shape()), traced.scene(), 0)
+        objects.append(object_of(traced.scene))
         renders = {shown: contested.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
         stimulus = frame(traced, contested.kept[made][PATH].image.to(judge.device))[1]
-        meis[made] = MEI(renders, stimulus, side)
-    pixel = contested.pixel
-    seen = None if pixel is None else traced.viewer.stimulus.to_grey(pixel.seen, clip=False).cpu().numpy()
+        meis[made] = renders, stimulus
+    sides = portraits(traced.renderer, objects, (0,))
+    meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}
+    seen = None if contested.pixel is None else contested.pixel.grey(traced.viewer.stimulus)
     return Contest(f"{result['model']}, {label}", meis, seen, result)

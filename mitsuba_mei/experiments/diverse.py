@@ -20,18 +20,19 @@ from ..errors import UserError
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
+from ..grey_scale import DISPLAY
 from ..images import write_png
 from ..kept import KeptRecord, checked_numbers
 from ..optimize import optimize
 from ..parameters import parameters_of
-from ..report import displayed
 from ..report_unlike import DiversePicture, write_diverse
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_set
 from ..snapshot import Snapshot
 from ..viewer import Look
-from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
+from ..views import object_of, portraits
+from .course import Course, write_end, write_render
+from .leavings import finish, run_facts, write_object, write_result
 from .record import FRAMES, Record, frame
 from .session import Progress, RunResult
 from .starts import Trial
@@ -81,7 +82,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         search = _Search(config, folder, progress, interrupted)
         maximum = search.maximum(restarted(experiment, config, 0))
         trials = search.optimised(starts, maximum["value"])
-        result = _leave(folder, config, trials, maximum)
+        result = _leave(folder, config, trials, maximum, progress.message)
     return RunResult(folder.path, result)
 
 
@@ -169,7 +170,9 @@ class _Search:
         ]
 
 
-def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any]) -> dict[str, Any]:
+def _leave(
+    folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any], told: Callable[[str], None]
+) -> dict[str, Any]:
     said, count = config.objective, len(trials)
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     aspects = [_aspects(trial) for trial in trials]
@@ -213,8 +216,19 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         "skipped_steps": outcome.skipped,
         "seconds_per_step": facts["seconds"] / max(1, outcome.steps),
     }
-    _write_pictures(folder, trials, result["diverse"], pairs[said.differ])
+    course = _course(trials)
+    result["exposure"] = course.exposure
+    for trial, scene in zip(trials, scenes):
+        write_end(folder, trial.experiment, trial.after.image, course.exposure, f"{scene['folder']}/")
+        write_object(folder, trial, f"{scene['folder']}/")
+    write_render(folder, course.last, course.exposure)
     write_result(folder, config, result)
+    folder.adorn("stimulus.png", lambda path: write_png(path, DISPLAY(course.beside.of(course.last))))
+    course.write(folder)
+    folder.adorn(
+        "summary.png", lambda path: write_diverse(path, _picture(trials, result["diverse"], pairs[said.differ]))
+    )
+    finish(folder, result, told)
     return result
 
 
@@ -236,39 +250,25 @@ def _pairs(kind: str, aspects: list[Aspects]) -> np.ndarray:
     return values
 
 
+def _course(trials: list[Trial]) -> Course:
+    """All scenes side by side, at first, on the way and at last."""
+    images = ([trial.before.image for trial in trials], [trial.after.image for trial in trials])
+    first, last = (torch.cat(tuple(each), dim=1) for each in images)
+    return Course.of(trials[0].experiment, trials[0].record, (first, last))
+
+
 @torch.no_grad()
-def _write_pictures(folder: RunFolder, trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> None:
-    frames, portraits = [], []
-    for trial, scene in zip(trials, said["scenes"]):
-        experiment, name = trial.experiment, scene["folder"]
-        render, grey = frame(experiment, trial.after.image)
-        frames.append((render, grey))
-        own = experiment.scene
-        portraits.append(portrait(experiment.renderer, own.pose(own.shape()), own(), 0))
-        write_end(folder, experiment, trial.after.image, f"{name}/")
-        write_object(folder, trial, f"{name}/")
-    _write_together(folder, trials)
-    viewer = trials[0].experiment.viewer
-    picture = DiversePicture(
-        title=f"{viewer.model.name}: {'diverse scenes' if said['found'] else 'no diverse set found'}",
+def _picture(trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> DiversePicture:
+    frames = [frame(trial.experiment, trial.after.image) for trial in trials]
+    objects = [object_of(trial.experiment.scene) for trial in trials]
+    return DiversePicture(
+        title=f"{trials[0].experiment.viewer.model.name}: "
+        + ("diverse scenes" if said["found"] else "no diverse set found"),
         renders=[render for render, _ in frames],
         stimuli=[grey for _, grey in frames],
-        portraits=portraits,
+        portraits=[front for front, in portraits(trials[0].experiment.renderer, objects, (0,))],
         labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
         pairs=pairs,
         unit=said["unit"],
         said=describe_set(said),
     )
-    folder.write("summary.png", lambda path: write_diverse(path, picture))
-
-
-def _write_together(folder: RunFolder, trials: list[Trial]) -> None:
-    """Write all scenes side by side, at first, on the way and at last."""
-    first, last = (
-        frame(trials[0].experiment, torch.cat(tuple(images), dim=1), len(trials))
-        for images in ((trial.before.image for trial in trials), (trial.after.image for trial in trials))
-    )
-    write_start(folder, *first)
-    write_render(folder, last[0])
-    folder.write("stimulus.png", lambda path: write_png(path, displayed(last[1])))
-    write_course(folder, trials[0].record, last)

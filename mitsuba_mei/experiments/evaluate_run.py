@@ -18,6 +18,7 @@ from ..json_files import json_text
 from ..own_files import make_writable, write_whole
 from ..parameters import parameters_of
 from ..report_comparison import Seen, write_evaluation
+from ..run_folder import RunFolder
 from ..variants import rendered_by
 from .judge import Judge
 from .record import frame
@@ -84,7 +85,9 @@ def evaluate_run(
     }
     title = f"{result['model']}, {folder.name}: evaluated under {shown}"
     write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
-    write_whole(target.with_suffix(".png"), lambda path: write_evaluation(path, title, views, result))
+    beside = RunFolder(target.parent, resumed=True)
+    beside.adorn(f"{target.stem}.png", lambda path: write_evaluation(path, title, views, result))
+    beside.tell_missing(told)
     return Evaluation(target, result)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..config import Config, dump
 from ..evaluate import Estimate
 from ..factors import SUBSETS, named
@@ -63,8 +61,9 @@ def play(
         told = Labelled(progress, named(subset))
         game.add(subset, _run(prepared, subset, folder, told, interrupted, pixel))
         folder.write_json("factors.json", game.figures())
-    played = Played(label, game.figures(), game.renders, game.stimuli)
-    folder.write("factors.png", lambda path: write_factors(path, [played]))
+    played = game.played(label)
+    folder.adorn("factors.png", lambda path: write_factors(path, [played]))
+    folder.tell_missing(progress.message)
     return played
 
 
@@ -103,8 +102,6 @@ class _Game:
         The same by name, as ``factors.json`` says it.
     best : dict of str to dict
         Which start was kept, and its activation by renders that no choice was made by.
-    renders, stimuli : dict of str to ndarray
-        Of what was kept: (H, W, C) linear radiance, and the grey levels that the neuron saw.
     """
 
     prepared: Prepared
@@ -112,8 +109,6 @@ class _Game:
     values: dict[Coalition, list[Estimate]] = field(default_factory=dict)
     trials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     best: dict[str, dict[str, Any]] = field(default_factory=dict)
-    renders: dict[str, np.ndarray] = field(default_factory=dict)
-    stimuli: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, subset: Coalition, done: Optimised) -> None:
         """One subset more; the first gives the starts too."""
@@ -139,7 +134,22 @@ class _Game:
         name = named(subset)
         self.values[subset], self.trials[name] = values, trials
         self.best[name] = {"start": index, "activation": kept.as_dict()}
-        self.renders[name], self.stimuli[name] = frame(self.prepared.starts[0], kept.image)
+
+    def shown_start(self) -> int | None:
+        """The start whose pictures are shown: the best with all factors free, or as much as there is so far."""
+        if not self.values:
+            return None
+        common = min(map(len, self.values.values()))
+        ends = list(self.values.values())[-1][:common]
+        return max(range(common), key=lambda i: -math.inf if math.isnan(ends[i].mean) else ends[i].mean)
+
+    def played(self, label: str) -> Played:
+        """What is drawn of it; of one start alone, so that every subset begins with the same object."""
+        start = self.shown_start()
+        experiment = self.prepared.starts[0]
+        frames = {named(subset): frame(experiment, each[start].image) for subset, each in self.values.items()}
+        renders, stimuli = ({name: both[i] for name, both in frames.items()} for i in range(2))
+        return Played(label, self.figures(), renders, stimuli)
 
     def figures(self) -> dict[str, Any]:
         """What ``factors.json`` says."""
@@ -160,6 +170,7 @@ class _Game:
             "pixel": None if self.pixel is None else self.pixel.activation,
             **statistics(self.values),
             "best": self.best,
+            "shown_start": self.shown_start(),
             "trials": self.trials,
         }
 

@@ -120,4 +120,4 @@ class _Overall(Gathered):
         self.folder.write("factors.csv", lambda path: write_rows(path, rows))
         self.folder.write_json(self.file, self.result())
         if self._shown:
-            self.folder.write("factors.png", lambda path: write_factors(path, self._shown[:MOST_DRAWN]))
+            self.folder.adorn("factors.png", lambda path: write_factors(path, self._shown[:MOST_DRAWN]))

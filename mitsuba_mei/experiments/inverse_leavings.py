@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,26 +15,29 @@ from scipy.spatial.distance import pdist
 from ..config import Config, free_parameters
 from ..evaluate import Mean
 from ..experiment import Experiment, build_scene
-from ..images import exposure, to_srgb, write_exr, write_png
+from ..grey_scale import DISPLAY
+from ..images import to_srgb, write_exr, write_png
 from ..parameter_difference import parameter_at, parameter_difference
 from ..parameters import parameters_of, set_parameters
-from ..report import displayed
 from ..report_recovery import LEAST, Recovery, signed_difference, write_recovery
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
 from ..sentences_inverse import describe_truth
 from ..surface_distance import surface_distance
 from ..variants import frozen
-from ..views import portrait
-from .leavings import run_facts, write_course, write_object, write_result
-from .record import frame, posed_mesh
+from ..views import object_of, portraits
+from .course import Beside, Course, write_render
+from .leavings import finish, run_facts, write_object, write_result
+from .record import posed_mesh
 from .starts import Optimised
 
 __all__ = ["distance_to_truth", "leave_recovered"]
 
 
-def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: Scene | None) -> dict[str, Any]:
-    """Write everything; gives what ``result.json`` says."""
+def leave_recovered(
+    folder: RunFolder, config: Config, done: Optimised, truth: Scene | None, told: Callable[[str], None]
+) -> dict[str, Any]:
+    """Write everything; gives what ``result.json`` says. ``told``: as for :func:`~.leavings.finish`."""
     best = done.best
     experiment = best.experiment
     result = {
@@ -51,12 +54,32 @@ def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: S
         "restart": best.index,
         "views": experiment.viewer.views,
     }
-    _write_pictures(folder, config, done, result)
+    target = experiment.viewer.target.cpu().numpy()
+    images = best.before.image, done.final.image
+    course = Course.of(experiment, best.record, images, _difference_from(target), [target])
+    result["exposure"] = course.exposure
     write_object(folder, best)
+    folder.write("target.exr", lambda path: write_exr(path, target))
+    write_render(folder, course.last, course.exposure)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, config, result)
+    _write_pictures(folder, config, done, result, course)
+    finish(folder, result, told)
     return result
+
+
+def _difference_from(target: np.ndarray) -> Beside:
+    """What is shown beside renders: by how much they are brighter than the target, the mean over channels."""
+
+    def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+        reach = max(float(max(np.abs(each).max() for each in differences)), LEAST)
+        said = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
+        return lambda difference: signed_difference(difference, reach), said
+
+    return Beside(
+        "difference", lambda render: (render - target).mean(-1), lambda each: DISPLAY(127.5 * (1 + each)), together
+    )
 
 
 def _difference(experiment: Experiment, done: Optimised) -> dict[str, Any]:
@@ -131,36 +154,31 @@ def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
     return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
 
 
-def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: dict[str, Any]) -> None:
+def _write_pictures(
+    folder: RunFolder, config: Config, done: Optimised, result: dict[str, Any], course: Course
+) -> None:
+    difference, (target,) = course.beside.of(course.last), course.others
+    folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
+    left = signed_difference(difference, result["difference"]["reach"])
+    folder.adorn("difference.png", lambda path: write_png(path, left))
+    folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
+    course.write(folder)
+    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
+
+
+def _recovery(config: Config, done: Optimised, result: dict[str, Any], course: Course) -> Recovery:
     experiment = done.best.experiment
-    first, last = (frame(experiment, estimate.image) for estimate in (done.best.before, done.final))
-    with torch.no_grad():
-        state = experiment.scene()
-        vertices = experiment.scene.pose(experiment.scene.shape())
-        portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
-    target = experiment.viewer.target.cpu().numpy()
-    images = {"target": target, "initial": first[0], "final": last[0]}
-    folder.write("target.exr", lambda path: write_exr(path, target))
-    folder.write("render.exr", lambda path: write_exr(path, last[0]))
-    factor = exposure(target)  # for all three, which are to be compared
-    for name, image in zip(("target", "initial_render", "render"), images.values()):
-        folder.write(f"{name}.png", lambda path: write_png(path, to_srgb(image * factor)))
-    left = signed_difference(last[0] - target, result["difference"]["reach"])
-    folder.write("difference.png", lambda path: write_png(path, left))
-    folder.write("frames/final-difference.png", lambda path: write_png(path, displayed(last[1])))
-    views = experiment.viewer.views
+    images = {"target": course.others[0], "initial": course.first, "final": course.last}
     what = ", ".join(free_parameters(config)) or "nothing free"
-    recovery = Recovery(
+    return Recovery(
         title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
-        views={name: np.split(image, views, axis=1) for name, image in images.items()},
-        portraits=portraits,
+        views={name: np.split(image, experiment.viewer.views, axis=1) for name, image in images.items()},
+        portraits=portraits(experiment.renderer, [object_of(experiment.scene)])[0],
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
         truth=describe_truth(result["truth"]),
     )
-    folder.write("summary.png", lambda path: write_recovery(path, recovery))
-    write_course(folder, done.best.record, last, "difference")
 
 
 def _said(error: Mapping[str, float]) -> str:

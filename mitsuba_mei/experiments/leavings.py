@@ -6,67 +6,60 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..evaluate import Estimate
 from ..experiment import Experiment
-from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
-from ..report import Summary, displayed, exposed, write_animation, write_summary
+from ..report import Summary, write_summary
 from ..run_folder import RunFolder
-from ..views import portrait
+from ..views import object_of, portraits
+from .course import Course, write_end
 from .pixel_mei import PixelMEI
-from .record import Record, frame, posed_mesh
+from .record import frame, posed_mesh
 from .session import Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
-__all__ = [
-    "leave",
-    "optimise_and_leave",
-    "run_facts",
-    "write_course",
-    "write_end",
-    "write_object",
-    "write_render",
-    "write_start",
-    "write_result",
-]
+__all__ = ["finish", "leave", "optimise_and_leave", "run_facts", "write_object", "write_result"]
 
 TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 """What differs from run to run whatever is done."""
 
-STILLS = 12
-"""Moments of an optimisation of which pictures are kept, at most."""
-
 
 def leave(
-    folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None, over: bool = True
+    folder: RunFolder,
+    config: Config,
+    done: Optimised,
+    pixel: PixelMEI | None,
+    told: Callable[[str], None],
+    over: bool = True,
 ) -> dict[str, Any]:
     """Write everything that a finished optimisation leaves; gives what ``result.json`` says.
 
-    ``over``: as for :func:`write_result`.
+    ``told`` and ``over``: as for :func:`finish`.
     """
-    result = _result(config, done, pixel)
-    _write_pictures(folder, config, done, pixel, result)
+    experiment, images = done.best.experiment, (done.best.before.image, done.final.image)
+    course = Course.of(experiment, done.best.record, images)
+    result = _result(config, done, pixel) | {"exposure": course.exposure}
     write_object(folder, done.best)
-    write_result(folder, config, result, over)
+    write_end(folder, experiment, done.final.image, course.exposure)
+    if pixel is not None:
+        pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
+    write_result(folder, config, result)
+    course.write(folder)
+    folder.adorn("summary.png", lambda path: write_summary(path, _summary(config, done, pixel, result)))
+    finish(folder, result, told, over)
     return result
 
 
-def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any], over: bool = True) -> None:
-    """Write ``result.json``, the last file of a run, after which there is nothing to go on with.
+def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -> None:
+    """Write ``result.json``: what follows it is nothing that a run could not do without.
 
     Where the run is deterministic, so is the file: times and memory are in ``timing.json`` then.
-
-    Parameters
-    ----------
-    over : bool
-        Whether its states may go; an experiment of which the run is a part may need them once more.
     """
     if config.deterministic:
         restarts = [{**each, "seconds": None} for each in result["restarts"]]
@@ -74,64 +67,39 @@ def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any], o
         folder.write_json("timing.json", timing)
         result = {**result, **dict.fromkeys(TIMES), "restarts": restarts}
     folder.write_json("result.json", result)
-    if over and result["ended"] != "interrupted":
-        Checkpoints(folder).remove()
-    folder.release()
 
 
 def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
     """Write the object that a start ended with, and all parameters of its first and last scene."""
     scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment.scene)
     folder.write(f"{prefix}mesh.ply", lambda path: mesh.export(path, file_type="ply"))
-    folder.write(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
+    folder.adorn(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
     folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
     folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
-def write_start(folder: RunFolder, render: np.ndarray, grey: np.ndarray) -> None:
-    """Write the initial render (H, W, C) and what the neurons saw of it, grey levels."""
-    folder.write("initial_stimulus.png", lambda path: write_png(path, displayed(grey)))
-    folder.write("initial_render.png", lambda path: write_png(path, exposed(render)))
-
-
-def write_end(folder: RunFolder, experiment: Experiment, image: torch.Tensor, prefix: str = "") -> None:
-    """Write a finished scene's render (H, W, C) and the neurons' input of it."""
-    render, grey = frame(experiment, image)
-    with torch.no_grad():
-        seen = experiment.viewer.stimulus(image).cpu().numpy()
-    folder.write(f"{prefix}stimulus.npy", lambda path: np.save(path, seen))
-    folder.write(f"{prefix}stimulus.png", lambda path: write_png(path, displayed(grey)))
-    write_render(folder, render, prefix)
-
-
-def write_render(folder: RunFolder, render: np.ndarray, prefix: str = "") -> None:
-    """Write a finished scene's render (H, W, C)."""
-    folder.write(f"{prefix}render.exr", lambda path: write_exr(path, render))
-    folder.write(f"{prefix}render.png", lambda path: write_png(path, exposed(render)))
-
-
-def write_course(
-    folder: RunFolder, record: Record, last: tuple[np.ndarray, np.ndarray], beside: str = "stimulus"
+def finish(
+    folder: RunFolder,
+    result: Mapping[str, Any],
+    told: Callable[[str], None],
+    over: bool = True,
 ) -> None:
-    """Write how a scene came about: a video, and a few of its steps, evenly spread, under names that say the step.
+    """Say which pictures could not be made, and remove the states of a run with which there is nothing to go on.
+
+    Where a picture is missing they stay, and with them the run can be gone on with, which makes its pictures.
 
     Parameters
     ----------
-    record : Record
-    last : (ndarray, ndarray)
-        The finished scene's render, and what is shown beside it, as :func:`~mitsuba_mei.experiments.starts.frame` gives
-        them.
-    beside : str
-        What is shown beside renders, in the files' names.
+    over : bool
+        Whether its states may go; an experiment of which the run is a part may need them once more.
     """
-    if not record.frames:
-        return
-    folder.write("progress.mp4", lambda path: write_animation(path, [*record.frames, *[last] * 6]))
-    for index in sorted({round(i) for i in np.linspace(0, len(record.frames) - 1, STILLS)}):
-        render, seen = record.frames[index]
-        name = f"frames/step-{1 + index * record.every:05d}"
-        folder.write(f"{name}-render.png", lambda path: write_png(path, exposed(render)))
-        folder.write(f"{name}-{beside}.png", lambda path: write_png(path, displayed(seen)))
+    missing = folder.tell_missing(told)
+    if over and result["ended"] != "interrupted":
+        if missing:
+            told(f"everything else is; once this is mended, 'resume {folder.path}' writes them")
+        else:
+            Checkpoints(folder).remove()
+    folder.release()
 
 
 def optimise_and_leave(
@@ -162,7 +130,7 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
-        leave(folder, config, done, pixel, over=False)
+        leave(folder, config, done, pixel, progress.message, over=False)
     return done
 
 
@@ -242,34 +210,24 @@ def _validation(
     }
 
 
-def _write_pictures(
-    folder: RunFolder, config: Config, done: Optimised, pixel: PixelMEI | None, result: dict[str, Any]
-) -> None:
+def _summary(config: Config, done: Optimised, pixel: PixelMEI | None, result: dict[str, Any]) -> Summary:
     experiment, before, after = done.best.experiment, done.best.before, done.final
-    stimulus = experiment.viewer.stimulus
-    first, last = frame(experiment, before.image), frame(experiment, after.image)
-    write_start(folder, *first)
-    write_end(folder, experiment, after.image)
-    with torch.no_grad():
-        state = experiment.scene()
-        vertices = experiment.scene.pose(experiment.scene.shape())
-        portraits = [portrait(experiment.renderer, vertices, state, azimuth) for azimuth in (-60, 0, 60)]
-    stimuli = {"initial": first[1], "final": last[1]}
+    frames = {when: frame(experiment, each.image) for when, each in (("initial", before), ("final", after))}
+    stimuli = {when: grey for when, (_, grey) in frames.items()}
     if pixel is not None:
-        stimuli["pixel MEI"] = pixel.write(folder, stimulus, "pixel_stimulus")
-    summary = Summary(
+        stimuli["pixel MEI"] = pixel.grey(experiment.viewer.stimulus)
+    return Summary(
         title=_title(config, experiment, result),
-        renders={"initial": first[0], "final": last[0]},
+        renders={when: render for when, (render, _) in frames.items()},
         stimuli=stimuli,
-        portraits=portraits,
+        portraits=portraits(experiment.renderer, [object_of(experiment.scene)])[0],
         history=done.best.record.history,
+        what="activation" if result["objective"] == "activation" else f"objective ({result['objective']})",
         initial=(before.mean, before.sem),
         final=(after.mean, after.sem),
         optimum=result["optimum"],
         pixel=None if pixel is None else pixel.activation,
     )
-    folder.write("summary.png", lambda path: write_summary(path, summary))
-    write_course(folder, done.best.record, last)
 
 
 def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:

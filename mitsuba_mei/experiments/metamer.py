@@ -15,16 +15,17 @@ from ..errors import UserError
 from ..evaluate import Mean
 from ..experiment import Experiment, build_experiment, each_start
 from ..goals import Differ
-from ..images import write_exr, write_png
+from ..grey_scale import DISPLAY
+from ..images import to_srgb, write_exr, write_png
 from ..likeness import Likeness
 from ..neurons.layers import Layer
-from ..report import displayed, exposed
 from ..report_unlike import MetamerPicture, write_metamer
 from ..run_folder import RunFolder
 from ..sentences_unlike import describe_pair
 from ..targets import Wanted, wanted_images
-from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
+from ..views import portraits
+from .course import Course, write_end
+from .leavings import finish, run_facts, write_object, write_result
 from .record import frame, posed_mesh
 from .session import Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, optimise_from_starts
@@ -119,7 +120,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(experiment, config)
         done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
-        result = _leave(folder, config, done, reference, apart)
+        result = _leave(folder, config, done, reference, apart, progress.message)
     return RunResult(folder.path, result)
 
 
@@ -133,7 +134,14 @@ def _final(trial: Trial) -> Aspects:
         return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
 
 
-def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Reference, apart: float) -> dict[str, Any]:
+def _leave(
+    folder: RunFolder,
+    config: Config,
+    done: Optimised,
+    reference: Reference,
+    apart: float,
+    told: Callable[[str], None],
+) -> dict[str, Any]:
     best, said = done.best, config.objective
     experiment, found = best.experiment, _final(best)
     differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
@@ -151,12 +159,19 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
-    _write_pictures(folder, done, reference, result)
+    target = experiment.viewer.target.cpu().numpy()
+    course = Course.of(experiment, best.record, (best.before.image, done.final.image), others=[target])
+    result["exposure"] = course.exposure
     write_object(folder, best)
+    write_end(folder, experiment, done.final.image, course.exposure)
+    folder.write("reference.exr", lambda path: write_exr(path, target))
     truth = reference.wanted.truth
     if truth is not None:
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, config, result)
+    course.write(folder)
+    _write_pictures(folder, done, reference, result)
+    finish(folder, result, told)
     return result
 
 
@@ -164,36 +179,33 @@ def _positive(estimate: Mean) -> dict[str, float]:
     return {"mean": -estimate.mean, "sem": estimate.sem}
 
 
-@torch.no_grad()
 def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, result: dict[str, Any]) -> None:
     experiment = done.best.experiment
+    target, seen = frame(experiment, experiment.viewer.target)
+    folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result["exposure"] * target)))
+    folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(seen)))
+    folder.adorn("summary.png", lambda path: write_metamer(path, _picture(done, reference, result)))
+
+
+@torch.no_grad()
+def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
+    experiment = done.best.experiment
     viewer = experiment.viewer
-    last, target = frame(experiment, done.final.image), viewer.target
-    renders = {"reference": target.cpu().numpy(), "metamer": last[0]}
-    images = {"reference": target, "metamer": done.final.image}
-    seen = {name: viewer.stimulus(image) for name, image in images.items()}
-    grey = {name: viewer.stimulus.to_grey(each, clip=False).cpu().numpy() for name, each in seen.items()}
+    images = {"reference": viewer.target, "metamer": done.final.image}
+    frames = {name: frame(experiment, image) for name, image in images.items()}
     scenes = {"reference": reference.wanted.truth, "metamer": experiment.scene}
-    shown = {name: scene for name, scene in scenes.items() if scene is not None}
+    faces = experiment.scene.faces
+    shown = {name: each for name, each in scenes.items() if each is not None and torch.equal(each.faces, faces)}
     # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.
     state = experiment.scene()
-    portraits = {
-        name: [portrait(experiment.renderer, scene.pose(scene.shape()), state, azimuth) for azimuth in (0, 90)]
-        for name, scene in shown.items()
-        if torch.equal(scene.faces, experiment.scene.faces)
-    }
-    write_start(folder, *frame(experiment, done.best.before.image))
-    write_end(folder, experiment, done.final.image)
-    folder.write("reference.exr", lambda path: write_exr(path, renders["reference"]))
-    folder.write("reference.png", lambda path: write_png(path, exposed(renders["reference"])))
-    folder.write("reference_stimulus.png", lambda path: write_png(path, displayed(grey["reference"])))
-    picture = MetamerPicture(
+    objects = [(scene.pose(scene.shape()), state) for scene in shown.values()]
+    return MetamerPicture(
         title=f"{viewer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
-        renders=renders,
-        stimuli=grey,
-        portraits=portraits,
-        responses={name: viewer.neurons(each)[0].cpu().numpy() for name, each in seen.items()},
+        renders={name: render for name, (render, _) in frames.items()},
+        stimuli={name: grey for name, (_, grey) in frames.items()},
+        portraits=dict(zip(shown, portraits(experiment.renderer, objects, (0, 90)))),
+        responses={
+            name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()
+        },
         said=describe_pair(result["metamer"]),
     )
-    folder.write("summary.png", lambda path: write_metamer(path, picture))
-    write_course(folder, done.best.record, last)

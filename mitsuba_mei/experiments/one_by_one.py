@@ -200,6 +200,7 @@ def one_by_one(
             progress.stop()
     if overall.ended == "done":
         Checkpoints.remove_below(overall.folder)
+    overall.folder.tell_missing(progress.message)
     overall.folder.release()
     return RunResult(overall.folder.path, overall.result())
 

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from ..config import Config, dump
 from ..filters import gaussian_blur
+from ..grey_scale import DISPLAY
 from ..images import write_png
-from ..report import displayed, write_pixel_summary
+from ..report import write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
 from ..stimulus import Stimulus
@@ -87,12 +88,14 @@ class PixelMEI:
             "ended": self.ended,
         }
 
-    def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> np.ndarray:
-        """Write ``name.npy`` and ``name.png``; gives the grey levels, (h, w) or (h, w, 3), not clipped."""
-        grey = stimulus.to_grey(self.seen.to(stimulus.mask.device), clip=False).cpu().numpy()
+    def grey(self, stimulus: Stimulus) -> np.ndarray:
+        """Grey levels, (h, w) or (h, w, 3), not clipped."""
+        return stimulus.to_grey(self.seen.to(stimulus.mask.device), clip=False).cpu().numpy()
+
+    def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> None:
+        """Write ``name.npy`` and ``name.png``."""
         folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
-        folder.write(f"{name}.png", lambda path: write_png(path, displayed(grey)))
-        return grey
+        folder.adorn(f"{name}.png", lambda path: write_png(path, DISPLAY(self.grey(stimulus))))
 
 
 def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
@@ -159,10 +162,12 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
     title = f"{viewer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
-    folder.write("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum))
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))
     folder.write_json("result.json", result)
+    what = "activation" if config.objective.type == "activation" else f"objective ({config.objective.type})"
+    folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
+    folder.tell_missing(progress.message)
     return RunResult(folder.path, result)
 
 

@@ -18,7 +18,7 @@ from ..scene.scene import Scene
 from ..snapshot import Snapshot
 from .session import Progress
 
-__all__ = ["FRAMES", "Record", "frame", "kept_record", "posed_mesh"]
+__all__ = ["FRAMES", "Record", "frame", "kept_record", "posed_mesh", "rendered"]
 
 FRAMES = 60
 """About how many pictures the animation has."""
@@ -44,7 +44,7 @@ class Record:
         self.folder, self.experiment, self.progress = folder, experiment, progress
         self.restart, self.every, self.scenes = restart, every, scenes
         self.history: dict[str, list[float]] = {"activation": []}
-        self.frames: list[tuple[np.ndarray, np.ndarray]] = []
+        self.frames: list[np.ndarray] = []
         self._checkpoints = Checkpoints(folder)
         self._started = time.perf_counter()
 
@@ -64,19 +64,16 @@ class Record:
         for name in (f"frame-{self.restart}-{i}" for i in range(kept_record(snapshot).frames)):
             try:
                 still = checkpoints.read(name)
-                arrays = {} if still is None else still.arrays
-                kept = [checked_array(arrays, key, like.shape, False) for key, like in zip(("render", "shown"), blank)]
-                self.frames.append(tuple(kept))
+                self.frames.append(checked_array({} if still is None else still.arrays, "render", blank.shape, False))
             except UserError:  # in its place, so that the later ones stay those of their steps
                 self.frames.append(blank)
                 self.progress.message(f"the picture {name} is damaged or gone, and black in the video")
 
-    def _blank(self) -> tuple[np.ndarray, np.ndarray]:
-        """A frame of nothing, as :func:`frame` gives them."""
+    def _blank(self) -> np.ndarray:
+        """A render of nothing."""
         experiment = self.experiment
         side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
-        black = experiment.scene.background.new_zeros(side, across * side, experiment.scene.channels)
-        return frame(experiment, black, self.scenes)
+        return np.zeros((side, across * side, experiment.scene.channels), np.float32)
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""
@@ -88,22 +85,26 @@ class Record:
         for name, value in {"activation": step.activation, **step.terms}.items():
             self.history.setdefault(name, []).append(value)
         if (step.step - 1) // self.every >= len(self.frames):
-            self.frames.append(frame(self.experiment, step.image, self.scenes))
-            render, shown = self.frames[-1]
+            self.frames.append(rendered(step.image))
             name = f"frame-{self.restart}-{len(self.frames) - 1}"
-            self._checkpoints.write(name, Snapshot({}, {"render": render, "shown": shown}), durable=False)
+            self._checkpoints.write(name, Snapshot({}, {"render": self.frames[-1]}), durable=False)
         self.progress.step({"activation": step.activation, **step.terms})
 
 
+def rendered(image: torch.Tensor) -> np.ndarray:
+    """A render (H, W, C) as it is kept; what is not finite is black."""
+    return image.detach().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
+
+
 def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """A render (H, W, C), and what is shown beside it: the grey levels that the neuron saw of it.
+    """A render (H, W, C), and the grey levels that the neurons saw of it.
 
     Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
     """
     image = image.nan_to_num(0.0, 0.0, 0.0)
     with torch.no_grad():
         grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
-    return image.cpu().numpy(), grey.cpu().numpy()
+    return rendered(image), grey.cpu().numpy()
 
 
 def posed_mesh(scene: Scene) -> trimesh.Trimesh:

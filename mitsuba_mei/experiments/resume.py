@@ -25,7 +25,7 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     Raises
     ------
     UserError
-        If it is no run's folder, or the run came to its end.
+        If it is no run's folder, or the run came to its end with all of its pictures.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder '{folder}'")
@@ -39,7 +39,8 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     if (folder / "result.json").is_file():
         result = read_json(folder / "result.json")
         check_version(folder, result)
-        if result.get("ended") != "interrupted":
+        # States that were left although it came to its end are there for pictures that could not be made.
+        if result.get("ended") != "interrupted" and not (folder / BEGUN_WITH).is_file():
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
     config = load_config(folder / "config.yaml", trust_code=trust_code)
     if (folder / BEGUN_WITH).is_file():

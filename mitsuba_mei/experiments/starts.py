@@ -17,12 +17,12 @@ from ..descent import Outcome, Settings
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
+from ..grey_scale import DISPLAY
 from ..images import write_png
 from ..kept import checked_array
 from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
 from ..purpose import Goal
-from ..report import displayed
 from ..run_folder import RunFolder
 from ..search import find_start
 from ..snapshot import Snapshot
@@ -252,6 +252,6 @@ def _find(experiment: Experiment, config: Config, index: int, progress: Progress
 def _write_trial(folder: RunFolder, trial: Trial) -> None:
     name, scene = f"restarts/{trial.index}", trial.experiment.scene
     grey = frame(trial.experiment, trial.after.image)[1]
-    folder.write(f"{name}/stimulus.png", lambda path: write_png(path, displayed(grey)))
+    folder.adorn(f"{name}/stimulus.png", lambda path: write_png(path, DISPLAY(grey)))
     folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
     folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))

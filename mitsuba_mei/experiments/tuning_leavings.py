@@ -90,7 +90,7 @@ def write_found(folder: RunFolder, plan: Plan, found: Found, result: dict[str, A
     if result["ended"] != "done":
         title += ", interrupted"
     figure = TuningFigure(title, plan.axes, result["neurons"], found.stimuli)
-    folder.write("tuning.png", lambda path: write_tuning(path, figure))
+    folder.adorn("tuning.png", lambda path: write_tuning(path, figure))
 
 
 def _write_rows(path: Path, plan: Plan, found: Found) -> None:

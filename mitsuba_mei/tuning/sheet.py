@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..grey_scale import GreyScale
 from .grid import Axis
 
 __all__ = ["ALONG", "chosen", "draw_sheet"]
@@ -26,24 +27,23 @@ def chosen(axis: Axis, most: int) -> np.ndarray:
 
 
 def draw_sheet(panel, axes: Sequence[Axis], stimuli: np.ndarray) -> None:
-    """Stimuli of evenly spread points, all stretched alike about their median grey level."""
+    """Stimuli of evenly spread points, all in one grey scale."""
     maps = len(axes) == 2
     stimuli = stimuli if maps else stimuli[None]
     down = chosen(axes[0], ACROSS)[::-1] if maps else np.array([0])
     across = chosen(axes[-1], ACROSS if maps else ALONG)
     picked = stimuli[np.ix_(down, across)]
-    centre = float(np.nanmedian(picked))
-    reach = max(float(np.nanmax(np.abs(picked - centre))), 1e-9)
+    scale = GreyScale.of([picked])
     h, w = picked.shape[2:4]
     gap = max(1, round(GAP * w))
-    sheet = np.ones((len(down) * (h + gap) - gap, len(across) * (w + gap) - gap, 3))
+    sheet = np.full((len(down) * (h + gap) - gap, len(across) * (w + gap) - gap, 3), 255, np.uint8)
     for i, row in enumerate(picked):
         for j, stimulus in enumerate(row):
             if np.isfinite(stimulus).all():
-                grey = np.clip(0.5 + 0.5 * (stimulus - centre) / reach, 0, 1)
+                grey = scale(stimulus)
                 sheet[i * (h + gap) :, j * (w + gap) :][:h, :w] = grey if grey.ndim == 3 else grey[..., None]
     panel.imshow(sheet, interpolation="nearest")
-    panel.set_title(f"stimuli (black: grey level {centre - reach:.0f}, white: {centre + reach:.0f})", fontsize=9.5)
+    panel.set_title(f"stimuli ({scale.caption})", fontsize=9.5)
     panel.set_xticks([j * (w + gap) + w / 2 for j in range(len(across))], _numbers(axes[-1], across))
     panel.set_xlabel(axes[-1].label)
     if maps:
