@@ -133,7 +133,8 @@ def caption(exposure: float, scale: GreyScale | None) -> str:
 def end_axes(axes) -> None:
     """What all plots have in common."""
     axes.title.set_fontsize(10)
-    axes.legend(fontsize=8, frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -48,11 +48,11 @@ class Recovery:
 
 
 def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
-    """What is left between two images (H, W, C), the mean over channels, as 8-bit RGB (H, W, 3).
+    """What is left between two images, the mean over channels (H, W), as 8-bit RGB (H, W, 3).
 
     Blue where the first is darker, orange where it is brighter, white where they agree; full colour at ``reach``.
     """
-    scaled = 0.5 + 0.5 * left.mean(-1) / reach
+    scaled = 0.5 + 0.5 * left / reach
     return np.round(255 * DIVERGING(np.clip(scaled, 0, 1))[..., :3]).astype(np.uint8)
 
 
@@ -90,7 +90,7 @@ SIDES = ("left", "front", "right")
 
 def _plot_error(axes, recovery: Recovery) -> None:
     steps = np.arange(1, len(recovery.errors) + 1)
-    axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label="each step, noise and all")
+    axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label="each step, noise and all" if recovery.final[1] else "each step")
     for x, (mean, sem), label in ((0, recovery.initial, "converged"), (len(steps), recovery.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
     # No error at all, as at the truth without noise, has no logarithm.

@@ -128,6 +128,6 @@ def test_smaller_images_are_means_of_the_larger(error):
 
 def test_what_is_shown_is_the_difference():
     likeness = images("l2", TWO_VIEWS, 2)
-    torch.testing.assert_close(likeness.shown(TWO_VIEWS), torch.full((2, 4), 127.5))
-    torch.testing.assert_close(likeness.shown(TWO_VIEWS + 0.5), torch.full((2, 4), 1.5 * 127.5))
+    torch.testing.assert_close(likeness.difference(TWO_VIEWS), torch.zeros(2, 4))
+    torch.testing.assert_close(likeness.difference(TWO_VIEWS + 0.5), torch.full((2, 4), 0.5))
     assert likeness.optimum() is None and likeness.sees(torch.zeros(2, 4, 1))

@@ -2,7 +2,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report import Summary, _enlarge, exposed, stretch, write_animation, write_summary
+from mitsuba_mei.images import common_exposure, to_srgb
+from mitsuba_mei.report import Summary, write_summary
+from mitsuba_mei.video import STRIP, _enlarge, write_video
 
 
 def picture(level: float) -> np.ndarray:
@@ -11,20 +13,11 @@ def picture(level: float) -> np.ndarray:
     return image
 
 
-def test_a_render_too_bright_to_display_is_darkened_and_others_are_not():
-    assert exposed(picture(5.0)).max() == 255
-    assert exposed(picture(5.0))[0, 0] < exposed(picture(1.0))[0, 0]
-    np.testing.assert_array_equal(exposed(picture(0.5))[0, 0], exposed(picture(0.9))[0, 0])
-
-
-def test_a_stimulus_is_stretched_about_its_ground():
-    grey = np.full((10, 10), 120.0)
-    grey[4, 4], grey[5, 5] = 130.0, 115.0
-    pixels = stretch(grey)
-    assert pixels[0, 0] == 128
-    assert pixels[4, 4] == 255
-    assert pixels[5, 5] == 64
-    assert stretch(np.full((4, 4), 7.0)).tolist() == [[128] * 4] * 4
+def test_renders_side_by_side_are_darkened_alike_and_others_are_not():
+    assert common_exposure([picture(0.5), picture(0.9)]) == 1
+    bright = common_exposure([picture(5.0), picture(1.0)])
+    assert to_srgb(bright * picture(5.0)).max() == 255 and bright == common_exposure([picture(5.0)])
+    np.testing.assert_array_equal(to_srgb(bright * picture(5.0))[0, 0], to_srgb(bright * picture(1.0))[0, 0])
 
 
 @pytest.mark.parametrize("optimum", [None, 2.0])
@@ -41,6 +34,7 @@ def test_the_summary_figure_shows_every_part(tmp_path, optimum):
             {"initial": grey, "final": grey},
             [picture(1)] * 3,
             history,
+            "activation",
             (0.1, 0.01),
             (1, 0.02),
             optimum,
@@ -57,19 +51,21 @@ def test_a_summary_of_no_steps_can_be_drawn(tmp_path):
     images, grey = {"initial": picture(0.5), "final": picture(0.5)}, np.zeros((20, 20))
     stimuli = {"initial": grey, "final": grey}
     write_summary(
-        tmp_path / "s.png", Summary("", images, stimuli, [picture(1)] * 3, {"activation": []}, (0, 0), (0, 0), None)
+        tmp_path / "s.png", Summary("", images, stimuli, [picture(1)] * 3, {"activation": []}, "", (0, 0), (0, 0), None)
     )
     assert (tmp_path / "s.png").stat().st_size > 10_000
 
 
-def test_the_animation_holds_every_frame(tmp_path, read_video):
-    frames = [(picture(level), np.full((20, 20), 100.0)) for level in (0.1, 0.5, 0.9, 1.0)]
+def test_the_video_holds_every_frame_and_a_line_below(tmp_path, read_video):
+    frames = [(to_srgb(picture(level)), np.full((20, 20), 100, np.uint8)) for level in (0.1, 0.5, 0.9, 1.0)]
     path = tmp_path / "progress.mp4"
-    write_animation(path, frames, size=64)
-    video = read_video(path, 64, 128)
+    write_video(path, frames, ("a render", "a stimulus: grey levels −4 to 221"), size=160)
+    video = read_video(path, 160 + STRIP, 320)
     assert len(video) == 4
-    middle = video[:, 32, 32, 0].astype(int)
+    middle = video[:, 80, 80, 0].astype(int)
     assert (np.diff(middle) > 10).all()
+    for half in (video[:, 160:, :160], video[:, 160:, 160:]):
+        assert (half > 240).mean() > 0.7 and (half < 120).mean() > 0.005
 
 
 def test_pixels_are_repeated_and_keep_their_aspect():
@@ -85,8 +81,8 @@ def test_pixels_are_repeated_and_keep_their_aspect():
 def test_a_video_of_many_views_can_be_written(tmp_path, read_video, views):
     wide = np.tile(picture(0.8), (1, views, 1))
     path = tmp_path / "progress.mp4"
-    write_animation(path, [(wide, np.full((20, 20 * views), 100.0))] * 2)
+    write_video(path, [(to_srgb(wide), np.full((20, 20 * views), 100, np.uint8))] * 2)
     height, width = iio.improps(path, plugin="FFMPEG").shape[1:3]
-    assert width / height == pytest.approx(2 * views, rel=0.01) and width <= 4096
-    assert height == {4: 320, 40: 48}[views]
+    assert width / (height - STRIP) == pytest.approx(2 * views, rel=0.01) and width <= 4096
+    assert height - STRIP == {4: 320, 40: 48}[views]
     assert len(read_video(path, height, width)) == 2

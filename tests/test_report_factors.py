@@ -25,6 +25,7 @@ def played(subsets, starts: int = 3, best: str = "shape", **more) -> Played:
         "renderer": "raster",
         "optimum": 1.5,
         "pixel": 1.4,
+        "shown_start": 0,
         "trials": trials,
     }
     renders = {name: np.full((20, 20, 1), 0.2, np.float32) for name in trials}

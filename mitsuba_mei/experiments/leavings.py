@@ -50,8 +50,7 @@ def leave(
     if pixel is not None:
         pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
     write_result(folder, config, result)
-    course.write(folder)
-    folder.adorn("summary.png", lambda path: write_summary(path, _summary(config, done, pixel, result)))
+    _write_pictures(folder, course, lambda: _summary(config, done, pixel, result))
     finish(folder, result, told, over)
     return result
 
@@ -208,6 +207,11 @@ def _validation(
         "pixel": reached,
         "ratio_to_pixel": ratio(final, reached),
     }
+
+
+def _write_pictures(folder: RunFolder, course: Course, summary: Callable[[], Summary]) -> None:
+    course.write(folder)
+    folder.adorn("summary.png", lambda path: write_summary(path, summary()))
 
 
 def _summary(config: Config, done: Optimised, pixel: PixelMEI | None, result: dict[str, Any]) -> Summary:

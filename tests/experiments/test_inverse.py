@@ -23,6 +23,7 @@ from mitsuba_mei.images import read_image, write_exr
 from mitsuba_mei.parameters import parameters_of, set_parameters
 from mitsuba_mei.sentences_inverse import describe_recovery
 from mitsuba_mei.variants import frozen
+from mitsuba_mei.video import STRIP
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 
@@ -98,7 +99,7 @@ def test_the_surface_comes_nearer_to_the_true_one(run):
 def test_pictures_can_be_read_and_the_video_shows_both_views(run):
     for name in ("summary.png", "render.png"):
         assert iio.imread(run[0].folder / name).std() > 5, name
-    assert iio.improps(run[0].folder / "progress.mp4", plugin="FFMPEG").shape[1:3] == (320, 1280)
+    assert iio.improps(run[0].folder / "progress.mp4", plugin="FFMPEG").shape[1:3] == (320 + STRIP, 1280)
 
 
 def test_what_is_said_of_it(run):

@@ -16,6 +16,7 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import read_image
+from mitsuba_mei.video import STRIP
 from tests.whole_runs import Interrupting, Silent
 
 CONTRACT = {
@@ -70,7 +71,7 @@ def test_the_pictures_can_be_read_and_are_not_empty(run, read_video):
     folder = run[0].folder
     for name in ("render.png", "stimulus.png", "summary.png"):
         assert iio.imread(folder / name).std() > 5, name
-    assert len(read_video(folder / "progress.mp4", 320, 640)) >= 20
+    assert len(read_video(folder / "progress.mp4", 320 + STRIP, 640)) >= 20
 
 
 def test_still_frames_say_their_step_and_show_how_the_stimulus_came_about(run):

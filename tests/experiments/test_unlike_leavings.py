@@ -11,9 +11,9 @@ import pytest
 import trimesh
 
 from mitsuba_mei.cli import main
+from mitsuba_mei.drawing import DIVERGING
 from mitsuba_mei.html_report import write_report
 from mitsuba_mei.images import read_image
-from mitsuba_mei.report_comparison import DIVERGING
 
 SCENE = """
 shape:

@@ -57,7 +57,7 @@ def test_a_full_disk_costs_no_finished_step_and_the_run_goes_on_once_there_is_sp
     assert went_on(folder) == ALL
 
 
-@pytest.mark.parametrize("name", ["start-0.npz", "summary.png", "progress.mp4", "result.json"])
+@pytest.mark.parametrize("name", ["start-0.npz", "mesh.ply", "stimulus.npy", "result.json"])
 def test_wherever_the_disk_is_full_the_run_goes_on_from_what_it_kept(run, went_on, tmp_path, monkeypatch, name):
     whole = run_folder.write_whole
 
