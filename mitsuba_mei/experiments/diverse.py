@@ -82,7 +82,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         search = _Search(config, folder, progress, interrupted)
         maximum = search.maximum(restarted(experiment, config, 0))
         trials = search.optimised(starts, maximum["value"])
-        result = _leave(folder, config, trials, maximum, progress.message)
+        result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
 
@@ -170,9 +170,7 @@ class _Search:
         ]
 
 
-def _leave(
-    folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any], told: Callable[[str], None]
-) -> dict[str, Any]:
+def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any]) -> dict[str, Any]:
     said, count = config.objective, len(trials)
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     aspects = [_aspects(trial) for trial in trials]
@@ -228,7 +226,7 @@ def _leave(
     folder.adorn(
         "summary.png", lambda path: write_diverse(path, _picture(trials, result["diverse"], pairs[said.differ]))
     )
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
 
 

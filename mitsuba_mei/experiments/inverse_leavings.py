@@ -34,10 +34,8 @@ from .starts import Optimised
 __all__ = ["distance_to_truth", "leave_recovered"]
 
 
-def leave_recovered(
-    folder: RunFolder, config: Config, done: Optimised, truth: Scene | None, told: Callable[[str], None]
-) -> dict[str, Any]:
-    """Write everything; gives what ``result.json`` says. ``told``: as for :func:`~.leavings.finish`."""
+def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: Scene | None) -> dict[str, Any]:
+    """Write everything; gives what ``result.json`` says."""
     best = done.best
     experiment = best.experiment
     result = {
@@ -65,7 +63,7 @@ def leave_recovered(
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, config, result)
     _write_pictures(folder, config, done, result, course)
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
 
 
@@ -178,6 +176,7 @@ def _recovery(config: Config, done: Optimised, result: dict[str, Any], course: C
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
         truth=describe_truth(result["truth"]),
+        of="responses" if result["error"]["kind"] == "responses" else "contrast",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..checkpoint import Checkpoints
 from ..config import Config
+from ..errors import UserError
 from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..memory import peak_memory_mb
@@ -35,12 +37,11 @@ def leave(
     config: Config,
     done: Optimised,
     pixel: PixelMEI | None,
-    told: Callable[[str], None],
     over: bool = True,
 ) -> dict[str, Any]:
     """Write everything that a finished optimisation leaves; gives what ``result.json`` says.
 
-    ``told`` and ``over``: as for :func:`finish`.
+    ``over``: as for :func:`finish`.
     """
     experiment, images = done.best.experiment, (done.best.before.image, done.final.image)
     course = Course.of(experiment, done.best.record, images)
@@ -51,7 +52,7 @@ def leave(
         pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
     write_result(folder, config, result)
     _write_pictures(folder, course, lambda: _summary(config, done, pixel, result))
-    finish(folder, result, told, over)
+    finish(folder, config, result, over)
     return result
 
 
@@ -77,27 +78,25 @@ def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
     folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
-def finish(
-    folder: RunFolder,
-    result: Mapping[str, Any],
-    told: Callable[[str], None],
-    over: bool = True,
-) -> None:
-    """Say which pictures could not be made, and remove the states of a run with which there is nothing to go on.
+def finish(folder: RunFolder, config: Config, result: dict[str, Any], over: bool = True) -> None:
+    """Add to ``result.json`` which pictures could not be made, and remove the states with which a run could go on.
 
     Where a picture is missing they stay, and with them the run can be gone on with, which makes its pictures.
 
     Parameters
     ----------
+    result : dict
+        Gets ``not_written``, if there is any.
     over : bool
         Whether its states may go; an experiment of which the run is a part may need them once more.
     """
-    missing = folder.tell_missing(told)
-    if over and result["ended"] != "interrupted":
-        if missing:
-            told(f"everything else is; once this is mended, 'resume {folder.path}' writes them")
-        else:
-            Checkpoints(folder).remove()
+    missing = folder.missing()
+    if missing:
+        result["not_written"] = missing
+        with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
+            write_result(folder, config, result)
+    elif over and result["ended"] != "interrupted":
+        Checkpoints(folder).remove()
     folder.release()
 
 
@@ -129,7 +128,8 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
-        leave(folder, config, done, pixel, progress.message, over=False)
+        for missing in leave(folder, config, done, pixel, over=False).get("not_written", ()):
+            progress.message(f"not written: {missing}")
     return done
 
 

@@ -120,7 +120,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(experiment, config)
         done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
-        result = _leave(folder, config, done, reference, apart, progress.message)
+        result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 
 
@@ -134,14 +134,7 @@ def _final(trial: Trial) -> Aspects:
         return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
 
 
-def _leave(
-    folder: RunFolder,
-    config: Config,
-    done: Optimised,
-    reference: Reference,
-    apart: float,
-    told: Callable[[str], None],
-) -> dict[str, Any]:
+def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Reference, apart: float) -> dict[str, Any]:
     best, said = done.best, config.objective
     experiment, found = best.experiment, _final(best)
     differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
@@ -171,7 +164,7 @@ def _leave(
     write_result(folder, config, result)
     course.write(folder)
     _write_pictures(folder, done, reference, result)
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
 
 

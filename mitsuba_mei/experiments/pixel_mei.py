@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..config import Config, dump
+from ..errors import UserError
 from ..filters import gaussian_blur
 from ..grey_scale import DISPLAY
 from ..images import write_png
@@ -167,7 +168,11 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     folder.write_json("result.json", result)
     what = "activation" if config.objective.type == "activation" else f"objective ({config.objective.type})"
     folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
-    folder.tell_missing(progress.message)
+    missing = folder.missing()
+    if missing:
+        result["not_written"] = missing
+        with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
+            folder.write_json("result.json", result)
     return RunResult(folder.path, result)
 
 
