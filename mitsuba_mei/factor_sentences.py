@@ -90,7 +90,7 @@ def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
     counts = sorted({neuron["starts"] for neuron in result["neurons"]})
     if counts:
         said = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        lines.append(f"means over {said} starts ± their standard errors" if counts != [1] else "one start, no errors")
+        lines.append(f"means over {said} starts ± s.e. over starts" if counts != [1] else "one start, no errors")
     if result["ended"] != "done":
         done = sum(neuron["ended"] == "done" for neuron in result["neurons"])
         lines.append(f"interrupted: {done} of {result['asked']} neurons are done")

@@ -16,6 +16,7 @@ from ..config import Config, free_parameters
 from ..evaluate import Mean
 from ..experiment import Experiment, build_scene
 from ..images import exposure, to_srgb, write_exr, write_png
+from ..over_starts import describe_spread
 from ..parameter_difference import parameter_at, parameter_difference
 from ..parameters import parameters_of, set_parameters
 from ..report import displayed
@@ -26,7 +27,7 @@ from ..sentences_inverse import describe_truth
 from ..surface_distance import surface_distance
 from ..variants import frozen
 from ..views import portrait
-from .leavings import run_facts, write_course, write_object, write_result
+from .leavings import over_starts, run_facts, write_course, write_object, write_result
 from .record import frame, posed_mesh
 from .starts import Optimised
 
@@ -47,6 +48,7 @@ def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: S
         "difference": _difference(experiment, done),
         "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
         **run_facts(config, experiment, done.trials, done.ended, done.reason),
+        "over_starts": over_starts(done, "error"),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
         "views": experiment.viewer.views,
@@ -157,11 +159,11 @@ def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: 
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
-        truth=describe_truth(result["truth"]),
+        truth=[*describe_spread(result["over_starts"]), *describe_truth(result["truth"])],
     )
     folder.write("summary.png", lambda path: write_recovery(path, recovery))
     write_course(folder, done.best.record, last, "difference")
 
 
 def _said(error: Mapping[str, float]) -> str:
-    return f"{error['mean']:.3g}" + (f" ± {error['sem']:.1g}" if error["sem"] else "")
+    return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")

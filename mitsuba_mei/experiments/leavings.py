@@ -15,6 +15,7 @@ from ..experiment import Experiment
 from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
+from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, displayed, exposed, write_animation, write_summary
@@ -27,6 +28,7 @@ from .starts import Optimised, Trial, optimise_from_starts
 
 __all__ = [
     "leave",
+    "over_starts",
     "optimise_and_leave",
     "run_facts",
     "write_course",
@@ -177,6 +179,7 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
         **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
+        "over_starts": over_starts(done, _what(config)),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
@@ -188,6 +191,16 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def over_starts(done: Optimised, of: str) -> dict[str, Any] | None:
+    """Mean and standard deviation of what the starts ended with; of a single one None."""
+    return spread(ends_of([trial.as_dict() for trial in done.trials], -1 if of == "error" else 1), of)
+
+
+def _what(config: Config) -> str:
+    """What is maximised."""
+    return "activation" if config.objective.type == "activation" else "objective"
 
 
 def run_facts(
@@ -277,7 +290,10 @@ def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> st
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
     title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
-    title += f" ± {final['sem']:.2g}" if experiment.renderer.noisy else " (rasterized)"
+    title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
+    if result["over_starts"] is not None:
+        over = result["over_starts"]
+        title += f"; over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:

@@ -18,13 +18,14 @@ from ..goals import Differ
 from ..images import write_exr, write_png
 from ..likeness import Likeness
 from ..neurons.layers import Layer
+from ..over_starts import describe_spread
 from ..report import displayed, exposed
 from ..report_unlike import MetamerPicture, write_metamer
 from ..run_folder import RunFolder
-from ..sentences_unlike import describe_pair
+from ..sentences_unlike import RESPONSES, describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
+from .leavings import over_starts, run_facts, write_course, write_end, write_object, write_result, write_start
 from .record import frame, posed_mesh
 from .session import Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, optimise_from_starts
@@ -148,6 +149,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
         **run_facts(config, experiment, done.trials, done.ended, done.reason),
+        "over_starts": over_starts(done, "error"),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
@@ -193,7 +195,7 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
         stimuli=grey,
         portraits=portraits,
         responses={name: viewer.neurons(each)[0].cpu().numpy() for name, each in seen.items()},
-        said=describe_pair(result["metamer"]),
+        said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
     )
     folder.write("summary.png", lambda path: write_metamer(path, picture))
     write_course(folder, done.best.record, last)

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..config import Config, dump
 from ..filters import gaussian_blur
 from ..images import write_png
+from ..over_starts import spread
 from ..report import displayed, write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
@@ -83,6 +84,7 @@ class PixelMEI:
             "activation": self.activation,
             "responses": self.responses,
             "restarts": self.restarts,
+            "over_starts": spread(self.restarts),
             "steps": len(self.history) - 1,
             "ended": self.ended,
         }

@@ -222,7 +222,7 @@ def _trial(
     trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
-        error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
+        error = f"render s.e. {trial.after.sem:.2g}" if experiment.renderer.noisy else "without render noise"
         progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
     return trial
 

@@ -27,7 +27,7 @@ PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 SAID = frozenset(
     """activation fraction_of_optimum ratio_to_pixel validation seconds steps seconds_per_step peak_memory_mb
     skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses outside_display
-    model ended reason restart restarts pixel scene versions""".split()
+    model ended reason restart restarts over_starts pixel scene versions""".split()
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
