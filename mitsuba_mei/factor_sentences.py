@@ -15,7 +15,8 @@ MOST_DECIMALS = 5
 
 def subset_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The table of all subsets: its columns' titles, and a row for each neuron and subset."""
-    titles = ["neuron", "free", "activation", "of all", "gain", "of all's gain"]
+    other = any(neuron.get("objective", "activation") != "activation" for neuron in result["neurons"])
+    titles = ["neuron", "free", "objective" if other else "activation", "of all", "gain", "of all's gain"]
     rows = []
     for neuron in result["neurons"]:
         for name in result["subsets"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, free_parameters
+from .initial_scene import describe_initial
 from .over_starts import describe_spread, ends_of, spread
 from .schema import RENDERERS
 from .sentences_ending import describe_ending
@@ -66,7 +67,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = _responses(result)
+    further = [*describe_initial(result), *_responses(result)]
     further += describe_spread(spread(ends_of(result.get("restarts", ()))))
     if result.get("pixel") is not None:
         reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .initial_scene import describe_initial
 from .over_starts import describe_spread, ends_of, spread
 from .sentences_ending import describe_ending
 
@@ -18,6 +19,7 @@ def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
     initial, final = error["initial"], error["final"]
     certainty = f"render s.e. {final['sem']:.2g}" if final["sem"] else "without render noise"
     lines = [f"error ({error['kind']}) {initial['mean']:.4g} -> {final['mean']:.4g} ({certainty})"]
+    lines += describe_initial(result)
     lines += describe_spread(spread(ends_of(result.get("restarts", ()), -1)))
     lines += describe_truth(result["truth"])
     return [*lines, *describe_ending(folder, result)]

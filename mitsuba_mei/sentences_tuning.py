@@ -27,7 +27,10 @@ def describe_tuning(folder: Path, result: Mapping[str, Any]) -> list[str]:
 
 
 def preferred_text(step: float, unit: str, value: float, sem: float) -> str:
-    """A preferred value to its error's first digit, or about a thousandth of the grid's step: ``45.13 deg (render s.e. 0.02)``."""
+    """A preferred value to its error's first digit, or about a thousandth of the grid's step.
+
+    As ``45.13 deg (render s.e. 0.02)``.
+    """
     places = max(0, 3 - math.ceil(math.log10(step)))
     if sem:
         places = max(0, min(places, -math.floor(math.log10(sem))))

@@ -15,6 +15,7 @@ from ..experiment import Experiment
 from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
+from ..named_value import named_value
 from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
@@ -179,7 +180,8 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
         **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
-        "over_starts": over_starts(done, _what(config)),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
@@ -193,14 +195,10 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
     }
 
 
-def over_starts(done: Optimised, of: str) -> dict[str, Any] | None:
+def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
     """Mean and standard deviation of what the starts ended with; of a single one None."""
-    return spread(ends_of([trial.as_dict() for trial in done.trials], -1 if of == "error" else 1), of)
-
-
-def _what(config: Config) -> str:
-    """What is maximised."""
-    return "activation" if config.objective.type == "activation" else "objective"
+    name, sign = named_value(config.objective.type)
+    return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
 def run_facts(

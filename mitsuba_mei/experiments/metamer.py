@@ -144,12 +144,19 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
         "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
         "metamer": {
             "found": near and far,
-            "responses": {"distance": distance, "tolerance": said.tolerance, "near": near, "layer": said.layer},
+            "responses": {
+                "distance": distance,
+                "tolerance": said.tolerance,
+                "near": near,
+                "layer": said.layer,
+                "neurons": _answers(done, config),
+            },
             "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
         **run_facts(config, experiment, done.trials, done.ended, done.reason),
-        "over_starts": over_starts(done, "error"),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
@@ -160,6 +167,20 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, config, result)
     return result
+
+
+@torch.no_grad()
+def _answers(done: Optimised, config: Config) -> list[dict[str, Any]] | None:
+    """What each neuron answers to the reference and to what was found; None where a layer is compared."""
+    if config.objective.layer is not None:
+        return None
+    viewer = done.best.experiment.viewer
+    images = (viewer.target, done.final.image.to(viewer.target))
+    reference, final = (viewer.neurons(viewer.stimulus(image))[0].tolist() for image in images)
+    return [
+        {"neuron": neuron, "reference": first, "final": last}
+        for neuron, first, last in zip(viewer.objective.neurons, reference, final, strict=True)
+    ]
 
 
 def _positive(estimate: Mean) -> dict[str, float]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..config import Config, dump
 from ..filters import gaussian_blur
 from ..images import write_png
+from ..named_value import named_value
 from ..over_starts import spread
 from ..report import displayed, write_pixel_summary
 from ..run_folder import RunFolder
@@ -123,9 +124,11 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     progress.start(config.pixel.steps)
     started = time.perf_counter()
 
-    def told(step: int, activation: float) -> None:
-        folder.add_metrics({"step": step, "activation": activation, "seconds": time.perf_counter() - started})
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        folder.add_metrics({"step": step, name: value, "seconds": time.perf_counter() - started})
+        progress.step({name: value})
 
     try:
         with interruptible() as interrupted:
@@ -176,8 +179,10 @@ def find_for_reference(
     progress.start(config.pixel.steps)
     pixel = None
 
-    def told(step: int, activation: float) -> None:
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        progress.step({name: value})
 
     if not interrupted():
         with every_core(), contextlib.suppress(KeyboardInterrupt):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .aims import Aim, Apart, Away, DiverseSet, Metamer, Recovered
 from .files import Figure
-from .numerals import number, percent, with_error
+from .numerals import BARS, number, percent, with_error
 
 __all__ = [
     "amount",
@@ -111,7 +111,7 @@ def units(aim: Aim, noisy: bool) -> str:
         said = "Error: distance of the responses from the reference’s over the length of the latter; 0 is best."
     else:
         said = "Each scene’s activation over the maximum; the dashed line is the level that each was asked to reach."
-    return f"{said} Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller than the marker." if noisy else said
+    return f"{said} {BARS}" if noisy else said
 
 
 def sentences(aim: Aim, initial: Figure | None, final: Figure) -> list[str]:

@@ -103,7 +103,7 @@ def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
         return []
     starts = metrics.get("restart", np.zeros(len(metrics["step"])))
     figures = [_missed_curve(run) if isinstance(run.aim, DiverseSet) else _activation_curves(run, starts)]
-    known = ("restart", "step", "activation", "loss", "skipped", "seconds")
+    known = ("restart", "step", "activation", "mean_activation", "loss", "skipped", "seconds")
     if isinstance(run.aim, (Metamer, DiverseSet)) and "difference" in metrics:
         figures.append(_difference_curve(run, starts == run.kept_start))
         known += ("difference",)

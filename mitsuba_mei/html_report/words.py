@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ..initial_scene import initial_in_words
 from ..over_starts import spread
 from . import aim_words
 from .aims import Recovered
 from .files import Figure
-from .numerals import measured, moved, number, with_error
+from .numerals import BARS, measured, moved, number, with_error
 from .record import MeshFigures, RunRecord
 
 __all__ = [
@@ -135,9 +136,9 @@ def units(run: RunRecord) -> str:
     what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
     said = f"{maximised(run).capitalize()}: {what}."
     if run.kind == "3d":
-        said += " Start: the scene before the first step."
+        said += f" Start: {initial_in_words(run.initial_scene)}."
     if run.final.sem:
-        said += " Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller than the marker."
+        said += f" {BARS}"
     if run.pixel is not None:
         said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
     if run.optimum is not None:
@@ -153,7 +154,8 @@ def activation_sentences(run: RunRecord) -> list[str]:
     if run.kind == "pixel":
         said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
     else:
-        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{moved(run.initial, run.final, ' at the start')}."]
+        came = moved(run.initial, run.final, " at the start")
+        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{came}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f" ({number(run.optimum)})"
@@ -198,7 +200,8 @@ def _validation(run: RunRecord) -> list[str]:
     second = run.validation
     if second is None:
         return []
-    text = f"A second model, “{second.model}”, which the optimisation never saw, answers {with_error(second.final)}"
+    gives = "answers" if run.objective == "activation" else "gives an objective of"
+    text = f"A second model, “{second.model}”, which the optimisation never saw, {gives} {with_error(second.final)}"
     text += moved(second.initial, second.final)
     if second.pixel is not None:
         text += f"; to the pixel MEI {number(second.pixel)}"

@@ -96,7 +96,12 @@ def test_an_unknown_truth_is_said_to_be_unknown(changed):
 @pytest.mark.parametrize(
     ("found", "near", "far", "parts"),
     [
-        (True, True, True, ("A metamer was found.", "1.5 % (render s.e. 0.02 %) from the reference’s, within the 2 % asked for")),
+        (
+            True,
+            True,
+            True,
+            ("A metamer was found.", "1.5 % (render s.e. 0.02 %) from the reference’s, within the 2 % asked for"),
+        ),
         (False, False, True, ("No metamer was found.", "not within the 2 % asked for; at the start 60 %.")),
         (False, True, False, ("No metamer was found.", "0.31 of the radius apart, less than the 0.25 of the radius")),
     ],
@@ -121,7 +126,8 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
     ):
         assert part in said(run)
     assert (
-        scene_caption(3, run.aim.scenes[2]) == "Scene 3: 0.880 of the maximum, activation 22 (render s.e. 0.25), below the level"
+        scene_caption(3, run.aim.scenes[2])
+        == "Scene 3: 0.880 of the maximum, activation 22 (render s.e. 0.25), below the level"
     )
     figure = level_figure(run.aim)
     shown = {trace["y"][0]: (trace["x"][0], trace["error_x"]["array"][0]) for trace in figure["data"]}
@@ -167,7 +173,8 @@ def test_every_colour_of_the_heat_map_has_letters_that_can_be_read(changed, plac
 
 def test_the_pictures_are_those_to_compare(runs):
     captions = [shown.caption for shown in aim_pictures(runs["image"])]
-    assert captions[:3] == ["Target", "Start: error 0.5 (render s.e. 0.01)", "Recovered: error 0.0099 (render s.e. 0.0002)"]
+    first, last = "Start: error 0.5 (render s.e. 0.01)", "Recovered: error 0.0099 (render s.e. 0.0002)"
+    assert captions[:3] == ["Target", first, last]
     assert captions[3].endswith("full colour ±0.13 of radiance") or captions[3].endswith(
         "full colour ±0.12 of radiance"
     )

@@ -41,7 +41,10 @@ def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
         assert part in said
 
 
-@pytest.mark.parametrize(("initial", "way"), [(1.5, "up"), (30.0, "down"), (20.0, "unchanged"), (20.00001, "unchanged")])
+WAYS = [(1.5, "up"), (30.0, "down"), (20.0, "unchanged"), (20.00001, "unchanged")]
+
+
+@pytest.mark.parametrize(("initial", "way"), WAYS)
 def test_which_way_the_activation_went_is_said_as_it_went(run, initial, way):
     second = dataclasses.replace(run.validation, initial=Figure(initial, 0.0), final=Figure(20.0, 0.0))
     run = dataclasses.replace(run, initial=Figure(initial, 0.0), validation=second)
