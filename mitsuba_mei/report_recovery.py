@@ -96,7 +96,8 @@ def _plot_error(axes, recovery: Recovery) -> None:
     steps = np.arange(1, len(recovery.errors) + 1)
     label = "each step, noise and all" if recovery.final[1] else "each step"
     axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label=label)
-    for x, (mean, sem), label in ((0, recovery.initial, "converged"), (len(steps), recovery.final, None)):
+    converged = "converged, bars: render s.e." if recovery.final[1] else "converged"
+    for x, (mean, sem), label in ((0, recovery.initial, converged), (len(steps), recovery.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
     # No error at all, as at the truth without noise, has no logarithm.
     scale = "log" if max(recovery.initial[0], recovery.final[0]) > 0 else "linear"

@@ -123,6 +123,11 @@ class RunFolder:
                 raise UserError(f"{self.path / 'metrics.csv'} is damaged: its columns are not those of this run")
             self._append([row[column] for column in self._columns])
 
+    @property
+    def columns(self) -> list[str]:
+        """Those of ``metrics.csv``; none before its first row."""
+        return list(self._columns)
+
     def _append(self, cells: list[Any]) -> None:
         """A row, whole or not at all."""
         text = io.StringIO(newline="")

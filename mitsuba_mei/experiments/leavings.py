@@ -15,6 +15,8 @@ from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
+from ..named_value import named_value
+from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, write_summary
@@ -26,7 +28,7 @@ from .record import frame, posed_mesh
 from .session import Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
-__all__ = ["finish", "leave", "optimise_and_leave", "run_facts", "write_object", "write_result"]
+__all__ = ["finish", "leave", "optimise_and_leave", "over_starts", "run_facts", "write_object", "write_result"]
 
 TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 """What differs from run to run whatever is done."""
@@ -144,6 +146,8 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
         **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
@@ -155,6 +159,12 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
+    """Mean and standard deviation of what the starts ended with; of a single one None."""
+    name, sign = named_value(config.objective.type)
+    return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
 def run_facts(
@@ -239,7 +249,10 @@ def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> st
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
     title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
-    title += f" ± {final['sem']:.2g}" if experiment.renderer.noisy else " (rasterized)"
+    title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
+    if result["over_starts"] is not None:
+        over = result["over_starts"]
+        title += f"; over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:

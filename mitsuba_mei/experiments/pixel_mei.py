@@ -19,6 +19,8 @@ from ..errors import UserError
 from ..filters import gaussian_blur
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..named_value import named_value
+from ..over_starts import spread
 from ..report import write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
@@ -85,6 +87,7 @@ class PixelMEI:
             "activation": self.activation,
             "responses": self.responses,
             "restarts": self.restarts,
+            "over_starts": spread(self.restarts),
             "steps": len(self.history) - 1,
             "ended": self.ended,
         }
@@ -125,9 +128,11 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     progress.start(config.pixel.steps)
     started = time.perf_counter()
 
-    def told(step: int, activation: float) -> None:
-        folder.add_metrics({"step": step, "activation": activation, "seconds": time.perf_counter() - started})
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        folder.add_metrics({"step": step, name: value, "seconds": time.perf_counter() - started})
+        progress.step({name: value})
 
     try:
         with interruptible() as interrupted:
@@ -184,8 +189,10 @@ def find_for_reference(
     progress.start(config.pixel.steps)
     pixel = None
 
-    def told(step: int, activation: float) -> None:
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        progress.step({name: value})
 
     if not interrupted():
         with every_core(), contextlib.suppress(KeyboardInterrupt):
