@@ -22,6 +22,7 @@ from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
 from ..kept import KeptRecord, checked_numbers
+from ..mesh_quality import together_of
 from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report import displayed
@@ -31,7 +32,7 @@ from ..sentences_unlike import describe_set
 from ..snapshot import Snapshot
 from ..viewer import Look
 from ..views import portrait
-from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
+from .leavings import quality_of, run_facts, write_course, write_end, write_object, write_render, write_result, write_start
 from .record import FRAMES, Record, frame
 from .session import Progress, RunResult
 from .starts import Trial
@@ -193,6 +194,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
                 "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
                 "of_maximum": of_maximum,
                 "reached": of_maximum >= said.level,
+                "mesh": quality_of(trial.experiment.scene).as_dict(),
             }
         )
     reached = all(scene["reached"] for scene in scenes)
@@ -217,6 +219,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         },
         "neurons": list(config.neurons),
         **facts,
+        "mesh": together_of([scene["mesh"] for scene in scenes]),
         "steps": outcome.steps,
         "skipped_steps": outcome.skipped,
         "seconds_per_step": facts["seconds"] / max(1, outcome.steps),

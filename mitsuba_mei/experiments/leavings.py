@@ -14,13 +14,14 @@ from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..images import write_exr, write_png
 from ..memory import peak_memory_mb
-from ..mesh_quality import assess
+from ..mesh_quality import MeshQuality, assess
 from ..named_value import named_value
 from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
+from ..scene.scene import Scene
 from ..views import portrait
 from .pixel_mei import PixelMEI
 from .record import Record, frame, posed_mesh
@@ -30,6 +31,7 @@ from .starts import Optimised, Trial, optimise_from_starts
 __all__ = [
     "leave",
     "over_starts",
+    "quality_of",
     "optimise_and_leave",
     "run_facts",
     "write_course",
@@ -201,6 +203,11 @@ def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
     return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
+def quality_of(scene: Scene) -> MeshQuality:
+    """The faults of a scene's object."""
+    return assess(scene.shape().detach(), scene.faces, scene.template.vertices)
+
+
 def run_facts(
     config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str, reason: str
 ) -> dict[str, Any]:
@@ -222,7 +229,7 @@ def run_facts(
         "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
         **counted,
-        "mesh": assess(scene.shape().detach(), scene.faces, scene.template.vertices).as_dict(),
+        "mesh": quality_of(scene).as_dict(),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,
