@@ -32,7 +32,16 @@ from ..sentences_unlike import describe_set
 from ..snapshot import Snapshot
 from ..viewer import Look
 from ..views import portrait
-from .leavings import quality_of, run_facts, write_course, write_end, write_object, write_render, write_result, write_start
+from .leavings import (
+    quality_of,
+    run_facts,
+    write_course,
+    write_end,
+    write_object,
+    write_render,
+    write_result,
+    write_start,
+)
 from .record import FRAMES, Record, frame
 from .session import Progress, RunResult
 from .starts import Trial

@@ -58,8 +58,9 @@ def export_stimuli(
     """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
 
     They are the run's own, the pixel MEI where there is one, the initial scene's, rendered anew, and every point of its
-    tunings; of a metamer its reference too; of diverse scenes those of every scene; of a pixel MEI alone that. An ``.npy`` holds the displayed luminance, 0 to 1 of the display's range; a ``.png`` the levels that
-    give it on the monitor.
+    tunings; of a metamer its reference too; of diverse scenes those of every scene; of a pixel MEI alone that.
+    An ``.npy`` holds the displayed luminance, 0 to 1 of the display's range; a ``.png`` the levels that give it on the
+    monitor.
 
     Parameters
     ----------

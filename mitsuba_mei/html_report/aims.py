@@ -210,7 +210,8 @@ def _scene(said: Said, folder: Path | None, top: float | None) -> SceneOfSet:
     if folder is not None:
         paths = [folder / f"{name}.png" for name in ("render", "stimulus")]
         pictures = [read_picture(path, PICTURE) if path.is_file() else None for path in paths]
-    return SceneOfSet(activation, None if part is None else Figure(part, error), said.flag("reached"), *pictures, _flaws(said))
+    of_maximum = None if part is None else Figure(part, error)
+    return SceneOfSet(activation, of_maximum, said.flag("reached"), *pictures, _flaws(said))
 
 
 def _flaws(said: Said) -> int | None:

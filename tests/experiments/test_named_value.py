@@ -64,7 +64,7 @@ def test_a_step_says_what_its_figure_is(kind, tmp_path):
 
 
 def test_a_run_that_an_earlier_version_began_goes_on_in_its_columns(tmp_path, monkeypatch):
-    """There whatever was maximised was called activation; a file has the same columns from its first row to its last."""
+    """There whatever was maximised was called activation; a file's columns are the same in all of its rows."""
     from mitsuba_mei.experiments import record
     from mitsuba_mei.run_folder import RunFolder
 
