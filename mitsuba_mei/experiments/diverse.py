@@ -23,6 +23,7 @@ from ..goals import Differ, Drive
 from ..grey_scale import DISPLAY
 from ..images import write_png
 from ..kept import KeptRecord, checked_numbers
+from ..mesh_quality import together_of
 from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report_unlike import DiversePicture, write_diverse
@@ -32,7 +33,7 @@ from ..snapshot import Snapshot
 from ..viewer import Look
 from ..views import object_of, portraits
 from .course import Course, write_end, write_render
-from .leavings import finish, run_facts, write_object, write_result
+from .leavings import finish, quality_of, run_facts, write_object, write_result
 from .record import FRAMES, Record, frame
 from .session import Progress, RunResult
 from .starts import Trial
@@ -194,6 +195,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
                 "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
                 "of_maximum": of_maximum,
                 "reached": of_maximum >= said.level,
+                "mesh": quality_of(trial.experiment.scene).as_dict(),
             }
         )
     reached = all(scene["reached"] for scene in scenes)
@@ -218,6 +220,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         },
         "neurons": list(config.neurons),
         **facts,
+        "mesh": together_of([scene["mesh"] for scene in scenes]),
         "steps": outcome.steps,
         "skipped_steps": outcome.skipped,
         "seconds_per_step": facts["seconds"] / max(1, outcome.steps),

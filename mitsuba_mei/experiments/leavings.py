@@ -14,13 +14,14 @@ from ..errors import UserError
 from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..memory import peak_memory_mb
-from ..mesh_quality import assess
+from ..mesh_quality import MeshQuality, assess
 from ..named_value import named_value
 from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, write_summary
 from ..run_folder import RunFolder
+from ..scene.scene import Scene
 from ..views import object_of, portraits
 from .course import Course, write_end
 from .pixel_mei import PixelMEI
@@ -28,7 +29,16 @@ from .record import frame, posed_mesh
 from .session import Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
-__all__ = ["finish", "leave", "optimise_and_leave", "over_starts", "run_facts", "write_object", "write_result"]
+__all__ = [
+    "finish",
+    "leave",
+    "optimise_and_leave",
+    "over_starts",
+    "quality_of",
+    "run_facts",
+    "write_object",
+    "write_result",
+]
 
 TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 """What differs from run to run whatever is done."""
@@ -167,6 +177,11 @@ def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
     return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
+def quality_of(scene: Scene) -> MeshQuality:
+    """The faults of a scene's object."""
+    return assess(scene.shape().detach(), scene.faces, scene.template.vertices)
+
+
 def run_facts(
     config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str, reason: str
 ) -> dict[str, Any]:
@@ -188,7 +203,7 @@ def run_facts(
         "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
         **counted,
-        "mesh": assess(scene.shape().detach(), scene.faces, scene.template.vertices).as_dict(),
+        "mesh": quality_of(scene).as_dict(),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,

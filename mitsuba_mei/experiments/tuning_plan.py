@@ -135,7 +135,7 @@ def subject_of(
         If the source or something that it names cannot be used.
     """
     if source.is_dir() or not source.suffix:
-        run = read_run(source, overrides, trust_code=trust_code)
+        run = read_run(source, overrides, "tune", trust_code)
         config = rendered_by(run.config, renderer or run.renderer)
         with about(source / "config.yaml"):
             experiment = build_experiment(frozen(config), progress.message)

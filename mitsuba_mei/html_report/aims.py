@@ -78,13 +78,14 @@ class Metamer:
 
 @dataclass(frozen=True)
 class SceneOfSet:
-    """One of several scenes."""
+    """One of several scenes; ``flaws`` are the faces of its mesh that no object has, None where unknown."""
 
     activation: Figure | None
     of_maximum: Figure | None
     reached: bool | None
     render: Picture | None
     stimulus: Picture | None
+    flaws: int | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,13 @@ def _scene(said: Said, folder: Path | None, top: float | None) -> SceneOfSet:
     if folder is not None:
         paths = [folder / f"{name}.png" for name in ("render", "stimulus")]
         pictures = [read_picture(path, PICTURE) if path.is_file() else None for path in paths]
-    return SceneOfSet(activation, None if part is None else Figure(part, error), said.flag("reached"), *pictures)
+    of_maximum = None if part is None else Figure(part, error)
+    return SceneOfSet(activation, of_maximum, said.flag("reached"), *pictures, _flaws(said))
+
+
+def _flaws(said: Said) -> int | None:
+    counts = [said.part("mesh").count(f"{kind}_faces") for kind in ("flipped", "degenerate", "intersecting")]
+    return None if None in counts else sum(counts)
 
 
 def _pairs(rows: Any, count: int) -> tuple[tuple[float | None, ...], ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..initial_scene import initial_in_words
 from ..over_starts import spread
 from . import aim_words
-from .aims import Recovered
+from .aims import Recovered, SceneOfSet
 from .files import Figure
 from .numerals import BARS, measured, moved, number, with_error
 from .record import MeshFigures, RunRecord
@@ -20,6 +20,7 @@ __all__ = [
     "flaws",
     "flaws_in_short",
     "flaws_in_words",
+    "flaws_of_each",
     "found",
     "lead",
     "maximised",
@@ -265,6 +266,17 @@ def flaws_in_words(quality: MeshFigures | None) -> list[str]:
     if quality.smallest_angle is not None:
         said.append(f"The smallest angle of a face is {quality.smallest_angle:.2g}°.")
     return said
+
+
+def flaws_of_each(scenes: Sequence[SceneOfSet]) -> str | None:
+    """Of several scenes, how many faces no object has; None where it is not known of every one."""
+    counts = [scene.flaws for scene in scenes]
+    if not counts or None in counts:
+        return None
+    if not any(counts):
+        return "In no scene is a face flipped, degenerate or does it pass through another."
+    said = [f"scene {index}: {count:,} {_faces(count)}" for index, count in enumerate(counts, 1) if count]
+    return f"Meshes with faces that no object has (flipped, degenerate or passing through others): {'; '.join(said)}."
 
 
 WHAT_IS = {

@@ -1,6 +1,7 @@
 """Scenes recovered from images, metamers and diverse scenes: read, said and drawn."""
 
 import copy
+import dataclasses
 import json
 from collections.abc import Iterator
 
@@ -309,3 +310,12 @@ def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
     except UserError as error:
         pytest.fail(str(error))
     assert page.rstrip().endswith("</html>")
+
+
+def test_the_meshes_of_all_diverse_scenes_are_said(runs):
+    aim = runs["diverse"].aim
+    assert words.flaws_of_each(aim.scenes) is None  # an older folder does not say it
+    scenes = [dataclasses.replace(scene, flaws=count) for scene, count in zip(aim.scenes, (0, 216, 1))]
+    said = words.flaws_of_each(scenes)
+    assert said.endswith("(flipped, degenerate or passing through others): scene 2: 216 faces; scene 3: 1 face.")
+    assert "In no scene" in words.flaws_of_each([dataclasses.replace(scene, flaws=0) for scene in scenes])
