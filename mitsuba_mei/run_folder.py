@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +18,44 @@ from .json_files import json_text
 from .lock import LOCK, Lock
 from .own_files import check_no_link, make_writable, open_own, write_whole
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "is_empty", "numbered_folder", "remove_empty"]
 
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
+
+
+def numbered_folder(stem: str, parent: Path) -> Path:
+    """The first of ``<stem>-001``, ``-002``, ... that is not there in a folder. It is made, which one process alone can.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made.
+    """
+    for number in itertools.count(1):
+        folder = parent / f"{stem}-{number:03d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not os.path.lexists(folder):  # what is there is no folder, and is on the way to it
+                raise _unwritable(parent, "it is a file") from None
+        except OSError as error:
+            raise _unwritable(parent, error.strerror or str(error)) from None
+    raise AssertionError
+
+
+def _unwritable(folder: Path, why: str) -> UserError:
+    return UserError(f"cannot write to the output folder {folder}: {why}; choose another --out")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder with nothing in it but what a process leaves that dies before its first file."""
+    with contextlib.suppress(OSError):
+        if not folder.is_symlink() and is_empty(folder):
+            for each in BEFORE_ALL:
+                (folder / each).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 class RunFolder:
@@ -44,7 +79,7 @@ class RunFolder:
     def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
-            if not resumed and self.path.exists() and not _is_empty(self.path):
+            if not resumed and self.path.exists() and not is_empty(self.path):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
         except OSError as error:
             raise UserError(
@@ -171,6 +206,6 @@ class RunFolder:
             ) from None
 
 
-def _is_empty(path: Path) -> bool:
+def is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())

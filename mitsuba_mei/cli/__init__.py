@@ -11,6 +11,7 @@ import typer
 
 from .. import __version__
 from ..arguments import expand_arguments
+from ..interrupts import INTERRUPTED
 from ..memory import check_address_space
 from . import (  # noqa: F401 (they register their commands)
     exporting,
@@ -23,7 +24,7 @@ from . import (  # noqa: F401 (they register their commands)
     tuning,
 )
 from .common import app
-from .mishaps import INTERRUPTED, say_mishap
+from .mishaps import say_mishap
 from .progress import LiveProgress
 
 __all__ = ["LiveProgress", "main"]

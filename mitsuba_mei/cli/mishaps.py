@@ -13,11 +13,14 @@ import typer
 
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..home import without_home
+from ..interrupts import INTERRUPTED, parting
+from ..json_files import read_json
 from ..memory import is_out_of_memory
+from ..run_folder import is_empty
 
-__all__ = ["Mishap", "keeping", "say_mishap"]
+__all__ = ["Mishap", "interrupted", "keeping", "say_mishap"]
 
-INTERRUPTED, TERMINATED, MENDABLE, UNEXPECTED = 130, 143, 2, 1
+TERMINATED, MENDABLE, UNEXPECTED = 143, 2, 1
 
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -40,14 +43,22 @@ class Mishap(Exception):
 @contextmanager
 def keeping(folder: Path) -> Iterator[None]:
     """Within it, results are written into a folder: of what goes wrong, it is said what is kept there."""
-    try:
-        yield
-    except ModelFailure as error:
-        raise Mishap(folder) from error
-    except (UserError, _UsageError, typer.Exit, typer.Abort):
-        raise
-    except Exception as error:
-        raise Mishap(folder) from error
+    with parting(lambda: without_home(_kept(folder))):
+        try:
+            yield
+        except ModelFailure as error:
+            raise Mishap(folder) from error
+        except (UserError, Mishap, _UsageError, typer.Exit, typer.Abort):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            raise Mishap(folder) from error
+
+
+def interrupted(folder: Path) -> Mishap:
+    """What is to be raised where Ctrl-C has ended what was done in a folder, and everything is written."""
+    mishap = Mishap(folder)
+    mishap.__cause__ = KeyboardInterrupt()
+    return mishap
 
 
 def say_mishap(error: BaseException) -> int:
@@ -63,7 +74,7 @@ def say_mishap(error: BaseException) -> int:
         _say(f"terminated{_kept(folder)}")
         return TERMINATED
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted")
+        _say(f"interrupted{_kept(folder)}")
         return INTERRUPTED
     if isinstance(error, UserError):
         _say(f"error: {error}{_kept(folder)}")
@@ -87,11 +98,26 @@ def say_mishap(error: BaseException) -> int:
 
 def _kept(folder: Path | None) -> str:
     """What there is in a folder, and how to go on."""
-    if folder is None or not folder.is_dir():
+    if folder is None or not folder.is_dir() or is_empty(folder):
         return ""
-    if (folder / "config.yaml").is_file() or (folder / "asked").is_dir():
+    if (folder / "plan.json").is_file():
+        return f"; what is done is kept in {folder}, and the same command goes on"
+    if _has_ended(folder):
+        return f"; {folder} is complete"
+    if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
         return f"; the state is kept, and 'resume {folder}' goes on from there"
     return f"; what was written into {folder} is kept"
+
+
+def _has_ended(folder: Path) -> bool:
+    """Whether there is nothing left to do in it."""
+    for name in ("result.json", "comparison.json", "factors.json", "tuning.json"):
+        if (folder / name).is_file():
+            try:
+                return read_json(folder / name).get("ended") != "interrupted"
+            except UserError:
+                return False
+    return False
 
 
 def _say(sentence: str) -> None:

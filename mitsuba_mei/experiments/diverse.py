@@ -21,6 +21,7 @@ from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
 from ..images import write_png
+from ..interrupts import finishing
 from ..kept import KeptRecord, checked_numbers
 from ..optimize import optimize
 from ..parameters import parameters_of
@@ -33,7 +34,7 @@ from ..viewer import Look
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_render, write_result, write_start
 from .record import FRAMES, Record, frame
-from .session import Progress, RunResult
+from .session import LOADING, WRITING, Progress, RunResult
 from .starts import Trial
 from .working import working
 
@@ -75,12 +76,14 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     UserError
         For anything that the user can mend, before the first step.
     """
+    progress.doing(LOADING)
     experiment = build_experiment(config, progress.message)
     with working(experiment, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
         starts = _starts(experiment, config)
         search = _Search(config, folder, progress, interrupted)
         maximum = search.maximum(restarted(experiment, config, 0))
         trials = search.optimised(starts, maximum["value"])
+        progress.doing(WRITING)
         result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
@@ -119,7 +122,7 @@ class _Search:
             return {"value": known, "sem": 0.0, "from": "optimum"}
         self._progress.start(self._settings.steps, "one scene alone")
         settings = self._settings
-        optimize(Drive(alone), settings, self._config.seed, self._tell, self._interrupted)
+        optimize(Drive(alone), settings, self._config.seed, self._tell)  # nothing of it is kept: a Ctrl-C ends at once
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
         if not reached.mean > 0:
@@ -141,10 +144,10 @@ class _Search:
         def want(look: Look) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
 
+        self._progress.doing("evaluating the starts")
         before = [evaluate(start, *self._accuracy) for start in starts]
         first = [parameters_of(start.scene) for start in starts]
         record = Record(self._folder, starts[0], self._progress, 0, max(1, self._settings.steps // FRAMES), len(starts))
-        self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
         since = self._checkpoints.read(SCENES)
@@ -154,14 +157,23 @@ class _Search:
             kept = checked_numbers(KeptRecord, since.numbers)
             self._folder.continue_metrics(kept.metrics)
             seconds = kept.seconds
+        made = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
+        self._progress.start(self._settings.steps, f"{len(starts)} scenes", made)
 
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
 
         seed, settings = self._config.seed, self._settings
-        outcome = optimize(goal, settings, seed, record.add, self._interrupted, keep, since)
+        with finishing() as begin:
+
+            def add(step: Step) -> None:
+                begin()
+                record.add(step)
+
+            outcome = optimize(goal, settings, seed, add, self._interrupted, keep, since)
         seconds += time.perf_counter() - began
         self._progress.stop()
+        self._progress.doing("evaluating what was reached")
         after = [evaluate(start, *self._accuracy) for start in starts]
         return [
             Trial(index, start, record, first[index], before[index], after[index], outcome, seconds / len(starts))

@@ -22,7 +22,7 @@ from ..run_folder import RunFolder
 from ..views import portrait
 from .pixel_mei import PixelMEI
 from .record import Record, frame, posed_mesh
-from .session import Progress, ratio, threads_beside, versions
+from .session import WRITING, Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
 __all__ = [
@@ -162,7 +162,9 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
+        progress.doing(WRITING)
         leave(folder, config, done, pixel, over=False)
+        progress.stop()
     return done
 
 

@@ -26,7 +26,7 @@ from ..targets import Wanted, wanted_images
 from ..views import portrait
 from .leavings import run_facts, write_course, write_end, write_object, write_result, write_start
 from .record import frame, posed_mesh
-from .session import Progress, RunResult, threads_beside
+from .session import LOADING, WRITING, Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, optimise_from_starts
 from .working import working
 
@@ -105,6 +105,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     """
     said = config.objective
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    progress.doing(LOADING)
     experiment, reference = build_metamer(config, progress.message)
 
     def goal(start: Experiment) -> Differ:
@@ -119,6 +120,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(experiment, config)
         done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+        progress.doing(WRITING)
         result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 

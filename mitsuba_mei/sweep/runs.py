@@ -10,8 +10,8 @@ from pathlib import Path
 from ..config import Config
 from ..errors import UserError, about
 from ..experiment import check_files
-from ..experiments.session import interruptible
 from ..html_report import Place, write_page
+from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..schema import Sweep
 from ..targets import check_targets
@@ -127,11 +127,13 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
 
         try:
             if missing:
-                with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
+                asked = interruptible(orderly=True)
+                with asked as interrupted, at_once(), opened_pool(sweep, folder.path) as pool, finishing() as begin:
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
                     longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
                     conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    begin()
                     conductor.run(missing, len(plan.rows), interrupted)
         finally:
             counts = write_summary(folder, plan)

@@ -35,7 +35,8 @@ class Ending:
     def __init__(self, at: int, number: int) -> None:
         self.left, self.number = at, number
 
-    def start(self, steps: int, label: str = "") -> None: ...
+    def start(self, steps: int, label: str = "", done: int = 0) -> None: ...
+    def doing(self, text: str) -> None: ...
 
     def step(self, info: dict) -> None:
         self.left -= 1
