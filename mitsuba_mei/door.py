@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
-from . import interrupts
-
 __all__ = ["main"]
+
+signal.signal(signal.SIGINT, lambda number, stack: os._exit(130))
 
 
 def main() -> int:
     """Run the command line; gives the exit code."""
-    interrupts.watch()
+    from .interrupts import watch
+
+    watch()
     from .cli import main as command_line
 
     code = command_line()

@@ -17,6 +17,7 @@ from .errors import UserError
 from .json_files import json_text
 from .lock import LOCK, Lock
 from .own_files import check_no_link, make_writable, open_own, write_whole
+from .trusted import trust_option
 
 __all__ = ["RunFolder", "is_empty", "numbered_folder", "remove_empty"]
 
@@ -201,8 +202,8 @@ class RunFolder:
             if not self.path.is_dir():
                 what = f"the folder {self.path} is gone, and {target.name} cannot be written"
             raise UserError(
-                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' "
-                "goes on from there"
+                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}"
+                f"{trust_option(self.path)}' goes on from there"
             ) from None
 
 

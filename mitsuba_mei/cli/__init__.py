@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         check_address_space()
-        code = app(expand_arguments(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(expand_arguments(arguments), standalone_mode=False)
         if code == INTERRUPTED:  # some versions of Typer catch the interruption themselves
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -58,4 +59,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return say_mishap(error)
+        return say_mishap(error, arguments)

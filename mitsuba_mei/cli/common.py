@@ -110,8 +110,8 @@ def results_in(out: Path | None, stem: str, parent: Path = Path("runs")) -> Iter
 
     It is made at once, so that no other process takes the same one, and removed where nothing was written into it.
     """
-    if out is not None:
-        yield out
+    if out is not None or not (parent == Path("runs") or parent.is_dir()):
+        yield out or parent / stem  # of a run that is not there: the command says so
         return
     made = not parent.is_dir()
     out = numbered_folder(stem, parent)

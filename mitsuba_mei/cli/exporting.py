@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ..errors import UserError, nearest
+from ..file_kinds import check_given_run
 from ..sentences_export import describe_scene, describe_stimuli
 from .common import Trust, app, results_in
 
@@ -38,6 +39,7 @@ def export(
     trust: Trust = False,
 ) -> None:
     """Write a run's stimuli for an experiment's monitor, or its scene for Blender."""
+    check_given_run(run)
     if purpose not in PURPOSES:
         raise UserError(f"--for {purpose}: there is no such purpose; {nearest(purpose, PURPOSES)}")
     if purpose == "blender":
@@ -45,7 +47,6 @@ def export(
         unused = [name for name, value in given.items() if value is not None]
         if unused:
             raise UserError(f"{unused[0]} is about stimuli; it goes with --for experiment")
-    check_run(run)
     with results_in(out, "export", run) as folder:
         if purpose == "blender":
             from ..experiments.export_scene import export_scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from ..interrupts import INTERRUPTED, parting
 from ..json_files import read_json
 from ..memory import is_out_of_memory
 from ..run_folder import is_empty
+from ..trusted import trust_option
+from .wrong_options import usage
 
 __all__ = ["Mishap", "interrupted", "keeping", "say_mishap"]
 
@@ -26,6 +28,9 @@ _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ 
 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE)
 """What the system says where nothing is wrong with the program."""
+
+MOST_LISTED = 10
+"""Mistakes of a file that are said, each on a line of its own."""
 
 SMALLER = (
     "lower render.resolution, render.gradient.interior or the mesh's subdivisions, run less beside it, or allow it more"
@@ -61,11 +66,12 @@ def interrupted(folder: Path) -> Mishap:
     return mishap
 
 
-def say_mishap(error: BaseException) -> int:
+def say_mishap(error: BaseException, arguments: Sequence[str] = ()) -> int:
     """Say on the standard error what ended a command; gives the exit code.
 
     2 is for what the user can mend, memory that ran out and a full disk among it; 1 for what nobody expected, whose
-    traceback comes first, as for a run that failed; 130 and 143 for an interruption and a termination.
+    traceback comes first, as for a run that failed; 130 and 143 for an interruption and a termination. ``arguments``
+    are what the user wrote.
     """
     folder = None
     if isinstance(error, Mishap):
@@ -77,10 +83,15 @@ def say_mishap(error: BaseException) -> int:
         _say(f"interrupted{_kept(folder)}")
         return INTERRUPTED
     if isinstance(error, UserError):
-        _say(f"error: {error}{_kept(folder)}")
+        first, *others = error.sentences
+        more = len(others) + 1 - MOST_LISTED
+        for sentence in (first + _kept(folder), *others[: MOST_LISTED - 1]):
+            _say(f"error: {sentence}")
+        if more > 0:
+            _say(f"error: and {more} more mistake{'s' * (more > 1)}")
         return MENDABLE
     if isinstance(error, _UsageError):
-        _say(f"error: {error.format_message()}")
+        _say(f"error: {usage(error, arguments)}")
         return MENDABLE
     if is_out_of_memory(error):
         _say(f"error: memory ran out ({first_line(error)}); {SMALLER}{_kept(folder)}")
@@ -105,7 +116,7 @@ def _kept(folder: Path | None) -> str:
     if _has_ended(folder):
         return f"; {folder} is complete"
     if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
-        return f"; the state is kept, and 'resume {folder}' goes on from there"
+        return f"; the state is kept, and 'resume {folder}{trust_option(folder)}' goes on from there"
     return f"; what was written into {folder} is kept"
 
 

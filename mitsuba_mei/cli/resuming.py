@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import about
+from ..file_kinds import check_given_run
 from .common import Quiet, Trust, app, telling
 from .factors import tell_factors
 from .optimise import tell, tell_comparison
@@ -22,6 +23,7 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with what was interrupted or killed, from the last state that it kept."""
+    check_given_run(run)
     with telling(quiet, run) as progress:
         from ..experiments.asked import read_asked
         from ..experiments.compare import run_comparison

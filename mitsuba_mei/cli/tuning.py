@@ -9,7 +9,8 @@ import typer
 
 from ..errors import UserError
 from ..sentences_tuning import describe_tuning
-from .common import Quiet, Render, Set, Trust, app, checked_renderer, finished, results_in, telling
+from .common import Quiet, Render, Set, Trust, app, checked_renderer, results_in, telling
+from .mishaps import interrupted
 
 __all__: list[str] = []
 
@@ -52,4 +53,7 @@ def tune(
         outcome = run_tuning(source, renderer, overrides, wanted, folder, progress, trust)
         progress.stop()
         print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)
-        finished(progress, source if source.is_dir() else None, outcome.result["ended"])
+        if outcome.result["ended"] == "interrupted":
+            raise interrupted(outcome.folder)
+        if source.is_dir():
+            progress.message(f"'report {source}' writes a page about the run, with this tuning in it")

@@ -19,6 +19,7 @@ from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, displayed, exposed, write_animation, write_summary
 from ..run_folder import RunFolder
+from ..trusted import runs_code
 from ..views import portrait
 from .pixel_mei import PixelMEI
 from .record import Record, frame, posed_mesh
@@ -186,10 +187,21 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
             for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
             if neuron in config.neurons
         ],
+        **_against(config, before, after, viewer.objective.neurons),
         "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def _against(config: Config, before: Estimate, after: Estimate, neurons: Sequence[int]) -> dict[str, Any]:
+    """What the neurons answer that others are told from."""
+    rows = [
+        {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
+        for neuron, first, last in zip(neurons, before.responses, after.responses)
+        if neuron not in config.neurons
+    ]
+    return {"against": rows} if rows else {}
 
 
 def run_facts(
@@ -219,6 +231,7 @@ def run_facts(
         "seed": config.seed,
         "objective": config.objective.type,
         "model": experiment.viewer.model.name,
+        **({"runs_code": True} if any(map(runs_code, (config.model.card, config.model.validate))) else {}),
         "ended": ended,
         "reason": reason or None,
         "restarts": restarts,

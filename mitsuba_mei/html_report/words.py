@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ..trusted import OPTION
 from . import aim_words
 from .aims import Recovered
 from .files import Figure
@@ -279,8 +280,9 @@ def _count(value: int | None) -> str:
 
 def commands(run: RunRecord) -> list[tuple[str, str]]:
     """What repeats the run, and what looks further: a sentence and a command each."""
+    trust = OPTION * run.runs_code
     folder = shlex.quote(run.place.name)
-    config = shlex.quote(f"{run.place.name}/config.yaml")
+    config = shlex.quote(f"{run.place.name}/config.yaml") + trust
     again = "again, with the same seed"
     if run.kind == "pixel":
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
@@ -291,6 +293,6 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
         (f"Run the experiment {again}", f"python run.py {config}"),
         (
             f"Evaluate the finished object, {RENDERED[other]} this time",
-            f"python run.py evaluate {folder} --render {other}",
+            f"python run.py evaluate {folder} --render {other}{trust}",
         ),
     ]
