@@ -30,6 +30,7 @@ from .common import (
     results_in,
     telling,
 )
+from .each_neuron import run_each
 
 if TYPE_CHECKING:
     from ..experiments.session import RunResult
@@ -45,6 +46,7 @@ DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse":
 def run(
     scene: SceneFile,
     out: Out = None,
+    neurons: Neurons = None,
     overrides: Set = [],  # noqa: B006 (typer reads the default, nobody changes it)
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
@@ -52,7 +54,11 @@ def run(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise a scene, and write a run folder."""
+    """Optimise a scene, and write a run folder; with --neurons one for each of them."""
+    if neurons is not None:
+        ((_, config),) = load_each([scene], neurons, overrides, free, frozen, seed, trust)
+        run_each(scene, config, out, quiet, tell)
+        return
     config = load(scene, overrides, free, frozen, seed, trust)
     with results_in(out, scene.stem) as folder, telling(quiet, folder) as progress:
         with about(scene):

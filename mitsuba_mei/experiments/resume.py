@@ -39,6 +39,10 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     if (folder / "result.json").is_file():
         result = read_json(folder / "result.json")
         check_version(folder, result)
+        if "renderer" not in result and "responses" in result:
+            raise UserError(
+                f"{folder} is of a pixel MEI, of which no state is kept; 'pixel {folder / 'config.yaml'}' finds it anew"
+            )
         if result.get("ended") != "interrupted":
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
     config = load_config(folder / "config.yaml", trust_code=trust_code)

@@ -224,7 +224,10 @@ def _trial(
     progress.stop()
     if outcome.ended != "done":
         why = f" ({outcome.reason})" if outcome.reason else ""
-        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating what was reached")
+        again = "; Ctrl-C again ends at once" if outcome.ended == "interrupted" else ""
+        progress.message(
+            f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating and writing what was reached{again}"
+        )
     progress.doing("evaluating what was reached")
     after = evaluate(experiment, *accuracy)
     progress.stop()

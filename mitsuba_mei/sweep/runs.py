@@ -40,6 +40,8 @@ class SweepOutcome:
         Runs that were done already.
     done, failed, missing : int
         Runs in all, whenever they were done.
+    interrupted : bool
+        Whether Ctrl-C ended it.
     report : Path or None
     reported : int
         How many of the runs the report shows.
@@ -50,6 +52,7 @@ class SweepOutcome:
     done: int
     failed: int
     missing: int
+    interrupted: bool
     report: Path | None
     reported: int
 
@@ -125,6 +128,7 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
         def make(name: str) -> Job:
             return Job(name, plan.config(missing[name]), folder.path, threads_of(sweep))
 
+        ended = False
         try:
             if missing:
                 asked = interruptible(orderly=True)
@@ -135,10 +139,11 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
                     conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
                     begin()
                     conductor.run(missing, len(plan.rows), interrupted)
+                    ended = interrupted()
         finally:
             counts = write_summary(folder, plan)
         report, reported = _reported(folder, plan, watcher)
-    return SweepOutcome(out, before, **counts, report=report, reported=reported)
+    return SweepOutcome(out, before, **counts, interrupted=ended, report=report, reported=reported)
 
 
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
