@@ -93,7 +93,7 @@ def _table(standing: Standing, width: int) -> Table:
         "time left": "" if left is None else f"about {duration(left)}",
     }
     for name in LEFT_OUT_FIRST:
-        if sum(max(map(cell_len, each)) + 1 for each in cells.items()) > width:
+        if sum(max(map(cell_len, each)) + 2 for each in cells.items()) > width + 2:
             del cells[name]
     for title in cells:
         table.add_column(title, justify="right", no_wrap=True)

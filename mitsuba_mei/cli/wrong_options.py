@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..arguments import COMMANDS
 from ..schema import Config
 from ..validation import fields_inside
 from ..yaml_lines import path_text
@@ -41,7 +42,8 @@ def usage(error: Any, arguments: Sequence[str] = ()) -> str:
     if hints:
         return f"{error.message}; write {' or '.join(hints)}"
     root = error.ctx.find_root().command
-    having = [name for name, other in getattr(root, "commands", {}).items() if _takes(other, option)]
+    commands = getattr(root, "commands", {})
+    having = [name for name in COMMANDS if name in commands and _takes(commands[name], option)]
     return f"{error.message}; it goes with {', '.join(having)}" if having else said
 
 
