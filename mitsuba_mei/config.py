@@ -174,7 +174,7 @@ def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> 
         raise UserError(f"{named_at}: extends: '{path}' extends itself, directly or through others; break the circle")
     if not isinstance(tree.value, dict) and tree.value is not None:
         raise UserError(f"{tree.place}: a scene file is a mapping, lines such as 'seed: 0'; this is none")
-    if not tree.value:
+    if tree.value is None:
         raise UserError(
             f"{path}: says nothing: there is no scene in it; a scene file names a model at least, as in "
             "model: {card: models/v4_curvature.yaml, neuron: 25}"
