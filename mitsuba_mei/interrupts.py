@@ -57,7 +57,7 @@ def _end(number: int = signal.SIGINT, stack: object = None) -> None:
         threading.Event().wait()  # another thread is about to
     words = "interrupted"
     try:
-        words += "".join(each() for each in reversed(_partings))
+        words += "".join(each() for each in _partings)
         os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + f"{words}\n".encode(errors="replace"))
     finally:
         os._exit(INTERRUPTED)

@@ -19,7 +19,7 @@ from .lock import LOCK, Lock
 from .own_files import check_no_link, make_writable, open_own, write_whole
 from .trusted import trust_option
 
-__all__ = ["RunFolder", "is_empty", "numbered_folder", "remove_empty"]
+__all__ = ["RunFolder", "numbered_folder", "remove_empty"]
 
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
@@ -53,7 +53,7 @@ def _unwritable(folder: Path, why: str) -> UserError:
 def remove_empty(folder: Path) -> None:
     """Remove a folder with nothing in it but what a process leaves that dies before its first file."""
     with contextlib.suppress(OSError):
-        if not folder.is_symlink() and is_empty(folder):
+        if not folder.is_symlink() and _is_empty(folder):
             for each in BEFORE_ALL:
                 (folder / each).unlink(missing_ok=True)
             folder.rmdir()
@@ -80,7 +80,7 @@ class RunFolder:
     def __init__(self, path: Path, resumed: bool = False, locked: bool = False) -> None:
         self.path = Path(path)
         try:
-            if not resumed and self.path.exists() and not is_empty(self.path):
+            if not resumed and self.path.exists() and not _is_empty(self.path):
                 raise UserError(f"{self.path} exists already, and a run is never overwritten; choose another --out")
         except OSError as error:
             raise UserError(
@@ -207,6 +207,6 @@ class RunFolder:
             ) from None
 
 
-def is_empty(path: Path) -> bool:
+def _is_empty(path: Path) -> bool:
     """Whether it is a folder with nothing in it but what a process leaves that dies before its first file."""
     return path.is_dir() and all(each.name in BEFORE_ALL for each in path.iterdir())

@@ -16,7 +16,6 @@ from ..home import without_home
 from ..interrupts import INTERRUPTED, parting
 from ..json_files import read_json
 from ..memory import is_out_of_memory
-from ..run_folder import is_empty
 from ..trusted import trust_option
 from .wrong_options import usage
 
@@ -109,7 +108,7 @@ def say_mishap(error: BaseException, arguments: Sequence[str] = ()) -> int:
 
 def _kept(folder: Path | None) -> str:
     """What there is in a folder, and how to go on."""
-    if folder is None or not folder.is_dir() or is_empty(folder):
+    if folder is None or not folder.is_dir():
         return ""
     if (folder / "plan.json").is_file():
         return f"; what is done is kept in {folder}, and the same command goes on"
