@@ -54,7 +54,8 @@ def run(report: Report, moments: int = 20, seed: int = 0) -> None:
         _started(here, "whole").wait()
         seconds = time.monotonic() - begun
         told = [_told(here, f"run-{i}", chance.uniform(0, seconds), seconds) for i in range(moments)]
-    report.table(f"Ctrl-C at {moments} moments of {seconds:.1f} s", [vars(each) for each in told], "what became of it", "told")
+    rows = [vars(each) for each in told]
+    report.table(f"Ctrl-C at {moments} moments of {seconds:.1f} s", rows, "what became of it", "told")
     report.targets(
         Target("ended within a second, or after the step", sum(each.ended_in_time for each in told), least=moments),
         Target("right exit code", sum(each.right_code for each in told), least=moments),

@@ -67,7 +67,9 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise error if PLACE.match(str(error)) else type(error)(*(f"{file}: {each}" for each in error.sentences)) from None
+        if PLACE.match(str(error)):
+            raise
+        raise type(error)(*(f"{file}: {each}" for each in error.sentences)) from None
 
 
 def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:

@@ -35,7 +35,9 @@ def check_scene(path: Path, tree: Located) -> None:
     if kind == "sweep":
         raise UserError(f"{path}: this is a sweep file, no scene file; 'sweep {path}' does its runs")
     if kind == "card":
-        raise UserError(f"{path}: this is a model card, no scene file; a scene file names it, as in model: {{card: {path}}}")
+        raise UserError(
+            f"{path}: this is a model card, no scene file; a scene file names it, as in model: {{card: {path}}}"
+        )
 
 
 def check_sweep(path: Path, tree: Located) -> None:
@@ -57,7 +59,9 @@ def check_given_run(path: Path) -> None:
     if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
         return
     if _kind(read(path)) == "sweep":
-        raise UserError(f"{path}: this is a sweep file; the folder of a run is needed, and 'sweep {path}' does its runs")
+        raise UserError(
+            f"{path}: this is a sweep file; the folder of a run is needed, and 'sweep {path}' does its runs"
+        )
     if path.name == "config.yaml" and any((path.parent / name).exists() for name in RUNS[1:]):
         raise UserError(f"{path}: this is a run's scene file; its folder is needed, {path.parent}")
     raise UserError(f"{path}: this is a scene file; the folder of a run is needed, and 'run {path}' makes one")

@@ -1,9 +1,9 @@
 """What Ctrl-C does: it ends the program at once, but where an experiment has something to finish first.
 
-Python would raise KeyboardInterrupt wherever the main thread happens to be, once it runs Python again: libraries swallow
-it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread ends the
-program, which no library can keep from it. What is written is written whole, and folders are locked by the kernel, so
-that nothing is lost by such an end.
+Python would raise KeyboardInterrupt wherever the main thread happens to be, once it runs Python again: libraries
+swallow it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread ends
+the program, which no library can keep from it. What is written is written whole, and folders are locked by the kernel,
+so that nothing is lost by such an end.
 """
 
 from __future__ import annotations

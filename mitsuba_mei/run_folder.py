@@ -26,7 +26,7 @@ BEFORE_ALL = (LOCK, ".config.part.yaml")
 
 
 def numbered_folder(stem: str, parent: Path) -> Path:
-    """The first of ``<stem>-001``, ``-002``, ... that is not there in a folder. It is made, which one process alone can.
+    """The first of ``<stem>-001``, ``-002``, ... that is not in a folder; it is made, which one process alone can.
 
     Raises
     ------

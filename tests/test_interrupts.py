@@ -32,7 +32,11 @@ while True:
 """
 """A library that is being imported, and lets nothing out; it has many brothers."""
 
-DOORS = {"run.py": ["run.py"], "python -m": ["-m", "mitsuba_mei"], "the command": ["-c", "from mitsuba_mei.door import main; main()"]}
+DOORS = {
+    "run.py": ["run.py"],
+    "python -m": ["-m", "mitsuba_mei"],
+    "the command": ["-c", "from mitsuba_mei.door import main; main()"],
+}
 
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["", "ignored"])

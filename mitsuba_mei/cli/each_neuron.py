@@ -28,7 +28,8 @@ def run_each(
     quiet: bool,
     tell: Callable[[RunResult, Config, LiveProgress], None],
 ) -> None:
-    """Optimise for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or ``runs/<scene>-neuron-3-001``.
+    """Optimise for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or
+    ``runs/<scene>-neuron-3-001``.
 
     A neuron that cannot be optimised for is told of at the end, and does not keep the others from it.
 

@@ -8,7 +8,21 @@ import typer
 
 from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..schema import MOST_RESTARTS
-from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, Trust, app, finished, load_each, print_table, results_in, telling
+from .common import (
+    Neurons,
+    Out,
+    Quiet,
+    SceneFiles,
+    Seed,
+    Set,
+    Trust,
+    app,
+    finished,
+    load_each,
+    print_table,
+    results_in,
+    telling,
+)
 
 if TYPE_CHECKING:
     from ..experiments.session import RunResult

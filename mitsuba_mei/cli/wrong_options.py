@@ -15,7 +15,7 @@ __all__ = ["usage"]
 FIRST = ("optimizer", "render", "model", "evaluate", "stimulus", "objective", "camera", "pose", "shape")
 """Sections of the scene file, those first that are meant most often."""
 
-MEANT = {"render": "render.type", "renderer": "render.type", "template": "shape.template", "iterations": "optimizer.steps"}
+MEANT = {"render": "render.type", "renderer": "render.type", "iterations": "optimizer.steps"}
 """Settings that are asked for by another name."""
 
 MOST = 2
