@@ -22,11 +22,12 @@ from ..render.renderer import Renderer
 from ..report import Summary, write_summary
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
+from ..trusted import runs_code
 from ..views import object_of, portraits
 from .course import Course, write_end
 from .pixel_mei import PixelMEI
 from .record import frame, posed_mesh
-from .session import Progress, ratio, threads_beside, versions
+from .session import WRITING, Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
 __all__ = [
@@ -140,8 +141,10 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
+        progress.doing(WRITING)
         for missing in leave(folder, config, done, pixel, over=False).get("not_written", ()):
             progress.message(f"not written: {missing}")
+        progress.stop()
     return done
 
 
@@ -165,10 +168,21 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
             for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
             if neuron in config.neurons
         ],
+        **_against(config, before, after, viewer.objective.neurons),
         "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def _against(config: Config, before: Estimate, after: Estimate, neurons: Sequence[int]) -> dict[str, Any]:
+    """What the neurons answer that others are told from."""
+    rows = [
+        {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
+        for neuron, first, last in zip(neurons, before.responses, after.responses)
+        if neuron not in config.neurons
+    ]
+    return {"against": rows} if rows else {}
 
 
 def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
@@ -209,6 +223,7 @@ def run_facts(
         "seed": config.seed,
         "objective": config.objective.type,
         "model": experiment.viewer.model.name,
+        **({"runs_code": True} if any(map(runs_code, (config.model.card, config.model.validate))) else {}),
         "ended": ended,
         "reason": reason or None,
         "restarts": restarts,

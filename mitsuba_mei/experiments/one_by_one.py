@@ -12,11 +12,12 @@ from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
 from ..home import without_home
+from ..interrupts import at_once, interruptible
 from ..json_files import read_json
 from ..run_folder import RunFolder
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
-from .session import Attentive, Labelled, Progress, RunResult, interruptible
+from .session import LOADING, Attentive, Labelled, Progress, RunResult
 
 __all__ = ["Gathered", "Task", "Work", "one_by_one"]
 
@@ -135,8 +136,8 @@ def one_by_one(
 ) -> RunResult:
     """Do the same with every neuron of every scene.
 
-    Ctrl-C ends it after the optimisation under way; a second Ctrl-C, or SIGTERM, ends it at once. It can go on after
-    any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
+    Ctrl-C ends it after the optimisation under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
+    it at once. It can go on after any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
 
     Parameters
     ----------
@@ -163,6 +164,7 @@ def one_by_one(
         out, and the reason is recorded.
     """
     tasks = _tasks(scenes)
+    progress.doing(LOADING)
     for scene, config in scenes:
         with about(scene):
             build_viewer(config, progress.message)
@@ -173,7 +175,7 @@ def one_by_one(
         overall.take_up()
     else:
         write_asked(overall.folder)
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, at_once():
         attentive = Attentive(progress, interrupted)
         try:
             for number, task in enumerate(tasks):
@@ -182,6 +184,7 @@ def one_by_one(
                     told.message("done before")
                     continue
                 if number:
+                    told.doing(LOADING)
                     try:
                         ready = prepare(task.config, told.message)
                     except UserError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..own_files import make_writable, write_whole
+from ..own_files import make_writable, take_name, write_whole
 from .page import page_of
 from .places import Place, find_runs
 from .reading import read_run_folder
@@ -39,7 +40,10 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     if out is not None and out.exists():
         raise UserError(f"--out {out} exists already, and is not overwritten; choose another name")
     places = find_runs(runs)
-    return write_page(places, _free_name(places[0].folder, len(places)) if out is None else out)
+    if out is not None:
+        return write_page(places, out)
+    text = page_of([read_run_folder(place) for place in places])
+    return _write(text, take_name(_names(places[0].folder, len(places))))
 
 
 def write_page(places: Sequence[Place], target: Path) -> Path:
@@ -52,19 +56,16 @@ def write_page(places: Sequence[Place], target: Path) -> Path:
     """
     text = page_of([read_run_folder(place) for place in places])
     make_writable(target.parent)
+    return _write(text, target)
+
+
+def _write(text: str, target: Path) -> Path:
     return write_whole(target, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _free_name(first: Path, count: int) -> Path:
-    if count == 1 and not (first / "report.html").exists():
-        return first / "report.html"
-    number = 1
-    while (target := _numbered(first, count, number)).exists():
-        number += 1
-    return target
-
-
-def _numbered(first: Path, count: int, number: int) -> Path:
+def _names(first: Path, count: int) -> Iterator[Path]:
+    """What a report without a name may be called."""
     if count == 1:
-        return first / f"report-{number + 1:03d}.html"
-    return Path("runs") / f"report-{first.resolve().name}-{number:03d}.html"
+        yield first / "report.html"
+        yield from (first / f"report-{number:03d}.html" for number in itertools.count(2))
+    yield from (Path("runs") / f"report-{first.resolve().name}-{number:03d}.html" for number in itertools.count(1))

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import UserError
 from ..finished_run import check_version
 from ..home import without_home
+from ..trusted import trust_option
 from .aims import Aim, DiverseSet, Metamer, Recovered, read_aim, scene_folders
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
@@ -26,8 +27,8 @@ PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 
 SAID = frozenset(
     """activation fraction_of_optimum ratio_to_pixel validation seconds steps seconds_per_step peak_memory_mb
-    skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses outside_display
-    model ended reason restart restarts over_starts initial_scene pixel scene versions""".split()
+    skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses against runs_code
+    outside_display model ended reason restart restarts over_starts initial_scene pixel scene versions""".split()
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
@@ -84,10 +85,9 @@ def read_run_folder(place: Place) -> RunRecord:
         pixel=pixel,
         ratio=result.figure("ratio_to_pixel"),
         validation=_second(result.part("validation")) if "validation" in result else None,
-        responses=tuple(
-            Response(each.count("neuron"), each.figure("initial"), each.figure("final"))
-            for each in result.parts("responses")
-        ),
+        responses=_responses(result, "responses"),
+        against=_responses(result, "against"),
+        runs_code=result.flag("runs_code") is True or bool(trust_option(folder)),
         starts=() if isinstance(aim, DiverseSet) else _starts(result, kept, is_pixel, turned),
         evaluations=_evaluations(folder),
         kept_start=kept,
@@ -148,6 +148,12 @@ def _with_value(metrics: dict[str, np.ndarray], is_error: bool) -> dict[str, np.
 
 def _minus(figure: Figure | None) -> Figure | None:
     return None if figure is None or figure.mean is None else Figure(0.0 - figure.mean, figure.sem)
+
+
+def _responses(result: Said, name: str) -> tuple[Response, ...]:
+    return tuple(
+        Response(each.count("neuron"), each.figure("initial"), each.figure("final")) for each in result.parts(name)
+    )
 
 
 def _second(said: Said) -> Second:

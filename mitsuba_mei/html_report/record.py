@@ -116,6 +116,10 @@ class RunRecord:
         What runs say that are not to drive neurons alone.
     further : dict
         What else ``result.json`` says.
+    against : tuple of Response
+        Of the neurons that others are told from.
+    runs_code : bool
+        Whether the model is the user's own code, which is run where the user says so.
     """
 
     place: Place
@@ -155,6 +159,8 @@ class RunRecord:
     scene_file: str
     versions: Mapping[str, str]
     further: Mapping[str, Any]
+    against: tuple[Response, ...] = ()
+    runs_code: bool = False
 
     @property
     def is_error(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..initial_scene import initial_in_words
 from ..over_starts import spread
+from ..trusted import OPTION
 from . import aim_words
 from .aims import Recovered, SceneOfSet
 from .files import Figure
@@ -296,8 +297,9 @@ def _count(value: int | None) -> str:
 
 def commands(run: RunRecord) -> list[tuple[str, str]]:
     """What repeats the run, and what looks further: a sentence and a command each."""
+    trust = OPTION * run.runs_code
     folder = shlex.quote(run.place.name)
-    config = shlex.quote(f"{run.place.name}/config.yaml")
+    config = shlex.quote(f"{run.place.name}/config.yaml") + trust
     again = "again, with the same seed"
     if run.kind == "pixel":
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
@@ -308,6 +310,6 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
         (f"Run the experiment {again}", f"python run.py {config}"),
         (
             f"Evaluate the finished object, {RENDERED[other]} this time",
-            f"python run.py evaluate {folder} --render {other}",
+            f"python run.py evaluate {folder} --render {other}{trust}",
         ),
     ]

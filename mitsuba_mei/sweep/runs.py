@@ -11,8 +11,8 @@ from typing import Any
 from ..config import Config
 from ..errors import UserError, about
 from ..experiment import check_files
-from ..experiments.session import interruptible
 from ..html_report import Place, write_page
+from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..schema import Sweep
 from ..targets import check_targets
@@ -42,6 +42,8 @@ class SweepOutcome:
         Runs that were done already.
     done, failed, missing : int
         Runs in all, whenever they were done.
+    interrupted : bool
+        Whether Ctrl-C ended it.
     report : Path or None
     reported : int
         How many of the runs the report shows.
@@ -54,6 +56,7 @@ class SweepOutcome:
     done: int
     failed: int
     missing: int
+    interrupted: bool
     report: Path | None
     reported: int
     over_seeds: list[dict[str, Any]] = field(default_factory=list)
@@ -130,19 +133,25 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
         def make(name: str) -> Job:
             return Job(name, plan.config(missing[name]), folder.path, threads_of(sweep))
 
+        ended = False
         try:
             if missing:
-                with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
+                asked = interruptible(orderly=True)
+                with asked as interrupted, at_once(), opened_pool(sweep, folder.path) as pool, finishing() as begin:
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
                     longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
                     conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    begin()
                     conductor.run(missing, len(plan.rows), interrupted)
+                    ended = interrupted()
         finally:
             counts = write_summary(folder, plan)
         over_seeds = write_over_seeds(folder, plan)
         report, reported = _reported(folder, plan, watcher)
-    return SweepOutcome(out, before, **counts, report=report, reported=reported, over_seeds=over_seeds)
+    return SweepOutcome(
+        out, before, **counts, interrupted=ended, report=report, reported=reported, over_seeds=over_seeds
+    )
 
 
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
