@@ -9,6 +9,7 @@ from typing import Any
 from .config import Config, free_parameters
 from .schema import RENDERERS
 from .sentences_ending import describe_ending
+from .sentences_mesh import describe_flaws
 
 __all__ = [
     "SHOWN",
@@ -77,10 +78,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
         initial, final = second["activation"]["initial"], second["activation"]["final"]
         said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
         further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
-    counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
-    flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
-    warning += _beyond_display(result)
+    warning = [*describe_flaws(result["mesh"]), *_beyond_display(result)]
     return [line, *further, *warning, *describe_ending(folder, result)]
 
 

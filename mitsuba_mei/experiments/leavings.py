@@ -13,8 +13,8 @@ from ..config import Config
 from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..images import write_exr, write_png
+from ..input_mesh import mesh_facts
 from ..memory import peak_memory_mb
-from ..mesh_quality import assess
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, displayed, exposed, write_animation, write_summary
@@ -211,7 +211,7 @@ def run_facts(
         "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
         **counted,
-        "mesh": assess(scene.shape().detach(), scene.faces, scene.template.vertices).as_dict(),
+        "mesh": mesh_facts(scene.shape(), scene.template),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,

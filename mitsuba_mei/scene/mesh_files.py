@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..errors import UserError, nearest
 from ..ordinary_files import read_ordinary
@@ -150,6 +152,10 @@ def _clean(path: Path, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndar
     if len(mesh.vertices) < before:
         repairs.append(f"removed {before - len(mesh.vertices)} vertices left without a face")
 
+    edges = coo_array((np.ones(len(mesh.edges)), mesh.edges.T), shape=(len(mesh.vertices),) * 2)
+    bodies, _ = connected_components(edges, directed=False)
+    if bodies > 1:
+        repairs.append(f"{bodies:,} bodies that do not touch are deformed as one object")
     _orient(mesh, repairs)
     vertices = np.asarray(mesh.vertices)
     vertices = vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2
@@ -172,6 +178,8 @@ def _orient(mesh: trimesh.Trimesh, repairs: list[str]) -> None:
         repairs.append(f"the surface is open: {(counts == 1).sum()} edges have one face only, left as they are")
     if (counts > 2).any():
         repairs.append(f"{(counts > 2).sum()} edges belong to more than two faces, left as they are")
+    if not mesh.is_winding_consistent:
+        repairs.append("its faces cannot all be wound alike, as on a Moebius band")
 
 
 def _rotated(faces: np.ndarray) -> np.ndarray:
