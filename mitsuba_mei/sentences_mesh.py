@@ -22,5 +22,5 @@ def describe_flaws(mesh: Mapping[str, Any]) -> list[str]:
         made = "the optimisation made faces" if had else "the mesh has faces"
         said.append(f"{made} that no object has: {flaws}")
     if had:
-        said.append(f"{had} faces of the input mesh pass through others before any step; {left} of them do at the end")
+        said.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
     return said

@@ -269,7 +269,7 @@ def flaws_in_words(quality: MeshFigures | None) -> list[str]:
         count = quality.input_intersecting
         said.append(
             f"In the input mesh {count:,} {_faces(count)} passed through others before any step; {_left(quality):,} of "
-            "them do at the end."
+            "them still do."
         )
     if unknown:
         said.append(f"How many faces are {' or '.join(unknown)} is not recorded.")

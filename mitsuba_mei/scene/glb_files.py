@@ -20,8 +20,17 @@ COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 MOST_READ = 10**8
 """Vertices that all primitives name together."""
 
-FLAT_EXTENSIONS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "EXT_lights_", "KHR_xmp", "KHR_lights")
-"""Beginnings of the names of extensions that change how a surface looks, not where it is."""
+FLAT_EXTENSIONS = (
+    "KHR_materials_",
+    "KHR_texture_",
+    "EXT_texture_",
+    "MSFT_texture_",
+    "KHR_lights",
+    "EXT_lights_",
+    "KHR_xmp",
+    "KHR_node_visibility",
+)
+"""Beginnings of the names of extensions that change how a surface looks, not where it is; and one that is read."""
 
 PACKED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
 
@@ -88,8 +97,9 @@ def _check_extensions(tree: dict[str, Any]) -> None:
     required = [str(name)[:60] for name in tree.get("extensionsRequired", ())]
     unknown = [name for name in required if name != "KHR_mesh_quantization" and not name.startswith(FLAT_EXTENSIONS)]
     if unknown:
-        why = "export it without compression" if set(unknown) & set(PACKED) else "export it without"
-        raise MeshFault(f"needs {named(unknown[:5])}, which {'is' if len(unknown) == 1 else 'are'} not supported; {why}")
+        why = "export it without compression" if set(unknown) & set(PACKED) else "export it without that"
+        verb = "is" if len(unknown) == 1 else "are"
+        raise MeshFault(f"needs {named(unknown[:5])}, which {verb} not supported; {why}")
 
 
 def _check_sizes(tree: dict[str, Any], placed: list[Placement], max_faces: int, size: int) -> None:
@@ -154,7 +164,8 @@ class _File:
     def accessor(self, index: int) -> np.ndarray:
         """An accessor's values, ``(count, components)``; integers that stand for fractions are such."""
         said = self._tree["accessors"][index]
-        kind, components, count = np.dtype("<" + NUMBERS[said["componentType"]]), COMPONENTS[said["type"]], said["count"]
+        kind = np.dtype("<" + NUMBERS[said["componentType"]])
+        components, count = COMPONENTS[said["type"]], said["count"]
         if "bufferView" in said:
             values = self._view(said["bufferView"], said.get("byteOffset", 0), kind, components, count)
         else:
@@ -227,7 +238,8 @@ def _left_out(tree: dict[str, Any], placed: list[Placement], drawn: int) -> tupl
         notes.append("left out its vertex colours")
     if drawn:
         notes.append(f"left out {counted(drawn, 'set')} of points or lines, which are no surface")
-    if any(len(primitive.get("targets", ())) > sum(1 for w in p.morph if w) for p in placed for primitive in p.mesh["primitives"]):
+    targets = [(len(each.get("targets", ())), p.morph) for p in placed for each in p.mesh["primitives"]]
+    if any(count > sum(weight != 0 for weight in morph) for count, morph in targets):
         notes.append("left out morph targets that its default weights do not use")
     if tree.get("animations"):
         notes.append("left out its animation: the object is as it is at rest")

@@ -59,7 +59,7 @@ def read_obj(data: bytes, max_faces: int) -> MeshContents:
     if len(index) and (index.min() < 0 or index.max() >= len(points)):
         raise MeshFault(f"has faces that name vertices beyond its {len(points)}; the file is damaged")
     faces, notes = triangulate(points, index, np.array(sizes, dtype=np.int64))
-    return MeshContents(points, faces, (*_left_out(seen, coloured, len(points)), *notes))
+    return MeshContents(points, faces, (*_left_out(seen, coloured), *notes))
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -88,7 +88,8 @@ def _numbers(words: list[str], line: int) -> list[float]:
     except ValueError:
         raise MeshFault(f"has a vertex in line {line} that is not numbers: '{' '.join(words)[:60]}'") from None
     if len(values) < 3 or len(values) == 5:
-        raise MeshFault(f"has a vertex of {counted(len(values), 'number')} in line {line}; it has 3, or 6 with a colour")
+        many = counted(len(values), "number")
+        raise MeshFault(f"has a vertex of {many} in line {line}; 3, or 6 with a colour, are read")
     if len(values) in (4, 7) and values[3] != 1:
         raise MeshFault(
             f"has a vertex with a fourth coordinate (w) of {values[3]:g} in line {line}, which programs read in "
@@ -113,7 +114,7 @@ def _indices(words: list[str], vertices: int, line: int) -> list[int]:
     return found
 
 
-def _left_out(seen: Counter[str], coloured: int, vertices: int) -> list[str]:
+def _left_out(seen: Counter[str], coloured: int) -> list[str]:
     """What is left out, in words."""
     notes = []
     if seen["mtllib"] or seen["usemtl"] or seen["usemap"] or seen["maplib"]:
@@ -124,7 +125,8 @@ def _left_out(seen: Counter[str], coloured: int, vertices: int) -> list[str]:
     if drawn:
         notes.append(f"left out {named(drawn)}, which are no surface")
     if seen["curv"] or seen["surf"]:
-        notes.append(f"left out {counted(seen['curv'] + seen['surf'], 'free-form curve or surface', 'free-form curves or surfaces')}")
+        many = counted(seen["curv"] + seen["surf"], "free-form curve or surface", "free-form curves or surfaces")
+        notes.append(f"left out {many}")
     unknown = {kind: n for kind, n in seen.items() if kind not in NAMES | SHADING | FREE_FORM | {"l", "p"}}
     if unknown:
         first = next(iter(unknown))[:20]

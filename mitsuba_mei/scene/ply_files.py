@@ -1,55 +1,27 @@
-"""PLY: a header that names the elements and their properties, then their values as text or bytes, in either order."""
+"""PLY: vertices, polygons and triangle strips, as text or as bytes in either order."""
 
 from __future__ import annotations
 
 import re
 import struct
 import warnings
-from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
 from .mesh_contents import MeshContents, MeshFault, check_count, counted, named
+from .ply_header import Element, Property, read_header
 from .polygons import triangulate
 
 __all__ = ["read_ply"]
 
-TYPES = {
-    **{name: "i1" for name in ("char", "int8")},
-    **{name: "u1" for name in ("uchar", "uint8")},
-    **{name: "i2" for name in ("short", "int16")},
-    **{name: "u2" for name in ("ushort", "uint16")},
-    **{name: "i4" for name in ("int", "int32")},
-    **{name: "u4" for name in ("uint", "uint32")},
-    **{name: "f4" for name in ("float", "float32")},
-    **{name: "f8" for name in ("double", "float64")},
-}
+Bytes = bytes | memoryview
 
 INDICES = ("vertex_indices", "vertex_index")
 
+NEEDED = frozenset({*INDICES, "x", "y", "z"})
+
 COLOURS = frozenset("red green blue diffuse_red diffuse_green diffuse_blue r g b".split())
-
-MOST_HEADER = 2**16
-"""Bytes of a header."""
-
-
-@dataclass(frozen=True)
-class Property:
-    """One value of an element, or a list of them, whose length is of the type ``length``."""
-
-    name: str
-    type: np.dtype
-    length: np.dtype | None = None
-
-
-@dataclass(frozen=True)
-class Element:
-    """So many rows of the same properties."""
-
-    name: str
-    count: int
-    properties: list[Property] = field(default_factory=list)
 
 
 def read_ply(data: bytes, max_faces: int) -> MeshContents:
@@ -60,7 +32,7 @@ def read_ply(data: bytes, max_faces: int) -> MeshContents:
     MeshFault
         If the header is not understood, or the values end before what it announces.
     """
-    header, elements, body = _header(data)
+    header, elements, body = read_header(data)
     by_name = {element.name: element for element in elements}
     for element in elements:
         if element.name == "face":
@@ -97,45 +69,7 @@ def read_ply(data: bytes, max_faces: int) -> MeshContents:
     return MeshContents(vertices, faces, tuple(notes))
 
 
-def _header(data: bytes) -> tuple[str, list[Element], bytes]:
-    """The header's text, what it announces, and the bytes behind it."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    begin = re.match(rb"\s*ply[ \t]*(\r\n|\n|\r)", data)
-    if begin is None:
-        raise MeshFault("cannot be read as PLY: it does not begin with 'ply'")
-    before = rb"(?:\r\n|\n|\r)end_header[ \t]*"
-    end = re.search(before + begin.group(1), data[:MOST_HEADER]) or re.search(before + rb"\r?\n", data[:MOST_HEADER])
-    if end is None:
-        raise MeshFault("cannot be read as PLY: its header has no end ('end_header')")
-    header = data[begin.start() : end.start()].decode("ascii", "replace")
-    elements: list[Element] = []
-    known, order = False, "<"
-    for line in header.splitlines()[1:]:
-        words = line.split()
-        kind = words[0] if words else ""
-        try:
-            if kind == "format":
-                known = words[1] in ("ascii", "binary_little_endian", "binary_big_endian")
-                order = ">" if words[1] == "binary_big_endian" else "<"
-            elif kind == "element":
-                elements.append(Element(words[1], int(words[2])))
-                if elements[-1].count < 0:
-                    raise ValueError
-            elif kind == "property" and words[1] == "list":
-                length, value = (np.dtype(order + TYPES[word]) for word in words[2:4])
-                elements[-1].properties.append(Property(words[4], value, length))
-            elif kind == "property":
-                elements[-1].properties.append(Property(words[2], np.dtype(order + TYPES[words[1]])))
-        except (KeyError, IndexError, ValueError):
-            raise MeshFault(f"cannot be read as PLY: its header says '{line.strip()[:60]}'") from None
-    if not known:
-        raise MeshFault("cannot be read as PLY: its header names no format that there is")
-    if len({element.name for element in elements}) < len(elements):
-        raise MeshFault("cannot be read as PLY: its header names an element twice")
-    return header, elements, data[end.end() :]
-
-
-def _columns(elements: list[Element], body: bytes) -> tuple[dict[str, dict], int]:
+def _columns(elements: list[Element], body: Bytes) -> tuple[dict[str, dict], int]:
     """Every element's columns, and where the last ends."""
     columns, end = {}, 0
     for element in elements:
@@ -146,53 +80,54 @@ def _columns(elements: list[Element], body: bytes) -> tuple[dict[str, dict], int
 def _written(elements: list[Element], body: bytes) -> tuple[dict[str, dict], list[str]]:
     """Every element's columns of a file in text, as float64.
 
-    A row is a line. Some programs break lines elsewhere, others write columns that the header does not name: what the
-    header says must use all numbers up, or else the first columns of each line are taken, which is said.
+    A row is a line. Some programs break lines elsewhere: then the header must use all numbers up. Others write columns
+    that it does not name: then the first ones of each line are taken, which is said.
     """
     wide = np.dtype("<f8")
     elements = [
         Element(e.name, e.count, [Property(p.name, wide, None if p.length is None else wide) for p in e.properties])
         for e in elements
+        if e.properties
     ]
-    try:
-        numbers = _numbers(body)
-        columns, end = _columns(elements, numbers)
-        if end == len(numbers):
-            return columns, []
-        fault = MeshFault(f"has {(len(numbers) - end) // 8:,} numbers more than its header announces")
-    except MeshFault as found:
-        fault = found
-    lines = [line.split() for line in body.splitlines() if line.strip()]
-    if len(lines) != sum(element.count for element in elements if element.properties):
-        raise fault
-    taken: list[bytes] = []
+    lines = [line for line in body.splitlines() if line.strip()]
+    by_line = len(lines) == sum(element.count for element in elements)
+    kept = _first_columns(elements, lines) if by_line else None
+    numbers = _numbers(body if kept is None else b"\n".join(kept))
+    columns, end = _columns(elements, numbers)
+    if end != len(numbers):
+        raise MeshFault(f"has {(len(numbers) - end) // 8:,} numbers more than its header announces")
+    return columns, [] if kept is None else ["left out columns that its header does not name"]
+
+
+def _first_columns(elements: list[Element], lines: list[bytes]) -> list[bytes] | None:
+    """Each line as far as the header names its columns; None where it names them all, or more than there are."""
+    kept, more = [], False
     rows = iter(lines)
     for element in elements:
-        for words in islice(rows, element.count) if element.properties else ():
-            place = 0
+        for line in islice(rows, element.count):
+            words, place = line.split(), 0
             for p in element.properties:
                 if place >= len(words):
-                    raise fault
+                    return None
                 place += 1 if p.length is None else 1 + int(words[place])
-            if place > len(words):
-                raise fault
-            taken += words[:place]
-    columns, _ = _columns(elements, _numbers(b" ".join(taken)))
-    return columns, ["left out columns that its header does not name"]
+            if place < len(words):
+                more, line = True, b" ".join(words[:place])
+            kept.append(line)
+    return kept if more else None
 
 
-def _numbers(body: bytes) -> bytes:
+def _numbers(body: bytes) -> memoryview:
     """Values written as text, as the bytes of float64."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            values = np.fromstring(body, sep=" ") if body.strip() else np.empty(0)
+            values = np.fromstring(body, sep=" ") if body.strip() else None
         except (DeprecationWarning, ValueError):
             raise MeshFault("is damaged or truncated: something behind its header is not a number") from None
-    return values.astype("<f8").tobytes()
+    return memoryview(b"" if values is None else values.astype("<f8", copy=False)).cast("B")
 
 
-def _values(element: Element, body: bytes, start: int) -> tuple[dict, int]:
+def _values(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
     """An element's columns, by property: an array, or of lists one of all values and one of their lengths; and where
     it ends.
     """
@@ -222,14 +157,15 @@ def _values(element: Element, body: bytes, start: int) -> tuple[dict, int]:
                 alike = False
                 break
             offset += p.length.itemsize
-            columns[p.name] = column(p.type, n).reshape(-1), np.full(element.count, n)
+            if p.name in NEEDED:
+                columns[p.name] = column(p.type, n).reshape(-1), np.full(element.count, n)
             offset += n * p.type.itemsize
         if alike:
             return columns, start + stride * element.count
     return _ragged(element, body, start)
 
 
-def _first_lengths(element: Element, body: bytes, start: int) -> list[int | None]:
+def _first_lengths(element: Element, body: Bytes, start: int) -> list[int | None]:
     """How long the first row's lists are; None of what is no list."""
     found: list[int | None] = []
     for p in element.properties:
@@ -239,7 +175,7 @@ def _first_lengths(element: Element, body: bytes, start: int) -> list[int | None
     return found
 
 
-def _length(element: Element, body: bytes, start: int, kind: np.dtype) -> int:
+def _length(element: Element, body: Bytes, start: int, kind: np.dtype) -> int:
     if start + kind.itemsize > len(body):
         raise MeshFault(_truncated(element, body, start))
     (n,) = struct.unpack_from(kind.byteorder.replace("|", "<").replace("=", "<") + kind.char, body, start)
@@ -248,24 +184,25 @@ def _length(element: Element, body: bytes, start: int, kind: np.dtype) -> int:
     return int(n)
 
 
-def _ragged(element: Element, body: bytes, start: int) -> tuple[dict, int]:
+def _ragged(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
     """Rows of different lengths, one after the other."""
-    places = {p.name: np.empty(element.count, dtype=np.int64) for p in element.properties}
-    lengths = {p.name: np.ones(element.count, dtype=np.int64) for p in element.properties}
+    wanted = [p for p in element.properties if p.name in NEEDED]
+    places = {p.name: np.empty(element.count, dtype=np.int64) for p in wanted}
+    lengths = {p.name: np.ones(element.count, dtype=np.int64) for p in wanted}
     for row in range(element.count):
         for p in element.properties:
             n = 1
             if p.length is not None:
                 n = _length(element, body, start, p.length)
                 start += p.length.itemsize
-                lengths[p.name][row] = n
-            places[p.name][row] = start
+            if p.name in NEEDED:
+                places[p.name][row], lengths[p.name][row] = start, n
             start += n * p.type.itemsize
         if start > len(body):
             raise MeshFault(_truncated(element, body, start))
     raw = np.frombuffer(body, np.uint8)
     columns = {}
-    for p in element.properties:
+    for p in wanted:
         n = lengths[p.name]
         each = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
         at = np.repeat(places[p.name], n) + each * p.type.itemsize
@@ -274,7 +211,7 @@ def _ragged(element: Element, body: bytes, start: int) -> tuple[dict, int]:
     return columns, start
 
 
-def _truncated(element: Element, body: bytes, start: int, least: int = 0) -> str:
+def _truncated(element: Element, body: Bytes, start: int, least: int = 0) -> str:
     there = f": at most {max(0, (len(body) - start) // least):,} are there" if least else ""
     rows = f"{element.count:,} rows of the element '{element.name[:40]}'"
     return f"is truncated: it announces {rows}{there or ', and ends before the last'}"

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from .mesh_contents import MeshFault, counted
+from .mesh_contents import MeshFault
 
 __all__ = ["triangulate"]
 
@@ -64,7 +64,7 @@ def triangulate(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray) ->
         bent += int((height > FLAT * extent).sum())
         crossed += int(wrong.sum())
     notes = []
-    many = counted(int((sizes > 3).sum()), "polygon")
+    many = f"{int((sizes > 3).sum()):,} polygons"
     if bent:
         how = f"corners more than {100 * FLAT:g} % of their size off the plane"
         notes.append(f"{bent:,} of {many} are not flat ({how}): how they are cut into triangles is a choice")
