@@ -1,4 +1,4 @@
-"""What is said of a mesh that no object has."""
+"""What is said of a finished object's mesh: the flaws that the optimisation made, and those that its file had."""
 
 from __future__ import annotations
 
@@ -11,15 +11,24 @@ KINDS = ("flipped", "degenerate", "intersecting")
 
 
 def flaws(mesh: Mapping[str, Any]) -> str:
-    """``4 flipped, 102 intersecting``; nothing where there are none."""
+    """``4 flipped, 102 intersecting``, faces that the optimisation made so; nothing where there are none."""
     counts = {kind: mesh[f"{kind}_faces"] for kind in KINDS}
+    counts["intersecting"] = mesh.get("new_intersecting_faces", counts["intersecting"])
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
 
 
 def describe_mesh(mesh: Mapping[str, Any] | None) -> list[str]:
-    """A warning, of ``result.json``'s ``mesh``, where it has such faces."""
-    found = "" if mesh is None else flaws(mesh)
-    return [f"the mesh has faces that no object has: {found}"] if found else []
+    """A warning, of ``result.json``'s ``mesh``, where it has faces that no object has."""
+    if mesh is None:
+        return []
+    found, had = flaws(mesh), mesh.get("input", {}).get("intersecting_faces", 0)
+    said = []
+    if found:
+        said.append(f"{'the optimisation made' if had else 'the mesh has'} faces that no object has: {found}")
+    if had:
+        left = mesh["intersecting_faces"] - mesh["new_intersecting_faces"]
+        said.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
+    return said
 
 
 def describe_each_mesh(scenes: Sequence[Mapping[str, Any]]) -> list[str]:

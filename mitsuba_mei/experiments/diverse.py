@@ -22,6 +22,7 @@ from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..input_mesh import mesh_facts
 from ..interrupts import finishing
 from ..kept import KeptRecord, checked_numbers
 from ..mesh_quality import together_of
@@ -34,7 +35,7 @@ from ..snapshot import Snapshot
 from ..viewer import Look
 from ..views import object_of, portraits
 from .course import Course, write_end, write_render
-from .leavings import finish, quality_of, run_facts, write_object, write_result
+from .leavings import finish, run_facts, write_object, write_result
 from .record import FRAMES, Record, frame
 from .session import LOADING, WRITING, Progress, RunResult
 from .starts import Trial
@@ -207,7 +208,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
                 "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
                 "of_maximum": of_maximum,
                 "reached": of_maximum >= said.level,
-                "mesh": quality_of(trial.experiment.scene).as_dict(),
+                "mesh": mesh_facts(trial.experiment.scene.shape(), trial.experiment.scene.template),
             }
         )
     reached = all(scene["reached"] for scene in scenes)

@@ -13,15 +13,14 @@ from ..config import Config
 from ..errors import UserError
 from ..evaluate import Estimate
 from ..experiment import Experiment
+from ..input_mesh import mesh_facts
 from ..memory import peak_memory_mb
-from ..mesh_quality import MeshQuality, assess
 from ..named_value import named_value
 from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, write_summary
 from ..run_folder import RunFolder
-from ..scene.scene import Scene
 from ..trusted import runs_code
 from ..views import object_of, portraits
 from .course import Course, write_end
@@ -35,7 +34,6 @@ __all__ = [
     "leave",
     "optimise_and_leave",
     "over_starts",
-    "quality_of",
     "run_facts",
     "write_object",
     "write_result",
@@ -191,11 +189,6 @@ def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
     return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
-def quality_of(scene: Scene) -> MeshQuality:
-    """The faults of a scene's object."""
-    return assess(scene.shape().detach(), scene.faces, scene.template.vertices)
-
-
 def run_facts(
     config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str, reason: str
 ) -> dict[str, Any]:
@@ -217,7 +210,7 @@ def run_facts(
         "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
         **counted,
-        "mesh": quality_of(scene).as_dict(),
+        "mesh": mesh_facts(scene.shape(), scene.template),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,

@@ -41,8 +41,6 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     progress.doing(LOADING)
     experiment = build_experiment(config, progress.message)
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
-        for repair in experiment.scene.template.repairs:
-            progress.message(f"mesh: {repair}")
         done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
         pixel = None
         if config.compare_to == "pixel":

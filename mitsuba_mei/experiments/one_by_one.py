@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
+from ..experiment import build_template
 from ..home import without_home
+from ..input_mesh import input_sentences
 from ..interrupts import at_once, interruptible
 from ..json_files import read_json
 from ..run_folder import RunFolder
@@ -170,6 +172,10 @@ def one_by_one(
             build_viewer(config, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
+    for scene, config in scenes:
+        with about(scene):
+            for sentence in input_sentences(build_template(config)):
+                progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
     overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
     if resumed:
         overall.take_up()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import Config, dump
 from ..experiment import Experiment
+from ..input_mesh import input_sentences
 from ..interrupts import at_once, interruptible
 from ..run_folder import RunFolder
 from ..start_checks import check_start
@@ -47,6 +48,8 @@ def working(
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
             folder.write_text(BEGUN_WITH, dump(config, (folder.path / BEGUN_WITH).parent))
+        for sentence in input_sentences(experiment.scene.template):
+            progress.message(f"mesh: {sentence}")
         with interruptible() as interrupted, at_once():
             try:
                 yield folder, interrupted

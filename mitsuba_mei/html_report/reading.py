@@ -195,7 +195,8 @@ def _evaluations(folder: Path) -> tuple[Evaluated, ...]:
 
 
 def _quality(said: Said) -> MeshFigures:
-    watertight = said.raw("watertight")
+    watertight, given = said.raw("watertight"), said.part("input")
+    closed, lines = given.raw("watertight"), given.raw("said")
     return MeshFigures(
         vertices=said.count("vertices"),
         faces=said.count("faces"),
@@ -204,6 +205,10 @@ def _quality(said: Said) -> MeshFigures:
         intersecting=said.count("intersecting_faces"),
         watertight=watertight if isinstance(watertight, bool) else None,
         smallest_angle=said.number("smallest_angle"),
+        new_intersecting=said.count("new_intersecting_faces"),
+        input_intersecting=given.count("intersecting_faces"),
+        input_watertight=closed if isinstance(closed, bool) else None,
+        input_said=tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else (),
     )
 
 

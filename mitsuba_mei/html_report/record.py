@@ -62,7 +62,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class MeshFigures:
-    """Counts of ``result.json``; None is unknown."""
+    """Counts of ``result.json``; None is unknown.
+
+    Of a mesh from a file also how many faces pass through others that did not in the file, how many did there, whether
+    that one was closed, and what was said when it was read.
+    """
 
     vertices: int | None
     faces: int | None
@@ -71,6 +75,10 @@ class MeshFigures:
     intersecting: int | None
     watertight: bool | None
     smallest_angle: float | None
+    new_intersecting: int | None = None
+    input_intersecting: int | None = None
+    input_watertight: bool | None = None
+    input_said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ FIGURES: dict[str, tuple[tuple[str, ...], pa.DataType]] = {
     "steps": (("steps",), pa.int64()),
     "seconds": (("seconds",), pa.float64()),
     "intersecting_faces": (("mesh", "intersecting_faces"), pa.int64()),
+    "new_intersecting_faces": (("mesh", "new_intersecting_faces"), pa.int64()),
     "flipped_faces": (("mesh", "flipped_faces"), pa.int64()),
     "degenerate_faces": (("mesh", "degenerate_faces"), pa.int64()),
     "watertight": (("mesh", "watertight"), pa.bool_()),
