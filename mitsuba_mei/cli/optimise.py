@@ -85,6 +85,8 @@ def pixel(
     with telling(quiet, out) as progress, about(scene):
         outcome = run_pixel(config, out, progress)
     print("\n".join(describe_pixel(outcome.folder, outcome.result)))
+    if outcome.result["ended"] == "failed":
+        raise typer.Exit(1)
 
 
 @app.command()
