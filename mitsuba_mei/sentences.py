@@ -136,7 +136,7 @@ def _percent(fraction: float) -> str:
 
 def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A pixel MEI, of what its ``result.json`` says."""
-    line = "pixel MEI" if result["ended"] == "done" else "unfinished pixel MEI"
+    line = {"done": "pixel MEI", "failed": "no pixel MEI:"}.get(result["ended"], "unfinished pixel MEI")
     line += f" {result['activation']:.4g}"
     if result["fraction_of_optimum"] is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"

@@ -54,8 +54,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
             f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
         )
     viewer = experiment.viewer
-    shown = image.detach().requires_grad_()
-    look = viewer.look(shown)
+    look = viewer.look(image.detach().requires_grad_())
     if not look.activation.requires_grad:
         raise UserError(
             f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
@@ -65,8 +64,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
             f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
             "start elsewhere"
         )
-    (slope,) = torch.autograd.grad(look.activation, shown)
-    if alone and not elsewhere and not (slope != 0).any() and viewer.is_silent(look):
+    if alone and not elsewhere and viewer.is_silent_at(image):
         raise UserError(
             f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
             "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"

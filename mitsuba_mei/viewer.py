@@ -9,12 +9,19 @@ import torch
 from torch import Tensor
 
 from .config import Config
-from .errors import UserError
+from .errors import ModelFailure, UserError
 from .neurons.cards import NeuronModel, load_card
+from .neurons.repeatable import Memory, probes
 from .objectives import Activation, Objective, build_objective
 from .stimulus import Stimulus
 
 __all__ = ["Look", "Validator", "Viewer", "build_viewer"]
+
+IMAGES = 12
+"""On which two models are compared."""
+
+ALIKE = 1e-6
+"""How far below 1 the correlation of two models' responses is where they are the same function, rounding included."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Viewer:
         What is maximised of those.
     validator : Validator or None
         A second model that the optimisation never sees.
+    memory : Memory or None
+        Of how the neurons answered before they were shown anything.
     """
 
     stimulus: Stimulus
@@ -95,6 +104,7 @@ class Viewer:
     neurons: Callable[[Tensor], Tensor]
     objective: Objective
     validator: Validator | None = None
+    memory: Memory | None = None
 
     def look(self, image: Tensor) -> Look:
         """Show a render (H, W, C) to the neurons."""
@@ -109,6 +119,30 @@ class Viewer:
     def is_silent(self, look: Look) -> bool:
         """Whether it is the neurons' silence where nothing in an image changes the objective."""
         return True
+
+    def is_silent_at(self, image: Tensor) -> bool:
+        """Whether nothing in a render (H, W, C) changes the objective, for the neurons do not answer."""
+        shown = image.detach().requires_grad_()
+        with torch.enable_grad():
+            look = self.look(shown)
+            (slope,) = torch.autograd.grad(look.activation, shown)
+        return not bool((slope != 0).any()) and self.is_silent(look)
+
+    def altered(self, image: Tensor) -> str:
+        """Why figures of a render (H, W, C) cannot be trusted: the model is no function of its image, or not the same
+        as it was at first. Empty where it is.
+        """
+        if self.memory is None:
+            return ""
+        with torch.no_grad():  # of several cameras' images, which lie side by side, the first
+            found = self.memory.changed(self.neurons, self.stimulus(image[:, : image.shape[0]]))
+        return f"model '{self.model.name}' is no function of its image: {found}" if found else ""
+
+    def check_unaltered(self, image: Tensor) -> None:
+        """Raise ModelFailure where figures of a render (H, W, C) cannot be trusted (:meth:`altered`)."""
+        altered = self.altered(image)
+        if altered:
+            raise ModelFailure(f"{altered}, so that these figures mean nothing; reset its state in forward")
 
     def shown(self, image: Tensor) -> Tensor:
         """The stimulus of a render (H, W, C) as people are shown it: grey levels as the neurons saw them, beyond black
@@ -165,7 +199,9 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
         mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
     )
     objective = build_objective(config.objective, neurons, model.n_neurons)
-    viewer = Viewer(stimulus, model, model.select(objective.neurons), objective)
+    neurons = model.select(objective.neurons)
+    memory = Memory(neurons, (model.channels, *model.image_size))
+    viewer = Viewer(stimulus, model, neurons, objective, memory=memory)
     if config.model.validate is not None:
         viewer.validator = _build_validator(config, viewer, told)
     return viewer
@@ -199,4 +235,24 @@ def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]
             "stimuli; name a model of other weights"
         )
     neurons = second.check_neurons(config.neurons)
-    return Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
+    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
+    if _answers_alike(viewer, validator):
+        raise UserError(
+            f"model.validate: model '{second.name}' answers to {IMAGES} images just as '{first.name}' does, and would "
+            "judge its own stimuli; name a model that was trained by itself"
+        )
+    return validator
+
+
+@torch.no_grad()
+def _answers_alike(viewer: Viewer, second: Validator) -> bool:
+    """Whether a second model's responses are the first's, or multiples of them."""
+    model = viewer.model
+    seen = probes((model.channels, *model.image_size), IMAGES)
+    one, other = (
+        (answers - answers.mean(0)).double()
+        for answers in (viewer.neurons(seen), second.neurons(seen * second.gain + second.shift))
+    )
+    spread = one.norm(dim=0) * other.norm(dim=0)
+    varies = spread > 0
+    return bool(varies.any()) and bool((((one * other).sum(0) / spread)[varies] > 1 - ALIKE).all())

@@ -81,6 +81,7 @@ def evaluate_run(
         ends = dict(zip(seeds, run.parameters(parameters_of(judge.experiment.scene))))
         found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
     result = _result(run, shown, judge, found[shown])
+    judge.experiment.viewer.check_unaltered(found[shown]["final"].image.to(judge.device))
     views = {
         when: {name: Seen(*frame(judge.experiment, each[when].image.to(judge.device))) for name, each in found.items()}
         for when in seeds

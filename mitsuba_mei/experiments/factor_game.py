@@ -61,6 +61,8 @@ def play(
         told = Labelled(progress, named(subset))
         game.add(subset, _run(prepared, subset, folder, told, interrupted, pixel))
         folder.write_json("factors.json", game.figures())
+    starts = prepared.starts
+    starts[0].viewer.check_unaltered(starts[0].render(prepared.config.seed))
     played = game.played(label)
     folder.adorn("factors.png", lambda path: write_factors(path, [played]))
     folder.tell_missing(progress.message)

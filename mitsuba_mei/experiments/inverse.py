@@ -39,6 +39,7 @@ def build_inverse(config: Config, told: Callable[[str], None] = lambda text: Non
         viewer.model,
         viewer.neurons,
         viewer.objective,
+        memory=viewer.memory if said.error == "responses" else None,
         target=wanted.images.to(device),
         views=max(1, len(cameras)),
         error=said.error,

@@ -202,6 +202,10 @@ def run_facts(
         How the optimisation ended, and why where it failed.
     """
     scene = experiment.scene
+    last = next(trial.after.image for trial in trials if trial.experiment is experiment)
+    altered = experiment.viewer.altered(last)
+    if altered:
+        ended, reason = "failed", f"{altered}, so that the figures of this run mean nothing"
     restarts = [trial.as_dict() for trial in trials]
     together = {name: sum(each[name] for each in restarts) for name in ("seconds", "steps")}
     counted = {name: sum(each[name] for each in restarts) for name in ("skipped_steps", "shortened_gradients")}

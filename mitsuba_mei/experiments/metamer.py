@@ -19,6 +19,8 @@ from ..grey_scale import DISPLAY
 from ..images import to_srgb, write_exr, write_png
 from ..likeness import Likeness
 from ..neurons.layers import Layer
+from ..neurons.own_module import Answering
+from ..neurons.repeatable import Memory
 from ..over_starts import describe_spread
 from ..report_unlike import MetamerPicture, write_metamer
 from ..run_folder import RunFolder
@@ -65,11 +67,15 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
     """
     said, experiment = config.objective, build_experiment(config, told)
     viewer, device = experiment.viewer, experiment.scene.background.device
-    neurons = viewer.neurons if said.layer is None else Layer(viewer.model.module, said.layer).to(device)
+    neurons, memory = viewer.neurons, viewer.memory
+    if said.layer is not None:
+        neurons = Answering(Layer(viewer.model.module, said.layer), viewer.model.name).to(device)
+        memory = Memory(neurons, (viewer.stimulus.channels, *viewer.stimulus.image_size))
     with threads_beside(experiment.renderer):
         wanted = wanted_images(said.reference, (), config, experiment.scene.channels, told=told)
     target = wanted.images.to(device)
-    likeness = Likeness(viewer.stimulus, viewer.model, neurons, viewer.objective, target=target, error="responses")
+    parts = (viewer.stimulus, viewer.model, neurons, viewer.objective)
+    likeness = Likeness(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
         seen = viewer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)

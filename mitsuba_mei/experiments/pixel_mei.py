@@ -69,7 +69,9 @@ class PixelMEI:
     validation : float or None
         The objective of the second model.
     ended : str
-        ``done`` or ``interrupted``.
+        ``done``, ``interrupted`` or ``failed``.
+    reason : str
+        Why it failed.
     """
 
     seen: Tensor
@@ -80,6 +82,7 @@ class PixelMEI:
     history: list[list[float]]
     validation: float | None
     ended: str
+    reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """What ``result.json`` says of it."""
@@ -90,6 +93,7 @@ class PixelMEI:
             "over_starts": spread(self.restarts),
             "steps": len(self.history) - 1,
             "ended": self.ended,
+            "reason": self.reason or None,
         }
 
     def grey(self, stimulus: Stimulus) -> np.ndarray:
@@ -141,7 +145,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     finally:
         progress.stop()
         folder.close()
-    if pixel.ended != "done":
+    if pixel.ended == "interrupted":
         progress.message(
             f"{pixel.ended} after {len(pixel.history) - 1} of {config.pixel.steps} steps: no pixel MEI yet"
         )
@@ -206,7 +210,8 @@ def find_for_reference(
             pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
-        progress.message("interrupted before the pixel MEI was found: there is no ratio")
+        why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"
+        progress.message(f"{why}: there is no ratio to the pixel MEI")
         return None
     return pixel
 
@@ -248,9 +253,10 @@ def find_pixel_mei(
     )
     clipped = stimulus.constraint == "clip"
     history: list[list[float]] = []
-    ended = "done"
+    ended, reason, silent = "done", "", True
     for index in range(settings.steps):
         values, slope = _slope(viewer, images)
+        silent = silent and not bool((slope != 0).any())
         history.append(values)
         with torch.no_grad():
             progress = index / settings.steps
@@ -276,6 +282,16 @@ def find_pixel_mei(
         best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
         validation = None if viewer.validator is None else viewer.validator(seen[best : best + 1]).item()
     history.append(values.tolist())
+    if silent and ended == "done":
+        ended = "failed"
+        reason = (
+            f"model '{viewer.model.name}' is silent at all {settings.restarts} starts: the objective has no gradient "
+            "there; more pixel.restarts or another seed may find an answer, or ask for another neuron"
+        )
+    elif viewer.memory is not None:
+        altered = viewer.memory.changed(viewer.neurons, seen[best : best + 1])
+        if altered:
+            ended, reason = "failed", f"model '{viewer.model.name}' is no function of its image: {altered}"
     return PixelMEI(
         seen=seen[best : best + 1],
         activation=values[best].item(),
@@ -285,6 +301,7 @@ def find_pixel_mei(
         history=history,
         validation=validation,
         ended=ended,
+        reason=reason,
     )
 
 

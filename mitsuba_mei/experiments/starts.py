@@ -34,6 +34,11 @@ from .session import Labelled, Progress
 
 __all__ = ["Optimised", "Trial", "final_seed", "optimise_from_starts"]
 
+SILENT = (
+    "is silent from the start to the end: the objective has no gradient there; start elsewhere (placement.on: "
+    "receptive_field, pose, lighting, seed, optimizer.restarts), or ask for another neuron"
+)
+
 NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
 
 AFRESH = 2**33
@@ -241,6 +246,8 @@ def _trial(
     progress.stop()
     if not math.isfinite(after.mean):
         outcome.ended, outcome.reason = "failed", NOT_FINITE
+    elif outcome.steps and _stayed_silent(experiment, record, before, after):
+        outcome.ended, outcome.reason = "failed", f"model '{experiment.viewer.model.name}' {SILENT}"
     trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
@@ -248,6 +255,13 @@ def _trial(
         name, sign = named_value(config.objective.type)
         progress.message(f"converged {name} {sign * trial.after.mean:.4g} ({error})")
     return trial
+
+
+def _stayed_silent(experiment: Experiment, record: Record, before: Estimate, after: Estimate) -> bool:
+    """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
+    if np.ptp(record.history["activation"]) > 0:
+        return False
+    return all(experiment.viewer.is_silent_at(estimate.image) for estimate in (before, after))
 
 
 def _loop(index: int) -> str:

@@ -88,4 +88,5 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(subject.config, folder.path))
     folder.tell_missing(progress.message)
+    subject.experiment.viewer.check_unaltered(own.image)
     return RunResult(folder.path, result)

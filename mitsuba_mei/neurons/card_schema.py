@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from ..schema import Part
 from ..schema.parts import NeuronRange
 from .curvature import CURVATURES
 
-__all__ = ["CARDS", "Card", "ModuleCard", "PublishedCard"]
+__all__ = ["CARDS", "Card", "Input", "ModuleCard", "PublishedCard"]
 
 
 def _one_or_list(one: Any, many: Any) -> Any:
@@ -34,6 +34,12 @@ Grey = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(gt=0)]
 
 
+def _known_range(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends not in ((0, 1), (0, 255)):
+        raise ValueError("must be [0, 1] or [0, 255]")
+    return ends
+
+
 class Input(Part):
     """What image the model takes."""
 
@@ -42,10 +48,15 @@ class Input(Part):
     )
     channels: Literal[1, 3] = Field(1, description="1 takes luminance, 3 takes red, green, blue.")
     mean: _one_or_list(Grey, Annotated[tuple[Grey, Grey, Grey], Field(strict=False)]) = Field(
-        description="Grey level (0..255) that the model subtracts; one, or three."
+        description="What the model subtracts, in the units of range; one number, or one a channel."
     )
     std: _one_or_list(Spread, Annotated[tuple[Spread, Spread, Spread], Field(strict=False)]) = Field(
-        description="Grey levels that it then divides by; one, or three."
+        description="What it then divides by, in the units of range; one number, or one a channel."
+    )
+    range: Annotated[tuple[float, float], Field(strict=False), AfterValidator(_known_range)] | None = Field(
+        None,
+        description="Black and white in the images that the model was trained on: [0, 1] or [0, 255], in whose units "
+        "mean and std are; null is [0, 255].",
     )
 
 

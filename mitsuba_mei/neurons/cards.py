@@ -15,12 +15,13 @@ from ..objectives import check_neurons
 from ..stimulus import Stimulus
 from ..validation import validate
 from ..yaml_lines import Located, Place, locate, read
-from .card_schema import CARDS, Card, ModuleCard, PublishedCard
+from .card_schema import CARDS, Card, Input, ModuleCard, PublishedCard
 from .curvature import CurvatureV4
 from .encoders import Encoder
 from .ensemble import Ensemble
 from .nnvision import build_nnvision
-from .own_module import Answering, count_neurons, import_model
+from .own_module import Answering, check_function, count_neurons, freeze, import_model
+from .process_state import process_restored
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
 from .weights import Source, obtain
@@ -112,7 +113,7 @@ class NeuronModel:
             chosen = self._selected_by_itself(neurons, chosen)
         if not isinstance(self.module, tuple(MODULES.values())):
             chosen = Answering(chosen, self.name)
-        return chosen.eval().requires_grad_(False)
+        return freeze(chosen)
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
         """What a user's ``select`` returns, if it answers as the whole model does."""
@@ -121,9 +122,10 @@ class NeuronModel:
         image = image.reshape(1, 1, *self.image_size).expand(1, self.channels, -1, -1)
         with torch.no_grad():
             try:
-                chosen = self.module.select(neurons).to(device).float().eval()
-                found = chosen(image)
-            except Exception as error:
+                with process_restored():
+                    chosen = freeze(self.module.select(neurons).to(device))
+                    found = chosen(image)
+            except (Exception, SystemExit) as error:
                 raise UserError(f"model '{self.name}': its select({neurons}) fails: {first_line(error)}") from None
             wanted = expected(image)
         if found.shape != wanted.shape or not torch.allclose(found, wanted, rtol=1e-3, atol=1e-5):
@@ -193,13 +195,16 @@ def load_card(
     for field in ("mean", "std"):
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
+    mean, std = _grey_levels(checked.input, tree)
     module = _build(checked, tree, image_size, told, trust_code)
-    module = module.float().eval().requires_grad_(False)
+    module = freeze(module)
     where = tree.at(("module",))
     published = isinstance(checked, PublishedCard)
     tried = module.select([0]) if published else module  # all of a large ensemble's neurons would take memory and time
     count = count_neurons(tried, (2, channels, *image_size), where)
     count = module.n_neurons if published else count
+    if isinstance(checked, ModuleCard):
+        check_function(module, (channels, *image_size), where)
     sensible = None if checked.neurons is None else tuple(checked.neurons)
     if sensible is not None and max(last for _, last in sensible) >= count:
         last = max(last for _, last in sensible)
@@ -208,8 +213,8 @@ def load_card(
         module=module,
         image_size=image_size,
         channels=channels,
-        mean=checked.input.mean,
-        std=checked.input.std,
+        mean=mean,
+        std=std,
         name=checked.name or stem,
         description=checked.description,
         citation=checked.citation,
@@ -218,6 +223,36 @@ def load_card(
         sensible=sensible,
         weights=tuple(file.source for file in checked.weights) if published else (),
     )
+
+
+def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
+    """Mean and std in grey levels, 0 to 255, whatever range the card says them in.
+
+    Raises
+    ------
+    UserError
+        Where they cannot be of images in that range, or, where it says none, look like those of images in 0..1.
+    """
+    most = 255.0 if image.range is None else image.range[1]
+    means, stds = (value if isinstance(value, tuple) else (value,) for value in (image.mean, image.std))
+    said = f"input.mean is {_numbers(means)} and input.std {_numbers(stds)}"
+    if max(means) > most:
+        raise UserError(f"{tree.at(('input', 'mean'))}: {said}, but images are in {_numbers((0, most))}; see input.range")
+    if image.range is None and (min(stds) < 1 or max(stds) <= 1 and 0 < max(means) <= 1):
+        raise UserError(
+            f"{tree.at(('input', 'mean'))}: {said}, which look like those of images in 0..1; add range: [0, 1] to the "
+            "input, or range: [0, 255] if they are grey levels"
+        )
+    scale = 255 / most
+    mean, std = (
+        tuple(scale * each for each in value) if isinstance(value, tuple) else scale * value
+        for value in (image.mean, image.std)
+    )
+    return mean, std
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return f"{values[0]:g}" if len(values) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
 
 
 def _validated(tree: Located) -> Card:
@@ -237,7 +272,7 @@ def _build(
     card: Card, tree: Located, image_size: tuple[int, int], told: Callable[[str], None], trust_code: bool
 ) -> nn.Module:
     if isinstance(card, ModuleCard):
-        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code)
+        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code, told)
     if card.input.channels != 1:
         raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
     if isinstance(card, PublishedCard):

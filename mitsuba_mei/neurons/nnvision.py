@@ -38,6 +38,16 @@ Shape = tuple["int | str | tuple[int, str]", ...]
 """A shape as it should be: a number, a size that other keys share, or ``(k, size)``, k times it; any multiple if 0."""
 
 
+WRAPPERS = {
+    "module": ("DataParallel saves them", "torch.save(model.module.state_dict(), path)"),
+    "model": ("a Lightning module saves them", "torch.save(lightning_module.model.state_dict(), path)"),
+    "_orig_mod": ("torch.compile saves them", "torch.save(model._orig_mod.state_dict(), path)"),
+    "network": ("a wrapper saves them", "torch.save(wrapper.network.state_dict(), path)"),
+    "net": ("a wrapper saves them", "torch.save(wrapper.net.state_dict(), path)"),
+}
+"""What wrappers put before all keys of a state dict: who does, and how it is left out."""
+
+
 def build_nnvision(state: Mapping[str, Tensor], image_size: tuple[int, int], dilation: int | None = None) -> Encoder:
     """The encoding model whose ``state_dict`` this is.
 
@@ -101,10 +111,21 @@ def _session(state: Mapping[str, Tensor]) -> str:
         raise UserError(
             "this is no checkpoint of a format that is known: it has neither a key 'readout.<session>.grid' nor "
             f"'{KV}'; allowed: the plain state_dict of an nnvision model with a point-pooled or an attention readout"
+            f"{_prefixed(keys)}"
         )
     if len(sessions) > 1:
         raise UserError(f"the checkpoint has readouts of {len(sessions)} sessions, {_some(sessions)}; allowed: one")
     return sessions[0] if sessions else "all_sessions"
+
+
+def _prefixed(keys: Iterable[str]) -> str:
+    """A hint where wrappers have put their name before every key."""
+    parts = {key.partition(".")[0] for key in keys}
+    if len(parts) != 1 or not parts <= set(WRAPPERS):
+        return ""
+    prefix = parts.pop()
+    whose, how = WRAPPERS[prefix]
+    return f"; all its keys begin with '{prefix}.', as {whose}: write it with {how}"
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:

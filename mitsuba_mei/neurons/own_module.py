@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib
 import importlib.util
@@ -20,8 +21,10 @@ from torch import Tensor, nn
 from ..errors import ModelFailure, UserError, first_line, nearest
 from ..memory import is_out_of_memory
 from ..yaml_lines import Place
+from .process_state import process_restored
+from .repeatable import probes, unlike
 
-__all__ = ["Answering", "count_neurons", "import_model"]
+__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model"]
 
 
 class Answering(nn.Module):
@@ -40,8 +43,9 @@ class Answering(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         try:
-            return self.module(image)
-        except Exception as error:
+            with process_restored():
+                return self.module(image)
+        except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
             last = traceback.extract_tb(error.__traceback__)[-1]
@@ -49,20 +53,32 @@ class Answering(nn.Module):
             raise ModelFailure(f"model '{self.name}' fails ({where}): {first_line(error)}") from error
 
 
-def import_model(target: str, arguments: Mapping[str, Any], where: Place, trusted: bool) -> nn.Module:
-    """What the callable returns, where the user trusts it.
+def import_model(
+    target: str,
+    arguments: Mapping[str, Any],
+    where: Place,
+    trusted: bool,
+    told: Callable[[str], None] = lambda text: None,
+) -> nn.Module:
+    """A copy of the module that a callable returns, or of the module that is named, where the user trusts it.
+
+    The user's own object is left as it is. What the code changes in the process (default dtype, working directory,
+    threads and the like) is put back, and told.
 
     Parameters
     ----------
     target : str
-        ``file.py:callable``, the file relative to the card's folder, or ``package.module:callable``. While it is
-        imported and called, modules in the file's or the card's folder can be imported too.
+        ``file.py:callable``, the file relative to the card's folder, or ``package.module:callable``; or the name of an
+        ``nn.Module`` that is there already. While it is imported and called, modules in the file's or the card's folder
+        can be imported too.
     arguments : mapping
-        The callable's keyword arguments.
+        The callable's keyword arguments; a module that is there already takes none.
     where : Place
         Where the card names it.
     trusted : bool
         Whether the user said that its code may be run; else nothing of it is.
+    told : callable
+        Told of settings of the process that were put back.
 
     Raises
     ------
@@ -77,20 +93,78 @@ def import_model(target: str, arguments: Mapping[str, Any], where: Place, truste
     if not trusted:
         kind = "" if is_file else "the package "
         raise UserError(f"{where}: module would run code of {kind}{source}; if you trust it, say --trust-code")
-    with _searched(path.parent if is_file else where.folder):
+    changed: list[str] = []
+    with process_restored(changed.append), _searched(path.parent if is_file else where.folder):
         module = _from_file(path, where) if is_file else _by_name(source, where)
-        build = getattr(module, name, None)
-        if not callable(build) or isinstance(build, nn.Module):
-            own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-            raise UserError(f"{where}: '{source}' has no callable '{name}'; {nearest(name, own)}")
-        _check_arguments(build, target, arguments, where)
+        model = _built(module, source, name, arguments, where)
         try:
-            model = build(**arguments)
+            with torch.no_grad():  # TorchScript copies its parameters by operations that would be followed
+                model = copy.deepcopy(model)
         except Exception as error:
-            raise UserError(f"{where}: {target} fails: {first_line(error)}") from None
-    if not isinstance(model, nn.Module):
-        raise UserError(f"{where}: {target} returns {type(model).__name__}; it must return a torch.nn.Module")
+            told(f"{where}: {target} cannot be copied ({first_line(error)}): it is put into evaluation mode itself")
+    if changed:
+        told(f"{where}: {source} changes {', '.join(changed)}; it was put back")
     return model
+
+
+def _built(module: ModuleType, source: str, name: str, arguments: Mapping[str, Any], where: Place) -> nn.Module:
+    """The module by that name, or what the callable by that name returns."""
+    named = getattr(module, name, None)
+    if isinstance(named, nn.Module):
+        if arguments:
+            raise UserError(f"{where}: {source}:{name} is a module already and takes no arguments; leave them out")
+        return named
+    if not callable(named):
+        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        if name in vars(module):
+            raise UserError(
+                f"{where}: {source}:{name} is {type(named).__name__}; it must be a torch.nn.Module, or a callable that "
+                "returns one"
+            )
+        raise UserError(f"{where}: '{source}' has no callable '{name}'; {nearest(name, own)}")
+    _check_arguments(named, f"{source}:{name}", arguments, where)
+    try:
+        model = named(**arguments)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{where}: {source}:{name} fails: {first_line(error)}") from None
+    if not isinstance(model, nn.Module):
+        raise UserError(f"{where}: {source}:{name} returns {type(model).__name__}; it must return a torch.nn.Module")
+    return model
+
+
+def freeze(module: nn.Module) -> nn.Module:
+    """The same module in float32, in evaluation mode, its parameters without gradients; TorchScript too."""
+    module.float()
+    for part in module.modules():
+        # A frozen TorchScript module has no mode that could be set: it was frozen in evaluation mode.
+        with contextlib.suppress(AttributeError, RuntimeError):
+            part.training = False
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module
+
+
+def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place) -> None:
+    """Refuse a model that is no function of its image ``(channels, h, w)``: its figures would mean nothing.
+
+    Raises
+    ------
+    UserError
+        If it answers otherwise to the same image a second time, or beside other images.
+    """
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    try:
+        with process_restored():
+            found = unlike(module, probes(shape).to(device))
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise
+        raise UserError(f"{where}: the model fails on noise of unit contrast: {first_line(error)}") from None
+    if found:
+        raise UserError(
+            f"{where}: the model is no function of its image: {found}, as with a memory between calls, dropout or batch "
+            "statistics that stay on; reset its state in forward, or switch them off in evaluation mode"
+        )
 
 
 def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> int:
@@ -101,10 +175,10 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
     UserError
         If the answer is not a finite tensor ``(B, n)`` with a gradient.
     """
-    with torch.enable_grad():
+    with process_restored(), torch.enable_grad():
         try:
             responses = module(torch.zeros(shape, requires_grad=True))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{where}: the model fails on an image {shape}: {first_line(error)}") from None
     if not isinstance(responses, Tensor):
         kind = type(responses).__name__
@@ -158,7 +232,7 @@ def _from_file(path: Path, where: Place) -> ModuleType:
     sys.modules[name] = module  # as import does: dataclasses and pickle look modules up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{where}: '{path}' cannot be imported: {first_line(error)}") from None
     return module
@@ -167,7 +241,7 @@ def _from_file(path: Path, where: Place) -> ModuleType:
 def _by_name(name: str, where: Place) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         names = [file.stem for file in where.folder.glob("*.py")]
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
         hint = f"; {nearest(name, names)}" if missing and names else ""

@@ -1,0 +1,92 @@
+"""Whether a model is a function of its image: the same responses to the same image, whatever came before or beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Memory", "probes", "unlike"]
+
+REPEATED = 1e-4
+"""How far two responses to the same image may differ, over the largest response: rounding, where threads sum."""
+
+BESIDE = 1e-3
+"""How far a response may differ where other images are in the batch: other kernels round otherwise."""
+
+
+def probes(shape: tuple[int, int, int], count: int = 3) -> Tensor:
+    """Standardised images ``(count, channels, h, w)``: noise of unit contrast, the same at every call."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn((count, *shape), generator=generator)
+
+
+@torch.no_grad()
+def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
+    """How the responses to the same image differ, in a few words; empty where they do not.
+
+    Parameters
+    ----------
+    neurons : callable
+        From images ``(B, channels, h, w)`` to responses ``(B, n)``.
+    images : Tensor
+        At least two.
+    """
+    first = neurons(images[:1])[0]
+    neurons(images[1:2])
+    found = _apart(first, neurons(images[:1])[0], REPEATED)
+    if found:
+        return f"it answers {found} to the same image"
+    found = _apart(first, neurons(images)[0], BESIDE)
+    return f"it answers {found} to an image alone and beside others" if found else ""
+
+
+def _apart(one: Tensor, other: Tensor, tolerance: float) -> str:
+    """Two responses that are farther apart than rounding, the farthest of all; empty where none are."""
+    difference = (one - other).abs()
+    difference = torch.where(one == other, torch.zeros_like(difference), difference)  # infinite ones too
+    worst = int(difference.nan_to_num(torch.inf).argmax())
+    allowed = tolerance * max(float(one.nan_to_num(0, 0, 0).abs().max()), 1e-6)
+    if not difference[worst] > allowed and not difference[worst].isnan():
+        return ""
+    return f"{float(one[worst]):.6g} and {float(other[worst]):.6g}"
+
+
+def _tensors(neurons: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+    if isinstance(neurons, nn.Module):
+        yield from neurons.parameters()
+        yield from neurons.buffers()
+
+
+class Memory:
+    """Responses to a few images, by which it is told later whether a model is still the same function.
+
+    Parameters
+    ----------
+    neurons : callable
+        From images ``(B, channels, h, w)`` to responses ``(B, n)``.
+    shape : (channels, h, w)
+        Of an image.
+    """
+
+    def __init__(self, neurons: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -> None:
+        self._images = probes(shape)
+        device = next((part.device for part in _tensors(neurons)), torch.device("cpu"))
+        self._responses = self._answered(neurons, self._images.to(device)).cpu()
+
+    def changed(self, neurons: Callable[[Tensor], Tensor], seen: Tensor) -> str:
+        """How the model differs from what it was, or from itself, in a few words; empty where it does not.
+
+        ``seen`` is one more image ``(1, channels, h, w)`` that it is asked about: that of a result.
+        """
+        images = self._images.to(seen.device)
+        found = _apart(self._responses, self._answered(neurons, images).cpu(), BESIDE)
+        if found:
+            return f"it answers {found} to the same image before and after the run"
+        return unlike(neurons, torch.cat([seen.detach(), images[:1]]))
+
+    @staticmethod
+    @torch.no_grad()
+    def _answered(neurons: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        return torch.cat([neurons(image[None]).flatten() for image in images])
