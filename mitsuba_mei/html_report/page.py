@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,11 +19,12 @@ from markupsafe import Markup
 
 from .. import __version__
 from . import aim_figures, aim_words, words
-from .aims import DiverseSet
+from .aims import DiverseSet, Recovered
 from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh_data import LEVELS
 from .pictures import Shown
 from .record import RunRecord
+from .run_table import run_table
 from .tuning import Tuning
 from .tuning_figures import summary_rows, tuning_figures
 
@@ -80,14 +82,17 @@ def page_of(records: Sequence[RunRecord]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "measured": words.measured}
+    environment.filters |= {"number": words.number, "measured": words.measured, "breakable": _breakable}
     return environment.get_template("report.html.j2").render(
         runs=shown,
+        laid=run_table(records),
         faces={solid.mesh.key: solid.mesh.faces for run in records for solid in run.solids},
         words=words,
         aim_words=aim_words,
         aim_figures=aim_figures,
         further_text=_further_text,
+        beside=_beside,
+        scales=_scales,
         title=words.title(records[0]) if len(records) == 1 else _several(records),
         style=Markup(_asset("report.css")),
         script=Markup(script),
@@ -103,6 +108,11 @@ def page_of(records: Sequence[RunRecord]) -> str:
 def _several(records: Sequence[RunRecord]) -> str:
     alike = all(run.aim is None for run in records)
     return f"{len(records)} maximally exciting inputs compared" if alike else f"{len(records)} runs"
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in another line after its separators, and nowhere else."""
+    return Markup("<wbr>").join(re.findall(r"[^/_.\-]*[/_.\-]+|[^/_.\-]+", name))
 
 
 def _asset(name: str) -> str:
@@ -195,6 +205,26 @@ def _pictures(run: RunRecord) -> list[Shown]:
         alt = f"Grey-level image: {short}, as shown to the model." if short else f"{caption}, in its own light."
         shown.append(Shown(run.pictures[name], full, alt))
     return shown
+
+
+def _beside(run: RunRecord) -> tuple[str, str]:
+    """What is shown beside the renders of an optimisation, and its scale."""
+    if not run.beside_is_difference:
+        return words.beside(run), f"Stimuli: {run.grey_scale}."
+    scale = "Differences of radiance, the mean over channels: black is −1, grey none, white +1."
+    if isinstance(run.aim, Recovered):
+        return words.beside(run), scale
+    kept = "An earlier version kept these and no stimuli of the steps."
+    return "Render less the reference’s: grey where there is no difference", f"{scale} {kept}"
+
+
+def _scales(run: RunRecord) -> str:
+    """How pictures were made to fit a display."""
+    said = [f"Renders are shown at exposure {run.exposure:.2g}."] if run.exposure < 0.995 else []
+    grey = run.aim.scale.caption if isinstance(run.aim, DiverseSet) else run.grey_scale
+    if grey and not isinstance(run.aim, Recovered):
+        said.append(f"Stimuli: {grey}.")
+    return " ".join(said)
 
 
 def _settings(run: RunRecord) -> list[tuple[str, str]]:
