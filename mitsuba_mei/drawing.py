@@ -103,9 +103,10 @@ def drawn(path: Path, width: float, height: float, dpi: int = 110, layout: str |
         figure.savefig(path, format="png")
 
 
-def show(axes, pixels: np.ndarray, title: str, fontsize: float = 10) -> None:
-    """8-bit pixels, (H, W) or (H, W, 3)."""
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+def show(axes, pixels: np.ndarray, title: str = "", fontsize: float = 10) -> None:
+    """8-bit pixels, (H, W) or (H, W, 3), as they are."""
+    colours = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)  # a colour map of greys would round
+    axes.imshow(colours, interpolation="nearest")
     axes.set_title(title, fontsize=fontsize)
     axes.set_axis_off()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from .drawing import BLUE, GREEN, GREY, ORANGE, caption, drawn
+from .drawing import BLUE, GREEN, GREY, ORANGE, caption, drawn, show
 from .factor_sentences import percent, signed
 from .factors import FACTORS, SUBSETS, named
 from .games import NOBODY
@@ -107,8 +107,7 @@ class _Block:
 
     def _picture(self, column: int, row: int, pixels: np.ndarray) -> None:
         axes = self._axes(LEFT + column * COLUMN + 0.04, TITLE + row * PICTURE, COLUMN - 0.08, PICTURE - 0.04)
-        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_axis_off()
+        show(axes, pixels)
 
     @staticmethod
     def _points(axes, figures: Mapping[str, Any]) -> None:

@@ -70,13 +70,14 @@ def write_recovery(path: Path, recovery: Recovery) -> None:
         grid = pictures.subplots(4, count, squeeze=False)
         for row, (name, images) in zip(grid, {**recovery.views, "final − target": left}.items()):
             for number, (axes, image) in enumerate(zip(row, images)):
+                title = name + (f", view {number + 1}" if len(images) > 1 else "")
                 if name in recovery.views:
-                    axes.imshow(to_srgb(image * exposure), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                else:
-                    last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
-                view = f", view {number + 1}" if len(images) > 1 else ""
-                axes.set_title(f"{name}{view}", fontsize=9)
+                    show(axes, to_srgb(image * exposure), title, 9)
+                    continue
+                last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
+                axes.set_title(title, fontsize=9)
                 axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_color("#cccccc")
         pictures.colorbar(last, ax=list(grid[-1]), location="bottom", fraction=0.08, aspect=40, label="radiance")
         above, curve, text = side.subfigures(3, 1, height_ratios=(1, 1.4, 0.9))
         for axes, image, name in zip(above.subplots(1, len(recovery.portraits)), recovery.portraits, SIDES):
