@@ -24,6 +24,7 @@ from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh_data import LEVELS
 from .pictures import Shown
 from .record import RunRecord
+from .results import Result
 from .run_table import run_table
 from .tuning import Tuning
 from .tuning_figures import summary_rows, tuning_figures
@@ -67,13 +68,25 @@ class RunShown:
     data: dict[str, Any]
 
 
-def page_of(records: Sequence[RunRecord]) -> str:
-    """The HTML of a report, of one run or of several.
+@dataclass(frozen=True)
+class ResultShown:
+    """What several runs come to, as the template takes it."""
+
+    number: int
+    result: Result
+    plots: list[Plot]
+    tunings: list[TuningShown]
+    data: dict[str, Any]
+
+
+def page_of(records: Sequence[RunRecord], results: Sequence[Result] = ()) -> str:
+    """The HTML of a report, of one run or of several, and of what they come to.
 
     Everything from files is escaped: text by Jinja, data by JSON without ``<``. A content security policy keeps the
     page from every network, and from scripts that are not its own.
     """
     shown = [_shown(number, run) for number, run in enumerate(records, 1)]
+    told = [_result(number, result) for number, result in enumerate(results, 1)]
     script = _script()
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
@@ -85,6 +98,7 @@ def page_of(records: Sequence[RunRecord]) -> str:
     environment.filters |= {"number": words.number, "measured": words.measured, "breakable": _breakable}
     return environment.get_template("report.html.j2").render(
         runs=shown,
+        results=told,
         laid=run_table(records),
         faces={solid.mesh.key: solid.mesh.faces for run in records for solid in run.solids},
         words=words,
@@ -93,7 +107,8 @@ def page_of(records: Sequence[RunRecord]) -> str:
         further_text=_further_text,
         beside=_beside,
         scales=_scales,
-        title=words.title(records[0]) if len(records) == 1 else _several(records),
+        alone=len(records) == 1 and not results,
+        title=_title(records, results),
         style=Markup(_asset("report.css")),
         script=Markup(script),
         policy=_policy(script),
@@ -105,7 +120,15 @@ def page_of(records: Sequence[RunRecord]) -> str:
     )
 
 
-def _several(records: Sequence[RunRecord]) -> str:
+def _title(records: Sequence[RunRecord], results: Sequence[Result]) -> str:
+    """What the page is about."""
+    named = [result.title for result in results if result.place is not None]
+    if len(named) == 1:
+        return named[0]
+    if len(records) == 1 and not named:
+        return words.title(records[0])
+    if not records:
+        return f"{len(named)} results"
     alike = all(run.aim is None for run in records)
     return f"{len(records)} maximally exciting inputs compared" if alike else f"{len(records)} runs"
 
@@ -158,12 +181,8 @@ def _shown(number: int, run: RunRecord) -> RunShown:
         drawn["mesh"] = mesh_figure([solid.mesh for solid in run.solids], run.view, run.place.name)
     curves = {f"curve-{i}": figure for i, figure in enumerate(curve_figures(run))}
     drawn |= curves
-    tunings = []
-    for i, tuning in enumerate(run.tunings):
-        figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning))}
-        drawn |= figures
-        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
-        tunings.append(TuningShown(tuning, _plots(figures), summary_rows(tuning), sorted(references)))
+    tunings, figures = _tunings(run.tunings)
+    drawn |= figures
     frames = [
         {"label": frame.label, "render": frame.render.address, "stimulus": frame.stimulus.address}
         for frame in run.frames
@@ -179,6 +198,23 @@ def _shown(number: int, run: RunRecord) -> RunShown:
         settings=_settings(run),
         data={"figures": drawn, "frames": frames},
     )
+
+
+def _result(number: int, result: Result) -> ResultShown:
+    figures = {f"result-{i}": figure for i, figure in enumerate(result.figures)}
+    tunings, drawn = _tunings(result.tunings, "the scene")
+    return ResultShown(number, result, _plots(figures), tunings, {"figures": figures | drawn, "frames": []})
+
+
+def _tunings(every: Sequence[Tuning], whose: str = "this MEI") -> tuple[list[TuningShown], dict[str, dict[str, Any]]]:
+    """Measurements of tuning, and their figures."""
+    shown, drawn = [], {}
+    for i, tuning in enumerate(every):
+        figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning, whose))}
+        drawn |= figures
+        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
+        shown.append(TuningShown(tuning, _plots(figures), summary_rows(tuning, whose), sorted(references)))
+    return shown, drawn
 
 
 def _plots(figures: dict[str, dict[str, Any]]) -> list[Plot]:

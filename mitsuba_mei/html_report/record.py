@@ -58,6 +58,7 @@ class Evaluated:
     renderer: str
     initial: Figure | None
     final: Figure | None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ SHOWN = len(STYLES)
 """Neurons of one measurement that are drawn, at most."""
 
 
-def tuning_figures(tuning: Tuning) -> list[dict[str, Any]]:
-    """A figure of curves, or a map for each neuron."""
+def tuning_figures(tuning: Tuning, whose: str = "this MEI") -> list[dict[str, Any]]:
+    """A figure of curves, or a map for each neuron; ``whose`` values the varied ones are where nothing is varied."""
     if len(tuning.over) == 1:
-        return [_curves(tuning, tuning.over[0])]
-    return [_map(tuning, neuron) for neuron in tuning.neurons[:SHOWN]]
+        return [_curves(tuning, tuning.over[0], whose)]
+    return [_map(tuning, neuron, whose) for neuron in tuning.neurons[:SHOWN]]
 
 
-def _curves(tuning: Tuning, over: Axis) -> dict[str, Any]:
+def _curves(tuning: Tuning, over: Axis, whose: str) -> dict[str, Any]:
     order = np.argsort(over.values)
     data = []
     for neuron, (colour, dash, symbol) in zip(tuning.neurons, STYLES):
@@ -60,7 +60,7 @@ def _curves(tuning: Tuning, over: Axis) -> dict[str, Any]:
                 "y": 0,
                 "yanchor": "bottom",
                 "xanchor": "left",
-                "text": "this MEI",
+                "text": whose,
                 "showarrow": False,
                 "bgcolor": "rgba(255, 255, 255, 0.8)",
             }
@@ -69,7 +69,7 @@ def _curves(tuning: Tuning, over: Axis) -> dict[str, Any]:
     return {"data": data, "layout": layout, "alt": f"Response over {over.title}, with standard errors. {peaks}."}
 
 
-def _map(tuning: Tuning, neuron: NeuronTuning) -> dict[str, Any]:
+def _map(tuning: Tuning, neuron: NeuronTuning, whose: str) -> dict[str, Any]:
     first, second = tuning.over
     rows, columns = np.argsort(first.values), np.argsort(second.values)
     low, high = colour_range(neuron.mean)
@@ -87,10 +87,10 @@ def _map(tuning: Tuning, neuron: NeuronTuning) -> dict[str, Any]:
     ]
     if first.at is not None and second.at is not None:
         marker = {"symbol": "x", "size": 12, "color": "white", "line": {"color": BLACK, "width": 1.5}}
-        where = {"x": [second.at], "y": [first.at], "name": "this MEI", "marker": marker}
+        where = {"x": [second.at], "y": [first.at], "name": whose, "marker": marker}
         data.append({"type": "scatter", "mode": "markers", "hoverinfo": "name", **where})
     layout = {
-        "title": {"text": f"neuron {neuron.neuron} (× this MEI)", "font": {"size": 14}},
+        "title": {"text": f"neuron {neuron.neuron} (× {whose})", "font": {"size": 14}},
         "xaxis": titled(second.title),
         "yaxis": titled(first.title),
         "showlegend": False,
@@ -110,12 +110,12 @@ def _peak(neuron: NeuronTuning, axes: list[Axis]) -> str:
     return f"neuron {neuron.neuron} answers most, {number(float(neuron.mean[index]))}, at {where}"
 
 
-def summary_rows(tuning: Tuning) -> list[dict[str, str]]:
+def summary_rows(tuning: Tuning, whose: str = "this MEI") -> list[dict[str, str]]:
     """What each neuron's curve or map comes to; the keys are the columns' titles."""
     rows = []
     for neuron in tuning.neurons:
         summary = neuron.summary
-        row = {"neuron": "–" if neuron.neuron is None else str(neuron.neuron), "at this MEI": measured(neuron.at_scene)}
+        row = {"neuron": "–" if neuron.neuron is None else str(neuron.neuron), f"at {whose}": measured(neuron.at_scene)}
         for i, axis in enumerate(tuning.over):
             preferred = summary.preferred[i] if i < len(summary.preferred) else None
             width = summary.bandwidth[i] if i < len(summary.bandwidth) else None
