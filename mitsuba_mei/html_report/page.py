@@ -135,7 +135,7 @@ def _title(records: Sequence[RunRecord], results: Sequence[Result]) -> str:
 
 def _breakable(name: str) -> Markup:
     """A name that may go on in another line after its separators, and nowhere else."""
-    return Markup("<wbr>").join(re.findall(r"[^/_.\-]*[/_.\-]+|[^/_.\-]+", name))
+    return Markup("<wbr>").join(re.split(r"(?<=[/_-])(?=[^/_-])|(?<=\w{3}\.)(?=\w)", name))
 
 
 def _asset(name: str) -> str:

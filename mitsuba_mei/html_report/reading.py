@@ -24,7 +24,7 @@ from .tuning import read_tunings
 
 __all__ = ["read_run_folder"]
 
-PICTURE, THUMBNAIL, FRAME, WIDE = 320, 72, 160, 700
+PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 """The most pixels of a side."""
 
 SAID = frozenset(
@@ -194,9 +194,7 @@ def _evaluations(folder: Path) -> tuple[Evaluated, ...]:
         said = read_json(path)
         activation = said.part("activation")
         figures = activation.figure("initial"), activation.figure("final")
-        seen = path.with_suffix(".png")
-        picture = read_picture(seen, WIDE, lossless=False) if seen.is_file() else None
-        found.append(Evaluated(path.name, said.text("renderer") or "", *figures, picture))
+        found.append(Evaluated(path.name, said.text("renderer") or "", *figures))
     return tuple(found)
 
 

@@ -58,7 +58,6 @@ class Evaluated:
     renderer: str
     initial: Figure | None
     final: Figure | None
-    picture: Picture | None = None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from ..factors import FACTORS, SUBSETS, named
 from ..schema import RENDERERS
 from ..sentences import SHOWN
 from .figures import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
-from .spreads import Group
+from .files import Figure
+from .spreads import Group, labels_of, telling
 
-__all__ = ["comparison_figures", "factor_figures", "spread_figure"]
+__all__ = ["comparison_figures", "evaluation_figure", "factor_figures", "spread_figure"]
 
 COLOURS = dict(zip(RENDERERS, (BLUE, ORANGE)))
 SYMBOLS = dict(zip(RENDERERS, ("circle", "square")))
@@ -100,7 +101,7 @@ def _subsets(neuron: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
     """What every run ended with, and mean and standard deviation of those that differ in their seeds alone."""
-    labels, measure = [plain(group.label) for group in groups], groups[0].measure
+    labels, measure = [plain(label) for label in labels_of(groups)], groups[0].measure
     points = [(label, value) for label, group in zip(labels, groups) for value in group.values]
     data = [
         {
@@ -121,8 +122,21 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
         ),
     ]
     data[1]["marker"] |= {"size": 14, "line": {"width": 3, "color": BLUE}}
-    name = groups[0].names[0] if len(groups[0].names) == 1 else ""
+    told = telling(groups)
+    name = groups[0].names[told[0]] if len(told) == 1 else ""
     return _figure(data, f"final {measure}", f"Final {measure} of every run, with mean and deviation over seeds", name)
+
+
+def evaluation_figure(every: Sequence[tuple[str, Figure | None, Figure | None]]) -> dict[str, Any]:
+    """Start and end of each evaluation: its name, and both figures."""
+    labels = [plain(name) for name, *_ in every]
+    starts, ends = ([_mapping(each[i]) for each in every] for i in (1, 2))
+    data = [_points("start", labels, starts, GREY, "square"), _points("final", labels, ends, BLUE, "circle")]
+    return _figure(data, "what was maximised", "Start and end of each evaluation, with the render s.e.", "")
+
+
+def _mapping(figure: Figure | None) -> dict[str, Any] | None:
+    return None if figure is None or figure.mean is None else {"mean": figure.mean, "sem": figure.sem}
 
 
 def _labels(every: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -13,20 +13,16 @@ from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..factors import FACTORS, SUBSETS, named
 from ..finished_run import check_version
 from ..sentences import comparison_rows, describe_comparison
-from .files import Figure, read_json
+from .files import read_json
 from .numerals import RAISED, measured, number
-from .pictures import Picture, read_picture
 from .places import MOST_RUNS, Place
-from .result_figures import comparison_figures, factor_figures, spread_figure
+from .result_figures import comparison_figures, evaluation_figure, factor_figures, spread_figure
 from .spreads import NEURON, Group, groups_of_runs, read_sweep
 from .record import RunRecord
 from .tuning import Tuning, read_tuning
 from .words import rendered
 
 __all__ = ["Result", "Table", "read_result", "result_of_seeds"]
-
-WIDE = 700
-"""Pixels, from top to bottom, of an evaluation's picture."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,6 @@ class Result:
     tables : tuple of Table
     figures : tuple of dict
         As data for Plotly, with ``alt``.
-    pictures : tuple of (str, Picture)
-        Wide ones, with their captions.
     tunings : tuple of Tuning
     settings : tuple of (str, str)
     """
@@ -65,7 +59,6 @@ class Result:
     sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[dict[str, Any], ...] = ()
-    pictures: tuple[tuple[str, Picture], ...] = ()
     tunings: tuple[Tuning, ...] = ()
     settings: tuple[tuple[str, str], ...] = field(default=())
 
@@ -225,21 +218,19 @@ def _tuning(place: Place, file: Path) -> Result:
 
 
 def _evaluation(place: Place, file: Path) -> Result:
-    rows, pictures = [], []
+    rows, evaluated = [], []
     for path in sorted(place.folder.glob("evaluation-*.json")):
         said = read_json(path)
         activation, model = said.part("activation"), said.text("model") or "a model"
-        source = Path(said.text("run") or "–").name
-        row = path.name, source, rendered(said.text("renderer"))
-        rows.append((*row, *(measured(activation.figure(when)) for when in ("initial", "final"))))
-        if (picture := path.with_suffix(".png")).is_file():
-            caption = f"{path.name}: start and final scene"
-            pictures.append((caption, read_picture(picture, WIDE, lossless=False)))
+        source, renderer = Path(said.text("run") or "–").name, rendered(said.text("renderer"))
+        figures = [activation.figure(when) for when in ("initial", "final")]
+        rows.append((path.name, source, renderer, *map(measured, figures)))
+        evaluated.append((f"{source}, {renderer}", *figures))
     table = Table(
-        "Activations; ± is the render s.e.", ("file", "run", "renderer", "start", "final"), tuple(rows), texts=3
+        "What was evaluated; ± is the render s.e.", ("file", "run", "renderer", "start", "final"), tuple(rows), texts=3
     )
     lead = "The initial and the final scene of finished runs, evaluated once more."
-    return Result(place, f"Evaluation: {model}", lead, tables=(table,), pictures=tuple(pictures))
+    return Result(place, f"Evaluation: {model}", lead, tables=(table,), figures=(evaluation_figure(evaluated),))
 
 
 READERS: dict[str, Callable[[Place, Path], Result]] = {

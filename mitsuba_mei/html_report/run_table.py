@@ -16,10 +16,11 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: what it says, and what it is sorted by, nothing where that is unknown."""
+    """A cell: what it says, what it is sorted by, nothing where that is unknown, and what follows in brackets."""
 
     text: str
     value: str | float = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ def _neuron(run: RunRecord) -> Cell:
 def _activation(run: RunRecord) -> Cell:
     if run.is_error or run.final.mean is None:
         return Cell(UNKNOWN)
-    return Cell(words.measured(run.final) + ("" if run.aim is None else " (mean)"), run.final.mean)
+    return Cell(words.measured(run.final), run.final.mean, "" if run.aim is None else "(mean)")
 
 
 def _error(run: RunRecord) -> Cell:
     if not run.is_error or run.final.mean is None:
         return Cell(UNKNOWN)
-    return Cell(f"{words.measured(run.final)} ({error_kind(run.aim)})", run.final.mean)
+    return Cell(words.measured(run.final), run.final.mean, f"({error_kind(run.aim)})")
 
 
 def _fraction(value: float | None) -> Cell:
@@ -89,8 +90,8 @@ def _renderer(run: RunRecord) -> Cell:
 
 def _flaws(run: RunRecord) -> Cell:
     count = words.flaws(run.quality)
-    of = " (scene 1)" if run.quality and run.aim is not None and run.aim.kind == "diverse" else ""
-    return Cell(words.flaws_in_short(run.quality) + of, "" if count is None else count)
+    of = "(scene 1)" if run.quality and run.aim is not None and run.aim.kind == "diverse" else ""
+    return Cell(words.flaws_in_short(run.quality), "" if count is None else count, of)
 
 
 def _number(value: float | None, text: str) -> Cell:

@@ -14,7 +14,7 @@ from . import aim_words
 from .files import read_json, read_text
 from .record import RunRecord
 
-__all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "read_sweep"]
+__all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "telling"]
 
 SEED, NEURON = "seed", "model.neuron"
 
@@ -66,14 +66,19 @@ class Group:
             return None
         return math.sqrt(sum(sem**2 for sem in self.sems) / len(self.sems))
 
-    @property
-    def label(self) -> str:
-        """What it is called on an axis."""
-        return ", ".join(self.labels) if len(self.labels) == 1 else _joined(self.names, self.labels)
+
+def telling(groups: Sequence[Group]) -> list[int]:
+    """Which of their labels tell groups apart; the last where none does."""
+    columns = list(zip(*(group.labels for group in groups)))
+    return [i for i, column in enumerate(columns) if len(set(column)) > 1] or [len(columns) - 1]
 
 
-def _joined(names: Sequence[str], labels: Sequence[str]) -> str:
-    return ", ".join(f"{name.rpartition('.')[2]} {label}" for name, label in zip(names, labels))
+def labels_of(groups: Sequence[Group]) -> list[str]:
+    """What they are called on an axis."""
+    told = telling(groups)
+    if len(told) == 1:
+        return [group.labels[told[0]] for group in groups]
+    return [", ".join(f"{group.names[i].rpartition('.')[2]} {group.labels[i]}" for i in told) for group in groups]
 
 
 def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:

@@ -89,7 +89,7 @@ const wrapped = (title, pixels, size) => {
     if (longer.length <= most) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
-  return { ...title, text: lines.filter(Boolean).join("<br>") };
+  return { ...title, text: lines.filter(Boolean).join(" <br>") };
 };
 
 const fitted = (layout, width) => {
