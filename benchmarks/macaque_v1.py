@@ -15,7 +15,7 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.pixel_mei import PixelMEI, find_pixel_mei
-from mitsuba_mei.report import stretch
+from mitsuba_mei.grey_scale import GreyScale
 from mitsuba_mei.viewer import build_viewer
 
 from .panels import Panel, draw_panels
@@ -64,7 +64,7 @@ def run(report: Report, neurons: int = NEURONS, overrides: tuple[str, ...] = ())
     rows = [result.row for result in results]
     note = "Activations are converged; 'error': the ratio's standard error; 'unseen': the ratio on members 6 to 10."
     report.table("3D MEIs over pixel MEIs, macaque V1", rows, note=note, key="neurons")
-    draw_panels([result.panel for result in results], ("pixel MEI", "3D MEI", "render"), report.path("macaque_v1.png"))
+    draw_panels([result.panel for result in results], ("pixel MEI", "3D MEI, same scale", "render"), report.path("macaque_v1.png"))
     report.say(f"written to {report.path('macaque_v1.png')}")
     ratios = [row["3D / pixel"] for row in rows]
     report.targets(
@@ -134,4 +134,6 @@ def _result(neuron: int, pixel: PixelMEI, overrides: list[str]) -> Result:
         with torch.no_grad():
             row["unseen"] = result["validation"]["activation"]["final"]["mean"] / viewer.validator(pixel.seen).item()
     title = f"neuron {neuron}: {row['3D / pixel']:.3f}"
-    return Result(row, Panel(title, stretch(pixel.seen[0, 0].numpy()), stretch(seen), render))
+    best = pixel.seen[0, 0].numpy()
+    scale = GreyScale.of([best, seen])  # the two of a neuron are to be compared
+    return Result(row, Panel(title, scale(best), scale(seen), render))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+from mitsuba_mei.drawing import drawn
 
 __all__ = ["Panel", "draw_panels"]
 
@@ -56,19 +56,18 @@ def draw_panels(panels: Sequence[Panel], heads: Sequence[str], path: Path, below
     places = [(i % ROWS, i // ROWS) for i in range(len(panels))] + [(ROWS, columns // 2)]
     rows = min(ROWS, len(panels)) if below is None else ROWS + 1
     width, height = columns * BLOCK - GAP, HEAD + rows * (1 + TITLE)
-    figure = Figure(figsize=(INCHES * width, INCHES * height))
-    for panel, (row, column) in zip([*panels, *([] if below is None else [below])], places):
-        left, top = column * BLOCK, HEAD + row * (1 + TITLE)
-        figure.text(
-            (left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11
-        )
-        for i, picture in enumerate((panel.best, panel.stimulus, panel.render)):
-            place = (left + i * (1 + SPACE), height - top - TITLE - 1, 1 - SPACE, 1 - SPACE)
-            axis = figure.add_axes([place[0] / width, place[1] / height, place[2] / width, place[3] / height])
-            axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
-            axis.set_axis_off()
-    for column in range(columns):
-        for i, head in enumerate(heads):
-            x = (column * BLOCK + i * (1 + SPACE) + 0.5) / width
-            figure.text(x, 1 - 0.6 * HEAD / height, head, ha="center", va="center", fontsize=10, color="0.35")
-    figure.savefig(path, dpi=110)
+    with drawn(path, INCHES * width, INCHES * height, layout=None) as figure:
+        for panel, (row, column) in zip([*panels, *([] if below is None else [below])], places):
+            left, top = column * BLOCK, HEAD + row * (1 + TITLE)
+            figure.text(
+                (left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11
+            )
+            for i, picture in enumerate((panel.best, panel.stimulus, panel.render)):
+                place = (left + i * (1 + SPACE), height - top - TITLE - 1, 1 - SPACE, 1 - SPACE)
+                axis = figure.add_axes([place[0] / width, place[1] / height, place[2] / width, place[3] / height])
+                axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
+                axis.set_axis_off()
+        for column in range(columns):
+            for i, head in enumerate(heads):
+                x = (column * BLOCK + i * (1 + SPACE) + 0.5) / width
+                figure.text(x, 1 - 0.6 * HEAD / height, head, ha="center", va="center", fontsize=10, color="0.35")

@@ -13,6 +13,7 @@ import torch
 from .config import Config
 from .errors import UserError
 from .in_view import check_view
+from .initial_scene import FILE, RANDOM
 from .placement import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.renderer import Renderer, build_renderer, prepare_backend
@@ -38,7 +39,9 @@ __all__ = [
 ]
 
 START, RESTART = 0.02, 0.06
-"""Root mean square of the random displacement that the first start, and every other one, begins with; object units."""
+"""Root mean square of the random displacement that the first optimisation, and every other one, begins with; object
+units. That of the first breaks the object's symmetry, and is no part of the scene that the file says.
+"""
 
 DRAWS = 20
 """How often another start is drawn before none is found that can be seen."""
@@ -58,6 +61,8 @@ class Experiment:
         What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
     cameras : tuple of Camera
         From where the scene is seen; where there are none, by its own camera.
+    begins : str
+        What its initial scene is, as :mod:`~mitsuba_mei.initial_scene` has it.
     """
 
     scene: Scene
@@ -66,6 +71,7 @@ class Experiment:
     regularizers: Regularizers
     variant: str
     cameras: tuple[Camera, ...] = ()
+    begins: str = FILE
 
     def render(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> torch.Tensor:
         """The scene's image (H, W, C); what several cameras see lies side by side, (H, V W, C).
@@ -106,8 +112,9 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
     viewer : Viewer, optional
         On whose receptive field the object is put, where ``placement.on`` says so.
     restart : int
-        Free offsets start from small random ones, drawn from the seed. Every restart from 1 on draws others, larger
-        ones, and another start of what is free of the pose.
+        Free offsets are displaced by small random ones, drawn from the seed, which
+        :meth:`~mitsuba_mei.scene.deformation.RBFDeformation.undisplaced` takes away: the scene as the file says it.
+        Every restart from 1 on draws others, larger ones, and another start of what is free of the pose.
     """
     template = _built(TEMPLATES, config.shape.template)
     generator = _generator(config.seed, restart)
@@ -115,7 +122,10 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
     if config.shape.random is not None:
         shape.initialize(config.shape.random.size, torch.Generator().manual_seed(config.shape.random.seed))
     if "offsets" in config.shape.free:
-        shape.initialize(START if restart == 0 else RESTART, generator)
+        if restart == 0:
+            shape.displace(START, generator)
+        else:
+            shape.initialize(RESTART, generator)
     camera = Camera(**config.camera.model_dump())
     pose = config.pose.model_dump()
     if config.placement.on is not None and viewer is not None:
@@ -220,7 +230,7 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
             if draw == DRAWS - 1:
                 raise
             continue
-        return replace(experiment, scene=scene)
+        return replace(experiment, scene=scene, begins=RANDOM if restart else FILE)
 
 
 def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:

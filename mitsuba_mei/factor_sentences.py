@@ -15,7 +15,8 @@ MOST_DECIMALS = 5
 
 def subset_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The table of all subsets: its columns' titles, and a row for each neuron and subset."""
-    titles = ["neuron", "free", "activation", "of all", "gain", "of all's gain"]
+    other = any(neuron.get("objective", "activation") != "activation" for neuron in result["neurons"])
+    titles = ["neuron", "free", "objective" if other else "activation", "of all", "gain", "of all's gain"]
     rows = []
     for neuron in result["neurons"]:
         for name in result["subsets"]:
@@ -90,7 +91,7 @@ def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
     counts = sorted({neuron["starts"] for neuron in result["neurons"]})
     if counts:
         said = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        lines.append(f"means over {said} starts ± their standard errors" if counts != [1] else "one start, no errors")
+        lines.append(f"means over {said} starts ± s.e. over starts" if counts != [1] else "one start, no errors")
     if result["ended"] != "done":
         done = sum(neuron["ended"] == "done" for neuron in result["neurons"])
         lines.append(f"interrupted: {done} of {result['asked']} neurons are done")

@@ -17,7 +17,10 @@ from .purpose import Attempt
 from .troubles import Watch
 from .viewer import Look
 
-__all__ = ["Differ", "Drive"]
+__all__ = ["MEAN_ACTIVATION", "Differ", "Drive"]
+
+MEAN_ACTIVATION = "mean_activation"
+"""The name of several scenes' mean activation among what is watched; what is maximised is another figure there."""
 
 TINY = 1e-6
 """The least reach of an activation that is divided by."""
@@ -157,4 +160,8 @@ class Differ:
         figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
         difference = apart.mean().item() * self._apart
         together = torch.cat(tuple(images), dim=1)
-        return Attempt(-lost.mean().item(), loss.item(), {"difference": difference, **figures}, together)
+        watched = {"difference": difference, **figures}
+        if self._reference is None:
+            mean = sum(look.activation.item() for look in looks) / len(looks)
+            watched = {MEAN_ACTIVATION: mean, **watched}
+        return Attempt(-lost.mean().item(), loss.item(), watched, together)

@@ -118,7 +118,8 @@ def _plot_course(axes, summary: Summary) -> None:
     steps = np.arange(1, len(noisy) + 1)
     label = "noisy, each step" if summary.final[1] else "each step"
     axes.plot(steps, noisy, color=BLUE, alpha=0.5, linewidth=1, label=label)
-    for x, (mean, sem), label in ((0, summary.initial, "converged"), (len(noisy), summary.final, None)):
+    converged = "converged, bars: render s.e." if summary.final[1] else "converged"
+    for x, (mean, sem), label in ((0, summary.initial, converged), (len(noisy), summary.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
     _plot_levels(axes, {"optimum": summary.optimum, "pixel MEI": summary.pixel})
     axes.set(xlabel="step", title=summary.what)

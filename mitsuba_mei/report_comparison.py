@@ -111,7 +111,9 @@ def _draw_table(axes, figures: Mapping[str, Any]) -> None:
     """Who was optimised under which renderer, down; who shows it, across."""
     axes.set(xlim=(-0.75, 2), ylim=(2.9, -0.6))
     axes.set_axis_off()
-    axes.set_title(f"{_what([figures])}, by who shows the object", fontsize=10)
+    noisy = any(cell["sem"] for row in figures["activation"].values() for cell in row.values())
+    error = " ± render s.e." if noisy else ""
+    axes.set_title(f"{_what([figures])}{error}, by who shows the object", fontsize=10)
     for column, shown in enumerate(RENDERERS):
         axes.text(column + 0.5, -0.25, SHOWN[shown], ha="center", va="center", fontsize=9)
         for row, made in enumerate(RENDERERS):
@@ -174,7 +176,7 @@ def write_evaluation(
         figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         for row, (when, view) in zip(figure.subfigures(2, 1), views.items()):
             mean = figures["activation"][when]
-            error = f" ± {mean['sem']:.1g}" if mean["sem"] else ""
+            error = f" (render s.e. {mean['sem']:.1g})" if mean["sem"] else ""
             row.suptitle(f"{when}: {mean['mean']:.4g}{error}", fontsize=11, x=0.01, ha="left", weight="bold")
             axes = list(row.subplots(1, 5 if both else 2))
             for name in shown:
@@ -234,8 +236,9 @@ def _draw_pairs(axes, figures: Sequence[Mapping[str, Any]], shown: str, over_pix
         axes.plot([x, x], [mean for mean, _ in ends], color=GREY, linewidth=0.8, zorder=1)
     for made, marker in zip(RENDERERS, "os"):
         means, errors = zip(*values[made])
+        bars = " (bars: render s.e.)" if any(errors) else ""
         style = {"fmt": marker, "markersize": 5, "capsize": 3, "elinewidth": 1}
-        axes.errorbar(range(len(means)), means, errors, color=COLOURS[made], label=MADE[made], **style)
+        axes.errorbar(range(len(means)), means, errors, color=COLOURS[made], label=f"{MADE[made]}{bars}", **style)
         if len(means) > 1:
             axes.axhline(float(np.median(means)), color=COLOURS[made], linestyle=":", linewidth=1.2)
     if len(figures) > 1:
@@ -261,7 +264,8 @@ def _draw_gains(axes, figures: Sequence[Mapping[str, Any]], statistics: Mapping[
         if gains:
             style = {"fmt": marker, "markersize": 5, "capsize": 3, "elinewidth": 1, "color": COLOURS[shown]}
             means, errors = ([100 * gain[part] for _, gain in gains] for part in ("mean", "sem"))
-            axes.errorbar([x + aside for x, _ in gains], means, errors, label=f"shown {SHOWN[shown]}", **style)
+            bars = " (bars: render s.e.)" if any(errors) else ""
+            axes.errorbar([x + aside for x, _ in gains], means, errors, label=f"shown {SHOWN[shown]}{bars}", **style)
         median = statistics["gain"][shown]
         if median is not None and median["n"] > 1:
             axes.axhline(100 * median["median"], color=COLOURS[shown], linestyle=":", linewidth=1.2)

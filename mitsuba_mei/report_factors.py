@@ -72,7 +72,7 @@ class _Block:
         starts = figures["starts"]
         title = f"{figures['model']}, {played.label}"
         counted = (
-            f"{starts} starts: means ± standard errors, and each start (dots)"
+            f"{starts} starts: means ± s.e. over starts, and each start (dots)"
             if starts > 1
             else "one start, so without errors"
         )

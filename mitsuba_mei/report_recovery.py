@@ -36,6 +36,8 @@ class Recovery:
         Converged error and its standard error.
     truth : sequence of str
         What there is to say of the truth.
+    of : str
+        What of the target the error is a part of: its contrast, or the responses to it.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Recovery:
     initial: tuple[float, float]
     final: tuple[float, float]
     truth: Sequence[str]
+    of: str = "contrast"
 
 
 def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
@@ -91,10 +94,12 @@ SIDES = ("left", "front", "right")
 
 def _plot_error(axes, recovery: Recovery) -> None:
     steps = np.arange(1, len(recovery.errors) + 1)
-    axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label="each step, noise and all" if recovery.final[1] else "each step")
-    for x, (mean, sem), label in ((0, recovery.initial, "converged"), (len(steps), recovery.final, None)):
+    label = "each step, noise and all" if recovery.final[1] else "each step"
+    axes.plot(steps, recovery.errors, color=BLUE, alpha=0.6, linewidth=1, label=label)
+    converged = "converged, bars: render s.e." if recovery.final[1] else "converged"
+    for x, (mean, sem), label in ((0, recovery.initial, converged), (len(steps), recovery.final, None)):
         axes.errorbar([x], [mean], [sem], color=ORANGE, fmt="o", markersize=5, capsize=4, label=label)
     # No error at all, as at the truth without noise, has no logarithm.
     scale = "log" if max(recovery.initial[0], recovery.final[0]) > 0 else "linear"
-    axes.set(xlabel="step", title="error, of the target's contrast", yscale=scale)
+    axes.set(xlabel="step", title=f"error, of the target's {recovery.of}", yscale=scale)
     end_axes(axes)

@@ -77,7 +77,7 @@ class RunFolder:
     def adorn(self, name: str, writer: Callable[[Path], Any]) -> None:
         """Have ``writer`` write a file that the run can do without, such as a picture.
 
-        Whatever hinders it ends nothing; :meth:`tell_missing` says it.
+        Whatever hinders it ends nothing; :meth:`missing` says it.
         """
         try:
             self.write(name, writer)
@@ -86,12 +86,15 @@ class RunFolder:
         except Exception as error:
             self._missing.setdefault(_reason(error), []).append(name)
 
-    def tell_missing(self, told: Callable[[str], None]) -> bool:
-        """Say once what :meth:`adorn` could not write, in a sentence for each reason; whether there is any."""
+    def missing(self) -> list[str]:
+        """What :meth:`adorn` could not write, and why: names for each reason; once."""
         found, self._missing = self._missing, {}
-        for reason, names in found.items():
-            told(f"not written: {_listed(list(dict.fromkeys(names)))} ({reason})")
-        return bool(found)
+        return [f"{_listed(list(dict.fromkeys(names)))} ({reason})" for reason, names in found.items()]
+
+    def tell_missing(self, told: Callable[[str], None]) -> None:
+        """Say it."""
+        for each in self.missing():
+            told(f"not written: {each}")
 
     def inside(self, name: str) -> RunFolder:
         """A folder in this one, as it is, or a new one."""
@@ -119,6 +122,11 @@ class RunFolder:
             if set(row) != set(self._columns):
                 raise UserError(f"{self.path / 'metrics.csv'} is damaged: its columns are not those of this run")
             self._append([row[column] for column in self._columns])
+
+    @property
+    def columns(self) -> list[str]:
+        """Those of ``metrics.csv``; none before its first row."""
+        return list(self._columns)
 
     def _append(self, cells: list[Any]) -> None:
         """A row, whole or not at all."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, free_parameters
+from .initial_scene import describe_initial
+from .over_starts import describe_spread, ends_of, spread
 from .schema import RENDERERS
 from .sentences_ending import describe_ending
 
@@ -65,10 +67,8 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
     line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
     if result.get("fraction_of_optimum") is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = _responses(result)
-    trials = [trial["activation"]["final"]["mean"] for trial in result.get("restarts", ())]
-    if len(trials) > 1:
-        further.append(f"{len(trials)} starts ended between {min(trials):.4g} and {max(trials):.4g}")
+    further = [*describe_initial(result), *_responses(result)]
+    further += describe_spread(spread(ends_of(result.get("restarts", ()))))
     if result.get("pixel") is not None:
         reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
         further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
@@ -90,7 +90,7 @@ def _of_pixel(result: Mapping[str, Any]) -> str:
 
 
 def _error(figure: Mapping[str, float]) -> str:
-    return f"standard error {figure['sem']:.2g}" if figure["sem"] else "without noise"
+    return f"render s.e. {figure['sem']:.2g}" if figure["sem"] else "without render noise"
 
 
 def _beyond_display(result: Mapping[str, Any]) -> list[str]:
@@ -122,14 +122,11 @@ def _percent(fraction: float) -> str:
 
 def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A pixel MEI, of what its ``result.json`` says."""
-    restarts = sorted(result["restarts"], reverse=True)
     line = "pixel MEI" if result["ended"] == "done" else "unfinished pixel MEI"
     line += f" {result['activation']:.4g}"
     if result["fraction_of_optimum"] is not None:
         line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = []
-    if len(restarts) > 1:
-        further.append(f"{len(restarts)} starts ended between {restarts[-1]:.4g} and {restarts[0]:.4g}")
+    further = describe_spread(spread(result["restarts"]))
     if result["validation"] is not None:
         further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
     further += _beyond_display(result)
@@ -155,6 +152,10 @@ def _from_to(activation: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _with_error(value: Mapping[str, float]) -> str:
+    return f"{value['mean']:.4g}" + (f" (render s.e. {value['sem']:.1g})" if value["sem"] else "")
+
+
+def _in_table(value: Mapping[str, float]) -> str:
     return f"{value['mean']:.4g}" + (f" ± {value['sem']:.1g}" if value["sem"] else "")
 
 
@@ -166,8 +167,10 @@ SHOWN = dict(zip(RENDERERS, ("path traced", "rasterized")))
 
 def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """A comparison's table: its columns' titles, and a row for each neuron."""
+    noisy = {shown for neuron in result["neurons"] for shown in RENDERERS if _noisy(neuron, shown)}
+    error = {shown: "\n± render s.e." if shown in noisy else "" for shown in RENDERERS}
     titles = ["neuron", "pixel MEI"]
-    titles += [f"{made} MEI,\n{SHOWN[shown]}" for made in RENDERERS for shown in RENDERERS]
+    titles += [f"{made} MEI,\n{SHOWN[shown]}{error[shown]}" for made in RENDERERS for shown in RENDERERS]
     titles += [f"gain,\n{SHOWN[shown]}" for shown in RENDERERS]
     rows = []
     for neuron in result["neurons"]:
@@ -175,10 +178,14 @@ def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str
         label = neuron["label"].replace("neuron ", "") + ("" if neuron["ended"] == "done" else f" ({neuron['ended']})")
         cells = [neuron["activation"].get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
         row = [label, "" if neuron["pixel"] is None else f"{neuron['pixel']:.4g}"]
-        row += ["" if cell is None else _with_error(cell) for cell in cells]
+        row += ["" if cell is None else _in_table(cell) for cell in cells]
         row += ["" if gains.get(shown) is None else f"{signed_percent(gains[shown]['mean'])} %" for shown in RENDERERS]
         rows.append(row)
     return titles, rows
+
+
+def _noisy(neuron: Mapping[str, Any], shown: str) -> bool:
+    return any((row.get(shown) or {}).get("sem") for row in neuron["activation"].values())
 
 
 def signed_percent(fraction: float) -> str:
@@ -214,6 +221,6 @@ def _median(gain: Mapping[str, float]) -> str:
 
 def _beyond(apart: Mapping[str, Mapping[str, int] | None]) -> str:
     """How many neurons' two objects differ by more than chance."""
-    kinds = {"of_renders": "by the renders", "of_starts": "over the starts"}
+    kinds = {"of_renders": "by the render s.e.", "of_starts": "by the s.e. over starts"}
     said = [f"{apart[kind]['neurons']} of {apart[kind]['of']} {name}" for kind, name in kinds.items() if apart[kind]]
     return f"; by more than three standard errors: {', '.join(said)}" if said else ""

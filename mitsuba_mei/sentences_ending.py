@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .checkpoint import FOLDER
+
 __all__ = ["describe_ending"]
 
 
@@ -14,6 +16,10 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
     ended = result.get("ended", "done")
     stopped = "" if ended == "done" else f", {ended}"
     lines = [f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
+    missing = [f"not written: {each}" for each in result.get("not_written", ())]
+    if missing and (folder / FOLDER).is_dir():
+        missing.append(f"everything else is written; once this is mended, 'resume {folder}' writes what is missing")
+    lines = [*missing, *lines]
     if result.get("reason"):
         lines.insert(0, f"failed: {result['reason']}; what is kept is the last good scene of the optimisation")
     if result.get("skipped_steps"):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .initial_scene import describe_initial
+from .over_starts import describe_spread, ends_of, spread
 from .sentences_ending import describe_ending
 
 __all__ = ["describe_recovery", "describe_truth"]
@@ -15,8 +17,10 @@ def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A run of inverse rendering, of what its ``result.json`` says."""
     error = result["error"]
     initial, final = error["initial"], error["final"]
-    certainty = f"standard error {final['sem']:.2g}" if final["sem"] else "without noise"
+    certainty = f"render s.e. {final['sem']:.2g}" if final["sem"] else "without render noise"
     lines = [f"error ({error['kind']}) {initial['mean']:.4g} -> {final['mean']:.4g} ({certainty})"]
+    lines += describe_initial(result)
+    lines += describe_spread(spread(ends_of(result.get("restarts", ()), -1)))
     lines += describe_truth(result["truth"])
     return [*lines, *describe_ending(folder, result)]
 

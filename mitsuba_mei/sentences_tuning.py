@@ -27,13 +27,16 @@ def describe_tuning(folder: Path, result: Mapping[str, Any]) -> list[str]:
 
 
 def preferred_text(step: float, unit: str, value: float, sem: float) -> str:
-    """A preferred value to its error's first digit, or about a thousandth of the grid's step: ``45.13 ± 0.02 deg``."""
+    """A preferred value to its error's first digit, or about a thousandth of the grid's step.
+
+    As ``45.13 deg (render s.e. 0.02)``.
+    """
     places = max(0, 3 - math.ceil(math.log10(step)))
     if sem:
         places = max(0, min(places, -math.floor(math.log10(sem))))
     number = f"{round(value, places) + 0.0:.{places}f}"  # + 0.0: no minus before a zero
     error = f"{sem:.0f}" if sem >= 10 else f"{sem:.1g}"
-    return number + (f" ± {error}" if sem else "") + (f" {unit}" if unit else "")
+    return number + (f" {unit}" if unit else "") + (f" (render s.e. {error})" if sem else "")
 
 
 def _neuron(axes: Sequence[Mapping[str, Any]], neuron: Mapping[str, Any]) -> str:

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .over_starts import describe_spread, ends_of, spread
 from .sentences_ending import describe_ending
 
-__all__ = ["describe_diverse", "describe_metamer", "describe_pair", "describe_set"]
+__all__ = ["RESPONSES", "describe_diverse", "describe_metamer", "describe_pair", "describe_set"]
+
+RESPONSES = "starts, the responses' distance"
+"""What the spread over a metamer's starts is of."""
 
 LEAST = 1e-3
 """Differences below are rounding."""
@@ -21,14 +25,15 @@ def describe_metamer(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """A search for a metamer, of what its ``result.json`` says."""
     found = result["metamer"]
     head = "a metamer was found" if found["found"] else "no metamer was found"
-    return [head, *describe_pair(found), *describe_ending(folder, result)]
+    starts = describe_spread(spread(ends_of(result.get("restarts", ()), -1)), RESPONSES)
+    return [head, *describe_pair(found), *starts, *describe_ending(folder, result)]
 
 
 def describe_pair(found: Mapping[str, Any]) -> list[str]:
     """How near responses and how far scenes are, of ``result.json``'s ``metamer``."""
     responses, scene = found["responses"], found["scene"]
     final = responses["distance"]["final"]
-    error = f" ± {100 * final['sem']:.1g} %" if final["sem"] else ""
+    error = f" (render s.e. {100 * final['sem']:.1g} %)" if final["sem"] else ""
     within = "within" if responses["near"] else "not within"
     kind = scene["differ"]
     others = [

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import imageio.v3 as iio
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -20,6 +19,9 @@ WIDEST = 4096
 
 STRIP = 32
 """Pixels below the pictures for a line about each."""
+
+QUALITY, PATIENCE = 10, 600
+"""x264's quantizer, of which 0 loses nothing and 51 everything; seconds that ffmpeg may take."""
 
 LETTERS = 11
 """Pixels; less where a line would not fit."""
@@ -53,23 +55,28 @@ def write_video(
     pictures = [[_enlarge(each, size) for each in pair] for pair in frames]
     strip = np.concatenate([_strip(text, each.shape[1]) for text, each in zip(captions, pictures[0])], axis=1)
     whole = np.stack([np.concatenate([np.concatenate(pair, axis=1), strip]) for pair in pictures])
-    _check_ffmpeg()
-    try:
-        iio.imwrite(path, whole, plugin="FFMPEG", fps=fps, codec="libx264", macro_block_size=16, quality=8)
-    except OSError as error:
-        if error.strerror:
-            raise
-        raise UserError("ffmpeg failed: it cannot write H.264, or the disk is full") from None
+    _encode(path, whole, fps)
 
 
-def _check_ffmpeg() -> None:
+def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
+    """Write pixels (n, H, W, 3) as H.264, as every player takes it."""
+    height, width = frames.shape[1:3]
+    size = f"{width}x{height}"
+    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
+    wanted = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-qp", str(QUALITY), str(path)]
     try:
-        imageio_ffmpeg.get_ffmpeg_version()
-    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError):
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+        subprocess.run([program, "-version"], capture_output=True, check=True, timeout=PATIENCE)
+    except (OSError, RuntimeError, subprocess.SubprocessError):
         raise UserError(
             "ffmpeg, which writes videos, is missing or does not start; install imageio-ffmpeg anew, or name another "
             "in the environment variable IMAGEIO_FFMPEG_EXE"
         ) from None
+    command = [program, "-y", "-v", "error", *given, *wanted]
+    try:
+        subprocess.run(command, input=frames.tobytes(), capture_output=True, check=True, timeout=PATIENCE)
+    except (OSError, subprocess.SubprocessError):
+        raise UserError("ffmpeg failed: it cannot write H.264, or the disk is full") from None
 
 
 def _enlarge(pixels: np.ndarray, size: int) -> np.ndarray:

@@ -71,7 +71,7 @@ def test_run_hands_over_the_varied_configuration(scene, calls, capsys):
     assert config.lighting[1].free == ()
     printed = capsys.readouterr()
     assert printed.out == (
-        "converged activation 0.25 -> 0.75 (standard error 0.02), 0.900 of the optimum\n"
+        "converged activation 0.25 -> 0.75 (render s.e. 0.02), 0.900 of the optimum\n"
         "the mesh has faces that no object has: 7 intersecting\n"
         "2 steps in 1.5 s; written to there\n"
     )

@@ -64,7 +64,7 @@ def test_an_optimiser_that_did_worse_with_more_is_not_hidden():
     lines = describe_factors(Path("there"), result(additive(2)))
     (lost,) = [line for line in lines if "reached less" in line]
     assert "pose less nothing -0.1" in lost and "all less shape + light -0.1" in lost
-    assert lines[-2:] == ["means over 2 starts ± their standard errors", "written to there"]
+    assert lines[-2:] == ["means over 2 starts ± s.e. over starts", "written to there"]
 
 
 def test_one_start_and_what_is_not_done():

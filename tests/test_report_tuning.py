@@ -43,10 +43,10 @@ def test_every_kind_is_drawn(axes, count, colour, known, tmp_path):
 
 
 def test_values_are_told_no_finer_than_the_grid_can_say():
-    assert preferred_text(10, "deg", 45.123456, 0.0213) == "45.12 ± 0.02 deg"
-    assert preferred_text(10, "deg", 45.123456, 2.13) == "45 ± 2 deg"
-    assert preferred_text(10, "deg", 45.6, 21.3) == "46 ± 21 deg"
-    assert preferred_text(10, "deg", 45.123456, 1e-7) == "45.12 ± 1e-07 deg"
+    assert preferred_text(10, "deg", 45.123456, 0.0213) == "45.12 deg (render s.e. 0.02)"
+    assert preferred_text(10, "deg", 45.123456, 2.13) == "45 deg (render s.e. 2)"
+    assert preferred_text(10, "deg", 45.6, 21.3) == "46 deg (render s.e. 21)"
+    assert preferred_text(10, "deg", 45.123456, 1e-7) == "45.12 deg (render s.e. 1e-07)"
     assert preferred_text(10, "deg", -1e-9, 0) == "0.00 deg"
     assert preferred_text(0.05, "", 1.23456789, 0) == "1.2346"
     assert preferred_text(5000, "", 12345.6, 0) == "12346"

@@ -30,10 +30,10 @@ def test_ratio_validation_starts_and_clipping_are_said():
     validation = {"model": "other", "activation": RESULT["activation"], "ratio_to_pixel": {"mean": 1.1, "sem": 0.02}}
     more = {"pixel": {"activation": 0.83}, "ratio_to_pixel": ratio, "validation": validation, "outside_display": 0.0123}
     assert said(restarts=trials, **more) == [
-        "converged activation 0.25 -> 0.75 (standard error 0.02)",
-        "2 starts ended between 0.5 and 0.75",
-        "the pixel MEI reaches 0.83: 3D / pixel 0.900 (standard error 0.01)",
-        "on other: 0.25 -> 0.75 (standard error 0.02), 3D / pixel 1.100 (standard error 0.02)",
+        "converged activation 0.25 -> 0.75 (render s.e. 0.02)",
+        "over 2 starts: mean 0.625, s.d. 0.18 (0.5 to 0.75)",
+        "the pixel MEI reaches 0.83: 3D / pixel 0.900 (render s.e. 0.01)",
+        "on other: 0.25 -> 0.75 (render s.e. 0.02), 3D / pixel 1.100 (render s.e. 0.02)",
         "1.2 % of the stimulus is darker than black or brighter than white, and clipped in stimulus.png alone; a "
         "smaller stimulus.norm or contrast can be displayed",
         "20 steps in 1.5 s; written to there",
@@ -46,7 +46,7 @@ def test_a_stray_pixel_beyond_the_display_is_not_mentioned():
 
 def test_a_figure_without_noise_has_no_error():
     activation = {"initial": {"mean": 0.25, "sem": 0.0}, "final": {"mean": 0.75, "sem": 0.0}}
-    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without noise)"
+    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without render noise)"
 
 
 def test_another_objective_is_named_and_its_responses_are_said():
@@ -55,7 +55,7 @@ def test_another_objective_is_named_and_its_responses_are_said():
         objective="target", responses=responses, pixel={"activation": -0.1}, ratio_to_pixel=None, ended="interrupted"
     )
     assert lines == [
-        "converged objective (target) 0.25 -> 0.75 (standard error 0.02)",
+        "converged objective (target) 0.25 -> 0.75 (render s.e. 0.02)",
         "responses: neuron 3 0.6, neuron 25 0.15",
         "the pixel MEI reaches -0.1",
         "20 steps in 1.5 s, interrupted; written to there",
@@ -73,7 +73,7 @@ def test_an_unfinished_pixel_mei_is_called_so():
     }
     assert describe_pixel(Path("there"), result | {"ended": "interrupted"}) == [
         "unfinished pixel MEI 2",
-        "2 starts ended between 1 and 2",
+        "over 2 starts: mean 1.5, s.d. 0.71 (1 to 2)",
         "3 steps in 1.0 s, interrupted; written to there",
     ]
     assert describe_pixel(Path("there"), result | {"ended": "done"})[0] == "pixel MEI 2"
@@ -89,7 +89,7 @@ def test_an_evaluation_is_said_beside_what_the_run_reported():
     }
     assert describe_evaluation(Path("there.json"), result) == [
         "under raster: 0.25 -> 0.5",
-        "the run reported, under path: 0.25 ± 0.01 -> 0.75 ± 0.02",
+        "the run reported, under path: 0.25 (render s.e. 0.01) -> 0.75 (render s.e. 0.02)",
         "on other, under raster: 0.25 -> 0.5",
         "written to there.json",
     ]
@@ -118,6 +118,7 @@ def compared(**more) -> dict:
 def test_a_comparison_has_a_row_for_each_neuron_and_empty_cells_for_what_is_unknown():
     titles, rows = comparison_rows(compared())
     assert [len(row) for row in rows] == [len(titles)] * 2
+    assert titles[2:4] == ["path MEI,\npath traced\n± render s.e.", "path MEI,\nrasterized"]
     assert rows[0] == ["3", "2", "0.75 ± 0.02", "0.5", "0.75 ± 0.02", "0.5", "+3.1 %", ""]
     assert rows[1] == ["scene 4 (interrupted)", "", "0.75 ± 0.02", "0.5", "", "", "", ""]
 
@@ -126,7 +127,7 @@ def test_what_a_comparison_says_as_a_whole():
     assert describe_comparison(Path("there"), compared()) == [
         "neuron 5 was left out: it is silent",
         "shown path traced, what was optimised so exceeds what was not by +3.1 %; by more than three standard errors: "
-        "1 of 1 by the renders",
+        "1 of 1 by the render s.e.",
         "interrupted: 1 of 3 comparisons are done",
         "written to there",
     ]
@@ -143,7 +144,7 @@ def test_what_a_comparison_says_as_a_whole():
     }
     assert describe_comparison(Path("there"), compared(statistics=statistics, ended="done", left_out=[])) == [
         "shown path traced, what was optimised so exceeds what was not by a median of +2 % (95 % interval -1.1 to +5, "
-        "12 neurons); by more than three standard errors: 9 of 12 by the renders, 4 of 11 over the starts",
+        "12 neurons); by more than three standard errors: 9 of 12 by the render s.e., 4 of 11 by the s.e. over starts",
         "shown rasterized, what was optimised so exceeds what was not by a median of -0.4 % (5 neurons)",
         "written to there",
     ]

@@ -16,11 +16,11 @@ def result(truth=None, sem: float = 0.0, ended: str = "done"):
 
 def test_an_error_goes_from_and_to():
     assert describe_recovery(Path("runs/a"), result()) == [
-        "error (l2) 0.5123 -> 0.0251 (without noise)",
+        "error (l2) 0.5123 -> 0.0251 (without render noise)",
         "12 steps in 3.2 s; written to runs/a",
     ]
     first, last = describe_recovery(Path("a"), result(sem=0.00123, ended="interrupted"))
-    assert first.endswith("(standard error 0.0012)") and "3.2 s, interrupted;" in last
+    assert first.endswith("(render s.e. 0.0012)") and "3.2 s, interrupted;" in last
 
 
 def test_the_truth_is_said_in_parts_of_its_diameter():

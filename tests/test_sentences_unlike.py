@@ -25,7 +25,7 @@ def metamer(near: bool, far: bool, differ: str = "shape", values: dict | None = 
 def test_a_metamer():
     assert describe_metamer(Path("runs/a"), metamer(True, True)) == [
         "a metamer was found",
-        "responses: 1.2 % ± 0.1 % from the reference's (within 2 %)",
+        "responses: 1.2 % (render s.e. 0.1 %) from the reference's (within 2 %)",
         "the shape: 0.30 of the radius from the reference's (at least 0.25 of the radius)",
         "beside that, what the neurons see: 0.25 (correlation 0.75)",
         "9 steps in 1.2 s; written to runs/a",

@@ -82,7 +82,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         search = _Search(config, folder, progress, interrupted)
         maximum = search.maximum(restarted(experiment, config, 0))
         trials = search.optimised(starts, maximum["value"])
-        result = _leave(folder, config, trials, maximum, progress.message)
+        result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
 
@@ -120,6 +120,8 @@ class _Search:
             return {"value": known, "sem": 0.0, "from": "optimum"}
         self._progress.start(self._settings.steps, "one scene alone")
         settings = self._settings
+        if not settings.steps:
+            alone.scene.shape.put_back()
         optimize(Drive(alone), settings, self._config.seed, self._tell, self._interrupted)
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
@@ -142,9 +144,15 @@ class _Search:
         def want(look: Look) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
 
-        before = [evaluate(start, *self._accuracy) for start in starts]
-        first = [parameters_of(start.scene) for start in starts]
-        record = Record(self._folder, starts[0], self._progress, 0, max(1, self._settings.steps // FRAMES), len(starts))
+        before, first = [], []
+        for start in starts:
+            with start.scene.shape.undisplaced():
+                before.append(evaluate(start, *self._accuracy))
+                first.append(parameters_of(start.scene))
+            if not self._settings.steps:
+                start.scene.shape.put_back()
+        every = max(1, self._settings.steps // FRAMES)
+        record = Record(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
         self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
@@ -170,9 +178,7 @@ class _Search:
         ]
 
 
-def _leave(
-    folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any], told: Callable[[str], None]
-) -> dict[str, Any]:
+def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any]) -> dict[str, Any]:
     said, count = config.objective, len(trials)
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     aspects = [_aspects(trial) for trial in trials]
@@ -228,7 +234,7 @@ def _leave(
     folder.adorn(
         "summary.png", lambda path: write_diverse(path, _picture(trials, result["diverse"], pairs[said.differ]))
     )
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
 
 

@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..experiment import Experiment, build_experiment, each_start
 from ..factors import FACTORS, chosen_parameters, factor_of, factor_parameters
 from ..games import Coalition
+from ..initial_scene import DRAWN, FILE
 from ..start_checks import check_start, without_effect
 from ..variants import freeing
 from .session import threads_beside
@@ -53,7 +54,8 @@ class Prepared:
         for start in self.starts:
             scene = copy.deepcopy(start.scene)
             scene.freeze_but(paths)
-            moved.append(replace(start, scene=scene))
+            scene.shape.own_offsets = None  # frozen or free, it is the same start
+            moved.append(replace(start, scene=scene, begins=DRAWN if start.begins == FILE else start.begins))
         return freeing(self.config, paths), moved
 
 

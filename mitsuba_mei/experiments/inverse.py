@@ -68,5 +68,5 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     experiment, truth = build_inverse(config, progress.message)
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
-        result = leave_recovered(folder, config, done, truth, progress.message)
+        result = leave_recovered(folder, config, done, truth)
     return RunResult(folder.path, result)

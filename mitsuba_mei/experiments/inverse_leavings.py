@@ -17,6 +17,7 @@ from ..evaluate import Mean
 from ..experiment import Experiment, build_scene
 from ..grey_scale import DISPLAY
 from ..images import to_srgb, write_exr, write_png
+from ..over_starts import describe_spread
 from ..parameter_difference import parameter_at, parameter_difference
 from ..parameters import parameters_of, set_parameters
 from ..report_recovery import LEAST, Recovery, signed_difference, write_recovery
@@ -27,17 +28,15 @@ from ..surface_distance import surface_distance
 from ..variants import frozen
 from ..views import object_of, portraits
 from .course import Beside, Course, write_render
-from .leavings import finish, run_facts, write_object, write_result
+from .leavings import finish, over_starts, run_facts, write_object, write_result
 from .record import posed_mesh
 from .starts import Optimised
 
 __all__ = ["distance_to_truth", "leave_recovered"]
 
 
-def leave_recovered(
-    folder: RunFolder, config: Config, done: Optimised, truth: Scene | None, told: Callable[[str], None]
-) -> dict[str, Any]:
-    """Write everything; gives what ``result.json`` says. ``told``: as for :func:`~.leavings.finish`."""
+def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: Scene | None) -> dict[str, Any]:
+    """Write everything; gives what ``result.json`` says."""
     best = done.best
     experiment = best.experiment
     result = {
@@ -50,6 +49,8 @@ def leave_recovered(
         "difference": _difference(experiment, done),
         "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
         **run_facts(config, experiment, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
         "views": experiment.viewer.views,
@@ -65,7 +66,7 @@ def leave_recovered(
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, config, result)
     _write_pictures(folder, config, done, result, course)
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
 
 
@@ -177,9 +178,10 @@ def _recovery(config: Config, done: Optimised, result: dict[str, Any], course: C
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
-        truth=describe_truth(result["truth"]),
+        truth=[*describe_spread(result["over_starts"]), *describe_truth(result["truth"])],
+        of="responses" if result["error"]["kind"] == "responses" else "contrast",
     )
 
 
 def _said(error: Mapping[str, float]) -> str:
-    return f"{error['mean']:.3g}" + (f" ± {error['sem']:.1g}" if error["sem"] else "")
+    return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")

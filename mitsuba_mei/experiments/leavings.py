@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 
 from ..checkpoint import Checkpoints
 from ..config import Config
+from ..errors import UserError
 from ..evaluate import Estimate
 from ..experiment import Experiment
 from ..memory import peak_memory_mb
 from ..mesh_quality import assess
+from ..named_value import named_value
+from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, write_summary
@@ -24,7 +28,7 @@ from .record import frame, posed_mesh
 from .session import Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
-__all__ = ["finish", "leave", "optimise_and_leave", "run_facts", "write_object", "write_result"]
+__all__ = ["finish", "leave", "optimise_and_leave", "over_starts", "run_facts", "write_object", "write_result"]
 
 TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 """What differs from run to run whatever is done."""
@@ -35,12 +39,11 @@ def leave(
     config: Config,
     done: Optimised,
     pixel: PixelMEI | None,
-    told: Callable[[str], None],
     over: bool = True,
 ) -> dict[str, Any]:
     """Write everything that a finished optimisation leaves; gives what ``result.json`` says.
 
-    ``told`` and ``over``: as for :func:`finish`.
+    ``over``: as for :func:`finish`.
     """
     experiment, images = done.best.experiment, (done.best.before.image, done.final.image)
     course = Course.of(experiment, done.best.record, images)
@@ -51,7 +54,7 @@ def leave(
         pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
     write_result(folder, config, result)
     _write_pictures(folder, course, lambda: _summary(config, done, pixel, result))
-    finish(folder, result, told, over)
+    finish(folder, config, result, over)
     return result
 
 
@@ -77,27 +80,25 @@ def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
     folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
-def finish(
-    folder: RunFolder,
-    result: Mapping[str, Any],
-    told: Callable[[str], None],
-    over: bool = True,
-) -> None:
-    """Say which pictures could not be made, and remove the states of a run with which there is nothing to go on.
+def finish(folder: RunFolder, config: Config, result: dict[str, Any], over: bool = True) -> None:
+    """Add to ``result.json`` which pictures could not be made, and remove the states with which a run could go on.
 
     Where a picture is missing they stay, and with them the run can be gone on with, which makes its pictures.
 
     Parameters
     ----------
+    result : dict
+        Gets ``not_written``, if there is any.
     over : bool
         Whether its states may go; an experiment of which the run is a part may need them once more.
     """
-    missing = folder.tell_missing(told)
-    if over and result["ended"] != "interrupted":
-        if missing:
-            told(f"everything else is; once this is mended, 'resume {folder.path}' writes them")
-        else:
-            Checkpoints(folder).remove()
+    missing = folder.missing()
+    if missing:
+        result["not_written"] = missing
+        with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
+            write_result(folder, config, result)
+    elif over and result["ended"] != "interrupted":
+        Checkpoints(folder).remove()
     folder.release()
 
 
@@ -129,7 +130,8 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
-        leave(folder, config, done, pixel, progress.message, over=False)
+        for missing in leave(folder, config, done, pixel, over=False).get("not_written", ()):
+            progress.message(f"not written: {missing}")
     return done
 
 
@@ -144,6 +146,8 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
         "validation": _validation(experiment, before, after, pixel),
         **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
@@ -155,6 +159,12 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
+    """Mean and standard deviation of what the starts ended with; of a single one None."""
+    name, sign = named_value(config.objective.type)
+    return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
 def run_facts(
@@ -239,7 +249,10 @@ def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> st
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
     title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
-    title += f" ± {final['sem']:.2g}" if experiment.renderer.noisy else " (rasterized)"
+    title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
+    if result["over_starts"] is not None:
+        over = result["over_starts"]
+        title += f"; over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:

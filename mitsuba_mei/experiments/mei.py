@@ -46,5 +46,5 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
         pixel = None
         if config.compare_to == "pixel":
             pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
-        result = leave(folder, config, done, pixel, progress.message)
+        result = leave(folder, config, done, pixel)
     return RunResult(folder.path, result)

@@ -19,13 +19,14 @@ from ..grey_scale import DISPLAY
 from ..images import to_srgb, write_exr, write_png
 from ..likeness import Likeness
 from ..neurons.layers import Layer
+from ..over_starts import describe_spread
 from ..report_unlike import MetamerPicture, write_metamer
 from ..run_folder import RunFolder
-from ..sentences_unlike import describe_pair
+from ..sentences_unlike import RESPONSES, describe_pair
 from ..targets import Wanted, wanted_images
 from ..views import portraits
 from .course import Course, write_end
-from .leavings import finish, run_facts, write_object, write_result
+from .leavings import finish, over_starts, run_facts, write_object, write_result
 from .record import frame, posed_mesh
 from .session import Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, optimise_from_starts
@@ -120,7 +121,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(experiment, config)
         done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
-        result = _leave(folder, config, done, reference, apart, progress.message)
+        result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 
 
@@ -134,14 +135,7 @@ def _final(trial: Trial) -> Aspects:
         return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
 
 
-def _leave(
-    folder: RunFolder,
-    config: Config,
-    done: Optimised,
-    reference: Reference,
-    apart: float,
-    told: Callable[[str], None],
-) -> dict[str, Any]:
+def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Reference, apart: float) -> dict[str, Any]:
     best, said = done.best, config.objective
     experiment, found = best.experiment, _final(best)
     differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
@@ -151,11 +145,19 @@ def _leave(
         "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
         "metamer": {
             "found": near and far,
-            "responses": {"distance": distance, "tolerance": said.tolerance, "near": near, "layer": said.layer},
+            "responses": {
+                "distance": distance,
+                "tolerance": said.tolerance,
+                "near": near,
+                "layer": said.layer,
+                "neurons": _answers(done, config),
+            },
             "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
         **run_facts(config, experiment, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
@@ -171,8 +173,22 @@ def _leave(
     write_result(folder, config, result)
     course.write(folder)
     _write_pictures(folder, done, reference, result)
-    finish(folder, result, told)
+    finish(folder, config, result)
     return result
+
+
+@torch.no_grad()
+def _answers(done: Optimised, config: Config) -> list[dict[str, Any]] | None:
+    """What each neuron answers to the reference and to what was found; None where a layer is compared."""
+    if config.objective.layer is not None:
+        return None
+    viewer = done.best.experiment.viewer
+    images = (viewer.target, done.final.image.to(viewer.target))
+    reference, final = (viewer.neurons(viewer.stimulus(image))[0].tolist() for image in images)
+    return [
+        {"neuron": neuron, "reference": first, "final": last}
+        for neuron, first, last in zip(viewer.objective.neurons, reference, final, strict=True)
+    ]
 
 
 def _positive(estimate: Mean) -> dict[str, float]:
@@ -207,5 +223,5 @@ def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> M
         responses={
             name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()
         },
-        said=describe_pair(result["metamer"]),
+        said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
     )

@@ -15,9 +15,12 @@ import torch
 from torch import Tensor
 
 from ..config import Config, dump
+from ..errors import UserError
 from ..filters import gaussian_blur
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..named_value import named_value
+from ..over_starts import spread
 from ..report import write_pixel_summary
 from ..run_folder import RunFolder
 from ..schema import Pixel
@@ -84,6 +87,7 @@ class PixelMEI:
             "activation": self.activation,
             "responses": self.responses,
             "restarts": self.restarts,
+            "over_starts": spread(self.restarts),
             "steps": len(self.history) - 1,
             "ended": self.ended,
         }
@@ -124,9 +128,11 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     progress.start(config.pixel.steps)
     started = time.perf_counter()
 
-    def told(step: int, activation: float) -> None:
-        folder.add_metrics({"step": step, "activation": activation, "seconds": time.perf_counter() - started})
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        folder.add_metrics({"step": step, name: value, "seconds": time.perf_counter() - started})
+        progress.step({name: value})
 
     try:
         with interruptible() as interrupted:
@@ -167,7 +173,11 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     folder.write_json("result.json", result)
     what = "activation" if config.objective.type == "activation" else f"objective ({config.objective.type})"
     folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
-    folder.tell_missing(progress.message)
+    missing = folder.missing()
+    if missing:
+        result["not_written"] = missing
+        with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
+            folder.write_json("result.json", result)
     return RunResult(folder.path, result)
 
 
@@ -179,8 +189,10 @@ def find_for_reference(
     progress.start(config.pixel.steps)
     pixel = None
 
-    def told(step: int, activation: float) -> None:
-        progress.step({"activation": activation})
+    name, _ = named_value(config.objective.type)
+
+    def told(step: int, value: float) -> None:
+        progress.step({name: value})
 
     if not interrupted():
         with every_core(), contextlib.suppress(KeyboardInterrupt):

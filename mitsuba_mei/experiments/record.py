@@ -12,7 +12,9 @@ from ..checkpoint import Checkpoints
 from ..descent import Step
 from ..errors import UserError
 from ..experiment import Experiment
+from ..goals import MEAN_ACTIVATION
 from ..kept import KeptRecord, checked_array, checked_numbers
+from ..named_value import named_value
 from ..run_folder import RunFolder
 from ..scene.scene import Scene
 from ..snapshot import Snapshot
@@ -30,17 +32,39 @@ def kept_record(snapshot: Snapshot) -> KeptRecord:
 
 
 class Record:
-    """What is kept of every step; ``scenes`` is how many of them lie side by side in its image."""
+    """What is kept of every step.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    experiment : Experiment
+    progress : Progress
+    objective : str
+        Its ``objective.type``, by which what is maximised has its name.
+    restart : int
+    every : int
+        Steps from one picture to the next.
+    scenes : int
+        How many lie side by side in a step's image.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        By step: ``activation``, what was maximised whatever its name, and every term.
+    frames : list of (ndarray, ndarray)
+    """
 
     def __init__(
         self,
         folder: RunFolder,
         experiment: Experiment,
         progress: Progress,
+        objective: str,
         restart: int,
         every: int,
         scenes: int = 1,
     ) -> None:
+        self._name, self._sign = named_value(objective)
         self.folder, self.experiment, self.progress = folder, experiment, progress
         self.restart, self.every, self.scenes = restart, every, scenes
         self.history: dict[str, list[float]] = {"activation": []}
@@ -77,18 +101,24 @@ class Record:
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""
-        row = {"restart": self.restart, "step": step.step, "activation": step.activation, "loss": step.loss}
-        row |= step.terms
+        named, terms = {self._name: self._sign * step.activation}, step.terms
+        if self.folder.columns and self._name not in self.folder.columns:
+            # A run that an earlier version began, which called whatever was maximised activation.
+            named = {"activation": step.activation}
+            terms = {name: term for name, term in terms.items() if name != MEAN_ACTIVATION}
+        row = {"restart": self.restart, "step": step.step, **named, "loss": step.loss}
+        row |= terms
         row |= {f"gradient_{name}": norm for name, norm in step.gradient_norm.items()}
         row |= {"skipped": int(step.skipped), "seconds": round(time.perf_counter() - self._started, 4)}
         self.folder.add_metrics(row)
-        for name, value in {"activation": step.activation, **step.terms}.items():
+        for name, value in {"activation": step.activation, **terms}.items():
             self.history.setdefault(name, []).append(value)
         if (step.step - 1) // self.every >= len(self.frames):
             self.frames.append(rendered(step.image))
             name = f"frame-{self.restart}-{len(self.frames) - 1}"
             self._checkpoints.write(name, Snapshot({}, {"render": self.frames[-1]}), durable=False)
-        self.progress.step({"activation": step.activation, **step.terms})
+        first = {name: terms[name] for name in (MEAN_ACTIVATION,) if name in terms}
+        self.progress.step({**first, **named, **terms})
 
 
 def rendered(image: torch.Tensor) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,9 @@ from ..experiment import Experiment
 from ..goals import Drive
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..initial_scene import SEARCH
 from ..kept import checked_array
+from ..named_value import named_value
 from ..optimize import optimize
 from ..parameters import parameters_of, write_parameters
 from ..purpose import Goal
@@ -50,9 +52,10 @@ class Trial:
     record : Record
         Of every step.
     start : dict of str to ndarray
-        The scene's parameters at first, by name.
+        The parameters of the initial scene, by name.
     before, after : Estimate
-        Converged.
+        Converged, of the initial scene and of the final one. The initial scene is without the small displacement that
+        the optimisation of a file's own scene begins with.
     outcome : Outcome
     seconds : float
         Of the optimisation alone.
@@ -71,6 +74,7 @@ class Trial:
         """Its line of ``result.json``."""
         return {
             "restart": self.index,
+            "initial_scene": self.experiment.begins,
             "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
             "steps": self.outcome.steps,
             "seconds": self.seconds,
@@ -192,11 +196,15 @@ def _trial(
         progress = Labelled(progress, label)
     if config.optimizer.search:
         _find(experiment, config, index, progress, checkpoints)
-    record = Record(folder, experiment, progress, index, max(1, config.optimizer.steps // FRAMES))
+        experiment = replace(experiment, begins=SEARCH)
+    every = max(1, config.optimizer.steps // FRAMES)
+    record = Record(folder, experiment, progress, config.objective.type, index, every)
     if since is not None:
         record.restore(since, checkpoints)
-    start = parameters_of(experiment.scene)
-    before = evaluate(experiment, *accuracy)
+    with experiment.scene.shape.undisplaced():
+        start, before = parameters_of(experiment.scene), evaluate(experiment, *accuracy)
+    if not config.optimizer.steps:
+        experiment.scene.shape.put_back()
     made = min(len(record.history["activation"]), config.optimizer.steps)
     if made:
         progress.message(f"going on after {made} of {config.optimizer.steps} steps")
@@ -222,8 +230,9 @@ def _trial(
     trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
-        error = f"standard error {trial.after.sem:.2g}" if experiment.renderer.noisy else "without noise"
-        progress.message(f"converged activation {trial.after.mean:.4g} ({error})")
+        error = f"render s.e. {trial.after.sem:.2g}" if experiment.renderer.noisy else "without render noise"
+        name, sign = named_value(config.objective.type)
+        progress.message(f"converged {name} {sign * trial.after.mean:.4g} ({error})")
     return trial
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from .aim_words import amount
 from .aims import DiverseSet, Metamer, Recovered, SceneOfSet
 from .figures import BLUE, GREY, ORANGE, axis, rounded
-from .numerals import measured, number
+from .numerals import number, with_error
 from .pictures import Shown
 from .record import RunRecord
 
@@ -36,8 +36,8 @@ def aim_pictures(run: RunRecord) -> list[Shown]:
     if isinstance(run.aim, Recovered):
         captions = {
             "target": ("Target", "what was to be seen"),
-            "initial_render": (f"Start: error {measured(run.initial)}", "the render of the start"),
-            "render": (f"Recovered: error {measured(run.final)}", "the render of the recovered scene"),
+            "initial_render": (f"Start: error {with_error(run.initial)}", "the render of the start"),
+            "render": (f"Recovered: error {with_error(run.final)}", "the render of the recovered scene"),
             "difference": (_signed(run.aim.reach), "recovered less target, in colours"),
         }
     elif isinstance(run.aim, Metamer):
@@ -64,12 +64,12 @@ def _signed(reach: float | None) -> str:
 
 
 def scene_caption(index: int, scene: SceneOfSet) -> str:
-    """``Scene 1: 0.928 of the maximum (activation 23.2)``."""
+    """``Scene 1: 0.928 of the maximum, activation 23.2``."""
     said = f"Scene {index}"
     if scene.of_maximum is not None:
         said += f": {scene.of_maximum.mean:.3f} of the maximum"
     if scene.activation is not None:
-        said += f" (activation {measured(scene.activation)})"
+        said += f", activation {with_error(scene.activation)}"
     return said + (", below the level" if scene.reached is False else "")
 
 

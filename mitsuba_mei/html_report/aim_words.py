@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .aims import Aim, Apart, Away, DiverseSet, Metamer, Recovered
 from .files import Figure
-from .numerals import measured, number, percent
+from .numerals import BARS, number, percent, with_error
 
 __all__ = [
     "amount",
@@ -111,7 +111,7 @@ def units(aim: Aim, noisy: bool) -> str:
         said = "Error: distance of the responses from the reference’s over the length of the latter; 0 is best."
     else:
         said = "Each scene’s activation over the maximum; the dashed line is the level that each was asked to reach."
-    return f"{said} Bars: standard errors; where none is to be seen, it is smaller than the marker." if noisy else said
+    return f"{said} {BARS}" if noisy else said
 
 
 def sentences(aim: Aim, initial: Figure | None, final: Figure) -> list[str]:
@@ -122,9 +122,9 @@ def sentences(aim: Aim, initial: Figure | None, final: Figure) -> list[str]:
 
 
 def _of_recovered(aim: Recovered, initial: Figure | None, final: Figure) -> list[str]:
-    noise = "± the standard error over renders made for this figure alone" if final.sem else "its renders have no noise"
-    start = "" if initial is None or initial.mean is None else f"; at the start it was {measured(initial)}"
-    said = [f"The {measure(aim)} is {measured(final)} ({noise}){start}."]
+    noise = "" if final.sem else " (its renders have no noise)"
+    start = "" if initial is None or initial.mean is None else f"; at the start it was {with_error(initial)}"
+    said = [f"The {measure(aim)} is {with_error(final)}{noise}{start}."]
     if aim.final is not None:
         start = "" if aim.initial is None else f", {_percent(aim.initial)} at the start"
         said.append(f"The surface lies {_percent(aim.final)} of its diameter from the true one in the mean{start}.")

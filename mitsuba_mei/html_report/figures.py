@@ -13,7 +13,7 @@ from .aims import DiverseSet, Metamer
 from .files import Figure
 from .mesh_data import PackedMesh, Viewpoint
 from .record import RunRecord
-from .words import found, maximised, measured, number
+from .words import found, maximised, number, with_error
 
 __all__ = [
     "activation_figure",
@@ -125,7 +125,7 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
             "mode": "markers+text",
             "x": rounded([mean]),
             "y": [name],
-            "text": [measured(Figure(mean, sem))],
+            "text": [with_error(Figure(mean, sem)).replace(" (render", "<br>(render")],
             "textposition": beside_marker(mean, ends),
             "cliponaxis": False,
             "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
@@ -151,7 +151,7 @@ def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
         return []
     starts = metrics.get("restart", np.zeros(len(metrics["step"])))
     figures = [_missed_curve(run) if isinstance(run.aim, DiverseSet) else _activation_curves(run, starts)]
-    known = ("restart", "step", "activation", "loss", "skipped", "seconds")
+    known = ("restart", "step", "activation", "mean_activation", "loss", "skipped", "seconds")
     if isinstance(run.aim, (Metamer, DiverseSet)) and "difference" in metrics:
         figures.append(_difference_curve(run, starts == run.kept_start))
         known += ("difference",)
@@ -234,7 +234,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
             "x": [step for step, _ in ends],
             "y": rounded([figure.mean for _, figure in ends]),
             "error_y": {"type": "data", "array": rounded([figure.sem or 0.0 for _, figure in ends])},
-            "name": "converged",
+            "name": "converged, bars: render s.e." if run.final.sem else "converged",
             "marker": {"color": ORANGE, "symbol": "circle", "size": 9},
             "cliponaxis": False,
         }
@@ -253,7 +253,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
             "yaxis": log_axis(what, levels) if run.is_error else axis(what),
             "height": 320,
         },
-        "alt": f"{what} over {last:.0f} steps, from {measured(run.initial)} to {measured(run.final)}, converged.",
+        "alt": f"{what} over {last:.0f} steps, from {with_error(run.initial)} to {with_error(run.final)}, converged.",
     }
 
 

@@ -236,7 +236,7 @@ def _pictures(run: RunRecord) -> list[Shown]:
     for name, (caption, short, figure) in captions.items():
         if name not in run.pictures:
             continue
-        value = words.number(run.pixel) if name == "pixel_stimulus" else words.measured(figure)
+        value = words.number(run.pixel) if name == "pixel_stimulus" else words.with_error(figure)
         full = f"{caption}: {what} {value}" if short and value != "–" else caption
         alt = f"Grey-level image: {short}, as shown to the model." if short else f"{caption}, in its own light."
         shown.append(Shown(run.pictures[name], full, alt))

@@ -30,7 +30,7 @@ PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 SAID = frozenset(
     """activation fraction_of_optimum ratio_to_pixel validation seconds steps seconds_per_step peak_memory_mb
     skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses outside_display
-    model ended reason restart restarts pixel scene versions exposure""".split()
+    model ended reason restart restarts over_starts initial_scene pixel scene versions exposure""".split()
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
@@ -69,8 +69,7 @@ def read_run_folder(place: Place) -> RunRecord:
     metrics = read_metrics(folder / "metrics.csv") if (folder / "metrics.csv").is_file() else {}
     # What was maximised is minus an error.
     turned = _minus if isinstance(aim, (Recovered, Metamer)) else lambda figure: figure
-    if isinstance(aim, (Recovered, Metamer)) and "activation" in metrics:
-        metrics["activation"] = 0.0 - metrics["activation"]
+    metrics = _with_value(metrics, isinstance(aim, (Recovered, Metamer)))
     moments = _moments(folder, aim)
     beside = [read_pixels(seen) for *_, seen in moments]
     levels = _stimuli(folder, aim, card)
@@ -87,6 +86,7 @@ def read_run_folder(place: Place) -> RunRecord:
         neurons=tuple(int(neuron) for neuron in result.numbers("neurons")),
         objective=result.text("objective") or "activation",
         initial=None if is_pixel else turned(activation.figure("initial")),
+        initial_scene=result.text("initial_scene"),
         final=turned(final),
         optimum=result.number("optimum"),
         fraction=result.number("fraction_of_optimum"),
@@ -154,6 +154,16 @@ def _mesh_files(folder: Path, aim: Aim | None) -> dict[str, Path]:
     if isinstance(aim, Metamer):
         files["the reference"] = folder / "reference_mesh.ply"
     return {name: path for name, path in files.items() if path.name == "mesh.ply" or path.is_file()}
+
+
+def _with_value(metrics: dict[str, np.ndarray], is_error: bool) -> dict[str, np.ndarray]:
+    """The metrics, what was optimised under the name of activation, whatever the version that wrote them calls it."""
+    if is_error and "activation" in metrics:
+        metrics["activation"] = 0.0 - metrics["activation"]
+    for name in ("error", "objective"):
+        if name in metrics:
+            metrics["activation"] = metrics.pop(name)
+    return metrics
 
 
 def _minus(figure: Figure | None) -> Figure | None:

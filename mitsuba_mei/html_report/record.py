@@ -102,6 +102,8 @@ class RunRecord:
     initial, final : Figure or None
         Converged, of the initial and the final scene; a pixel MEI has no initial one. Where what was maximised is minus
         an error, this is the error; of several scenes it is their mean.
+    initial_scene : str or None
+        What the initial scene is, as :mod:`~mitsuba_mei.initial_scene` has it.
     pictures : dict of str to Picture
         ``stimulus``, and where there are such ``initial_stimulus``, ``pixel_stimulus``, ``render``,
         ``initial_render``, ``target``, ``difference``, ``reference``, ``reference_stimulus``, ``stimulus_thumbnail``,
@@ -129,6 +131,7 @@ class RunRecord:
     neurons: tuple[int, ...]
     objective: str
     initial: Figure | None
+    initial_scene: str | None
     final: Figure
     optimum: float | None
     fraction: float | None

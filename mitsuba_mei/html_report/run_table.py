@@ -70,7 +70,8 @@ def _neuron(run: RunRecord) -> Cell:
 def _activation(run: RunRecord) -> Cell:
     if run.is_error or run.final.mean is None:
         return Cell(UNKNOWN)
-    return Cell(words.measured(run.final), run.final.mean, "" if run.aim is None else "(mean)")
+    note = "(mean)" if run.aim is not None else "" if run.objective == "activation" else "(objective)"
+    return Cell(words.measured(run.final), run.final.mean, note)
 
 
 def _error(run: RunRecord) -> Cell:

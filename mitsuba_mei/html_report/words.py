@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ..initial_scene import initial_in_words
+from ..over_starts import spread
 from . import aim_words
 from .aims import Recovered
 from .files import Figure
-from .numerals import measured, number
+from .numerals import BARS, measured, moved, number, with_error
 from .record import MeshFigures, RunRecord
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "title",
     "units",
     "valued",
+    "with_error",
 ]
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
@@ -76,10 +79,10 @@ def title(run: RunRecord) -> str:
 
 
 def valued(run: RunRecord) -> str:
-    """The figure that counts, with its name: ``activation 20 ± 0.12``, ``error 0.0099 ± 0.0002``."""
+    """The figure that counts, with its name: ``activation 20 (render s.e. 0.12)``."""
     if run.aim is not None:
-        return f"{aim_words.in_short(run.aim)} {measured(run.final)}"
-    return f"{'activation' if run.objective == 'activation' else 'objective'} {measured(run.final)}"
+        return f"{aim_words.in_short(run.aim)} {with_error(run.final)}"
+    return f"{'activation' if run.objective == 'activation' else 'objective'} {with_error(run.final)}"
 
 
 def served(run: RunRecord) -> str:
@@ -133,9 +136,9 @@ def units(run: RunRecord) -> str:
     what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
     said = f"{maximised(run).capitalize()}: {what}."
     if run.kind == "3d":
-        said += " Start: the scene before the first step."
+        said += f" Start: {initial_in_words(run.initial_scene)}."
     if run.final.sem:
-        said += " Bars: standard errors; where none is to be seen, it is smaller than the marker."
+        said += f" {BARS}"
     if run.pixel is not None:
         said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
     if run.optimum is not None:
@@ -149,9 +152,10 @@ def activation_sentences(run: RunRecord) -> list[str]:
         return [*aim_words.sentences(run.aim, run.initial, run.final), *_starts(run), *_ended(run)]
     what = maximised(run)
     if run.kind == "pixel":
-        said = [f"The pixel MEI reaches {_of(what)} of {measured(run.final)}."]
+        said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
     else:
-        said = [f"The {what} is {measured(run.final)} ({_noise(run.final)}){_from(run)}."]
+        came = moved(run.initial, run.final, " at the start")
+        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{came}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f" ({number(run.optimum)})"
@@ -182,28 +186,23 @@ def _of(what: str) -> str:
     return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
-def _from(run: RunRecord) -> str:
-    return "" if run.initial is None or run.initial.mean is None else f", up from {measured(run.initial)} at the start"
-
-
 def _noise(final: Figure) -> str:
     if final.sem:
-        return "± the standard error over renders made for this figure alone"
-    return "its renders have no noise" if final.sem == 0 else "its error is unknown"
+        return ""
+    return " (its renders have no noise)" if final.sem == 0 else " (its error is unknown)"
 
 
 def _ratio(ratio: Figure) -> str:
-    return f"{ratio.mean:.3f}" + (f" ± {number(ratio.sem, 2)}" if ratio.sem else "")
+    return f"{ratio.mean:.3f}" + (f" (render s.e. {number(ratio.sem, 2)})" if ratio.sem else "")
 
 
 def _validation(run: RunRecord) -> list[str]:
     second = run.validation
     if second is None:
         return []
-    start = "" if second.initial is None or second.initial.mean is None else f", up from {measured(second.initial)}"
-    text = (
-        f"A second model, “{second.model}”, which the optimisation never saw, answers {measured(second.final)}{start}"
-    )
+    gives = "answers" if run.objective == "activation" else "gives an objective of"
+    text = f"A second model, “{second.model}”, which the optimisation never saw, {gives} {with_error(second.final)}"
+    text += moved(second.initial, second.final)
     if second.pixel is not None:
         text += f"; to the pixel MEI {number(second.pixel)}"
     if second.ratio is not None and second.ratio.mean is not None:
@@ -212,10 +211,16 @@ def _validation(run: RunRecord) -> list[str]:
 
 
 def _starts(run: RunRecord) -> list[str]:
-    ends = [start.final.mean for start in run.starts if start.final is not None and start.final.mean is not None]
+    over = [start for start in run.starts if start.ended in ("done", "no better") and start.final is not None]
+    ends = [start.final.mean for start in over if start.final.mean is not None]
     if len(ends) < 2:
         return []
-    return [f"The best of {len(ends)} starts was kept; they ended between {number(min(ends))} and {number(max(ends))}."]
+    found = spread(ends)
+    return [
+        f"The best of {len(ends)} starts was kept. Over them the mean is {number(found['mean'])} and the standard "
+        f"deviation {number(found['sd'], 2)} ({number(found['lowest'])} to {number(found['highest'])}): so far apart "
+        "may other starts or seeds end, of which the render s.e. says nothing."
+    ]
 
 
 def _percent(fraction: float) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -175,6 +176,8 @@ class RBFDeformation(Component):
     ----------
     control_indices : Tensor
         The control points' vertices, ``(K,)``.
+    own_offsets : Tensor or None
+        The offsets as they stood before :meth:`displace`.
     offsets, scales : Parameter
         Read them with :meth:`~Component.get`: ``(K, 3)`` and ``(K,)``, in object units.
 
@@ -220,6 +223,7 @@ class RBFDeformation(Component):
         self.register_buffer("vertices", vertices.clone())
         self.register_buffer("control_indices", indices)
         self.register_buffer("squared_distances", distances.square())
+        self.register_buffer("own_offsets", None, persistent=False)
         self.declare("offsets", torch.zeros(control_points, 3), free="offsets" in free)
         self.declare("scales", torch.full((control_points,), float(scale)), POSITIVE, free="scales" in free)
         if generator is not None:
@@ -255,3 +259,28 @@ class RBFDeformation(Component):
         noise = self.displacement(noise)[self.control_indices]
         size = self.displacement(noise).square().mean().sqrt()
         self.offsets.add_(noise * (std / size.clamp_min(1e-12)))
+
+    def displace(self, std: float, generator: torch.Generator) -> None:
+        """Move the offsets a little, as :meth:`initialize` does, and remember where they stood.
+
+        An object with symmetries has places where no gradient leads away from them; an optimisation starts beside.
+        """
+        self.own_offsets = self.offsets.detach().clone()
+        self.initialize(std, generator)
+
+    @torch.no_grad()
+    def put_back(self) -> None:
+        """Undo :meth:`displace`, to the last bit."""
+        if self.own_offsets is not None:
+            self.offsets.copy_(self.own_offsets)
+
+    @contextmanager
+    def undisplaced(self) -> Iterator[None]:
+        """Within it, the offsets are those of before :meth:`displace`."""
+        moved = self.offsets.detach().clone()
+        self.put_back()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                self.offsets.copy_(moved)

@@ -29,7 +29,13 @@ class Evaluate(Part):
     """The converged activation of the initial and the final scene."""
 
     spp: int = Field(512, ge=1, le=65_536, description="Samples per pixel of a render.")
-    repeats: int = Field(4, ge=2, le=1024, description="Independent renders; their spread gives the standard error.")
+    repeats: int = Field(
+        4,
+        ge=2,
+        le=1024,
+        description="Independent renders; their spread gives the render s.e., which says nothing of other starts or "
+        "seeds.",
+    )
 
 
 class Compare(Part):

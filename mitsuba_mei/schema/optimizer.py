@@ -25,7 +25,7 @@ class Regularizers(Part):
 class Optimizer(Part):
     """Adam; one learning rate for each group of free parameters."""
 
-    steps: int = Field(200, ge=0, le=1_000_000, description="Iterations.")
+    steps: int = Field(200, ge=0, le=1_000_000, description="Iterations; 0 evaluates the scene as it is.")
     lr: NonNegative = Field(0.02, description="Learning rate of the shape, scene units a step.")
     lr_pose: NonNegative = Field(0.02, description="Of the pose.")
     lr_lighting: NonNegative = Field(0.02, description="Of the lighting.")
@@ -41,6 +41,12 @@ class Optimizer(Part):
         ge=0,
         le=100_000,
         description="Random turns of the object and directions of lights, of what of these is free, that are looked at "
-        "before the first step; the optimisation starts from the best.",
+        "before the first step; the optimisation starts from the best, and initial figures and pictures are of that.",
     )
-    restarts: int = Field(1, ge=1, le=MOST_RESTARTS, description="Starts; the best by converged activation is kept.")
+    restarts: int = Field(
+        1,
+        ge=1,
+        le=MOST_RESTARTS,
+        description="Starts; the best by converged activation is kept. The first is the scene as the file says it, the "
+        "others are random; initial figures and pictures are of the start that is kept.",
+    )

@@ -77,7 +77,10 @@ class Shape(Part):
     template: Template = Icosphere()
     rbf: RBF = RBF()
     random: RandomShape | None = Field(
-        None, description="The object starts displaced at random; null: as the template."
+        None,
+        description="The object starts displaced at random; null: as the template. (Where offsets are free, the first "
+        "step is taken a root mean square of 0.02 template radii beside, so that no symmetry holds it; initial figures "
+        "and pictures are of the scene without that.)",
     )
     free: freeable("offsets", "scales") = ("offsets", "scales")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from ..home import without_home
+from ..named_value import named_value
 from ..own_files import write_whole
 from .axes import Axis
 from .folder import SweepFolder
@@ -29,6 +30,13 @@ FIGURES: dict[str, tuple[tuple[str, ...], pa.DataType]] = {
     "activation_initial_sem": (("activation", "initial", "sem"), pa.float64()),
     "activation_final_mean": (("activation", "final", "mean"), pa.float64()),
     "activation_final_sem": (("activation", "final", "sem"), pa.float64()),
+    "error_initial_mean": (("error", "initial", "mean"), pa.float64()),
+    "error_initial_sem": (("error", "initial", "sem"), pa.float64()),
+    "error_final_mean": (("error", "final", "mean"), pa.float64()),
+    "error_final_sem": (("error", "final", "sem"), pa.float64()),
+    "starts": (("over_starts", "n"), pa.int64()),
+    "over_starts_mean": (("over_starts", "mean"), pa.float64()),
+    "over_starts_sd": (("over_starts", "sd"), pa.float64()),
     "fraction_of_optimum": (("fraction_of_optimum",), pa.float64()),
     "ratio_to_pixel_mean": (("ratio_to_pixel", "mean"), pa.float64()),
     "ratio_to_pixel_sem": (("ratio_to_pixel", "sem"), pa.float64()),
@@ -102,7 +110,13 @@ def _rows(folder: SweepFolder, plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def run_row(result: Any) -> dict[str, Any]:
-    """What ``result.json`` says, in flat columns; what it does not say, or not as what it should be, is None."""
+    """What ``result.json`` says, in flat columns; what it does not say, or not as what it should be, is None.
+
+    Where what was maximised is minus an error, there is that error and no activation.
+    """
+    if isinstance(result, Mapping) and named_value(str(result.get("objective")))[0] == "error":
+        metamer = _at(result, ("metamer", "responses", "distance"))
+        result = {**result, "activation": None, "error": result.get("error") or metamer}
     return {name: _typed(_at(result, keys), kind) for name, (keys, kind) in FIGURES.items()}
 
 

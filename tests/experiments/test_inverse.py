@@ -104,7 +104,7 @@ def test_pictures_can_be_read_and_the_video_shows_both_views(run):
 
 def test_what_is_said_of_it(run):
     lines = describe_recovery(run[0].folder, run[0].result)
-    assert lines[0].startswith("error (l2) ") and "without noise" in lines[0]
+    assert lines[0].startswith("error (l2) ") and "without render noise" in lines[0]
     assert "% of its diameter from the true one" in lines[1]
     assert lines[-1].startswith("25 steps in ") and str(run[0].folder) in lines[-1]
 
@@ -185,9 +185,13 @@ def test_an_image_has_no_truth_and_several_starts_are_all_kept(tmp_path, monkeyp
     assert outcome.result["truth"] is None and outcome.result["error"]["kind"] == "l1"
     assert len(outcome.result["restarts"]) == 2
     best = max(each["activation"]["final"]["mean"] for each in outcome.result["restarts"])
+    errors = [-each["activation"]["final"]["mean"] for each in outcome.result["restarts"]]
+    over = outcome.result["over_starts"]
+    assert (over["of"], over["lowest"], over["highest"]) == ("error", min(errors), max(errors))
     assert -outcome.result["error"]["final"]["mean"] == pytest.approx(best)
     assert {path.name for path in (outcome.folder / "restarts").iterdir()} == {"0", "1"}
-    assert len(describe_recovery(outcome.folder, outcome.result)) == 2
+    error, starts, place = describe_recovery(outcome.folder, outcome.result)
+    assert starts.startswith(f"over 2 starts: mean {sum(errors) / 2:.4g}, s.d. ")
     assert len(progress.steps) == 2 * (1 + 2)
 
 

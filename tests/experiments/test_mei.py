@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import signal
 import threading
 from pathlib import Path
@@ -312,6 +313,8 @@ def test_the_best_restart_is_kept_and_all_are_recorded(compared):
     # From other renders than those that it was chosen by.
     assert result["activation"]["final"]["mean"] != max(finals)
     assert result["activation"]["final"]["mean"] == pytest.approx(max(finals), rel=0.05)
+    over = {"of": "activation", "n": 2, "mean": sum(finals) / 2, "sd": abs(finals[0] - finals[1]) / math.sqrt(2)}
+    assert result["over_starts"] == pytest.approx(over | {"lowest": min(finals), "highest": max(finals)})
     assert result["steps"] == 20 and result["seconds"] == sum(trial["seconds"] for trial in result["restarts"])
     with open(folder / "metrics.csv", newline="") as file:
         rows = [(int(row["restart"]), int(row["step"])) for row in csv.DictReader(file)]

@@ -70,16 +70,16 @@ def test_what_is_maximised_as_minus_an_error_is_read_as_that_error(runs):
         assert (run.initial, run.final) == (Figure(first, 0.01), Figure(last, 0.0002)) and run.is_error
         assert run.metrics["activation"][0] == pytest.approx(first) and (run.metrics["activation"] > 0).all()
         assert run.starts[0].final == run.final
-        assert words.valued(run) == f"error {words.measured(run.final)}"
-    assert words.valued(runs["image"]) == "error 0.0099 ± 0.0002"
-    assert not runs["diverse"].is_error and words.valued(runs["diverse"]) == "mean activation 23 ± 0.0002"
+        assert words.valued(run) == f"error {words.with_error(run.final)}"
+    assert words.valued(runs["image"]) == "error 0.0099 (render s.e. 0.0002)"
+    assert not runs["diverse"].is_error and words.valued(runs["diverse"]) == "mean activation 23 (render s.e. 0.0002)"
 
 
 def test_recovery_is_said_with_its_distance_from_the_truth(runs):
     text = said(runs["image"])
     for part in (
-        "The error (l2) is 0.0099 ± 0.0002 (± the standard error",
-        "at the start it was 0.5 ± 0.01.",
+        "The error (l2) is 0.0099 (render s.e. 0.0002)",
+        "at the start it was 0.5 (render s.e. 0.01).",
         "The surface lies 1.2 % of its diameter from the true one in the mean, 8 % at the start.",
         "it lies 1.1 % from it.",
     ):
@@ -96,7 +96,12 @@ def test_an_unknown_truth_is_said_to_be_unknown(changed):
 @pytest.mark.parametrize(
     ("found", "near", "far", "parts"),
     [
-        (True, True, True, ("A metamer was found.", "1.5 ± 0.02 % from the reference’s, within the 2 % asked for")),
+        (
+            True,
+            True,
+            True,
+            ("A metamer was found.", "1.5 % (render s.e. 0.02 %) from the reference’s, within the 2 % asked for"),
+        ),
         (False, False, True, ("No metamer was found.", "not within the 2 % asked for; at the start 60 %.")),
         (False, True, False, ("No metamer was found.", "0.31 of the radius apart, less than the 0.25 of the radius")),
     ],
@@ -121,7 +126,8 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
     ):
         assert part in said(run)
     assert (
-        scene_caption(3, run.aim.scenes[2]) == "Scene 3: 0.880 of the maximum (activation 22 ± 0.25), below the level"
+        scene_caption(3, run.aim.scenes[2])
+        == "Scene 3: 0.880 of the maximum, activation 22 (render s.e. 0.25), below the level"
     )
     figure = level_figure(run.aim)
     shown = {trace["y"][0]: (trace["x"][0], trace["error_x"]["array"][0]) for trace in figure["data"]}
@@ -167,7 +173,8 @@ def test_every_colour_of_the_heat_map_has_letters_that_can_be_read(changed, plac
 
 def test_the_pictures_are_those_to_compare(runs):
     captions = [shown.caption for shown in aim_pictures(runs["image"])]
-    assert captions[:3] == ["Target", "Start: error 0.5 ± 0.01", "Recovered: error 0.0099 ± 0.0002"]
+    first, last = "Start: error 0.5 (render s.e. 0.01)", "Recovered: error 0.0099 (render s.e. 0.0002)"
+    assert captions[:3] == ["Target", first, last]
     assert captions[3].endswith("full colour ±0.13 of radiance") or captions[3].endswith(
         "full colour ±0.12 of radiance"
     )

@@ -30,15 +30,27 @@ def test_figures_are_four_digits_with_two_of_their_errors():
 def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
     said = " ".join(words.activation_sentences(run))
     for part in (
-        "The activation is 20 ± 0.12 (± the standard error",
-        "up from 1.5 ± 0.02 at the start.",
+        "The activation is 20 (render s.e. 0.12), up from 1.5 (render s.e. 0.02) at the start.",
         "0.800 of the best that any image can reach (25) and",
-        "0.900 ± 0.005 of what the pixel MEI reaches (22.22).",
-        "“second model”, which the optimisation never saw, answers 11 ± 0.2, up from 1 ± 0.1; to the pixel MEI 10",
-        "The best of 2 starts was kept; they ended between 18 and 20.",
+        "0.900 (render s.e. 0.005) of what the pixel MEI reaches (22.22).",
+        "“second model”, which the optimisation never saw, answers 11 (render s.e. 0.2), up from 1 (render s.e. 0.1)",
+        "; to the pixel MEI 10",
+        "The best of 2 starts was kept. Over them the mean is 19 and the standard deviation 1.4 (18 to 20)",
         "3 % of the stimulus is darker than black",
     ):
         assert part in said
+
+
+WAYS = [(1.5, "up"), (30.0, "down"), (20.0, "unchanged"), (20.00001, "unchanged")]
+
+
+@pytest.mark.parametrize(("initial", "way"), WAYS)
+def test_which_way_the_activation_went_is_said_as_it_went(run, initial, way):
+    second = dataclasses.replace(run.validation, initial=Figure(initial, 0.0), final=Figure(20.0, 0.0))
+    run = dataclasses.replace(run, initial=Figure(initial, 0.0), validation=second)
+    first, *others = words.activation_sentences(run)
+    assert first.endswith(f", {way} from {words.number(initial)} at the start.")
+    assert f"answers 20, {way} from {words.number(initial)}" in " ".join(others)
 
 
 @pytest.mark.parametrize(("fraction", "said"), [(1.0, "100 %"), (0.123, "12 %"), (0.0012, "0.12 %")])
@@ -54,7 +66,7 @@ def test_a_run_that_failed_says_why(run):
 
 def test_a_figure_without_noise_has_no_error(run):
     (first, *_) = words.activation_sentences(dataclasses.replace(run, final=Figure(20.0, 0.0)))
-    assert first == "The activation is 20 (its renders have no noise), up from 1.5 ± 0.02 at the start."
+    assert first == "The activation is 20 (its renders have no noise), up from 1.5 (render s.e. 0.02) at the start."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""What a run's initial scene is: that of its initial figures and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["DRAWN", "FILE", "RANDOM", "SEARCH", "describe_initial", "initial_in_words"]
+
+FILE, SEARCH, RANDOM, DRAWN = "scene file", "search", "random start", "drawn start"
+"""``initial_scene`` of ``result.json``."""
+
+WORDS = {
+    FILE: "the scene as its file says it",
+    SEARCH: "the start that optimizer.search found",
+    RANDOM: "the random start that was kept",
+    DRAWN: "the scene of the file with the small displacement that every subset of the factors begins with",
+}
+
+
+def initial_in_words(said: str | None) -> str:
+    """Of which scene the initial figures are; older folders do not say it."""
+    return WORDS.get(said or "", "the scene before the first step")
+
+
+def describe_initial(result: Mapping[str, Any]) -> list[str]:
+    """A line where the initial scene is another one than the scene file's."""
+    said = result.get("initial_scene")
+    return [] if said in (None, FILE) else [f"the first figure is of {initial_in_words(said)}"]
