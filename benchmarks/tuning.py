@@ -82,7 +82,7 @@ def run(report: Report, seeds: int = 40) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         gratings = _gratings(folder)
-        report.table("Orientation of a row of bars", gratings, "half width: at half height; degrees", "orientation")
+        report.table("Orientation of a row of bars", gratings, "bandwidth: half width at half height above the least; degrees", "orientation")
         lights = _lights(folder)
         report.table("Elevation of the light on a ball", lights, "degrees", "elevation")
         coverage = _coverage(folder, seeds)
@@ -171,7 +171,7 @@ def _gratings(folder: Path) -> list[dict]:
                     "preferred": preferred["value"] % 180,
                     "error": preferred["sem"],
                     "off": off,
-                    "half width": neuron["summary"]["bandwidth"][0],
+                    "bandwidth": neuron["summary"]["bandwidth"][0],
                     "1 - CV": neuron["summary"]["selectivity"]["value"],
                 }
             )

@@ -45,6 +45,7 @@ class Summary:
 
     preferred: tuple[Figure | None, ...]
     bandwidth: tuple[float | None, ...]
+    bandwidth_is: str
     depth: float | None
     selectivity: float | None
     index: str | None
@@ -143,6 +144,7 @@ def _neuron(said: Said, shape: tuple[int, ...], path: Path) -> NeuronTuning:
             bandwidth=tuple(Said({"width": each}).number("width") for each in bandwidth)
             if isinstance(bandwidth, list)
             else (),
+            bandwidth_is="bandwidth" if "bandwidth_is" in summary else "half width at half of the peak above 0",
             depth=summary.number("modulation_depth"),
             selectivity=selectivity.number("value"),
             index=selectivity.text("index"),

@@ -120,7 +120,7 @@ def summary_rows(tuning: Tuning, whose: str = "this MEI") -> list[dict[str, str]
             preferred = summary.preferred[i] if i < len(summary.preferred) else None
             width = summary.bandwidth[i] if i < len(summary.bandwidth) else None
             row[f"preferred {axis.title}"] = measured(preferred)
-            row[f"bandwidth of {axis.title}"] = number(width)
+            row[f"{summary.bandwidth_is} of {axis.title}"] = number(width)
         row["modulation depth"] = number(summary.depth)
         row["selectivity"] = number(summary.selectivity) + (f" ({summary.index})" if summary.index else "")
         rows.append(row)

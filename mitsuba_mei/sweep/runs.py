@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..config import Config
 from ..errors import UserError, about
@@ -20,6 +21,7 @@ from .cluster import opened_pool, threads_of
 from .conduct import Conductor, Watcher
 from .folder import SweepFolder
 from .job import Job
+from .over_seeds import write_over_seeds
 from .plan import Plan, check_plan
 from .summary import write_summary
 
@@ -40,6 +42,8 @@ class SweepOutcome:
     report : Path or None
     reported : int
         How many of the runs the report shows.
+    over_seeds : list of dict
+        As :func:`~mitsuba_mei.sweep.over_seeds.read_over_seeds` gives them.
     """
 
     folder: Path
@@ -49,6 +53,7 @@ class SweepOutcome:
     missing: int
     report: Path | None
     reported: int
+    over_seeds: list[dict[str, Any]] = field(default_factory=list)
 
 
 def every_neuron(config: Config) -> Sequence[int]:
@@ -132,8 +137,9 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
                     conductor.run(missing, len(plan.rows), interrupted)
         finally:
             counts = write_summary(folder, plan)
+        over_seeds = write_over_seeds(folder, plan)
         report, reported = _reported(folder, plan, watcher)
-    return SweepOutcome(out, before, **counts, report=report, reported=reported)
+    return SweepOutcome(out, before, **counts, report=report, reported=reported, over_seeds=over_seeds)
 
 
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:

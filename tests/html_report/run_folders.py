@@ -159,6 +159,7 @@ def write_tuning(folder: Path, axes: int = 1) -> Path:
     summary = {
         "preferred": [{"value": 41.0, "sem": 0.5}, {"value": 0.0, "sem": 0.1}][:axes],
         "bandwidth": [50.0, None][:axes],
+        "bandwidth_is": "half width at half height above the least response",
         "modulation_depth": 0.9,
         "selectivity": {"index": "circular variance", "reference": "Someone 1999", "value": 0.4},
     }
