@@ -175,24 +175,32 @@ def _spreads(groups: Sequence[Group]) -> tuple[tuple[Table, ...], tuple[dict[str
     if not groups:
         return (), ()
     measure = groups[0].measure
-    titles = (*groups[0].names, "runs", f"mean {measure}", "s.d. over seeds", "lowest", "highest", "render s.e.")
-    rows = tuple(
-        (
-            *group.labels,
-            str(len(group.values)),
-            number(group.mean),
-            number(group.sd, 2),
-            number(min(group.values)),
-            number(max(group.values)),
-            number(group.sem, 2),
-        )
-        for group in groups
-    )
+    columns = {
+        "runs": [str(len(group.values)) for group in groups],
+        f"mean {measure}": [number(group.mean) for group in groups],
+        "s.d. over seeds": [number(group.sd, 2) for group in groups],
+        "lowest": [number(min(group.values)) for group in groups],
+        "highest": [number(max(group.values)) for group in groups],
+        "render s.e.": [number(group.sem, 2) for group in groups],
+    }
     caption = (
         f"Final {measure} over seeds: s.d. is the standard deviation of runs that differ in their seeds alone; render "
         "s.e. is the standard error of one run’s figure over renders of the same scene (root mean square)"
     )
+    if any(group.correlation is not None for group in groups):
+        columns["correlation of stimuli"] = [number(group.correlation, 2) for group in groups]
+        columns["distance of surfaces"] = [_percent(group.distance) for group in groups]
+        caption += (
+            "; how alike the MEIs are, in the mean of pairs of seeds: correlation of stimuli, and distance of surfaces "
+            "over their radius"
+        )
+    titles = (*groups[0].names, *columns)
+    rows = tuple((*group.labels, *figures) for group, figures in zip(groups, zip(*columns.values())))
     return (Table(caption, titles, rows, len(groups[0].names)),), (spread_figure(groups),)
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{number(100 * fraction, 2)} %"
 
 
 # ------------------------------------------------------------------------------------------- tunings and evaluations

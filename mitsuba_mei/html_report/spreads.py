@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..named_value import named_value
 from . import aim_words
 from .files import read_json, read_text
 from .record import RunRecord
@@ -18,8 +19,8 @@ __all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_
 
 SEED, NEURON = "seed", "model.neuron"
 
-ERRORS = ("image", "metamer")
-"""Objectives of which the activation is minus an error."""
+WELL = ("done", "no better")
+"""How a run ends whose figure counts."""
 
 MOST_FAILURES = 50
 """Failed runs that are listed."""
@@ -39,6 +40,9 @@ class Group:
         What each run ended with.
     sems : tuple of float or None
         Their standard errors over renders.
+    correlation, distance : float or None
+        How alike they are, the mean over pairs: correlation of the stimuli, and distance of the surfaces over their
+        radius.
     """
 
     names: tuple[str, ...]
@@ -46,6 +50,8 @@ class Group:
     measure: str
     values: tuple[float, ...]
     sems: tuple[float | None, ...]
+    correlation: float | None = None
+    distance: float | None = None
 
     @property
     def mean(self) -> float:
@@ -145,36 +151,57 @@ def read_sweep(plan: Path) -> SweepRead:
     summary = plan.with_name("summary.csv")
     if not summary.is_file():
         raise UserError(f"{plan.parent} holds a sweep without a summary.csv yet; start the sweep again to write it")
-    try:
-        rows = list(csv.DictReader(read_text(summary).splitlines()))
-    except csv.Error as error:
-        raise UserError(f"{summary} is damaged: {error}") from None
+    rows = _table(summary)
     counts = {state: sum(row.get("state") == state for row in rows) for state in ("done", "failed", "missing")}
     told = [name for name in axes if name != SEED]
     found: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in rows:
-        if row.get("state") == "done" and _number(row.get("activation_final_mean")) is not None:
+        ended = row.get("ended") or "done"
+        if row.get("state") == "done" and ended in WELL and _value(row) is not None:
             found.setdefault(tuple(row.get(name) or "" for name in told), []).append(row)
     failures = [(row.get("run") or "", row.get("reason") or "") for row in rows if row.get("state") == "failed"]
     more = len(failures) - MOST_FAILURES
     failures = failures[:MOST_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
     models = dict.fromkeys(row["model"] for row in rows if row.get("model"))
-    groups = tuple(_group(told, labels, same) for labels, same in found.items())
+    alike = {tuple(row.get(name) or "" for name in told): row for row in _table(plan.with_name("over_seeds.csv"))}
+    groups = tuple(_group(told, labels, same, alike.get(labels, {})) for labels, same in found.items())
     return SweepRead(", ".join(models) or "no run is done", axes, counts, groups, tuple(failures))
 
 
-def _group(names: Sequence[str], labels: tuple[str, ...], rows: Sequence[Mapping[str, str]]) -> Group:
-    objective = rows[0].get("objective") or "activation"
-    is_error = objective in ERRORS
-    measure = "error" if is_error else "activation" if objective in ("activation", "diverse") else "objective"
-    values = [_number(row["activation_final_mean"]) for row in rows]
+def _table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none where there is no such file."""
+    try:
+        return list(csv.DictReader(read_text(path).splitlines())) if path.is_file() else []
+    except csv.Error as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+
+
+def _group(
+    names: Sequence[str], labels: tuple[str, ...], rows: Sequence[Mapping[str, str]], alike: Mapping[str, str]
+) -> Group:
+    is_error = _is_error(rows[0])
     return Group(
         tuple("neuron" if name == NEURON else name for name in names) or ("scene",),
         labels or ("as in the file",),
-        measure,
-        tuple(-value if is_error else value for value in values),
-        tuple(_number(row.get("activation_final_sem")) for row in rows),
+        named_value(rows[0].get("objective") or "activation")[0],
+        tuple(_value(row) for row in rows),
+        tuple(_number(row.get(f"{'error' if is_error else 'activation'}_final_sem")) for row in rows),
+        _number(alike.get("stimulus_correlation_mean")),
+        _number(alike.get("surface_distance_mean")),
     )
+
+
+def _is_error(row: Mapping[str, str]) -> bool:
+    """Whether what a run ended with has a column of its own as an error."""
+    return _number(row.get("error_final_mean")) is not None
+
+
+def _value(row: Mapping[str, str]) -> float | None:
+    """What a run ended with; an error, of which earlier versions wrote minus its value alone, is none below 0."""
+    if _is_error(row):
+        return _number(row.get("error_final_mean"))
+    value = _number(row.get("activation_final_mean"))
+    return None if value is None else value * named_value(row.get("objective") or "activation")[1]
 
 
 def _number(text: str | None) -> float | None:

@@ -101,6 +101,8 @@ def write_sweep(folder: Path) -> Path:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
         writer.writerows(rows)
+    alike = "model.neuron,of,seeds,stimulus_correlation_mean,surface_distance_mean\n3,activation,3,0.87,0.125\n"
+    (folder / "over_seeds.csv").write_text(alike + "12,activation,2,,\n")
     axes = {"model.neuron": [3, 12], "seed": [0, 1, 2]}
     (folder / "plan.json").write_text(json.dumps({"scene": "seed: 0\n", "axes": axes, "leave_out": [], "runs": 6}))
     return folder

@@ -73,8 +73,8 @@ def test_one_neuron_of_a_comparison_and_of_factors_can_be_reported(tmp_path):
 def test_a_sweep_says_mean_and_deviation_over_seeds_of_each_neuron(tmp_path):
     result = _result(write_sweep(tmp_path / "sweep"))
     spread, failed = result.tables
-    assert spread.rows[0] == ("3", "3", "2", "1", "1", "3", "0.01")
-    assert spread.rows[1] == ("12", "2", "4.5", "0.71", "4", "5", "0.01")
+    assert spread.rows[0] == ("3", "3", "2", "1", "1", "3", "0.01", "0.87", "12 %")
+    assert spread.rows[1] == ("12", "2", "4.5", "0.71", "4", "5", "0.01", "–", "–")
     assert failed.rows == (("neuron-0012_seed-002", "the disk is full"),)
     each, means = result.figures[0]["data"]
     assert each["y"] == [1, 2, 3, 4, 5] and means["y"] == [2, 4.5]
