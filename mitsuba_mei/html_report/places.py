@@ -22,7 +22,7 @@ ALONE = ("tuning.json", "evaluation-*.json")
 """Files of a folder that has a result and no run of its own."""
 
 MOST_RUNS = 100
-"""Runs of a sweep that a report shows, the first ones: it holds every picture and mesh, and a browser has to open it."""
+"""Runs of a sweep that a report shows, the first ones: it holds all pictures and meshes, and a browser has to open it."""
 
 
 @dataclass(frozen=True)

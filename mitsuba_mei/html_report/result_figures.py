@@ -70,7 +70,7 @@ def factor_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for factor in FACTORS
     ]
-    worth = _figure(data, f"Shapley value ({what} gained)", "Shapley values of shape, pose and light, with their errors")
+    worth = _figure(data, f"Shapley value ({what} gained)", "Shapley values of shape, pose and light, with errors")
     worth["layout"]["barmode"] = "group"
     return [worth, *(_subsets(each, what) for each in every[:MOST_GAMES])]
 
@@ -81,15 +81,7 @@ def _subsets(neuron: Mapping[str, Any], what: str) -> dict[str, Any]:
     means = [neuron["activation"][name] for name in names]
     starts = [(name, trial["activation"]["mean"]) for name in names for trial in neuron["trials"].get(name, ())]
     data = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "each start",
-            "x": [name for name, _ in starts],
-            "y": rounded([value for _, value in starts]),
-            "marker": {"color": "#999999", "size": 6},
-            "hoverinfo": "skip",
-        },
+        _dots("each start", starts),
         _points("mean ± standard error over starts", names, means, BLUE, "line-ew-open"),
     ]
     data[1]["marker"] |= {"size": 16, "line": {"width": 3, "color": BLUE}}
@@ -104,15 +96,7 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
     labels, measure = [plain(label) for label in labels_of(groups)], groups[0].measure
     points = [(label, value) for label, group in zip(labels, groups) for value in group.values]
     data = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "each run",
-            "x": [label for label, _ in points],
-            "y": rounded([value for _, value in points]),
-            "marker": {"color": "#999999", "size": 6},
-            "hoverinfo": "skip",
-        },
+        _dots("each run", points),
         _points(
             "mean ± standard deviation over seeds",
             labels,
@@ -158,6 +142,19 @@ def _means(values: Sequence[Mapping[str, Any] | None]) -> list[float | None]:
 def _errors(values: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     known = rounded([0.0 if value is None else value["sem"] or 0.0 for value in values])
     return {"type": "data", "array": [each or 0.0 for each in known], "thickness": 1.5, "width": 4}
+
+
+def _dots(name: str, points: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """Small markers without errors, several of the same label."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [label for label, _ in points],
+        "y": rounded([value for _, value in points]),
+        "marker": {"color": "#999999", "size": 6},
+        "hoverinfo": "skip",
+    }
 
 
 def _points(

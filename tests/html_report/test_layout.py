@@ -26,7 +26,8 @@ pytestmark = pytest.mark.browser
 KINDS = ("run", "pixel", "recovered", "metamer", "diverse", "all", "results")
 ON_PHONES = ("run", "metamer", "diverse", "all", "results")
 
-DRAWN = "() => [...document.querySelectorAll('.plot')].every((box) => !box.checkVisibility() || box.matches('.has-still'))"
+DRAWN = """() => [...document.querySelectorAll(".plot")]
+  .every((box) => !box.checkVisibility() || box.matches(".has-still"))"""
 
 CLIPPED = """() => {
   const found = [];
@@ -35,7 +36,8 @@ CLIPPED = """() => {
     const frame = box.getBoundingClientRect();
     for (const text of box.querySelectorAll(".main-svg text")) {
       const { left, right, top, bottom, width } = text.getBoundingClientRect();
-      const inside = left >= frame.left - 1 && right <= frame.right + 1 && top >= frame.top - 1 && bottom <= frame.bottom + 1;
+      const across = left >= frame.left - 1 && right <= frame.right + 1;
+      const inside = across && top >= frame.top - 1 && bottom <= frame.bottom + 1;
       if (width && !inside) found.push(`${box.dataset.plot}: ${text.textContent}`);
     }
   }
@@ -98,7 +100,8 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     }
     write_tuning(runs["run"])
     maps = write_tuning(runs["run"], axes=2).parent
-    results = [write(folder / write.__name__) for write in (write_comparison, write_factors, write_sweep, write_evaluation)]
+    writers = (write_comparison, write_factors, write_sweep, write_evaluation)
+    results = [write(folder / write.__name__) for write in writers]
     found = {name: [run] for name, run in runs.items()} | {"all": [*runs.values()], "results": [*results, maps]}
     return {name: write_report(each, folder / f"{name}.html") for name, each in found.items()}
 
@@ -127,7 +130,7 @@ def test_what_is_cut_broken_or_hidden_is_found(window, heard, pages):
     page = window(pages["run"], 900)
     _drawn(page)
     page.evaluate("document.querySelector('[data-plot=activation] .textpoint text').setAttribute('x', 5000)")
-    page.evaluate("document.querySelector('h1').style.width = '3rem'; document.querySelector('h1').style.overflowWrap = 'anywhere'")
+    page.evaluate("Object.assign(document.querySelector('h1').style, { width: '3rem', overflowWrap: 'anywhere' })")
     page.evaluate("document.querySelector('.scroll').style.width = '2rem'")
     page.evaluate("document.querySelectorAll('.xtick text').forEach((text) => text.setAttribute('transform', ''))")
     for check in (CLIPPED, BROKEN, HIDDEN, OVERLAPPING):
@@ -143,7 +146,9 @@ def test_paper_has_every_object_and_plot_without_scrolling_to_it(window, heard, 
     try:
         assert page.evaluate("document.documentElement.scrollWidth") <= 703
         assert page.evaluate(BROKEN) == []
-        plots = page.evaluate("[...document.querySelectorAll('.plot')].filter((box) => box.closest('details:not([open])') === null).length")
+        plots = page.evaluate(
+            "[...document.querySelectorAll('.plot')].filter((box) => !box.closest('details:not([open])')).length"
+        )
         stills = page.locator(".still:visible").all()
         assert len(stills) == plots and (plots > 0 or kind == "all")
         assert page.locator(".plot:visible").count() == 0
@@ -183,7 +188,9 @@ def test_what_is_not_drawn_yet_is_said_on_paper(chromium, pages):
         page.add_init_script("delete window.DecompressionStream")  # so that no plot is ever drawn
         page.goto(pages["run"].resolve().as_uri())
         page.emulate_media(media="print")
-        said = page.evaluate("[...document.querySelectorAll('.plot')].map((b) => getComputedStyle(b, '::after').content)")
+        said = page.evaluate(
+            "[...document.querySelectorAll('.plot')].map((box) => getComputedStyle(box, '::after').content)"
+        )
         assert len(said) == 7 and all("Not drawn yet when this was printed" in each for each in said)
     finally:
         context.close()

@@ -3,11 +3,17 @@ const opened = new Map();
 
 const leisure = () => new Promise((go) => { (window.requestIdleCallback ?? setTimeout)(go); });
 
-const drawAtLeisure = async (boxes, figures, wanted) => {
-  for (const box of boxes) {
-    await leisure();
-    if (!wanted()) return;
-    await draw(box, figures[box.dataset.plot]);
+// All of a section, those in sight first; the object last, for it is slow.
+const drawEach = async (run, sight, figures) => {
+  const boxes = [...run.querySelectorAll(".plot")];
+  const isMesh = (box) => box.dataset.plot === "mesh";
+  for (const kind of [boxes.filter((box) => !isMesh(box)), boxes.filter(isMesh)]) {
+    for (const box of kind) sight.observe(box);
+    for (const box of kind) {
+      await leisure();
+      if (opened.get(run) !== sight) return;
+      if (!isMesh(box) || meshes.length < MOST_MESHES) await draw(box, figures[box.dataset.plot]);
+    }
   }
 };
 
@@ -25,12 +31,8 @@ const open = (run) => {
       draw(target, data.figures[target.dataset.plot]);
     }
   }, { rootMargin: "300px" });
-  const boxes = [...run.querySelectorAll(".plot")];
-  for (const box of boxes) sight.observe(box);
   opened.set(run, sight);
-  const isMesh = (box) => box.dataset.plot === "mesh"; // slow, so last
-  const later = boxes.filter((box) => !isMesh(box)).concat(meshes.length < MOST_MESHES ? boxes.filter(isMesh) : []);
-  drawAtLeisure(later, data.figures, () => opened.get(run) === sight);
+  drawEach(run, sight, data.figures);
   const frames = run.querySelector(".frames");
   if (frames && frames.hidden) slide(frames, data.frames);
 };

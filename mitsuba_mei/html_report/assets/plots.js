@@ -123,8 +123,7 @@ const plotStill = async (plotly, box, data, layout) => {
 
 addEventListener("beforeprint", () => meshes.forEach(meshStill));
 
-const draw = async (box, figure) => {
-  if (box.drawn) return;
+const drawNow = async (box, figure) => {
   if (figure.mesh && !webgl()) {
     box.textContent = NO_WEBGL;
     for (const button of box.closest("section").querySelectorAll("[data-turn]")) button.disabled = true;
@@ -166,4 +165,9 @@ const draw = async (box, figure) => {
     box.textContent = "This browser cannot draw the plot; a newer one can.";
     box.drawn = false;
   }
+};
+
+const draw = (box, figure) => {
+  if (!box.drawn) box.drawing = drawNow(box, figure);
+  return box.drawing;
 };
