@@ -37,13 +37,16 @@ def evaluate(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, or of compare and factors.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Folders of finished runs, or of compare, factors, sweep, tune and evaluate."
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="A new file; default report.html in a single run's folder, else runs/report-<run>-<number>.html.",
+            help="A new file; default report.html in the folder of a single one, else runs/report-<run>-<number>.html.",
         ),
     ] = None,
 ) -> None:

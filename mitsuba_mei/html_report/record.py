@@ -122,6 +122,13 @@ class RunRecord:
         The columns of ``metrics.csv``; ``activation`` has the sign of the figures above.
     aim : Aim or None
         What runs say that are not to drive neurons alone.
+    grey_scale : str
+        Which grey levels its stimuli are shown with as black and white, in words.
+    beside_is_difference : bool
+        Whether the second pictures of ``frames`` are differences of renders: from the target, or of a metamer of an
+        earlier version from the reference.
+    exposure : float
+        What renders were multiplied with to be displayed, where that is known.
     further : dict
         What else ``result.json`` says.
     against : tuple of Response
@@ -161,6 +168,9 @@ class RunRecord:
     view: Viewpoint | None
     pictures: Mapping[str, Picture]
     frames: tuple[Frame, ...]
+    grey_scale: str
+    beside_is_difference: bool
+    exposure: float
     metrics: Mapping[str, np.ndarray]
     tunings: tuple[Tuning, ...]
     aim: Aim | None

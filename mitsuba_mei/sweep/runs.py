@@ -11,7 +11,7 @@ from typing import Any
 from ..config import Config
 from ..errors import UserError, about
 from ..experiment import check_files
-from ..html_report import Place, write_page
+from ..html_report import MOST_RUNS, Place, write_page
 from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..schema import Sweep
@@ -25,10 +25,7 @@ from .over_seeds import write_over_seeds
 from .plan import Plan, check_plan
 from .summary import write_summary
 
-__all__ = ["REPORTED", "SweepOutcome", "check_model", "every_neuron", "run_sweep"]
-
-REPORTED = 100
-"""Runs that the report shows, the first ones: it holds every picture and mesh, and a browser has to open it."""
+__all__ = ["SweepOutcome", "check_model", "every_neuron", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -157,12 +154,13 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
     """The comparison report of the first runs, written anew."""
     done = folder.done()
-    shown = [row.name for row in plan.rows if row.name in done][:REPORTED]
+    shown = [row.name for row in plan.rows if row.name in done][:MOST_RUNS]
     if not shown:
         return None, 0
     places = [Place(folder.run(name), name) for name in shown]
     try:
-        return write_page(places, folder.path / "report.html"), len(shown)
+        whole = [Place(folder.path, folder.path.name)]
+        return write_page(places, folder.path / "report.html", whole), len(shown)
     except UserError as error:
         watcher.message(f"there is no report: {error}")
         return None, 0

@@ -46,6 +46,7 @@ RESULT: dict[str, Any] = {
     "neurons": [7],
     "responses": [{"neuron": 7, "initial": {"mean": 1.5, "sem": 0.02}, "final": {"mean": 20.0, "sem": 0.125}}],
     "outside_display": 0.03,
+    "exposure": 0.5,
     "model": "a model",
     "ended": "done",
     "reason": None,
