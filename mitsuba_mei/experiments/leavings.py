@@ -277,13 +277,13 @@ def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> st
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
     title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
     title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
-    if result["over_starts"] is not None:
-        over = result["over_starts"]
-        title += f"; over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:
         title += f", {result['ratio_to_pixel']['mean']:.3f} of the pixel MEI"
+    if result["over_starts"] is not None:
+        over = result["over_starts"]
+        title += f"; mean over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["validation"] is not None:
         second = result["validation"]
         title += f"; on {second['model']} {second['activation']['final']['mean']:.4g}"

@@ -14,6 +14,8 @@ import torch
 import trimesh
 
 from mitsuba_mei.config import load_config
+from mitsuba_mei.experiment import build_experiment
+from mitsuba_mei.experiments import leavings
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import read_image
@@ -367,3 +369,14 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     assert outcome.result["pixel"] is None and outcome.result["ratio_to_pixel"] is None
     assert outcome.result["ended"] == ("interrupted" if stop_at == "optimisation" else "done")
     assert any("there is no ratio" in text for text in progress.messages)
+
+
+def test_the_title_says_what_the_renders_and_the_starts_are_wrong_by(compared):
+    """Beside each other: neither stands for the other, and the ratio is the kept start's."""
+    result = compared[0].result
+    config = load_config(compared[0].folder / "config.yaml")
+    title = leavings._title(config, build_experiment(config), result)
+    over, final = result["over_starts"], result["activation"]["final"]
+    assert "±" not in title
+    assert f"{final['mean']:.4g} (render s.e. {final['sem']:.2g})" in title
+    assert f"of the pixel MEI; mean over 2 starts {over['mean']:.4g} (s.d. {over['sd']:.2g})" in title
