@@ -37,13 +37,10 @@ def input_sentences(template: TriangleMesh) -> list[str]:
     if not template.from_file:
         return []
     flaws = flaws_of_input(template)
-    kinds = {
-        "intersecting": "passing through others",
-        "flipped": "turned against their neighbours",
-        "degenerate": "squeezed nearly to a line or a point",
-    }
-    found = [f"{counted(flaws[f'{kind}_faces'], 'face')} {words}" for kind, words in kinds.items()]
-    found = [words for words in found if not words.startswith("0 ")]
+    # A face turned against its neighbours may be a sharp edge, which is no flaw of a file.
+    kinds = {"intersecting": "passing through others", "degenerate": "squeezed nearly to a line or a point"}
+    counts = {words: flaws[f"{kind}_faces"] for kind, words in kinds.items()}
+    found = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
     size = f"{counted(len(template.faces), 'face')}, {'closed' if flaws['watertight'] else 'not closed'}"
     return [size, *template.repairs, *([f"flaws of the file: {', '.join(found)}"] if found else [])]
 

@@ -56,7 +56,7 @@ def read_glb(data: bytes, max_faces: int) -> MeshContents:
     vertices, faces, base = [], [], 0
     drawn = 0
     for placement in placed:
-        for primitive in placement.mesh["primitives"]:
+        for primitive in _parts(placement):
             if primitive.get("mode", TRIANGLES) < TRIANGLES:
                 drawn += 1
                 continue
@@ -110,7 +110,7 @@ def _check_sizes(tree: dict[str, Any], placed: list[Placement], max_faces: int, 
         check_count(most, max_faces)  # what is nowhere in the file would be made up as zeros
     faces = read = 0
     for placement in placed:
-        for primitive in placement.mesh["primitives"]:
+        for primitive in _parts(placement):
             positions = accessors[primitive["attributes"]["POSITION"]]["count"]
             corners = accessors[primitive["indices"]]["count"] if "indices" in primitive else positions
             mode = primitive.get("mode", TRIANGLES)
@@ -119,6 +119,11 @@ def _check_sizes(tree: dict[str, Any], placed: list[Placement], max_faces: int, 
     check_count(faces, max_faces)
     if read > MOST_READ:
         raise MeshFault(f"names {read:,} vertices in all its parts, more than the {MOST_READ:,} that are read")
+
+
+def _parts(placement: Placement) -> list[dict[str, Any]]:
+    """A mesh's primitives; glTF has those without positions skipped."""
+    return [primitive for primitive in placement.mesh["primitives"] if "POSITION" in primitive["attributes"]]
 
 
 class _File:
@@ -230,7 +235,7 @@ def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:
 def _left_out(tree: dict[str, Any], placed: list[Placement], drawn: int) -> tuple[str, ...]:
     """What is left out, in words."""
     notes = []
-    shown = [primitive for placement in placed for primitive in placement.mesh["primitives"]]
+    shown = [primitive for placement in placed for primitive in _parts(placement)]
     if any("material" in primitive for primitive in shown):
         images = tree.get("images")
         notes.append(f"left out its materials{' and textures' if images else ''}")
@@ -238,7 +243,7 @@ def _left_out(tree: dict[str, Any], placed: list[Placement], drawn: int) -> tupl
         notes.append("left out its vertex colours")
     if drawn:
         notes.append(f"left out {counted(drawn, 'set')} of points or lines, which are no surface")
-    targets = [(len(each.get("targets", ())), p.morph) for p in placed for each in p.mesh["primitives"]]
+    targets = [(len(each.get("targets", ())), p.morph) for p in placed for each in _parts(p)]
     if any(count > sum(weight != 0 for weight in morph) for count, morph in targets):
         notes.append("left out morph targets that its default weights do not use")
     if tree.get("animations"):

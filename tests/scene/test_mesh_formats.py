@@ -458,6 +458,7 @@ def test_strips_and_fans(mode, corners):
 def test_the_default_scene_alone_is_read():
     file = box_glb(material=0)
     file.tree["meshes"].append({"primitives": [{"attributes": {"POSITION": 0}, "mode": 1}]})
+    file.tree["meshes"][0]["primitives"].append({"attributes": {}})  # is skipped
     file.tree["meshes"].append(file.tree["meshes"][0])
     nodes = [{"mesh": 2, "translation": [50, 0, 0]}, {"mesh": 0}, {"mesh": 1}]
     scenes = [{"nodes": [0]}, {"nodes": [1, 2]}]
