@@ -14,9 +14,9 @@ import torch
 import trimesh
 
 from mitsuba_mei.config import load_config
+from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments import leavings
-from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import read_image
 from mitsuba_mei.neurons.cards import load_card
@@ -321,8 +321,9 @@ def test_a_second_model_answers_to_the_same_grey_levels(compared):
 def test_the_best_restart_is_kept_and_all_are_recorded(compared):
     (folder, result), progress = (compared[0].folder, compared[0].result), compared[1]
     finals = [trial["activation"]["final"]["mean"] for trial in result["restarts"]]
-    initials = [trial["activation"]["initial"]["mean"] for trial in result["restarts"]]
-    assert len(set(finals)) == len(set(initials)) == 2
+    assert len(set(finals)) == 2
+    # A cell that is silent at the file's own scene may be at another too: what each began with is said, not seen.
+    assert [trial["initial_scene"] for trial in result["restarts"]] == ["scene file", "random start"]
     assert result["restart"] == finals.index(max(finals))
     # From other renders than those that it was chosen by.
     assert result["activation"]["final"]["mean"] != max(finals)
