@@ -306,7 +306,7 @@ def test_a_second_model_with_the_same_weights(refused, published_weights):
         ),
         ("objective: {type: discriminate, temperature: 0}", ["temperature: must be at least 0.001"]),
         (
-            f"model: {{card: {{type: nnvision, weights: [{'a' * 300}], input: {{mean: 1, std: 1}}}}}}",
+            f"model: {{card: {{type: nnvision, weights: [{'a' * 300}], input: {{mean: 124, std: 70}}}}}}",
             ["cannot be read"],
         ),
         ("objective: {type: discriminat}", ["unknown type 'discriminat'", "did you mean 'discriminate'"]),

@@ -17,6 +17,7 @@ from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import read_image
+from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.video import STRIP
 from tests.whole_runs import Interrupting, Silent
 
@@ -269,8 +270,14 @@ def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path):
 
 # -------------------------------------------------------------------------------- pixels, a second model, restarts
 
+SECOND = {
+    "type": "simple_cell",
+    "name": "another bank",
+    "parameters": {"frequency": [2.2] * 12, "orientation": 45.0, "phase": 90.0},
+    "input": {"size": 100, "mean": 120.0, "std": 60.0},
+}
 COMPARED = [
-    "model={card: models/simple_cell_bank.yaml, neuron: 5, validate: models/simple_cell_bank.yaml}",
+    f"model={{card: models/simple_cell_bank.yaml, neuron: 5, validate: {json.dumps(SECOND)}}}",
     "compare_to=pixel",
     "pixel={steps: 40, restarts: 2}",
     "optimizer={steps: 10, restarts: 2, warmup: 3, lr: 0.03}",
@@ -294,14 +301,19 @@ def test_the_ratio_to_pixels_carries_its_error(compared):
     assert iio.imread(compared[0].folder / "pixel_stimulus.png").shape == (100, 100)
 
 
-def test_a_model_that_validates_itself_agrees(compared):
-    result = compared[0].result
-    second = result["validation"]
-    assert second["model"] == "simple cell bank"
-    for when in ("initial", "final"):
-        assert second["activation"][when]["mean"] == pytest.approx(result["activation"][when]["mean"], rel=1e-5)
-    assert second["pixel"] == pytest.approx(result["pixel"]["activation"], rel=1e-5)
-    assert second["ratio_to_pixel"]["mean"] == pytest.approx(result["ratio_to_pixel"]["mean"], rel=1e-5)
+def test_a_second_model_answers_to_the_same_grey_levels(compared):
+    folder, second = compared[0].folder, compared[0].result["validation"]
+    judge = load_card(SECOND)
+
+    def response(name):
+        grey = torch.from_numpy(np.load(folder / name)) * 70.28 + 124.54
+        return judge((grey - 120) / 60)[0, 5].item()
+
+    assert second["model"] == "another bank"
+    assert second["pixel"] == pytest.approx(response("pixel_stimulus.npy"), rel=1e-4)
+    final = second["activation"]["final"]["mean"]
+    assert final == pytest.approx(response("stimulus.npy"), rel=0.05)  # of noisy renders, and their mean
+    assert second["ratio_to_pixel"]["mean"] == pytest.approx(final / second["pixel"], rel=1e-12)
 
 
 def test_the_best_restart_is_kept_and_all_are_recorded(compared):

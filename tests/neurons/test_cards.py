@@ -84,6 +84,7 @@ def broken():
     raise KeyError("weights")
 
 instance = Pixels()
+MODULES = 3
 """
 
 
@@ -296,7 +297,7 @@ def test_optimum_is_asked_of_the_module(write):
 
 def test_a_mapping_is_a_card_too(write):
     folder = write(SIMPLE).parent
-    card = {"module": "mine.py:Pixels", "arguments": {"count": 2}, "input": {"size": 4, "mean": 1.0, "std": 1.0}}
+    card = {"module": "mine.py:Pixels", "arguments": {"count": 2}, "input": {"size": 4, "mean": 124.0, "std": 70.0}}
     assert load_card(card, folder, trust_code=True).n_neurons == 2
     with pytest.raises(UserError, match="input.std: is required"):
         load_card({"type": "v4_curvature", "input": {"mean": 1.0}})
@@ -377,7 +378,9 @@ def test_three_channels(write):
         ("type: v4_curvature\ninput: {channels: 2, mean: 124, std: 70}", "input.channels"),
         ("type: v4_curvature\ninput: {mean: [1, 2, 3], std: 70}", "three numbers for one channel"),
         (own("Pixel"), r"card.yaml:1: 'mine.py' has no callable 'Pixel'; did you mean 'Pixels'"),
-        (own("instance"), "has no callable 'instance'"),
+        (own("instance", "{count: 2}"), "mine.py:instance is a module already and takes no arguments"),
+        (own("MODULES"), "mine.py:MODULES is int; it must be a torch.nn.Module, or a callable that returns one"),
+        (own("instanse"), "has no callable 'instanse'; did you mean 'instance'"),
         (own("Pixels", source="mime.py"), r"there is no file .*mime.py'; did you mean 'mine.py'"),
         (own("Pixels", source="mime"), r"'mime' cannot be imported: .*did you mean 'mine'"),
         (own("Pixels", source="torch.nonsense"), "cannot be imported"),

@@ -154,7 +154,7 @@ def test_a_second_model_and_a_reference_are_asked_about_too(here, key, capsys):
 
 
 def test_a_package_that_is_installed_is_code_too(tmp_path):
-    card = {"module": "torch.nn:Flatten", "input": {"size": 8, "mean": 1.0, "std": 1.0}}
+    card = {"module": "torch.nn:Flatten", "input": {"size": 8, "mean": 124.0, "std": 70.0}}
     with pytest.raises(UserError, match="would run code of the package torch.nn; if you trust it, say --trust-code"):
         load_card(card, tmp_path)
     assert load_card(card, tmp_path, trust_code=True).n_neurons == 64
@@ -180,7 +180,7 @@ def test_the_pickles_of_these_tests_would_show(tmp_path):
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_checkpoint_of_weights_makes_nothing(tmp_path, legacy):
     torch.save({"core": Marking(tmp_path / "made")}, tmp_path / "a.pth", _use_new_zipfile_serialization=not legacy)
-    card = {"type": "nnvision", "weights": "a.pth", "input": {"size": 32, "mean": 1.0, "std": 1.0}}
+    card = {"type": "nnvision", "weights": "a.pth", "input": {"size": 32, "mean": 124.0, "std": 70.0}}
     with pytest.raises(UserError, match="could run code; nothing in it was run"):
         load_card(card, tmp_path, trust_code=True)
     assert not (tmp_path / "made").exists()

@@ -131,7 +131,7 @@ def test_weights_from_elsewhere_are_read_as_weights_alone(tmp_path, up):
     (where / "id_rsa").write_text("-----BEGIN PRIVATE KEY-----\nabcdef\n")
     torch.save({"core": Marking(where / "made")}, where / "made.pth")
     for name in names:
-        card = {"type": "nnvision", "weights": up + name, "input": {"size": 32, "mean": 1.0, "std": 1.0}}
+        card = {"type": "nnvision", "weights": up + name, "input": {"size": 32, "mean": 124.0, "std": 70.0}}
         with pytest.raises(UserError, match="is no PyTorch checkpoint|is refused") as refused:
             load_card(card, tmp_path / "a" / "b", trust_code=True)
         assert "abcdef" not in str(refused.value)

@@ -22,7 +22,7 @@ from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
 from mitsuba_mei.sweep.summary import write_summary
-from tests.trust.strangers import MODULE, write_stranger
+from tests.trust.strangers import CARD, MODULE, write_stranger
 
 SOMEBODY, SECRET = "somebody-of-these-tests", "secret-of-these-tests"
 INLINE = "{module: stranger.py:Mean, input: {size: 32, mean: 124.5, std: 70.3}}"
@@ -59,7 +59,7 @@ def told(folder: Path) -> list[str]:
 def test_a_run_tells_nobody_where_somebody_lives(home, card, where, capsys):
     """The scene is named by its whole path; in the home and outside, everything goes on from the folder alone."""
     scene = write_stranger(home / "work")
-    shutil.copy(home / "work" / "card.yaml", home / "work" / "second.yaml")
+    (home / "work" / "second.yaml").write_text(CARD.replace("stranger.py:Mean", "stranger.py:Other"))
     words = [
         str(scene),
         "-q",
