@@ -20,7 +20,7 @@ from .curvature import CurvatureV4
 from .encoders import Encoder
 from .ensemble import Ensemble
 from .nnvision import build_nnvision
-from .own_module import Answering, check_function, count_neurons, freeze, import_model
+from .own_module import Answering, check_function, count_neurons, freeze, import_model, watched
 from .process_state import process_restored, put_back
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
@@ -207,10 +207,11 @@ def load_card(
     tried = module.select([0]) if published else module  # all of a large ensemble's neurons would take memory and time
     changed: list[str] = []
     with process_restored(changed.append):
-        count = count_neurons(tried, (2, channels, *image_size), where)
+        answer = watched(tried, changed.append)
+        count = count_neurons(answer, (2, channels, *image_size), where)
         count = module.n_neurons if published else count
         if isinstance(checked, ModuleCard):
-            check_function(module, (channels, *image_size), where)
+            check_function(answer, (channels, *image_size), where)
     if changed:
         told(f"{where}: {put_back('the model', changed)}")
     sensible = None if checked.neurons is None else tuple(checked.neurons)

@@ -25,7 +25,7 @@ from .process_state import process_restored, put_back
 from .repeatable import probes, unlike
 from .wrappers import explained
 
-__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model"]
+__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model", "watched"]
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -47,7 +47,7 @@ class Answering(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         try:
             with process_restored(whole=False):
-                return self.module(image)
+                return self.module(image.clone())  # it may work in place, on what others take for its input
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
@@ -165,7 +165,17 @@ def freeze(module: nn.Module) -> nn.Module:
     return module
 
 
-def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place) -> None:
+def watched(module: nn.Module, changed: Callable[[str], None]) -> Callable[[Tensor], Tensor]:
+    """The module, where settings of the process that a call changes are put back after it, and told by their names."""
+
+    def answer(images: Tensor) -> Tensor:
+        with process_restored(changed, whole=False):
+            return module(images.clone())
+
+    return answer
+
+
+def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, int], where: Place) -> None:
     """Refuse a model that is no function of its image ``(channels, h, w)``: its figures would mean nothing.
 
     Raises
@@ -173,9 +183,8 @@ def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place)
     UserError
         If it answers otherwise to the same image a second time, or beside other images.
     """
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
     try:
-        found = unlike(module, probes(shape).to(device))
+        found = unlike(answer, probes(shape))
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
@@ -187,7 +196,7 @@ def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place)
         )
 
 
-def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> int:
+def count_neurons(answer: Callable[[Tensor], Tensor], shape: tuple[int, ...], where: Place) -> int:
     """How many neurons answer to a uniform image of this shape ``(B, channels, h, w)``.
 
     Raises
@@ -195,9 +204,10 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
     UserError
         If the answer is not a finite tensor ``(B, n)`` with a gradient.
     """
+    images = torch.zeros(shape, requires_grad=True)
     with torch.enable_grad():
         try:
-            responses = module(torch.zeros(shape, requires_grad=True))
+            responses = answer(images)
         except (Exception, SystemExit) as error:
             raise UserError(f"{where}: the model fails on an image {shape}: {explained(error)}") from None
     if not isinstance(responses, Tensor):
@@ -213,13 +223,20 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
         raise UserError(f"{where}: the model returns {kind} numbers; responses must be float32 or float64")
     if not responses.requires_grad:
         raise UserError(
-            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad"
+            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad, and they "
+            "must depend on the image"
         )
     wrong = (~torch.isfinite(responses)).any(0).nonzero().flatten().tolist()
     if wrong:
         which = "the model's response" if responses.shape[1] == 1 else f"the response of neuron {wrong[0]}"
         more = f", nor are those of {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise UserError(f"{where}: {which} to a uniform image is not finite{more}")
+    try:
+        torch.autograd.grad(responses.sum(), images, allow_unused=True)
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise
+        raise UserError(f"{where}: the gradient of the model's responses fails: {explained(error)}") from None
     return responses.shape[1]
 
 

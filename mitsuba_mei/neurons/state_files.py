@@ -26,6 +26,7 @@ OTHERS = (
     (b"\x89HDF\r\n", ", but an HDF5 file, as Keras writes"),
     (b"\x1f\x8b", ", but compressed with gzip"),
     (b"\x93NUMPY", ", but a NumPy array"),
+    (b"\x08", ", but an ONNX file, it seems"),
     (b"<", ", but a web page"),
 )
 """How files begin that are met in place of a checkpoint; safetensors after the eight bytes of a length."""

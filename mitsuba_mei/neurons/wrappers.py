@@ -59,10 +59,9 @@ def without_prefix(prefix: str, alone: bool) -> str:
 def explained(error: BaseException) -> str:
     """What went wrong in a user's model, in one line; of a state dict that does not fit, which keys and why."""
     text = str(error)
-    if "TorchScript" in text or "torch.jit" in type(error).__module__:
-        # Its first line says no more than that something failed, its last one what.
-        last = text.strip().rpartition("\n")[2].strip()[:200]
-        return last if re.match(r"\w+(Error|Exception): ", last) else f"{type(error).__name__}: {last}"
+    last = text.strip().rpartition("\n")[2].strip()[:200]
+    if "TorchScript interpreter" in text and re.match(r"\w+(Error|Exception): ", last):
+        return last  # its first line says no more than that something failed
     if not isinstance(error, RuntimeError) or "in loading state_dict for" not in text:
         return first_line(error)
     listed = {kind: re.findall(r'"([^"]+)"', keys) for kind, keys in LISTED.findall(text)}
