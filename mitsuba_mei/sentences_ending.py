@@ -10,6 +10,9 @@ from .checkpoint import FOLDER
 
 __all__ = ["describe_ending"]
 
+KEPT = "; what is kept is the last good scene of the optimisation"
+"""Where a scene failed; where a model did, no scene is better than another."""
+
 
 def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """Time and place, of what ``result.json`` says; and what became of it where that is not what was asked for."""
@@ -21,7 +24,8 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
         missing.append(f"everything else is written; once this is mended, 'resume {folder}' writes what is missing")
     lines = [*missing, *lines]
     if result.get("reason"):
-        lines.insert(0, f"failed: {result['reason']}; what is kept is the last good scene of the optimisation")
+        kept = "" if result["reason"].startswith("model ") else KEPT
+        lines.insert(0, f"failed: {result['reason']}{kept}")
     if result.get("skipped_steps"):
         lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,17 +12,16 @@ from torch import Tensor
 from .config import Config
 from .errors import ModelFailure, UserError
 from .neurons.cards import NeuronModel, load_card
-from .neurons.repeatable import Memory, probes
+from .neurons.ensemble import Ensemble
+from .neurons.repeatable import Memory
+from .neurons.same_model import answer_alike, share_weights, varied_images
 from .objectives import Activation, Objective, build_objective
 from .stimulus import Stimulus
 
 __all__ = ["Look", "Validator", "Viewer", "build_viewer"]
 
-IMAGES = 12
-"""On which two models are compared."""
-
-ALIKE = 1e-6
-"""How far below 1 the correlation of two models' responses is where they are the same function, rounding included."""
+FAINT = 1.0
+"""Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,7 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
         display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
         mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
     )
+    _tell_faint(model, stimulus, told)
     objective = build_objective(config.objective, neurons, model.n_neurons)
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
@@ -205,6 +206,20 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
     if config.model.validate is not None:
         viewer.validator = _build_validator(config, viewer, told)
     return viewer
+
+
+def _tell_faint(model: NeuronModel, stimulus: Stimulus, told: Callable[[str], None]) -> None:
+    """Say where the contrast that is asked for is so low that no picture of the stimulus shows it."""
+    if stimulus.constraint == "norm":
+        count = stimulus.channels * stimulus.image_size[0] * stimulus.image_size[1]
+        levels = stimulus.norm / math.sqrt(count) * float(stimulus.model_std.mean())
+    else:
+        levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
+    if levels < FAINT:
+        told(
+            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} of "
+            f"255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
+        )
 
 
 def _asked(config: Config, model: NeuronModel) -> list[int]:
@@ -236,23 +251,26 @@ def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]
         )
     neurons = second.check_neurons(config.neurons)
     validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
-    if _answers_alike(viewer, validator):
+    itself = _itself(config, viewer, validator)
+    if itself:
         raise UserError(
-            f"model.validate: model '{second.name}' answers to {IMAGES} images just as '{first.name}' does, and would "
-            "judge its own stimuli; name a model that was trained by itself"
+            f"model.validate: model '{second.name}' {itself}, and would judge its own stimuli; name a model that was "
+            "trained by itself"
         )
     return validator
 
 
-@torch.no_grad()
-def _answers_alike(viewer: Viewer, second: Validator) -> bool:
-    """Whether a second model's responses are the first's, or multiples of them."""
+def _itself(config: Config, viewer: Viewer, second: Validator) -> str:
+    """How a second model shows that it is the first one; empty where it is another."""
     model = viewer.model
-    seen = probes((model.channels, *model.image_size), IMAGES)
-    one, other = (
-        (answers - answers.mean(0)).double()
-        for answers in (viewer.neurons(seen), second.neurons(seen * second.gain + second.shift))
-    )
-    spread = one.norm(dim=0) * other.norm(dim=0)
-    varies = spread > 0
-    return bool(varies.any()) and bool((((one * other).sum(0) / spread)[varies] > 1 - ALIKE).all())
+    if config.model.card == config.model.validate:
+        return "is the very model that is optimised for"
+    images = varied_images((model.channels, *model.image_size))
+    alike = answer_alike(viewer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
+    if alike:
+        return f"answers to {len(images)} images just as '{model.name}' does"
+    both = model.module, second.model.module
+    # Two functions may share all their weights; but not where neither answers, or a network is one of an ensemble's.
+    if (alike is None or any(isinstance(each, Ensemble) for each in both)) and share_weights(*both):
+        return f"has a network with the weights of one of '{model.name}'"
+    return ""

@@ -76,6 +76,11 @@ class Trial:
     outcome: Outcome
     seconds: float
 
+    @property
+    def silent(self) -> bool:
+        """Whether the neurons answered nothing from the start to the end."""
+        return self.outcome.reason.endswith(SILENT)
+
     def as_dict(self) -> dict[str, Any]:
         """Its line of ``result.json``."""
         return {
@@ -170,7 +175,8 @@ def optimise_from_starts(
         trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
         if interrupted():
             break
-    best = trials[0] if len(trials) == 1 else max(trials, key=lambda trial: _or_least(worth(trial)))
+    # A start from which the neurons never answered says nothing: any that they answered from goes before it.
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(worth(each))))
     final = best.after
     if len(trials) > 1:
         progress.doing("evaluating the best start's")
@@ -246,7 +252,7 @@ def _trial(
     progress.stop()
     if not math.isfinite(after.mean):
         outcome.ended, outcome.reason = "failed", NOT_FINITE
-    elif outcome.steps and _stayed_silent(experiment, record, before, after):
+    elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(experiment, record, before, after):
         outcome.ended, outcome.reason = "failed", f"model '{experiment.viewer.model.name}' {SILENT}"
     trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
     if several:

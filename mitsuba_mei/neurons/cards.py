@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError, first_line, nearest
+from ..errors import UserError, nearest
 from ..objectives import check_neurons
 from ..stimulus import Stimulus
 from ..validation import validate
@@ -20,13 +20,17 @@ from .curvature import CurvatureV4
 from .encoders import Encoder
 from .ensemble import Ensemble
 from .nnvision import build_nnvision
-from .own_module import Answering, check_function, count_neurons, freeze, import_model
-from .process_state import process_restored
+from .own_module import Answering, check_function, count_neurons, freeze, import_model, watched
+from .process_state import process_restored, put_back
 from .simulated import ComplexCell, SimpleCell
 from .state_files import read_state
 from .weights import Source, obtain
+from .wrappers import explained
 
 __all__ = ["NeuronModel", "load_card"]
+
+SMALL = 2.0
+"""Mean and standard deviation up to here are hardly grey levels of 255."""
 
 MODULES: dict[str, Callable[..., nn.Module]] = {
     "simple_cell": SimpleCell,
@@ -126,7 +130,7 @@ class NeuronModel:
                     chosen = freeze(self.module.select(neurons).to(device))
                     found = chosen(image)
             except (Exception, SystemExit) as error:
-                raise UserError(f"model '{self.name}': its select({neurons}) fails: {first_line(error)}") from None
+                raise UserError(f"model '{self.name}': its select({neurons}) fails: {explained(error)}") from None
             wanted = expected(image)
         if found.shape != wanted.shape or not torch.allclose(found, wanted, rtol=1e-3, atol=1e-5):
             raise UserError(
@@ -201,10 +205,15 @@ def load_card(
     where = tree.at(("module",))
     published = isinstance(checked, PublishedCard)
     tried = module.select([0]) if published else module  # all of a large ensemble's neurons would take memory and time
-    count = count_neurons(tried, (2, channels, *image_size), where)
-    count = module.n_neurons if published else count
-    if isinstance(checked, ModuleCard):
-        check_function(module, (channels, *image_size), where)
+    changed: list[str] = []
+    with process_restored(changed.append):
+        answer = watched(tried, changed.append)
+        count = count_neurons(answer, (2, channels, *image_size), where)
+        count = module.n_neurons if published else count
+        if isinstance(checked, ModuleCard):
+            check_function(answer, (channels, *image_size), where)
+    if changed:
+        told(f"{where}: {put_back('the model', changed)}")
     sensible = None if checked.neurons is None else tuple(checked.neurons)
     if sensible is not None and max(last for _, last in sensible) >= count:
         last = max(last for _, last in sensible)
@@ -238,11 +247,13 @@ def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...]
     said = f"input.mean is {_numbers(means)} and input.std {_numbers(stds)}"
     if max(means) > most:
         raise UserError(f"{tree.at(('input', 'mean'))}: {said}, but images are in {_numbers((0, most))}; see input.range")
-    if image.range is None and (min(stds) < 1 or max(stds) <= 1 and 0 < max(means) <= 1):
+    if image.range is None and (min(stds) < 1 or max(*stds, *means) <= SMALL):
         raise UserError(
             f"{tree.at(('input', 'mean'))}: {said}, which look like those of images in 0..1; add range: [0, 1] to the "
             "input, or range: [0, 255] if they are grey levels"
         )
+    if image.range is not None and max(stds) > most:
+        raise UserError(f"{tree.at(('input', 'std'))}: {said}, but images are in {_numbers((0, most))}; see input.range")
     scale = 255 / most
     mean, std = (
         tuple(scale * each for each in value) if isinstance(value, tuple) else scale * value

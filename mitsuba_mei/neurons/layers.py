@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import UserError, nearest
@@ -27,6 +28,11 @@ class Layer(nn.Module):
 
     def __init__(self, module: nn.Module, name: str) -> None:
         super().__init__()
+        if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+            raise UserError(
+                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave objective.layer "
+                "out, or give the module that it was made of"
+            )
         known = {layer: inner for layer, inner in module.named_modules(remove_duplicate=False) if layer}
         if name not in known:
             raise UserError(f"objective.layer: the model has no layer '{name}'; {nearest(name, known)}")

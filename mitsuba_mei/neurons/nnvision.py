@@ -22,6 +22,7 @@ from .encoders import (
     Stem,
     padding_of,
 )
+from .wrappers import without_prefix
 
 __all__ = ["build_nnvision"]
 
@@ -31,21 +32,12 @@ STEM = "core.features.layer0.conv.weight"
 SQUEEZE = "seg_ex_block.se"
 KV = "readout.to_kv.weight"
 POSITION = "readout.position_embedding.twod_pe"
+PREFIXED = re.compile(r"((?:\w+\.)+?)(?:core\.features|readout\.\w+)\.")
 
 # ------------------------------------------------------------------------------------------------------ the formats
 
 Shape = tuple["int | str | tuple[int, str]", ...]
 """A shape as it should be: a number, a size that other keys share, or ``(k, size)``, k times it; any multiple if 0."""
-
-
-WRAPPERS = {
-    "module": ("DataParallel saves them", "torch.save(model.module.state_dict(), path)"),
-    "model": ("a Lightning module saves them", "torch.save(lightning_module.model.state_dict(), path)"),
-    "_orig_mod": ("torch.compile saves them", "torch.save(model._orig_mod.state_dict(), path)"),
-    "network": ("a wrapper saves them", "torch.save(wrapper.network.state_dict(), path)"),
-    "net": ("a wrapper saves them", "torch.save(wrapper.net.state_dict(), path)"),
-}
-"""What wrappers put before all keys of a state dict: who does, and how it is left out."""
 
 
 def build_nnvision(state: Mapping[str, Tensor], image_size: tuple[int, int], dilation: int | None = None) -> Encoder:
@@ -119,13 +111,9 @@ def _session(state: Mapping[str, Tensor]) -> str:
 
 
 def _prefixed(keys: Iterable[str]) -> str:
-    """A hint where wrappers have put their name before every key."""
-    parts = {key.partition(".")[0] for key in keys}
-    if len(parts) != 1 or not parts <= set(WRAPPERS):
-        return ""
-    prefix = parts.pop()
-    whose, how = WRAPPERS[prefix]
-    return f"; all its keys begin with '{prefix}.', as {whose}: write it with {how}"
+    """A hint where wrappers have put their names before the keys."""
+    prefix = next((match[1] for match in map(PREFIXED.match, keys) if match), "")
+    return without_prefix(prefix, all(key.startswith(prefix) for key in keys))
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:

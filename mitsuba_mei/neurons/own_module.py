@@ -21,10 +21,13 @@ from torch import Tensor, nn
 from ..errors import ModelFailure, UserError, first_line, nearest
 from ..memory import is_out_of_memory
 from ..yaml_lines import Place
-from .process_state import process_restored
+from .process_state import process_restored, put_back
 from .repeatable import probes, unlike
+from .wrappers import explained
 
-__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model"]
+__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model", "watched"]
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class Answering(nn.Module):
@@ -43,14 +46,14 @@ class Answering(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         try:
-            with process_restored():
-                return self.module(image)
+            with process_restored(whole=False):
+                return self.module(image.clone())  # it may work in place, on what others take for its input
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(last.filename).name}, line {last.lineno}"
-            raise ModelFailure(f"model '{self.name}' fails ({where}): {first_line(error)}") from error
+            raise ModelFailure(f"model '{self.name}' fails ({where}): {explained(error)}") from error
 
 
 def import_model(
@@ -60,10 +63,10 @@ def import_model(
     trusted: bool,
     told: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
-    """A copy of the module that a callable returns, or of the module that is named, where the user trusts it.
+    """The module that a class or function builds, or a copy of the module that is named, where the user trusts it.
 
-    The user's own object is left as it is. What the code changes in the process (default dtype, working directory,
-    threads and the like) is put back, and told.
+    A user's own object is left as it is: mode, parameters, gradients and hooks. What the code changes in the process
+    (default dtype, working directory, threads and the like) is put back, and told.
 
     Parameters
     ----------
@@ -97,13 +100,8 @@ def import_model(
     with process_restored(changed.append), _searched(path.parent if is_file else where.folder):
         module = _from_file(path, where) if is_file else _by_name(source, where)
         model = _built(module, source, name, arguments, where)
-        try:
-            with torch.no_grad():  # TorchScript copies its parameters by operations that would be followed
-                model = copy.deepcopy(model)
-        except Exception as error:
-            told(f"{where}: {target} cannot be copied ({first_line(error)}): it is put into evaluation mode itself")
     if changed:
-        told(f"{where}: {source} changes {', '.join(changed)}; it was put back")
+        told(f"{where}: {put_back(source, changed)}")
     return model
 
 
@@ -113,7 +111,7 @@ def _built(module: ModuleType, source: str, name: str, arguments: Mapping[str, A
     if isinstance(named, nn.Module):
         if arguments:
             raise UserError(f"{where}: {source}:{name} is a module already and takes no arguments; leave them out")
-        return named
+        return _copied(named, f"{source}:{name}", where)
     if not callable(named):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         if name in vars(module):
@@ -126,10 +124,33 @@ def _built(module: ModuleType, source: str, name: str, arguments: Mapping[str, A
     try:
         model = named(**arguments)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{where}: {source}:{name} fails: {first_line(error)}") from None
+        raise UserError(f"{where}: {source}:{name} fails: {explained(error)}") from None
     if not isinstance(model, nn.Module):
         raise UserError(f"{where}: {source}:{name} returns {type(model).__name__}; it must return a torch.nn.Module")
+    if any(model is value for value in vars(module).values()):  # no new one, but one that the user has
+        return _copied(model, f"{source}:{name}", where)
     return model
+
+
+def _copied(module: nn.Module, target: str, where: Place) -> nn.Module:
+    """A copy of the user's own object, if it is one in every part.
+
+    Raises
+    ------
+    UserError
+        If it cannot be copied, or its hooks would go on working on the user's object.
+    """
+    try:
+        with torch.no_grad():  # TorchScript copies its parameters by operations that would be followed
+            copied = copy.deepcopy(module)
+    except Exception as error:
+        problem = f"cannot be copied ({first_line(error)})"
+    else:
+        hooks = [hook for part in module.modules() for name in HOOKS for hook in getattr(part, name, {}).values()]
+        if not any(getattr(hook, "__closure__", None) for hook in hooks):
+            return copied
+        problem = "has hooks that a copy of it would share"
+    raise UserError(f"{where}: {target} {problem}, and it must not be changed itself; name a function that builds it")
 
 
 def freeze(module: nn.Module) -> nn.Module:
@@ -144,7 +165,17 @@ def freeze(module: nn.Module) -> nn.Module:
     return module
 
 
-def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place) -> None:
+def watched(module: nn.Module, changed: Callable[[str], None]) -> Callable[[Tensor], Tensor]:
+    """The module, where settings of the process that a call changes are put back after it, and told by their names."""
+
+    def answer(images: Tensor) -> Tensor:
+        with process_restored(changed, whole=False):
+            return module(images.clone())
+
+    return answer
+
+
+def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, int], where: Place) -> None:
     """Refuse a model that is no function of its image ``(channels, h, w)``: its figures would mean nothing.
 
     Raises
@@ -152,14 +183,12 @@ def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place)
     UserError
         If it answers otherwise to the same image a second time, or beside other images.
     """
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
     try:
-        with process_restored():
-            found = unlike(module, probes(shape).to(device))
+        found = unlike(answer, probes(shape))
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
-        raise UserError(f"{where}: the model fails on noise of unit contrast: {first_line(error)}") from None
+        raise UserError(f"{where}: the model fails on noise of unit contrast: {explained(error)}") from None
     if found:
         raise UserError(
             f"{where}: the model is no function of its image: {found}, as with a memory between calls, dropout or batch "
@@ -167,7 +196,7 @@ def check_function(module: nn.Module, shape: tuple[int, int, int], where: Place)
         )
 
 
-def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> int:
+def count_neurons(answer: Callable[[Tensor], Tensor], shape: tuple[int, ...], where: Place) -> int:
     """How many neurons answer to a uniform image of this shape ``(B, channels, h, w)``.
 
     Raises
@@ -175,11 +204,12 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
     UserError
         If the answer is not a finite tensor ``(B, n)`` with a gradient.
     """
-    with process_restored(), torch.enable_grad():
+    images = torch.zeros(shape, requires_grad=True)
+    with torch.enable_grad():
         try:
-            responses = module(torch.zeros(shape, requires_grad=True))
+            responses = answer(images)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{where}: the model fails on an image {shape}: {first_line(error)}") from None
+            raise UserError(f"{where}: the model fails on an image {shape}: {explained(error)}") from None
     if not isinstance(responses, Tensor):
         kind = type(responses).__name__
         raise UserError(f"{where}: the model returns {kind}; it must return a tensor (batch, neurons)")
@@ -188,12 +218,25 @@ def count_neurons(module: nn.Module, shape: tuple[int, ...], where: Place) -> in
             f"{where}: the model returns a tensor {tuple(responses.shape)} for images {shape}; "
             f"it must be ({shape[0]}, number of neurons)"
         )
+    if responses.dtype not in (torch.float32, torch.float64):  # 16 bits hide what a step changes
+        kind = str(responses.dtype).removeprefix("torch.")
+        raise UserError(f"{where}: the model returns {kind} numbers; responses must be float32 or float64")
     if not responses.requires_grad:
         raise UserError(
-            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad"
+            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad, and they "
+            "must depend on the image"
         )
-    if not torch.isfinite(responses).all():
-        raise UserError(f"{where}: the model's response to a uniform image is not finite")
+    wrong = (~torch.isfinite(responses)).any(0).nonzero().flatten().tolist()
+    if wrong:
+        which = "the model's response" if responses.shape[1] == 1 else f"the response of neuron {wrong[0]}"
+        more = f", nor are those of {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise UserError(f"{where}: {which} to a uniform image is not finite{more}")
+    try:
+        torch.autograd.grad(responses.sum(), images, allow_unused=True)
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise
+        raise UserError(f"{where}: the gradient of the model's responses fails: {explained(error)}") from None
     return responses.shape[1]
 
 

@@ -39,13 +39,18 @@ def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
     if found:
         return f"it answers {found} to the same image"
     found = _apart(first, neurons(images)[0], BESIDE)
-    return f"it answers {found} to an image alone and beside others" if found else ""
+    if found:
+        return f"it answers {found} to an image alone and beside others"
+    with torch.enable_grad():
+        found = _apart(first, neurons(images[:1])[0].detach(), BESIDE)
+    return f"it answers {found} to an image without and with a gradient" if found else ""
 
 
 def _apart(one: Tensor, other: Tensor, tolerance: float) -> str:
     """Two responses that are farther apart than rounding, the farthest of all; empty where none are."""
     difference = (one - other).abs()
-    difference = torch.where(one == other, torch.zeros_like(difference), difference)  # infinite ones too
+    same = (one == other) | (one.isnan() & other.isnan())  # infinite ones too
+    difference = torch.where(same, torch.zeros_like(difference), difference)
     worst = int(difference.nan_to_num(torch.inf).argmax())
     allowed = tolerance * max(float(one.nan_to_num(0, 0, 0).abs().max()), 1e-6)
     if not difference[worst] > allowed and not difference[worst].isnan():

@@ -21,6 +21,15 @@ __all__ = ["read_state", "readable"]
 
 WRAPPERS = ("state_dict", "model_state_dict")
 _MEGABYTE = 2**20
+OTHERS = (
+    (b"{", ", but a safetensors file"),
+    (b"\x89HDF\r\n", ", but an HDF5 file, as Keras writes"),
+    (b"\x1f\x8b", ", but compressed with gzip"),
+    (b"\x93NUMPY", ", but a NumPy array"),
+    (b"\x08", ", but an ONNX file, it seems"),
+    (b"<", ", but a web page"),
+)
+"""How files begin that are met in place of a checkpoint; safetensors after the eight bytes of a length."""
 
 
 @contextlib.contextmanager
@@ -67,13 +76,16 @@ def _checkpoint(path: Path, size: int, where: Place) -> Any:
     if start.startswith(b"version https://git-lfs"):
         raise UserError(f"{where}: '{path}' is only a Git LFS pointer to the file; fetch the file with 'git lfs pull'")
     if not start.startswith((b"PK\x03\x04", b"\x80")):
+        other = next((kind for sign, kind in OTHERS if start[8 * (sign == b"{") :].startswith(sign)), "")
         raise UserError(
-            f"{where}: '{path}' is no PyTorch checkpoint; write one with torch.save(model.state_dict(), path)"
+            f"{where}: '{path}' is no PyTorch checkpoint{other}; write one with torch.save(model.state_dict(), path)"
         )
     try:
         if start.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
+                names = [entry.filename for entry in archive.infolist()]
                 unpacked = sum(entry.file_size for entry in archive.infolist())
+            _check_archive(names, path, where)
             if unpacked > 2 * size + _MEGABYTE:  # torch.save compresses nothing
                 raise UserError(f"{where}: '{path}' would unpack to {unpacked} bytes, far more than its own {size}")
         with warnings.catch_warnings():
@@ -92,6 +104,29 @@ def _checkpoint(path: Path, size: int, where: Place) -> Any:
         raise UserError(
             f"{where}: '{path}' is truncated, damaged or no PyTorch checkpoint ({first_line(error)})"
         ) from None
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(each, Tensor) for each in value.values())
+
+
+def _check_archive(names: list[str], path: Path, where: Place) -> None:
+    """Refuse by its name what is no checkpoint but a zip archive as well."""
+    # Not named code/: a checkpoint of a model called so holds nothing there.
+    if any("/code/__torch__" in name or name.endswith("/constants.pkl") for name in names):
+        raise UserError(
+            f"{where}: '{path}' is a TorchScript module, code and weights in one; load it in a file of your own, with a "
+            "function that returns torch.jit.load(path), and name that on the card: module: file.py:function"
+        )
+    if names and all(name.endswith(".npy") for name in names):
+        raise UserError(
+            f"{where}: '{path}' is an archive of NumPy arrays; write a checkpoint with torch.save(model.state_dict(), "
+            "path)"
+        )
+    if not any(name.endswith("/data.pkl") for name in names):
+        raise UserError(
+            f"{where}: '{path}' is a zip archive, but no PyTorch checkpoint; it holds {', '.join(names[:3]) or 'nothing'}"
+        )
 
 
 def _state(content: Any, path: Path, size: int, where: Place) -> dict[str, Tensor]:
@@ -114,7 +149,9 @@ def _state(content: Any, path: Path, size: int, where: Place) -> dict[str, Tenso
         if not isinstance(key, str):
             fail(f"has a key {key!r:.80} that is no name")
         if type(value) not in (Tensor, nn.Parameter):
-            fail(f"has {key!r:.80}, which is {type(value).__name__}, not a tensor")
+            within = next((repr(name) for name, each in content.items() if _is_state(each)), None)
+            alone = f"; write the weights alone, with torch.save(checkpoint[{within:.80}], path)" if within else ""
+            fail(f"has {key!r:.80}, which is {type(value).__name__}, not a tensor{alone}")
         if value.device.type != "cpu" or value.layout != torch.strided or value.is_quantized or value.is_nested:
             fail(f"has {key!r:.80}, which is no plain tensor ({value.device.type}, {value.layout})")
         room -= value.numel() * value.element_size()

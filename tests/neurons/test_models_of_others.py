@@ -290,7 +290,8 @@ def test_torchscript_answers_as_the_module_does(scene, name):
 def test_a_module_by_its_name_is_the_model_and_is_left_as_it_is(scene):
     path = scene("SHARED")
     model = built(path)
-    own = next(module.SHARED for name, module in sys.modules.items() if name.startswith("mine_"))
+    mine = [module for name, module in sys.modules.items() if name.startswith("mine_")]
+    own = next(module.SHARED for module in mine if Path(module.__file__).parent == path.parent)
     assert model.n_neurons == 3 and not model.module.training
     assert own is not model.module and own.training
     assert own.gain.requires_grad and own.gain.grad is None
@@ -339,7 +340,7 @@ def test_a_neuron_that_is_silent_everywhere_ends_as_failed(scene, words, capsys)
         ("{size: 32, mean: 124, std: 70, range: [0, 255]}", 124, 70),
         ("{size: 32, mean: 124, std: 70}", 124, 70),
         ("{size: 32, mean: 0.5, std: 0.25, range: [0, 255]}", 0.5, 0.25),
-        ("{size: 32, mean: 0, std: 1}", 0, 1),
+        ("{size: 32, mean: 0, std: 1, range: [0, 255]}", 0, 1),
     ],
 )
 def test_mean_and_std_are_in_the_units_of_the_range(scene, image, mean, std):
@@ -352,6 +353,7 @@ def test_mean_and_std_are_in_the_units_of_the_range(scene, image, mean, std):
     [
         ("{size: 32, mean: 0.485, std: 0.229}", r"card.yaml:2: .*mean is 0.485 and .*std 0.229, which look like"),
         ("{size: 32, channels: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}", r"add range: \[0, 1\]"),
+        ("{size: 32, mean: 0, std: 1}", r"add range: \[0, 1\]"),
         ("{size: 32, mean: 0.5, std: 1}", r"add range: \[0, 1\]"),
         ("{size: 32, mean: 124, std: 70, range: [0, 1]}", "images are in 0..1|images are in"),
         ("{size: 32, mean: 124, std: 70, range: [0, 2]}", r"range: must be \[0, 1\] or \[0, 255\]"),

@@ -124,7 +124,7 @@ def test_a_scripted_module_is_refused(tmp_path):
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr("archive/constants.pkl", b"")  # by which torch tells it
         data = file.getvalue()
-    refused(lambda: read(tmp_path, data), "no PyTorch checkpoint (RuntimeError: ", "TorchScript")
+    refused(lambda: read(tmp_path, data), "is a TorchScript module", "torch.jit.load(path)", "module: file.py:function")
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
