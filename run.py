@@ -3,8 +3,6 @@
 import sys
 
 if __name__ == "__main__":  # processes that this one starts read the file again
-    try:
-        from mitsuba_mei.cli import main
-    except KeyboardInterrupt:
-        sys.exit(130)
+    from mitsuba_mei.door import main
+
     sys.exit(main())

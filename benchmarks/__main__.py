@@ -32,7 +32,9 @@ BENCHMARKS = {
     "unlike": "diverse scenes of a complex and a simple cell, and metamers of a V4 population",
     "tuning": "preferred values of tuning curves against closed forms, and the coverage of their errors",
     "resume": "a run that is killed twenty times and goes on against an undisturbed one, byte for byte",
+    "interrupts": "Ctrl-C at twenty random moments of a run: when it ends, its exit code, and what is kept",
     "sweep": "sixty runs on workers that are killed, two workers against one, and a worker's memory",
+    "parts": "regularizers, model, assessment and distance of meshes over an iteration's time",
     "samples": "the best split of the gradient's samples",
 }
 HELP = "Measure. Without names, everything:\n\n" + "\n\n".join(f"{name}: {what}" for name, what in BENCHMARKS.items())

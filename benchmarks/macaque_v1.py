@@ -64,7 +64,8 @@ def run(report: Report, neurons: int = NEURONS, overrides: tuple[str, ...] = ())
     rows = [result.row for result in results]
     note = "Activations are converged; 'error': the ratio's standard error; 'unseen': the ratio on members 6 to 10."
     report.table("3D MEIs over pixel MEIs, macaque V1", rows, note=note, key="neurons")
-    draw_panels([result.panel for result in results], ("pixel MEI", "3D MEI, same scale", "render"), report.path("macaque_v1.png"))
+    heads = ("pixel MEI", "3D MEI, same scale", "render")
+    draw_panels([result.panel for result in results], heads, report.path("macaque_v1.png"))
     report.say(f"written to {report.path('macaque_v1.png')}")
     ratios = [row["3D / pixel"] for row in rows]
     report.targets(

@@ -59,9 +59,8 @@ def draw_panels(panels: Sequence[Panel], heads: Sequence[str], path: Path, below
     with drawn(path, INCHES * width, INCHES * height, layout=None) as figure:
         for panel, (row, column) in zip([*panels, *([] if below is None else [below])], places):
             left, top = column * BLOCK, HEAD + row * (1 + TITLE)
-            figure.text(
-                (left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height, panel.title, ha="center", va="center", fontsize=11
-            )
+            place = ((left + 1.5) / width, 1 - (top + 0.6 * TITLE) / height)
+            figure.text(*place, panel.title, ha="center", va="center", fontsize=11)
             for i, picture in enumerate((panel.best, panel.stimulus, panel.render)):
                 place = (left + i * (1 + SPACE), height - top - TITLE - 1, 1 - SPACE, 1 - SPACE)
                 axis = figure.add_axes([place[0] / width, place[1] / height, place[2] / width, place[3] / height])

@@ -65,7 +65,8 @@ SPP, TRUTH_SPP, TRUTH_SEED = 1, 256, 1000
 class _Silent:
     """Nobody is told how a tuning goes on."""
 
-    def start(self, steps, label=""): ...
+    def start(self, steps, label="", done=0): ...
+    def doing(self, text): ...
     def step(self, info): ...
     def message(self, text): ...
     def stop(self): ...
@@ -82,7 +83,8 @@ def run(report: Report, seeds: int = 40) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         gratings = _gratings(folder)
-        report.table("Orientation of a row of bars", gratings, "half width: at half height; degrees", "orientation")
+        note = "bandwidth: half width at half height above the least; degrees"
+        report.table("Orientation of a row of bars", gratings, note, "orientation")
         lights = _lights(folder)
         report.table("Elevation of the light on a ball", lights, "degrees", "elevation")
         coverage = _coverage(folder, seeds)
@@ -171,7 +173,7 @@ def _gratings(folder: Path) -> list[dict]:
                     "preferred": preferred["value"] % 180,
                     "error": preferred["sem"],
                     "off": off,
-                    "half width": neuron["summary"]["bandwidth"][0],
+                    "bandwidth": neuron["summary"]["bandwidth"][0],
                     "1 - CV": neuron["summary"]["selectivity"]["value"],
                 }
             )

@@ -2,8 +2,6 @@
 
 import sys
 
-try:
-    from .cli import main
-except KeyboardInterrupt:
-    sys.exit(130)
+from .door import main
+
 sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +27,10 @@ COMMANDS = (
 )
 
 
+FLAGS = ("--quiet", "-q", "--trust-code", "--relative")
+"""Options without a value."""
+
+
 def expand_arguments(arguments: Sequence[str]) -> list[str]:
     """What the user wrote, as the option parser wants it.
 
@@ -38,6 +43,9 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
     if first not in (*COMMANDS, "--help", "--version"):
         if not first.startswith("-") and not Path(first).suffix and not Path(first).exists():
             raise UserError(f"'{first}' is neither a scene file nor a command; {nearest(first, COMMANDS)}")
+        later = _later_command(arguments)
+        if later is not None:
+            raise UserError(f"the command comes first: {' '.join(shlex.quote(word) for word in later)}")
         arguments.insert(0, "run")
     expanded: list[str] = []
     option: str | None = None
@@ -58,6 +66,16 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
             expanded += [part for item in word.split(",") if item for part in (option, item)]
     expanded.pop()
     return expanded
+
+
+def _later_command(arguments: Sequence[str]) -> list[str] | None:
+    """The words with a command in front that was written after others; None where there is none."""
+    for index, word in enumerate(arguments):
+        before = arguments[index - 1] if index else ""
+        value = before.startswith("-") and before not in FLAGS and "=" not in before
+        if word in COMMANDS and not value and not Path(word).exists():
+            return [word, *arguments[:index], *arguments[index + 1 :]]
+    return None
 
 
 def _each_set(arguments: Sequence[str]) -> Iterator[str]:

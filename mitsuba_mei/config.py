@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError, nearest
+from .file_kinds import check_given_scene, check_scene
 from .home import named_from
 from .named_files import files_of_cards, named_files, with_files
 from .schema import Config, Part
@@ -91,7 +92,7 @@ class SceneText:
         self._tree = _read_scene(self.path, None, ())
         self._defaults = locate(Config().model_dump(), self._tree.place)
         for key, value in settings:
-            self._tree = with_value(self._tree, key, value, self._defaults)
+            self._tree = _with_setting(self._tree, key, value, self._defaults)
         for override in overrides:
             self._tree = _override(self._tree, override, self._defaults)
 
@@ -105,7 +106,7 @@ class SceneText:
         """The configuration with these values at these keys; the rest as for :func:`load_config`."""
         tree, defaults = self._tree, self._defaults
         for key, value in settings:
-            tree = with_value(tree, key, value, defaults)
+            tree = _with_setting(tree, key, value, defaults)
         config = validate(Config, tree)
         if free or frozen:
             for name in (*free, *frozen):
@@ -165,14 +166,22 @@ def json_schema() -> dict[str, Any]:
 
 
 def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> Located:
+    if named_at is None:
+        check_given_scene(path)
     tree = read(path, named_at)
     real = path.resolve()
     if real in chain:
         raise UserError(f"{named_at}: extends: '{path}' extends itself, directly or through others; break the circle")
-    if tree.value is None:
-        tree = Located({}, tree.place)
-    if not isinstance(tree.value, dict):
+    if not isinstance(tree.value, dict) and tree.value is not None:
         raise UserError(f"{tree.place}: a scene file is a mapping, lines such as 'seed: 0'; this is none")
+    if tree.value is None:
+        raise UserError(
+            f"{path}: says nothing: there is no scene in it; a scene file names a model at least, as in "
+            "model: {card: models/v4_curvature.yaml, neuron: 25}"
+        )
+    check_scene(path, tree)
+    if _says_more(tree.child("objective")) and _names(tree, ("objective", "neurons")):
+        tree = _without_models_neurons(tree)
     extends = tree.value.get("extends")
     if extends is None:
         return tree
@@ -180,7 +189,8 @@ def _read_scene(path: Path, named_at: Place | None, chain: tuple[Path, ...]) -> 
     if not isinstance(extends.value, str) or not extends.value:
         raise UserError(f"{extends.place}: extends: must be the name of another scene file")
     base = path.parent / extends.value
-    return merge(_read_scene(base, extends.place, (*chain, real)), own)
+    below = _read_scene(base, extends.place, (*chain, real))
+    return merge(_without_models_neurons(below) if _names(own, ("objective", "neurons")) else below, own)
 
 
 def _override(tree: Located, override: str, defaults: Located) -> Located:
@@ -189,7 +199,42 @@ def _override(tree: Located, override: str, defaults: Located) -> Located:
     key = name.strip().split(".")
     if not equals or not all(key):
         raise UserError(f"{place}: must read key=value, as in --set render.spp=64")
-    return with_value(tree, key, parse(text, place, numbered=False), defaults)
+    return _with_setting(tree, key, parse(text, place, numbered=False), defaults)
+
+
+def _with_setting(tree: Located, key: Sequence[str | int], value: Located, defaults: Located) -> Located:
+    """A value that is said later than those in the tree; where it names the objective's neurons, model's give way."""
+    tree = with_value(tree, key, value, defaults)
+    named = tuple(key) == ("objective", "neurons") or (tuple(key) == ("objective",) and _names(value, ("neurons",)))
+    return _without_models_neurons(tree) if named else tree
+
+
+def _names(tree: Located | None, key: Sequence[str]) -> bool:
+    """Whether something is written at a key."""
+    for step in key:
+        tree = None if tree is None else tree.child(step)
+    return tree is not None and tree.value is not None
+
+
+def _without_models_neurons(tree: Located) -> Located:
+    """The scene file without ``model.neuron`` and ``model.neurons``, but where an option says them."""
+    model = tree.child("model") if isinstance(tree.value, dict) else None
+    if model is None or not isinstance(model.value, dict):
+        return tree
+    kept = {
+        name: value
+        for name, value in model.value.items()
+        if name not in ("neuron", "neurons") or value.place.source.startswith("--set")
+    }
+    return Located({**tree.value, "model": Located(kept, model.place)}, tree.place)
+
+
+def _says_more(objective: Located | None) -> bool:
+    """Whether an objective is another one than one neuron's response; its own neurons are meant then."""
+    if objective is None or not isinstance(objective.value, dict):
+        return False
+    kind = objective.child("type")
+    return (kind is not None and kind.value != "activation") or _names(objective, ("weights",))
 
 
 # ------------------------------------------------------------------------------------------------- free and frozen

@@ -21,14 +21,31 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2. Whatever a file's contents put into the
     sentence, it is one line of a bounded length, and without letters that steer a terminal.
+
+    Parameters
+    ----------
+    sentence : str
+    *others : str
+        What else is wrong, a sentence each; as text, the error is the first one, and how many more there are.
+
+    Attributes
+    ----------
+    sentences : tuple of str
+        All of them.
     """
 
-    def __init__(self, sentence: str) -> None:
-        letters = (
-            letter if letter.isprintable() else " " if letter.isspace() else ascii(letter)[1:-1]
-            for letter in _bounded(sentence)
-        )
-        super().__init__(_bounded("".join(letters)))
+    def __init__(self, sentence: str, *others: str) -> None:
+        self.sentences = tuple(_clean(each) for each in (sentence, *others))
+        more = f" (and {len(others)} more mistake{'s' * (len(others) > 1)})" if others else ""
+        super().__init__(_bounded(self.sentences[0] + more))
+
+
+def _clean(sentence: str) -> str:
+    letters = (
+        letter if letter.isprintable() else " " if letter.isspace() else ascii(letter)[1:-1]
+        for letter in _bounded(sentence)
+    )
+    return _bounded("".join(letters))
 
 
 def _bounded(text: str) -> str:
@@ -50,7 +67,9 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise error if PLACE.match(str(error)) else type(error)(f"{file}: {error}") from None
+        if PLACE.match(str(error)):
+            raise
+        raise type(error)(*(f"{file}: {each}" for each in error.sentences)) from None
 
 
 def nearest(name: str, allowed: Iterable[str], by: Callable[[str], str] = str) -> str:

@@ -22,7 +22,7 @@ from .scene.camera import Camera
 from .scene.deformation import RBFDeformation
 from .scene.lighting import EMITTERS, Lighting
 from .scene.material import MATERIALS
-from .scene.mesh import TEMPLATES
+from .scene.mesh import TEMPLATES, TriangleMesh
 from .scene.pose import Pose
 from .scene.scene import Scene
 from .scene.state import SceneState
@@ -33,6 +33,7 @@ __all__ = [
     "Experiment",
     "build_experiment",
     "build_scene",
+    "build_template",
     "check_files",
     "each_start",
     "restarted",
@@ -102,6 +103,11 @@ def _built(registry: Mapping, settings, **extra):
     return registry[settings.type](**settings.model_dump(exclude={"type"}), **extra)
 
 
+def build_template(config: Config) -> TriangleMesh:
+    """The mesh that a scene file deforms, as it is before."""
+    return _built(TEMPLATES, config.shape.template)
+
+
 def build_scene(config: Config, channels: int, viewer: Viewer | None = None, restart: int = 0) -> Scene:
     """The scene of a scene file, in 1 or 3 channels.
 
@@ -116,7 +122,7 @@ def build_scene(config: Config, channels: int, viewer: Viewer | None = None, res
         :meth:`~mitsuba_mei.scene.deformation.RBFDeformation.undisplaced` takes away: the scene as the file says it.
         Every restart from 1 on draws others, larger ones, and another start of what is free of the pose.
     """
-    template = _built(TEMPLATES, config.shape.template)
+    template = build_template(config)
     generator = _generator(config.seed, restart)
     shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
     if config.shape.random is not None:
@@ -170,8 +176,8 @@ def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
     return {name: value for name, value in found.items() if name in pose["free"]}
 
 
-def check_files(config: Config, told: Callable[[str], None] = lambda text: None) -> None:
-    """Load what a scene file names (models, mesh, images) and build the scene, without rendering.
+def check_files(config: Config, told: Callable[[str], None] = lambda text: None) -> Scene:
+    """Load what a scene file names (models, mesh, images) and build the scene, without rendering; gives the scene.
 
     Raises
     ------
@@ -182,7 +188,7 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
     _check_resolution(config, viewer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare_backend(config.render, viewer.model.channels)
-    build_scene(config, viewer.model.channels, viewer)
+    return build_scene(config, viewer.model.channels, viewer)
 
 
 def _check_resolution(config: Config, viewer: Viewer) -> None:

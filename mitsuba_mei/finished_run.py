@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ class FinishedRun:
 
 
 def read_run(
-    folder: Path, overrides: Sequence[str] = (), command: str = "evaluate", trust_code: bool = False
+    folder: Path,
+    overrides: Sequence[str] = (),
+    command: str = "evaluate",
+    trust_code: bool = False,
+    also: Collection[str] = (),
 ) -> FinishedRun:
     """Read a run folder's configuration, varied, and its result.
 
@@ -73,6 +77,8 @@ def read_run(
         For which it is read, and which is named where it cannot do with the run.
     trust_code : bool
         As for :func:`~mitsuba_mei.config.load_config`.
+    also : collection of str
+        Types of objective that the command takes beside those that drive neurons.
 
     Raises
     ------
@@ -86,21 +92,26 @@ def read_run(
     runs = sorted(file.parent for pattern in ("*", "*/*") for file in folder.glob(f"{pattern}/parameters.npz"))
     if any((folder / name).is_file() for name in ("comparison.json", "factors.json")) and runs:
         raise UserError(f"{folder} is a comparison of several runs; name one of them, such as {runs[0]}")
+    if (folder / "plan.json").is_file():
+        done = sorted(file.parent for file in folder.glob("runs/*/result.json"))
+        which = f", such as {done[0]}" if done else ", once one is done"
+        raise UserError(f"{folder} is a sweep of several runs; name one of them{which}")
+    if (folder / "tuning.json").is_file() and not (folder / "result.json").is_file():
+        raise UserError(f"{folder} is a tuning, and no run; name the folder of a run")
     for name, what in {"config.yaml": "is no run folder", "result.json": "is no finished run"}.items():
         if not (folder / name).is_file():
             raise UserError(f"{folder} {what}: there is no {name} in it")
     result = read_json(folder / "result.json")
     with about(folder):
-        check_drives(str(result.get("objective", "activation")), command)
-    if not (folder / "parameters.npz").is_file():
-        raise UserError(
-            f"{folder} holds no parameters.npz: it is of a pixel MEI or of diverse scenes, or of a version that left "
-            "none"
-        )
+        check_drives(str(result.get("objective", "activation")), command, also)
+    if isinstance(result.get("activation"), (int, float)) and "mesh" not in result:
+        raise UserError(f"{folder} is of a pixel MEI, an image without a scene, and {command} needs one")
+    if not (folder / "parameters.npz").is_file() and result.get("objective") != "diverse":
+        raise UserError(f"{folder} holds no parameters.npz: it is of a version that left none, or the file was removed")
     check_version(folder, result)
     config = load_config(folder / "config.yaml", overrides, rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        check_drives(config.objective.type, command)
+        check_drives(config.objective.type, command, also)
     try:
         activation, renderer = result["activation"], result["renderer"]
         initial, final = (_mean(activation[when]) for when in ("initial", "final"))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from .scene.mesh import TriangleMesh
 
-__all__ = ["MeshQuality", "assess", "flipped_faces", "degenerate_faces", "intersecting_faces"]
+__all__ = ["MeshQuality", "assess", "flipped_faces", "degenerate_faces", "intersecting_faces", "together_of"]
 
 _DEGENERATE_SHAPE = 0.02
 _DEGENERATE_AREA = 1e-4
@@ -49,6 +50,16 @@ class MeshQuality:
     def as_dict(self) -> dict[str, int | float | bool]:
         """The fields by name, as JSON takes them."""
         return dataclasses.asdict(self)
+
+
+def together_of(meshes: Sequence[Mapping[str, Any]]) -> dict[str, int | float | bool]:
+    """What several meshes come to together: counts are added up, the smallest angle is the smallest of all."""
+    counted = [field.name for field in dataclasses.fields(MeshQuality) if field.type in (int, "int")]
+    return {
+        **{name: sum(mesh[name] for mesh in meshes) for name in counted},
+        "smallest_angle": min(mesh["smallest_angle"] for mesh in meshes),
+        "watertight": all(mesh["watertight"] for mesh in meshes),
+    }
 
 
 def assess(vertices: Tensor, faces: Tensor, template: Tensor | None = None) -> MeshQuality:

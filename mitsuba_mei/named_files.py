@@ -47,16 +47,20 @@ def with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loca
     Raises
     ------
     UserError
-        If there is none of a name.
+        If there is none of a name; every such name is told.
     """
+    missing = []
     for key, name in named_files(config):
         place = tree.at(key)
         folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
         folders += [Path.cwd(), *_BESIDE_PACKAGE]
         found = _found(name, folders)
         if found is None:
-            raise UserError(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
+            missing.append(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
+            continue
         tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
+    if missing:
+        raise UserError(*missing)
     for key in CARDS:
         tree = _with_card_files(tree, key, scene_folder, defaults)
     return tree

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
 
-__all__ = ["check_no_link", "make_writable", "open_own", "write_whole"]
+__all__ = ["check_no_link", "make_writable", "open_own", "take_name", "write_whole"]
 
 
 def make_writable(folder: Path) -> None:
@@ -51,6 +51,26 @@ def open_own(path: Path, flags: int) -> int:
     """
     check_no_link(path)
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o644)
+
+
+def take_name(names: Iterable[Path]) -> Path:
+    """The first of endlessly many names of files that nobody has; the file is made, empty, which one process alone can.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made.
+    """
+    for path in names:
+        make_writable(path.parent)
+        try:
+            path.open("x").close()
+            return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror or error}; choose another --out") from None
+    raise AssertionError
 
 
 def write_whole(target: Path, writer: Callable[[Path], Any], durable: bool = False) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -16,14 +17,49 @@ from .errors import Terminated, UserError, first_line
 from .json_files import json_text
 from .lock import LOCK, Lock
 from .own_files import check_no_link, make_writable, open_own, write_whole
+from .trusted import trust_option
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "numbered_folder", "remove_empty"]
 
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
 
 MOST_LISTED = 4
 """Files that are named of those that could not be written."""
+
+
+def numbered_folder(stem: str, parent: Path) -> Path:
+    """The first of ``<stem>-001``, ``-002``, ... that is not in a folder; it is made, which one process alone can.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made.
+    """
+    for number in itertools.count(1):
+        folder = parent / f"{stem}-{number:03d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not os.path.lexists(folder):  # what is there is no folder, and is on the way to it
+                raise _unwritable(parent, "it is a file") from None
+        except OSError as error:
+            raise _unwritable(parent, error.strerror or str(error)) from None
+    raise AssertionError
+
+
+def _unwritable(folder: Path, why: str) -> UserError:
+    return UserError(f"cannot write to the output folder {folder}: {why}; choose another --out")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder with nothing in it but what a process leaves that dies before its first file."""
+    with contextlib.suppress(OSError):
+        if not folder.is_symlink() and _is_empty(folder):
+            for each in BEFORE_ALL:
+                (folder / each).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 class RunFolder:
@@ -197,8 +233,8 @@ class RunFolder:
             if not self.path.is_dir():
                 what = f"the folder {self.path} is gone, and {target.name} cannot be written"
             raise UserError(
-                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}' "
-                "goes on from there"
+                f"{self.path}: {what}; what was written before is kept, and once this is mended 'resume {self.path}"
+                f"{trust_option(self.path)}' goes on from there"
             ) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from .initial_scene import describe_initial
 from .over_starts import describe_spread, ends_of, spread
 from .schema import RENDERERS
 from .sentences_ending import describe_ending
+from .sentences_flaws import describe_mesh
 
 __all__ = [
     "SHOWN",
@@ -25,6 +26,10 @@ __all__ = [
 
 WORTH_SAYING = 1e-3
 """The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
+
+
+MOST_LISTED = 10
+"""Neurons that one is told from whose responses are said; result.json has all."""
 
 
 def describe_config(path: Path, config: Config) -> list[str]:
@@ -54,10 +59,14 @@ def _asked(config: Config) -> str:
         return f"a metamer of {said.reference}, other in {said.differ}"
     if said.type == "diverse":
         return f"{said.count} scenes at {said.level:g} of the maximum, unlike in {said.differ}"
+    what = said.type
+    if what == "discriminate":
+        others = "all others" if said.against is None else f"neuron {', '.join(map(str, said.against))}"
+        what = f"drives neuron {', '.join(map(str, config.neurons))} and not {others}"
     also = [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
     also += ["validated by a second model"] * (config.model.validate is not None)
     also += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
-    return ", ".join([said.type, *also])
+    return ", ".join([what, *also])
 
 
 def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
@@ -77,10 +86,7 @@ def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
         initial, final = second["activation"]["initial"], second["activation"]["final"]
         said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
         further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
-    counts = {kind: result["mesh"][f"{kind}_faces"] for kind in ("flipped", "degenerate", "intersecting")}
-    flaws = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    warning = [f"the mesh has faces that no object has: {flaws}"] if flaws else []
-    warning += _beyond_display(result)
+    warning = [*describe_mesh(result["mesh"]), *_beyond_display(result)]
     return [line, *further, *warning, *describe_ending(folder, result)]
 
 
@@ -112,8 +118,16 @@ def _responses(result: Mapping[str, Any]) -> list[str]:
     """What each neuron answers, where the objective is another figure."""
     if _maximised(result) == "activation":
         return []
-    reached = ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in result["responses"])
-    return [f"responses: {reached}"]
+    lines = [f"responses: {_listed(result['responses'])}"]
+    others = sorted(result.get("against", ()), key=lambda row: -row["final"]["mean"])
+    if others:
+        which = f", the {MOST_LISTED} strongest of {len(others)}" if len(others) > MOST_LISTED else ""
+        lines.append(f"told from{which}: {_listed(others[:MOST_LISTED])}")
+    return lines
+
+
+def _listed(rows: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in rows)
 
 
 def _percent(fraction: float) -> str:

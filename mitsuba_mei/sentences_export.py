@@ -14,7 +14,7 @@ def describe_stimuli(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """Stimuli for an experiment."""
     rows = result["stimuli"]
     counts = Counter(row["what"] for row in rows)
-    said = ", ".join(what if count == 1 else f"{count} {what}s" for what, count in counts.items())
+    said = ", ".join(what if count == 1 else f"{count} {_several(what)}" for what, count in counts.items())
     lines = [f"{len(rows)} stimuli: {said}"]
     clipped = [float(row["clipped_fraction"]) for row in rows if float(row["clipped_fraction"]) > 0]
     if clipped:
@@ -26,6 +26,10 @@ def describe_stimuli(folder: Path, result: Mapping[str, Any]) -> list[str]:
     if result["gamma"].startswith("linear"):
         lines.append("levels are proportional to luminance; for a monitor that is not linear give --gamma")
     return [*lines, f"written to {folder}"]
+
+
+def _several(what: str) -> str:
+    return what.replace("stimulus", "stimuli") if what.endswith("stimulus") else f"{what}s"
 
 
 def describe_scene(folder: Path, result: Mapping[str, Any]) -> list[str]:

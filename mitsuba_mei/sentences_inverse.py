@@ -9,6 +9,7 @@ from typing import Any
 from .initial_scene import describe_initial
 from .over_starts import describe_spread, ends_of, spread
 from .sentences_ending import describe_ending
+from .sentences_flaws import describe_mesh
 
 __all__ = ["describe_recovery", "describe_truth"]
 
@@ -22,7 +23,7 @@ def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
     lines += describe_initial(result)
     lines += describe_spread(spread(ends_of(result.get("restarts", ()), -1)))
     lines += describe_truth(result["truth"])
-    return [*lines, *describe_ending(folder, result)]
+    return [*lines, *describe_mesh(result.get("mesh")), *describe_ending(folder, result)]
 
 
 def describe_truth(truth: Mapping[str, Any] | None) -> list[str]:

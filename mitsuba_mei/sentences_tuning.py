@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .tuning.summary import BANDWIDTH
+
 __all__ = ["describe_tuning", "preferred_text"]
 
 MOST_TOLD = 8
@@ -21,6 +23,10 @@ def describe_tuning(folder: Path, result: Mapping[str, Any]) -> list[str]:
     for axis in result["over"]:
         if axis["period"] == 180:
             lines.append(f"{axis['path']} has period 180 deg: the stimulus is the same after half a turn")
+    known = [neuron["summary"] for neuron in neurons if neuron["summary"] is not None]
+    widths = [width for summary in known if "bandwidth_is" in summary for width in summary["bandwidth"]]
+    if any(width is not None for width in widths):
+        lines.append(f"bandwidth: {BANDWIDTH}")
     if result["ended"] != "done":
         lines.append("interrupted: the points that were not reached are empty, and nothing is summed up")
     return [*lines, f"written to {folder}"]
@@ -47,13 +53,16 @@ def _neuron(axes: Sequence[Mapping[str, Any]], neuron: Mapping[str, Any]) -> str
     if summary["preferred"][0]["value"] is None:
         return f"{name}: answers alike everywhere"
     said = []
-    for axis, preferred, bandwidth in zip(axes, summary["preferred"], summary["bandwidth"]):
+    reasons = summary.get("bandwidth_unknown", [None] * len(axes))
+    for axis, preferred, bandwidth, reason in zip(axes, summary["preferred"], summary["bandwidth"], reasons):
         unit = f" {axis['unit']}" if axis["unit"] else ""
         step = axis["values"][1] - axis["values"][0]
         words = f"prefers {axis['path']} {preferred_text(step, axis['unit'], **preferred)}"
         if axis["period"] is None and preferred["value"] in (axis["values"][0], axis["values"][-1]):
             words += " (the end of the range)"
-        said.append(words + (f", half width {bandwidth:.3g}{unit}" if bandwidth is not None else ""))
+        what = "bandwidth" if "bandwidth_is" in summary else "half width at half of the peak above 0"
+        words += f", {what} {bandwidth:.3g}{unit}" if bandwidth is not None else ""
+        said.append(words + (f", no bandwidth ({reason})" if reason is not None else ""))
     if summary["modulation_depth"] is not None:
         said.append(f"modulation depth {summary['modulation_depth']:.3f}")
     if summary["selectivity"]["value"] is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .over_starts import describe_spread, ends_of, spread
 from .sentences_ending import describe_ending
+from .sentences_flaws import describe_each_mesh, describe_mesh
 
 __all__ = ["RESPONSES", "describe_diverse", "describe_metamer", "describe_pair", "describe_set"]
 
@@ -26,7 +27,8 @@ def describe_metamer(folder: Path, result: Mapping[str, Any]) -> list[str]:
     found = result["metamer"]
     head = "a metamer was found" if found["found"] else "no metamer was found"
     starts = describe_spread(spread(ends_of(result.get("restarts", ()), -1)), RESPONSES)
-    return [head, *describe_pair(found), *starts, *describe_ending(folder, result)]
+    lines = [head, *describe_pair(found), *starts, *describe_mesh(result.get("mesh"))]
+    return [*lines, *describe_ending(folder, result)]
 
 
 def describe_pair(found: Mapping[str, Any]) -> list[str]:
@@ -69,6 +71,7 @@ def describe_set(found: Mapping[str, Any]) -> list[str]:
         f"{maximum['value']:.4g}; the least to {worst:.3f}",
         f"{NAMES[kind]} of two of them differ by {_amount(kind, found['difference'])} in the mean "
         f"({'at least' if found['far'] else 'not by'} {_amount(kind, found['apart'])})",
+        *describe_each_mesh(scenes),
     ]
 
 

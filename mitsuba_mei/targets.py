@@ -13,6 +13,7 @@ from .config import Config, load_config
 from .errors import UserError, about
 from .experiment import build_scene
 from .images import read_image
+from .input_mesh import input_sentences
 from .parameters import parameters_of, read_parameters, set_parameters
 from .render.renderer import build_renderer, prepare_backend
 from .scene.camera import Camera
@@ -137,6 +138,8 @@ def _of_scene(
     with about(path):
         viewer = build_viewer(theirs, told) if theirs.placement.on is not None else None
         scene = build_scene(theirs, channels, viewer)
+        for sentence in input_sentences(scene.template):
+            told(f"mesh of {path}: {sentence}")
         result = path.parent / "parameters.npz"
         if path.name == "config.yaml" and result.is_file():
             set_parameters(scene, read_parameters(result, parameters_of(scene)))

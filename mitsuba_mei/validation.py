@@ -1,4 +1,4 @@
-"""From located YAML to a schema's model, or to one sentence about the first thing that is wrong."""
+"""From located YAML to a schema's model, or to a sentence about each thing that is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from .errors import UserError, nearest
-from .schema.parts import Part
+from .schema.parts import Disagreements, Part
 from .yaml_lines import Key, Located, path_text
 
 __all__ = ["fields_inside", "parts_at", "validate"]
@@ -24,16 +24,20 @@ def validate(model: type[Model], tree: Located) -> Model:
     Raises
     ------
     UserError
-        If it does not fit: the file and line, the key, what is wrong and what is allowed, for the first mistake in the
-        file, and how many more there are.
+        If it does not fit: the file and line, the key, what is wrong and what is allowed, for each mistake in the file.
     """
     try:
         return model.model_validate(tree.plain())
     except ValidationError as error:
         problems = error.errors(include_url=False)
     keyed = [(_key(problem, tree), problem) for problem in problems]
-    sentences: dict[Key, tuple[tuple[bool, int, int], str]] = {}
+    sentences: dict[Key | str, tuple[tuple[bool, int, int], str]] = {}
     for order, (key, problem) in enumerate(keyed):
+        if isinstance(raised := problem.get("ctx", {}).get("error"), Disagreements):
+            for what in raised.args:
+                place = tree.at(_named(what, tree) or key)
+                sentences[what] = ((False, place.line or 0, order), f"{place}: {what}")
+            continue
         what = _what(problem, key, model)
         if problem["type"] == "missing" and isinstance(key[-1], int):
             key = key[:-1]
@@ -43,9 +47,19 @@ def validate(model: type[Model], tree: Located) -> Model:
         sentence = f"{place}: {path_text(key)}{': ' if key else ''}{what}"
         # A key that is missing may be one that was misspelt: that is told first.
         sentences.setdefault(key, ((problem["type"] == "missing", place.line or 0, order), sentence))
-    (_, first), *others = sorted(sentences.values())
-    more = f" (and {len(others)} more mistake{'s' * (len(others) > 1)})" if others else ""
-    raise UserError(first + more)
+    raise UserError(*(sentence for _, sentence in sorted(sentences.values())))
+
+
+def _named(what: str, tree: Located) -> Key | None:
+    """The first key that a sentence names and that is written in a file."""
+    for name in re.findall(r"[a-z]\w*(?:\.\w+)+", what):
+        key = tuple(int(step) if step.isdecimal() else step for step in name.split("."))
+        node: Located | None = tree
+        for step in key:
+            node = None if node is None else node.child(step)
+        if node is not None and node.place.line is not None:
+            return key
+    return None
 
 
 def parts_at(model: type[Part], location: Key) -> list[type[Part]]:

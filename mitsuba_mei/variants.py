@@ -11,7 +11,7 @@ from .schema import DRIVES, Activation, Compare, Config, Part, Placement
 __all__ = ["check_drives", "for_each_neuron", "freeing", "frozen", "rendered_by"]
 
 
-def check_drives(objective: str, command: str) -> None:
+def check_drives(objective: str, command: str, also: Collection[str] = ()) -> None:
     """See to it that an objective is one that a single look at a single image answers.
 
     Parameters
@@ -20,16 +20,19 @@ def check_drives(objective: str, command: str) -> None:
         ``objective.type`` of a scene file, or of a finished run.
     command : str
         That needs such a one, as ``compare``.
+    also : collection of str
+        Other types that it takes.
 
     Raises
     ------
     UserError
         If it is not.
     """
-    if objective not in DRIVES:
+    taken = [*DRIVES, *also]
+    if objective not in taken:
         raise UserError(
-            f"{command} works with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{objective}', whose "
-            "result is no activation"
+            f"{command} works with objective.type {', '.join(taken[:-1])} or {taken[-1]}, not '{objective}', whose "
+            f"result is no {'stimulus' if also else 'activation'}"
         )
 
 

@@ -24,12 +24,12 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def load(folder: Path, text: str = "", **how) -> Config:
+def load(folder: Path, text: str = "{}", **how) -> Config:
     (folder / "scene.yaml").write_text(text)
     return load_config("scene.yaml", **how)
 
 
-def mistake(folder: Path, text: str = "", **how) -> str:
+def mistake(folder: Path, text: str = "{}", **how) -> str:
     with pytest.raises(UserError) as error:
         load(folder, text, **how)
     assert "\n" not in str(error.value)
@@ -39,7 +39,7 @@ def mistake(folder: Path, text: str = "", **how) -> str:
 # ------------------------------------------------------------------------------------------------------- defaults
 
 
-def test_an_empty_file_is_the_default_scene(folder):
+def test_a_file_that_changes_nothing_is_the_default_scene(folder):
     config = load(folder)
     assert config.model_copy(update={"model": Config().model}) == Config()
     assert config.model.card == str(folder / "models" / "v4_curvature.yaml")
@@ -262,7 +262,7 @@ def test_free_and_frozen(folder):
         "lighting.0.direction",
         "lighting.1.radiance",
     )
-    assert load(folder, "", free=["lighting"]).lighting[0].free == ("direction", "irradiance")
+    assert load(folder, "{}", free=["lighting"]).lighting[0].free == ("direction", "irradiance")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_nothing_free_is_fine_where_nothing_is_optimised(folder):
 @pytest.mark.parametrize(
     ("text", "neurons"),
     [
-        ("", (0,)),
+        ("{}", (0,)),
         ("model: {neuron: 3}", (3,)),
         ("model: {neurons: [1, 2]}\nobjective: {weights: [1, 0.5]}", (1, 2)),
         ("objective: {neurons: 4}", (4,)),
@@ -324,7 +324,7 @@ def test_a_missing_file_is_told_with_its_neighbours(folder):
 
 def test_the_cards_of_the_package_are_found_from_anywhere(tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "scene.yaml").write_text("")
+    (tmp_path / "scene.yaml").write_text("{}")
     assert load_config("scene.yaml").model.card == str(root / "models" / "v4_curvature.yaml")
 
 

@@ -60,8 +60,9 @@ def test_sentences():
     ]
     neurons += [{"neuron": 3, "summary": None}] * 8
     said = describe_tuning("there", {"over": [ANGLE.as_dict()], "neurons": neurons, "ended": "interrupted"})
-    assert said[0].startswith("neuron 0: prefers pose.rotation.z 30.00 deg, half width 23.")
+    assert said[0].startswith("neuron 0: prefers pose.rotation.z 30.00 deg, bandwidth 23.")
     assert said[1] == "neuron 1: answers alike everywhere"
-    assert said[2].startswith("neuron 2: prefers pose.rotation.z 90.00 deg (the end of the range)")
+    assert said[2].startswith("neuron 2: prefers pose.rotation.z 90.00 deg (the end of the range), no bandwidth (")
     assert said[3] == "neuron 3: not known at every point" and said[8].startswith("and 3 more neurons")
-    assert said[9].startswith("interrupted") and said[10] == "written to there"
+    assert said[9] == "bandwidth: half width at half height above the least response"
+    assert said[10].startswith("interrupted") and said[11] == "written to there"

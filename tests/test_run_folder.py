@@ -1,13 +1,16 @@
 import csv
+import itertools
 import json
 import math
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.own_files import take_name
 from mitsuba_mei.run_folder import RunFolder
 
 
@@ -110,3 +113,19 @@ def test_a_folder_that_is_gone_is_said_in_a_sentence(tmp_path):
     with pytest.raises(UserError, match="is gone, and b.txt cannot be written"):
         folder.write_text("b.txt", "b")
     assert not folder.path.exists()
+
+
+def test_a_name_that_nobody_has_is_taken_by_one_alone(tmp_path):
+    """Of a report or an evaluation, which is written long after its name was looked for."""
+    taken, together = [], threading.Barrier(4)
+
+    def take():
+        together.wait()
+        taken.extend(take_name(tmp_path / f"report-{number}.html" for number in itertools.count(1)) for _ in range(5))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(taken) == {tmp_path / f"report-{number}.html" for number in range(1, 21)} and len(taken) == 20

@@ -46,3 +46,8 @@ def test_every_unit(unit, initial, final, expected):
     found = {"off": {"initial": initial, "final": final}, "unit": unit}
     lines = describe_truth({"surface": None, "parameters": {"some.parameter": found}})
     assert lines == [f"some.parameter: {expected} from the true one"]
+
+
+def test_the_mesh_that_was_recovered_is_said():
+    mesh = {"flipped_faces": 2, "degenerate_faces": 0, "intersecting_faces": 0}
+    assert "the mesh has faces that no object has: 2 flipped" in describe_recovery(Path("a"), result() | {"mesh": mesh})

@@ -72,3 +72,25 @@ def test_what_is_lacking_of_a_set_is_said():
     assert lines[0] == "no such set of scenes was found"
     assert lines[1].startswith("2 of 3") and "what one scene alone reaches" in lines[1] and "0.500" in lines[1]
     assert "(not by 30°)" in lines[2]
+
+
+def test_the_meshes_of_all_scenes_are_said_not_of_the_first_alone():
+    result = diverse([True, True, True], True, "optimum")
+    none = {f"{kind}_faces": 0 for kind in ("flipped", "degenerate", "intersecting")}
+    bad = none | {"intersecting_faces": 216}
+    worse = bad | {"flipped_faces": 3}
+    for scene, mesh in zip(result["diverse"]["scenes"], (none, bad, worse)):
+        scene["mesh"] = mesh
+    assert describe_diverse(Path("a"), result)[3] == (
+        "2 of 3 meshes have faces that no object has (scene 2: 216 intersecting; scene 3: 3 flipped, 216 intersecting)"
+    )
+    for scene in result["diverse"]["scenes"]:
+        scene["mesh"] = none
+    assert len(describe_diverse(Path("a"), result)) == 4
+
+
+def test_a_metamers_mesh_is_said():
+    mesh = {"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7}
+    assert "the mesh has faces that no object has: 7 intersecting" in describe_metamer(
+        Path("a"), metamer(True, True) | {"mesh": mesh}
+    )

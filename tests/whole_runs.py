@@ -34,11 +34,13 @@ class Silent:
         self.total = 0
         self.stopped = False
 
-    def start(self, steps: int, label: str = "") -> None:
+    def start(self, steps: int, label: str = "", done: int = 0) -> None:
         self.total, self.stopped = steps, False
 
     def step(self, info: dict[str, Any]) -> None:
         self.steps.append(info)
+
+    def doing(self, text: str) -> None: ...
 
     def message(self, text: str) -> None:
         self.messages.append(text)
@@ -54,8 +56,8 @@ class Interrupting(Silent):
         super().__init__()
         self._left, self._label, self._bears_it = at, label, False
 
-    def start(self, steps: int, label: str = "") -> None:
-        super().start(steps, label)
+    def start(self, steps: int, label: str = "", done: int = 0) -> None:
+        super().start(steps, label, done)
         self._bears_it = self._label in label
 
     def step(self, info: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from .. import __version__
 from ..arguments import expand_arguments
+from ..interrupts import INTERRUPTED
 from ..memory import check_address_space
 from . import (  # noqa: F401 (they register their commands)
     exporting,
@@ -23,7 +24,7 @@ from . import (  # noqa: F401 (they register their commands)
     tuning,
 )
 from .common import app
-from .mishaps import INTERRUPTED, say_mishap
+from .mishaps import say_mishap
 from .progress import LiveProgress
 
 __all__ = ["LiveProgress", "main"]
@@ -46,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Read when torch is loaded: threads that wait for work sleep, and do not take the cores from others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         check_address_space()
-        code = app(expand_arguments(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(expand_arguments(arguments), standalone_mode=False)
         if code == INTERRUPTED:  # some versions of Typer catch the interruption themselves
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -57,4 +59,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return say_mishap(error)
+        return say_mishap(error, arguments)

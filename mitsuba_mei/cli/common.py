@@ -16,8 +16,10 @@ from rich.table import Table
 from ..arguments import COMMANDS
 from ..config import Config, load_config
 from ..errors import UserError, nearest
+from ..interrupts import parting
+from ..run_folder import numbered_folder, remove_empty
 from ..schema import RENDERERS, listed_neurons
-from .mishaps import keeping
+from .mishaps import interrupted, keeping
 from .progress import LiveProgress
 
 __all__ = [
@@ -34,10 +36,11 @@ __all__ = [
     "Trust",
     "app",
     "checked_renderer",
-    "free_name",
+    "finished",
     "load",
     "load_each",
     "print_table",
+    "results_in",
     "telling",
 ]
 
@@ -101,12 +104,29 @@ def load(
     return load_config(scene, overrides, free, frozen, rendered, trust)
 
 
-def free_name(stem: str, parent: Path = Path("runs")) -> Path:
-    """The first of <stem>-001, -002, ... that does not exist in a folder."""
-    number = 1
-    while (folder := parent / f"{stem}-{number:03d}").exists():
-        number += 1
-    return folder
+@contextmanager
+def results_in(out: Path | None, stem: str, parent: Path = Path("runs")) -> Iterator[Path]:
+    """The folder of the results: what ``--out`` says, or the first of <stem>-001, -002, ... that nobody has.
+
+    It is made at once, so that no other process takes the same one, and removed where nothing was written into it.
+    """
+    if out is not None or not (parent == Path("runs") or parent.is_dir()):
+        yield out or parent / stem  # of a run that is not there: the command says so
+        return
+    made = not parent.is_dir()
+    out = numbered_folder(stem, parent)
+
+    def give_back() -> str:
+        remove_empty(out)
+        if made:
+            remove_empty(parent)
+        return ""
+
+    with parting(give_back):
+        try:
+            yield out
+        finally:
+            give_back()
 
 
 def load_each(
@@ -149,8 +169,26 @@ def checked_renderer(name: str | None) -> str | None:
 def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
     """A line that lives within it, while results are written into a folder."""
     progress = LiveProgress(Console(stderr=True), quiet)
+    progress.doing("loading the libraries")
     try:
         with keeping(folder):
             yield progress
     finally:
         progress.stop()
+
+
+def finished(progress: LiveProgress, folder: Path, ended: str | None) -> None:
+    """Say what can be done next with a finished run's folder.
+
+    Raises
+    ------
+    Mishap
+        If Ctrl-C ended it.
+    typer.Exit
+        With code 1, if it failed.
+    """
+    if ended == "interrupted":
+        raise interrupted(folder)
+    if ended == "failed":
+        raise typer.Exit(1)
+    progress.message(f"'report {folder}' writes a page about it, to look at and to send")

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from ..errors import UserError, nearest
+from ..file_kinds import check_given_run
 from ..sentences_export import describe_scene, describe_stimuli
-from .common import Trust, app, free_name
+from .common import Trust, app, results_in
 
 __all__: list[str] = []
 
@@ -38,23 +39,25 @@ def export(
     trust: Trust = False,
 ) -> None:
     """Write a run's stimuli for an experiment's monitor, or its scene for Blender."""
+    check_given_run(run)
     if purpose not in PURPOSES:
         raise UserError(f"--for {purpose}: there is no such purpose; {nearest(purpose, PURPOSES)}")
-    out = free_name("export", run) if out is None else out
     if purpose == "blender":
         given = {"--size": size, "--mean": mean, "--contrast": contrast, "--gamma": gamma}
         unused = [name for name, value in given.items() if value is not None]
         if unused:
             raise UserError(f"{unused[0]} is about stimuli; it goes with --for experiment")
-        from ..experiments.export_scene import export_scene
+    with results_in(out, "export", run) as folder:
+        if purpose == "blender":
+            from ..experiments.export_scene import export_scene
 
-        scene = export_scene(run, out)
-        print("\n".join(describe_scene(scene.folder, scene.result)))
-        return
-    from ..experiments.export_stimuli import export_stimuli
-    from ..export.display import read_display
-    from ..export.picture import Look
+            scene = export_scene(run, folder)
+            print("\n".join(describe_scene(scene.folder, scene.result)))
+            return
+        from ..experiments.export_stimuli import export_stimuli
+        from ..export.display import read_display
+        from ..export.picture import Look
 
-    told = Console(stderr=True, soft_wrap=True).print
-    stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), out, told, trust)
-    print("\n".join(describe_stimuli(stimuli.folder, stimuli.result)))
+        told = Console(stderr=True, soft_wrap=True).print
+        stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), folder, told, trust)
+        print("\n".join(describe_stimuli(stimuli.folder, stimuli.result)))

@@ -8,10 +8,25 @@ import typer
 
 from ..factor_sentences import describe_factors, subset_rows, worth_rows
 from ..schema import MOST_RESTARTS
-from .common import Neurons, Out, Quiet, SceneFiles, Seed, Set, Trust, app, free_name, load_each, print_table, telling
+from .common import (
+    Neurons,
+    Out,
+    Quiet,
+    SceneFiles,
+    Seed,
+    Set,
+    Trust,
+    app,
+    finished,
+    load_each,
+    print_table,
+    results_in,
+    telling,
+)
 
 if TYPE_CHECKING:
     from ..experiments.session import RunResult
+    from .progress import LiveProgress
 
 __all__ = ["tell_factors"]
 
@@ -34,18 +49,19 @@ def factors(
 ) -> None:
     """Optimise shape, pose and light alone, in pairs and together, from the same starts: what each is worth."""
     configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
-    out = free_name(f"factors-{scenes[0].stem}") if out is None else out
-    from ..experiments.factors import run_factors
+    with results_in(out, f"factors-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+        from ..experiments.factors import run_factors
 
-    with telling(quiet, out) as progress:
-        outcome = run_factors(configs, out, progress, starts)
-    tell_factors(outcome)
+        outcome = run_factors(configs, folder, progress, starts)
+        tell_factors(outcome, progress)
 
 
-def tell_factors(outcome: RunResult) -> None:
-    """Say what the factors are worth."""
+def tell_factors(outcome: RunResult, progress: LiveProgress) -> None:
+    """Say what the factors are worth, and what can be done next."""
+    progress.stop()
     print_table(*subset_rows(outcome.result), left=2)
     print()
     print_table(*worth_rows(outcome.result), left=2)
     print()
-    print("\n".join(describe_factors(outcome.folder, outcome.result)))
+    print("\n".join(describe_factors(outcome.folder, outcome.result)), flush=True)
+    finished(progress, outcome.folder, outcome.result["ended"])

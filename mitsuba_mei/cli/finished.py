@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ..file_kinds import check_given_run
 from ..sentences import describe_evaluation
 from .common import Render, Set, Trust, app, checked_renderer
 
@@ -25,6 +26,7 @@ def evaluate(
     trust: Trust = False,
 ) -> None:
     """Evaluate what a run ended with once more, under either renderer."""
+    check_given_run(run)
     renderer = checked_renderer(render)
     from ..experiments.evaluate_run import evaluate_run
 
@@ -35,17 +37,22 @@ def evaluate(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, or of compare and factors.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Folders of finished runs, or of compare, factors, sweep, tune and evaluate."
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="A new file; default report.html in a single run's folder, else runs/report-<run>-<number>.html.",
+            help="A new file; default report.html in the folder of a single one, else runs/report-<run>-<number>.html.",
         ),
     ] = None,
 ) -> None:
     """Write one HTML file about one run or several, which opens anywhere without a network."""
+    for run in runs:
+        check_given_run(run)
     from ..html_report import write_report
 
     path = write_report(runs, out)

@@ -31,12 +31,14 @@ def check(
     """Check a scene file and the files that it names, model and meshes included, without rendering."""
     config = load(scene, overrides, free, frozen, seed, trust)
     from ..experiment import check_files
+    from ..input_mesh import input_sentences
     from ..targets import check_targets
 
     with about(scene):
-        check_files(config, Console(stderr=True, soft_wrap=True).print)
+        built = check_files(config, Console(stderr=True, soft_wrap=True).print)
         check_targets(config)
-    print("\n".join(describe_config(scene, config)))
+    mesh = [f"  {'' if number else 'mesh':9} {said}" for number, said in enumerate(input_sentences(built.template))]
+    print("\n".join([*describe_config(scene, config), *mesh]))
 
 
 @app.command()

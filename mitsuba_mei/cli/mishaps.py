@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +13,23 @@ import typer
 
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..home import without_home
+from ..interrupts import INTERRUPTED, parting
+from ..json_files import read_json
 from ..memory import is_out_of_memory
+from ..trusted import trust_option
+from .wrong_options import usage
 
-__all__ = ["Mishap", "keeping", "say_mishap"]
+__all__ = ["Mishap", "interrupted", "keeping", "say_mishap"]
 
-INTERRUPTED, TERMINATED, MENDABLE, UNEXPECTED = 130, 143, 2, 1
+TERMINATED, MENDABLE, UNEXPECTED = 143, 2, 1
 
 _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE)
 """What the system says where nothing is wrong with the program."""
+
+MOST_LISTED = 10
+"""Mistakes of a file that are said, each on a line of its own."""
 
 SMALLER = (
     "lower render.resolution, render.gradient.interior or the mesh's subdivisions, run less beside it, or allow it more"
@@ -40,21 +47,30 @@ class Mishap(Exception):
 @contextmanager
 def keeping(folder: Path) -> Iterator[None]:
     """Within it, results are written into a folder: of what goes wrong, it is said what is kept there."""
-    try:
-        yield
-    except ModelFailure as error:
-        raise Mishap(folder) from error
-    except (UserError, _UsageError, typer.Exit, typer.Abort):
-        raise
-    except Exception as error:
-        raise Mishap(folder) from error
+    with parting(lambda: without_home(_kept(folder))):
+        try:
+            yield
+        except ModelFailure as error:
+            raise Mishap(folder) from error
+        except (UserError, Mishap, _UsageError, typer.Exit, typer.Abort):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            raise Mishap(folder) from error
 
 
-def say_mishap(error: BaseException) -> int:
+def interrupted(folder: Path) -> Mishap:
+    """What is to be raised where Ctrl-C has ended what was done in a folder, and everything is written."""
+    mishap = Mishap(folder)
+    mishap.__cause__ = KeyboardInterrupt()
+    return mishap
+
+
+def say_mishap(error: BaseException, arguments: Sequence[str] = ()) -> int:
     """Say on the standard error what ended a command; gives the exit code.
 
     2 is for what the user can mend, memory that ran out and a full disk among it; 1 for what nobody expected, whose
-    traceback comes first, as for a run that failed; 130 and 143 for an interruption and a termination.
+    traceback comes first, as for a run that failed; 130 and 143 for an interruption and a termination. ``arguments``
+    are what the user wrote.
     """
     folder = None
     if isinstance(error, Mishap):
@@ -63,13 +79,18 @@ def say_mishap(error: BaseException) -> int:
         _say(f"terminated{_kept(folder)}")
         return TERMINATED
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _say("interrupted")
+        _say(f"interrupted{_kept(folder)}")
         return INTERRUPTED
     if isinstance(error, UserError):
-        _say(f"error: {error}{_kept(folder)}")
+        first, *others = error.sentences
+        more = len(others) + 1 - MOST_LISTED
+        for sentence in (first + _kept(folder), *others[: MOST_LISTED - 1]):
+            _say(f"error: {sentence}")
+        if more > 0:
+            _say(f"error: and {more} more mistake{'s' * (more > 1)}")
         return MENDABLE
     if isinstance(error, _UsageError):
-        _say(f"error: {error.format_message()}")
+        _say(f"error: {usage(error, arguments)}")
         return MENDABLE
     if is_out_of_memory(error):
         _say(f"error: memory ran out ({first_line(error)}); {SMALLER}{_kept(folder)}")
@@ -89,9 +110,24 @@ def _kept(folder: Path | None) -> str:
     """What there is in a folder, and how to go on."""
     if folder is None or not folder.is_dir():
         return ""
-    if (folder / "config.yaml").is_file() or (folder / "asked").is_dir():
-        return f"; the state is kept, and 'resume {folder}' goes on from there"
+    if (folder / "plan.json").is_file():
+        return f"; what is done is kept in {folder}, and the same command goes on"
+    if _has_ended(folder):
+        return f"; {folder} is complete"
+    if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
+        return f"; the state is kept, and 'resume {folder}{trust_option(folder)}' goes on from there"
     return f"; what was written into {folder} is kept"
+
+
+def _has_ended(folder: Path) -> bool:
+    """Whether there is nothing left to do in it."""
+    for name in ("result.json", "comparison.json", "factors.json", "tuning.json"):
+        if (folder / name).is_file():
+            try:
+                return read_json(folder / name).get("ended") != "interrupted"
+            except UserError:
+                return False
+    return False
 
 
 def _say(sentence: str) -> None:

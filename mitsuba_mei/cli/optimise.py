@@ -23,15 +23,18 @@ from .common import (
     Set,
     Trust,
     app,
-    free_name,
+    finished,
     load,
     load_each,
     print_table,
+    results_in,
     telling,
 )
+from .each_neuron import run_each
 
 if TYPE_CHECKING:
     from ..experiments.session import RunResult
+    from .progress import LiveProgress
 
 __all__ = ["tell", "tell_comparison"]
 
@@ -43,6 +46,7 @@ DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse":
 def run(
     scene: SceneFile,
     out: Out = None,
+    neurons: Neurons = None,
     overrides: Set = [],  # noqa: B006 (typer reads the default, nobody changes it)
     free: Free = [],  # noqa: B006
     frozen: Frozen = [],  # noqa: B006
@@ -50,22 +54,26 @@ def run(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise a scene, and write a run folder."""
+    """Optimise a scene, and write a run folder; with --neurons one for each of them."""
+    if neurons is not None:
+        ((_, config),) = load_each([scene], neurons, overrides, free, frozen, seed, trust)
+        run_each(scene, config, out, quiet, tell)
+        return
     config = load(scene, overrides, free, frozen, seed, trust)
-    out = free_name(scene.stem) if out is None else out
-    from ..experiments.dispatch import run_experiment
+    with results_in(out, scene.stem) as folder, telling(quiet, folder) as progress:
+        with about(scene):
+            from ..experiments.dispatch import run_experiment
 
-    with telling(quiet, out) as progress, about(scene):
-        outcome = run_experiment(config, out, progress)
-    tell(outcome, config)
+            outcome = run_experiment(config, folder, progress)
+        tell(outcome, config, progress)
 
 
-def tell(outcome: RunResult, config: Config) -> None:
-    """Say how a run went; exit code 1 where it failed."""
+def tell(outcome: RunResult, config: Config, progress: LiveProgress) -> None:
+    """Say how a run went, and what can be done next; see :func:`~mitsuba_mei.cli.common.finished`."""
+    progress.stop()
     describe = DESCRIBED.get(config.objective.type, describe_result)
-    print("\n".join(describe(outcome.folder, outcome.result)))
-    if outcome.result.get("ended") == "failed":
-        raise typer.Exit(1)
+    print("\n".join(describe(outcome.folder, outcome.result)), flush=True)
+    finished(progress, outcome.folder, outcome.result.get("ended"))
 
 
 @app.command()
@@ -79,14 +87,14 @@ def pixel(
 ) -> None:
     """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
     config = load(scene, overrides, [], [], seed, trust, rendered=False)
-    out = free_name(f"{scene.stem}-pixel") if out is None else out
-    from ..experiments.pixel_mei import run_pixel
+    with results_in(out, f"{scene.stem}-pixel") as folder, telling(quiet, folder) as progress:
+        with about(scene):
+            from ..experiments.pixel_mei import run_pixel
 
-    with telling(quiet, out) as progress, about(scene):
-        outcome = run_pixel(config, out, progress)
-    print("\n".join(describe_pixel(outcome.folder, outcome.result)))
-    if outcome.result["ended"] == "failed":
-        raise typer.Exit(1)
+            outcome = run_pixel(config, folder, progress)
+        progress.stop()
+        print("\n".join(describe_pixel(outcome.folder, outcome.result)), flush=True)
+        finished(progress, outcome.folder, outcome.result["ended"])
 
 
 @app.command()
@@ -103,15 +111,16 @@ def compare(
 ) -> None:
     """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
     configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
-    out = free_name(f"compare-{scenes[0].stem}") if out is None else out
-    from ..experiments.compare import run_comparison
+    with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+        from ..experiments.compare import run_comparison
 
-    with telling(quiet, out) as progress:
-        outcome = run_comparison(configs, out, progress)
-    tell_comparison(outcome)
+        outcome = run_comparison(configs, folder, progress)
+        tell_comparison(outcome, progress)
 
 
-def tell_comparison(outcome: RunResult) -> None:
-    """Say how a comparison went."""
+def tell_comparison(outcome: RunResult, progress: LiveProgress) -> None:
+    """Say how a comparison went, and what can be done next."""
+    progress.stop()
     print_table(*comparison_rows(outcome.result))
-    print("\n".join(describe_comparison(outcome.folder, outcome.result)))
+    print("\n".join(describe_comparison(outcome.folder, outcome.result)), flush=True)
+    finished(progress, outcome.folder, outcome.result["ended"])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import about
+from ..file_kinds import check_given_run
 from .common import Quiet, Trust, app, telling
 from .factors import tell_factors
 from .optimise import tell, tell_comparison
@@ -22,25 +23,21 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with what was interrupted or killed, from the last state that it kept."""
-    from ..experiments.asked import read_asked
-    from ..experiments.compare import run_comparison
-    from ..experiments.dispatch import run_experiment
-    from ..experiments.factors import run_factors
-    from ..experiments.resume import resumable
-
-    asked = read_asked(run, trust)
-    if asked is None:
-        config = resumable(run, trust)
-        with telling(quiet, run) as progress, about(run / "config.yaml"):
-            outcome = run_experiment(config, run, progress, resumed=True)
-        tell(outcome, config)
-        return
+    check_given_run(run)
     with telling(quiet, run) as progress:
-        if asked.command == "compare":
-            outcome = run_comparison(asked.scenes, run, progress, resumed=True)
+        from ..experiments.asked import read_asked
+        from ..experiments.compare import run_comparison
+        from ..experiments.dispatch import run_experiment
+        from ..experiments.factors import run_factors
+        from ..experiments.resume import resumable
+
+        asked = read_asked(run, trust)
+        if asked is None:
+            config = resumable(run, trust)
+            with about(run / "config.yaml"):
+                outcome = run_experiment(config, run, progress, resumed=True)
+            tell(outcome, config, progress)
+        elif asked.command == "compare":
+            tell_comparison(run_comparison(asked.scenes, run, progress, resumed=True), progress)
         else:
-            outcome = run_factors(asked.scenes, run, progress, asked.starts, resumed=True)
-    if asked.command == "compare":
-        tell_comparison(outcome)
-    else:
-        tell_factors(outcome)
+            tell_factors(run_factors(asked.scenes, run, progress, asked.starts, resumed=True), progress)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from ..sentences_sweep import duration, standing_sentence
 from ..sweep.conduct import Standing
+from .progress import LiveProgress
 
 __all__ = ["SweepProgress"]
+
+LEFT_OUT_FIRST = ("workers", "a run", "elapsed", "running")
+"""Columns that a narrow terminal does without."""
 
 LINES = 20
 """About how many lines tell of a whole sweep, where the output is no terminal."""
@@ -32,6 +37,7 @@ class SweepProgress:
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._console, self._quiet = console, quiet
         self._live: Live | None = None
+        self._before = LiveProgress(console, quiet)
         self._told = -1
 
     def __enter__(self) -> SweepProgress:
@@ -40,18 +46,24 @@ class SweepProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._before.stop()
         if self._live is not None:
             self._live.stop()
+
+    def doing(self, text: str) -> None:
+        """What is under way before the first run, on a terminal."""
+        self._before.doing(text)
 
     def update(self, standing: Standing) -> None:
         """So far it is."""
         if self._quiet:
             return
+        self._before.stop()
         if self._console.is_terminal:
             if self._live is None:
                 self._live = Live(console=self._console, auto_refresh=False)
                 self._live.start()
-            self._live.update(_table(standing), refresh=True)
+            self._live.update(_table(standing, self._console.width), refresh=True)
             return
         ended = standing.done + standing.failed
         every = max(1, (standing.asked - standing.before) // LINES)
@@ -65,7 +77,8 @@ class SweepProgress:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(standing: Standing) -> Table:
+def _table(standing: Standing, width: int) -> Table:
+    """As much as there is room for."""
     table = Table(box=None, pad_edge=False)
     left = standing.seconds_left
     cells = {
@@ -79,7 +92,10 @@ def _table(standing: Standing) -> Table:
         "elapsed": duration(standing.elapsed),
         "time left": "" if left is None else f"about {duration(left)}",
     }
+    for name in LEFT_OUT_FIRST:
+        if sum(max(map(cell_len, each)) + 2 for each in cells.items()) > width + 2:
+            del cells[name]
     for title in cells:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_row(*cells.values())
     return table

@@ -14,7 +14,7 @@ from ..sentences_sweep import describe_sweep
 from ..validation import validate
 from ..yaml_lines import Place, locate
 from .common import Quiet, Set, Trust, app
-from .mishaps import keeping
+from .mishaps import interrupted, keeping
 from .sweep_progress import SweepProgress
 
 __all__: list[str] = []
@@ -39,18 +39,22 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:
     """Do many runs of a scene, on worker processes; started again, do what is missing."""
-    from ..sweep.plan import read_plan
-    from ..sweep.runs import every_neuron, run_sweep
-    from ..sweep.trust import check_cluster
-
-    plan = read_plan(file, overrides, every_neuron, trust)
-    if scheduler is None:
-        check_cluster(plan)
-    wanted = _with_workers(plan.sweep, scheduler, workers)
     out = Path("runs") / file.stem if out is None else out
     with keeping(out), SweepProgress(Console(stderr=True), quiet) as watcher:
+        watcher.doing("loading the libraries")
+        from ..sweep.plan import read_plan
+        from ..sweep.runs import every_neuron, run_sweep
+        from ..sweep.trust import check_cluster
+
+        plan = read_plan(file, overrides, every_neuron, trust)
+        if scheduler is None:
+            check_cluster(plan)
+        wanted = _with_workers(plan.sweep, scheduler, workers)
+        watcher.doing("checking the runs, and starting the workers")
         outcome = run_sweep(plan, wanted, out, watcher)
-    print("\n".join(describe_sweep(outcome, len(plan.rows))))
+    print("\n".join(describe_sweep(outcome, len(plan.rows))), flush=True)
+    if outcome.interrupted:
+        raise interrupted(out)
     if outcome.failed or outcome.missing:
         raise typer.Exit(1)
 

@@ -9,7 +9,8 @@ import typer
 
 from ..errors import UserError
 from ..sentences_tuning import describe_tuning
-from .common import Quiet, Render, Set, Trust, app, checked_renderer, free_name, telling
+from .common import Quiet, Render, Set, Trust, app, checked_renderer, results_in, telling
+from .mishaps import interrupted
 
 __all__: list[str] = []
 
@@ -44,12 +45,15 @@ def tune(
     renderer = checked_renderer(render)
     if not source.exists() and source.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"there is no run folder or scene file '{source}'")
-    if out is None:
-        out = free_name("tuning", source) if source.is_dir() else free_name(f"tune-{source.stem}")
-    from ..experiments.tune import Wanted, run_tuning
+    numbered = results_in(out, "tuning", source) if source.is_dir() else results_in(out, f"tune-{source.stem}")
+    with numbered as folder, telling(quiet, folder) as progress:
+        from ..experiments.tune import Wanted, run_tuning
 
-    with telling(quiet, out) as progress:
-        outcome = run_tuning(
-            source, renderer, overrides, Wanted(over, neurons, relative, repeats), out, progress, trust
-        )
-    print("\n".join(describe_tuning(outcome.folder, outcome.result)))
+        wanted = Wanted(over, neurons, relative, repeats)
+        outcome = run_tuning(source, renderer, overrides, wanted, folder, progress, trust)
+        progress.stop()
+        print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)
+        if outcome.result["ended"] == "interrupted":
+            raise interrupted(outcome.folder)
+        if source.is_dir():
+            progress.message(f"'report {source}' writes a page about the run, with this tuning in it")

@@ -82,7 +82,7 @@ def compare_neuron(
         What ``comparison.json`` says.
     """
     config = config.model_copy(update={"compare_to": "pixel"})
-    pixel = find_for_reference(experiments[PATH].viewer, config, progress, lambda: False)
+    pixel = find_for_reference(experiments[PATH].viewer, config, progress)
     done: dict[str, Optimised] = {}
     for renderer, experiment in experiments.items():
         if interrupted():

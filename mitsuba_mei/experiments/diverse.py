@@ -22,7 +22,10 @@ from ..experiment import Experiment, build_experiment, restarted
 from ..goals import Differ, Drive
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..input_mesh import mesh_facts
+from ..interrupts import finishing
 from ..kept import KeptRecord, checked_numbers
+from ..mesh_quality import together_of
 from ..optimize import optimize
 from ..parameters import parameters_of
 from ..report_unlike import DiversePicture, write_diverse
@@ -34,7 +37,7 @@ from ..views import object_of, portraits
 from .course import Course, write_end, write_render
 from .leavings import finish, run_facts, write_object, write_result
 from .record import FRAMES, Record, frame
-from .session import Progress, RunResult
+from .session import LOADING, WRITING, Progress, RunResult
 from .starts import Trial
 from .working import working
 
@@ -76,12 +79,14 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     UserError
         For anything that the user can mend, before the first step.
     """
+    progress.doing(LOADING)
     experiment = build_experiment(config, progress.message)
     with working(experiment, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
         starts = _starts(experiment, config)
         search = _Search(config, folder, progress, interrupted)
         maximum = search.maximum(restarted(experiment, config, 0))
         trials = search.optimised(starts, maximum["value"])
+        progress.doing(WRITING)
         result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
@@ -122,7 +127,7 @@ class _Search:
         settings = self._settings
         if not settings.steps:
             alone.scene.shape.put_back()
-        optimize(Drive(alone), settings, self._config.seed, self._tell, self._interrupted)
+        optimize(Drive(alone), settings, self._config.seed, self._tell)  # nothing of it is kept: a Ctrl-C ends at once
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
         if not reached.mean > 0:
@@ -144,6 +149,7 @@ class _Search:
         def want(look: Look) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
 
+        self._progress.doing("evaluating the starts")
         before, first = [], []
         for start in starts:
             with start.scene.shape.undisplaced():
@@ -153,7 +159,6 @@ class _Search:
                 start.scene.shape.put_back()
         every = max(1, self._settings.steps // FRAMES)
         record = Record(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
-        self._progress.start(self._settings.steps, f"{len(starts)} scenes")
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
         since = self._checkpoints.read(SCENES)
@@ -163,14 +168,23 @@ class _Search:
             kept = checked_numbers(KeptRecord, since.numbers)
             self._folder.continue_metrics(kept.metrics)
             seconds = kept.seconds
+        made = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
+        self._progress.start(self._settings.steps, f"{len(starts)} scenes", made)
 
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
 
         seed, settings = self._config.seed, self._settings
-        outcome = optimize(goal, settings, seed, record.add, self._interrupted, keep, since)
+        with finishing() as begin:
+
+            def add(step: Step) -> None:
+                begin()
+                record.add(step)
+
+            outcome = optimize(goal, settings, seed, add, self._interrupted, keep, since)
         seconds += time.perf_counter() - began
         self._progress.stop()
+        self._progress.doing("evaluating what was reached")
         after = [evaluate(start, *self._accuracy) for start in starts]
         return [
             Trial(index, start, record, first[index], before[index], after[index], outcome, seconds / len(starts))
@@ -194,6 +208,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
                 "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
                 "of_maximum": of_maximum,
                 "reached": of_maximum >= said.level,
+                "mesh": mesh_facts(trial.experiment.scene.shape(), trial.experiment.scene.template),
             }
         )
     reached = all(scene["reached"] for scene in scenes)
@@ -218,6 +233,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
         },
         "neurons": list(config.neurons),
         **facts,
+        "mesh": together_of([scene["mesh"] for scene in scenes]),
         "steps": outcome.steps,
         "skipped_steps": outcome.skipped,
         "seconds_per_step": facts["seconds"] / max(1, outcome.steps),

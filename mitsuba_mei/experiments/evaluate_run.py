@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ..errors import UserError, about
 from ..evaluate import Estimate
 from ..finished_run import FinishedRun, read_run
 from ..json_files import json_text
-from ..own_files import make_writable, write_whole
+from ..own_files import make_writable, take_name, write_whole
 from ..parameters import parameters_of
 from ..report_comparison import Seen, write_evaluation
 from ..run_folder import RunFolder
@@ -70,7 +71,8 @@ def evaluate_run(
     """
     run = read_run(folder, overrides, trust_code=trust_code)
     shown = renderer or run.renderer
-    target = _target(run, shown, out)
+    if out is not None and out.suffix.lower() == ".json":
+        _check_free(out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}
     found: dict[str, dict[str, Estimate]] = {}
     for name in dict.fromkeys((run.renderer, shown)):
@@ -85,6 +87,7 @@ def evaluate_run(
         for when in seeds
     }
     title = f"{result['model']}, {folder.name}: evaluated under {shown}"
+    target = _target(run, shown, out)
     write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
     beside = RunFolder(target.parent, resumed=True)
     beside.adorn(f"{target.stem}.png", lambda path: write_evaluation(path, title, views, result))
@@ -102,21 +105,22 @@ def _checked(judge: Judge, parameters: dict[str, np.ndarray], seed: int, folder:
     return estimate
 
 
+def _check_free(out: Path) -> None:
+    """Raise UserError where a file, or the picture of its name, is there already."""
+    make_writable(out.parent)
+    taken = [path for path in (out, out.with_suffix(".png")) if path.exists()]
+    if taken:
+        raise UserError(f"--out {out}: {taken[0]} exists already, and is not overwritten; choose another name")
+
+
 def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
-    """The file to write; neither it nor the picture of that name exists."""
+    """The file to write; neither it nor the picture of that name existed."""
     if out is not None and out.suffix.lower() == ".json":
-        make_writable(out.parent)
-        taken = [path for path in (out, out.with_suffix(".png")) if path.exists()]
-        if taken:
-            raise UserError(f"--out {out}: {taken[0]} exists already, and is not overwritten; choose another name")
+        _check_free(out)
         return out
     folder = run.folder if out is None else out
-    make_writable(folder)
-    number, target = 1, folder / f"evaluation-{shown}.json"
-    while target.exists() or target.with_suffix(".png").exists():
-        number += 1
-        target = folder / f"evaluation-{shown}-{number}.json"
-    return target
+    names = (folder / f"evaluation-{shown}{f'-{number}' if number > 1 else ''}.json" for number in itertools.count(1))
+    return take_name(name for name in names if not name.with_suffix(".png").exists())
 
 
 def _result(run: FinishedRun, shown: str, judge: Judge, found: dict[str, Estimate]) -> dict[str, Any]:

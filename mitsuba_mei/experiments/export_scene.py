@@ -36,7 +36,9 @@ def export_scene(folder: Path, out: Path) -> RunResult:
     UserError
         For anything that the user can mend; nothing is written then.
     """
-    run = read_run(folder)
+    run = read_run(folder, command="export --for blender", also=("metamer", "image", "diverse"))
+    if run.config.objective.type == "diverse":
+        raise UserError(f"{folder} holds several scenes; the object of each is in scenes/<number>/mesh.glb")
     prepare_files()
     with about(folder / "config.yaml"):
         scene = build_scene(frozen(run.config), CHANNELS)

@@ -10,22 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..errors import UserError, about
 from ..evaluate import Mean
 from ..experiment import Experiment
 from ..export.display import Display
-from ..export.gathered import Shown, read_array, tunings
+from ..export.gathered import Shown, tunings
 from ..export.picture import Look, Picture, prepare
 from ..finished_run import FinishedRun, read_run
 from ..images import write_png
 from ..json_files import read_json
-from ..parameters import parameters_of
 from ..run_folder import RunFolder
 from ..variants import rendered_by
+from .export_sources import grey_of, initial_stimulus, is_pixel_run, pixel_stimulus, unlike_stimuli
 from .judge import Judge
-from .record import frame
 from .session import RunResult
 
 __all__ = ["export_stimuli"]
@@ -59,9 +57,10 @@ def export_stimuli(
 ) -> RunResult:
     """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
 
-    They are the run's own, the pixel MEI where there is one, what the run started from, rendered anew, and every point
-    of its tunings. An ``.npy`` holds the displayed luminance, 0 to 1 of the display's range; a ``.png`` the levels that
-    give it on the monitor.
+    They are the run's own, the pixel MEI where there is one, the initial scene's, rendered anew, and every point of its
+    tunings; of a metamer its reference too; of diverse scenes those of every scene; of a pixel MEI alone that.
+    An ``.npy`` holds the displayed luminance, 0 to 1 of the display's range; a ``.png`` the levels that give it on the
+    monitor.
 
     Parameters
     ----------
@@ -82,16 +81,10 @@ def export_stimuli(
         For anything that the user can mend, before anything is written.
     """
     look.check()
-    run = read_run(folder, trust_code=trust_code)
-    with about(folder / "config.yaml"):
-        judge = Judge.built(rendered_by(run.config, run.renderer), told)
-    try:
-        own = [*_own(run, judge.experiment, read_json(folder / "result.json"))]
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
-    for _ in tunings(folder):  # what is wrong with them is found before anything is written
-        pass
-    shown = chain(own, [_initial(run, judge)], tunings(folder))
+    if is_pixel_run(folder):
+        shown: Iterator[Shown] = iter(pixel_stimulus(folder, told, trust_code))
+    else:
+        shown = _of_run(folder, told, trust_code)
     written = RunFolder(out)
     rows = []
     for number, each in enumerate(shown, 1):
@@ -105,36 +98,34 @@ def export_stimuli(
     return RunResult(written.path, {"stimuli": rows, "gamma": display.name})
 
 
+def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iterator[Shown]:
+    """Every stimulus of a run; what is wrong with its files is found before the first is given."""
+    run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
+    with about(folder / "config.yaml"):
+        judge = Judge.built(rendered_by(run.config, run.renderer), told)
+    if run.config.objective.type in ("metamer", "diverse"):
+        own = unlike_stimuli(run, judge)
+    else:
+        try:
+            own = [*_own(run, judge.experiment, read_json(folder / "result.json"))]
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
+        own.append(initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus"))
+    for _ in tunings(folder):
+        pass
+    return chain(own, tunings(folder))
+
+
 def _own(run: FinishedRun, experiment: Experiment, said: Mapping[str, Any]) -> Iterator[Shown]:
     """The run's stimulus, and its pixel MEI."""
     neurons = run.config.neurons
     answers = {row["neuron"]: Mean(**row["final"]) for row in said["responses"]}
-    yield Shown("stimulus", "stimulus.npy", _grey(run.folder / "stimulus.npy", experiment), answers)
+    yield Shown("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", experiment), answers)
     path = run.folder / "pixel_stimulus.npy"
     if path.is_file():
         named = zip(experiment.viewer.objective.neurons, said["pixel"]["responses"])
         answers = {neuron: Mean(float(response), 0.0) for neuron, response in named if neuron in neurons}
-        yield Shown("pixel MEI", path.name, _grey(path, experiment), answers)
-
-
-def _initial(run: FinishedRun, judge: Judge) -> Shown:
-    """What the run started from, rendered anew with many samples."""
-    parameters = run.parameters(parameters_of(judge.experiment.scene))[0]
-    estimate = judge(parameters, run.config.seed)
-    grey = frame(judge.experiment, estimate.image.to(judge.device))[1]
-    named = zip(judge.experiment.viewer.objective.neurons, estimate.responses)
-    answers = {neuron: response for neuron, response in named if neuron in run.config.neurons}
-    return Shown("initial stimulus", "initial_parameters.npz", grey, answers)
-
-
-def _grey(path: Path, experiment: Experiment) -> np.ndarray:
-    """Grey levels of an input as the neuron takes it."""
-    seen = np.array(read_array(path))
-    stimulus = experiment.viewer.stimulus
-    if seen.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(seen).all():
-        raise UserError(f"{path} is damaged, or of another model: it is no input of '{experiment.viewer.model.name}'")
-    device = experiment.scene.background.device
-    return stimulus.to_grey(torch.from_numpy(seen).to(device), clip=False).cpu().numpy()
+        yield Shown("pixel MEI", path.name, grey_of(path, experiment), answers)
 
 
 def _row(number: int, name: str, shown: Shown, picture: Picture, display: Display) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def play(
     config, viewer = prepared.config, prepared.starts[0].viewer
     pixel = None
     if config.compare_to == "pixel":
-        pixel = find_for_reference(viewer, config, progress, lambda: False)
+        pixel = find_for_reference(viewer, config, progress)
     game = _Game(prepared, pixel)
     for subset in SUBSETS[1:]:
         if interrupted():

@@ -12,7 +12,7 @@ from ..likeness import Likeness
 from ..scene.scene import Scene
 from ..targets import cameras_of, wanted_images
 from .inverse_leavings import leave_recovered
-from .session import Progress, RunResult, threads_beside
+from .session import LOADING, WRITING, Progress, RunResult, threads_beside
 from .starts import optimise_from_starts
 from .working import working
 
@@ -66,8 +66,10 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     UserError
         For anything that the user can mend, before the first step.
     """
+    progress.doing(LOADING)
     experiment, truth = build_inverse(config, progress.message)
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
+        progress.doing(WRITING)
         result = leave_recovered(folder, config, done, truth)
     return RunResult(folder.path, result)

@@ -13,22 +13,31 @@ from ..config import Config
 from ..errors import UserError
 from ..evaluate import Estimate
 from ..experiment import Experiment
+from ..input_mesh import mesh_facts
 from ..memory import peak_memory_mb
-from ..mesh_quality import assess
 from ..named_value import named_value
 from ..over_starts import ends_of, spread
 from ..parameters import parameters_of, write_parameters
 from ..render.renderer import Renderer
 from ..report import Summary, write_summary
 from ..run_folder import RunFolder
+from ..trusted import runs_code
 from ..views import object_of, portraits
 from .course import Course, write_end
 from .pixel_mei import PixelMEI
 from .record import frame, posed_mesh
-from .session import Progress, ratio, threads_beside, versions
+from .session import WRITING, Progress, ratio, threads_beside, versions
 from .starts import Optimised, Trial, optimise_from_starts
 
-__all__ = ["finish", "leave", "optimise_and_leave", "over_starts", "run_facts", "write_object", "write_result"]
+__all__ = [
+    "finish",
+    "leave",
+    "optimise_and_leave",
+    "over_starts",
+    "run_facts",
+    "write_object",
+    "write_result",
+]
 
 TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 """What differs from run to run whatever is done."""
@@ -130,8 +139,10 @@ def optimise_and_leave(
         finally:
             progress.stop()
             folder.close()
+        progress.doing(WRITING)
         for missing in leave(folder, config, done, pixel, over=False).get("not_written", ()):
             progress.message(f"not written: {missing}")
+        progress.stop()
     return done
 
 
@@ -155,10 +166,21 @@ def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str
             for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
             if neuron in config.neurons
         ],
+        **_against(config, before, after, viewer.objective.neurons),
         "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
+
+
+def _against(config: Config, before: Estimate, after: Estimate, neurons: Sequence[int]) -> dict[str, Any]:
+    """What the neurons answer that others are told from."""
+    rows = [
+        {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
+        for neuron, first, last in zip(neurons, before.responses, after.responses)
+        if neuron not in config.neurons
+    ]
+    return {"against": rows} if rows else {}
 
 
 def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
@@ -192,12 +214,13 @@ def run_facts(
         "seconds_per_step": together["seconds"] / max(1, together["steps"]),
         "peak_memory_mb": round(peak_memory_mb()),
         **counted,
-        "mesh": assess(scene.shape().detach(), scene.faces, scene.template.vertices).as_dict(),
+        "mesh": mesh_facts(scene.shape(), scene.template),
         "renderer": config.render.type,
         "variant": experiment.variant,
         "seed": config.seed,
         "objective": config.objective.type,
         "model": experiment.viewer.model.name,
+        **({"runs_code": True} if any(map(runs_code, (config.model.card, config.model.validate))) else {}),
         "ended": ended,
         "reason": reason or None,
         "restarts": restarts,
@@ -254,13 +277,13 @@ def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> st
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
     title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
     title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
-    if result["over_starts"] is not None:
-        over = result["over_starts"]
-        title += f"; over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:
         title += f", {result['ratio_to_pixel']['mean']:.3f} of the pixel MEI"
+    if result["over_starts"] is not None:
+        over = result["over_starts"]
+        title += f"; mean over {over['n']} starts {over['mean']:.4g} (s.d. {over['sd']:.2g})"
     if result["validation"] is not None:
         second = result["validation"]
         title += f"; on {second['model']} {second['activation']['final']['mean']:.4g}"

@@ -8,7 +8,7 @@ from ..config import Config
 from ..experiment import build_experiment, each_start
 from .leavings import leave
 from .pixel_mei import find_for_reference
-from .session import Progress, RunResult
+from .session import LOADING, WRITING, Progress, RunResult
 from .starts import optimise_from_starts
 from .working import working
 
@@ -38,13 +38,13 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     UserError
         For anything that the user can mend, before the first step.
     """
+    progress.doing(LOADING)
     experiment = build_experiment(config, progress.message)
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
-        for repair in experiment.scene.template.repairs:
-            progress.message(f"mesh: {repair}")
         done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
         pixel = None
         if config.compare_to == "pixel":
             pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
+        progress.doing(WRITING)
         result = leave(folder, config, done, pixel)
     return RunResult(folder.path, result)

@@ -30,7 +30,7 @@ from ..views import portraits
 from .course import Course, write_end
 from .leavings import finish, over_starts, run_facts, write_object, write_result
 from .record import frame, posed_mesh
-from .session import Progress, RunResult, threads_beside
+from .session import LOADING, WRITING, Progress, RunResult, threads_beside
 from .starts import Optimised, Trial, optimise_from_starts
 from .working import working
 
@@ -113,6 +113,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     """
     said = config.objective
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    progress.doing(LOADING)
     experiment, reference = build_metamer(config, progress.message)
 
     def goal(start: Experiment) -> Differ:
@@ -127,6 +128,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(experiment, config)
         done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+        progress.doing(WRITING)
         result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 

@@ -11,12 +11,15 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError, about
+from ..experiment import build_template
 from ..home import without_home
+from ..input_mesh import input_sentences
+from ..interrupts import at_once, interruptible
 from ..json_files import read_json
 from ..run_folder import RunFolder
 from ..variants import for_each_neuron
 from ..viewer import build_viewer
-from .session import Attentive, Labelled, Progress, RunResult, interruptible
+from .session import LOADING, Attentive, Labelled, Progress, RunResult
 
 __all__ = ["Gathered", "Task", "Work", "one_by_one"]
 
@@ -135,8 +138,8 @@ def one_by_one(
 ) -> RunResult:
     """Do the same with every neuron of every scene.
 
-    Ctrl-C ends it after the optimisation under way; a second Ctrl-C, or SIGTERM, ends it at once. It can go on after
-    any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
+    Ctrl-C ends it after the optimisation under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
+    it at once. It can go on after any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
 
     Parameters
     ----------
@@ -163,17 +166,22 @@ def one_by_one(
         out, and the reason is recorded.
     """
     tasks = _tasks(scenes)
+    progress.doing(LOADING)
     for scene, config in scenes:
         with about(scene):
             build_viewer(config, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
+    for scene, config in scenes:
+        with about(scene):
+            for sentence in input_sentences(build_template(config)):
+                progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
     overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
     if resumed:
         overall.take_up()
     else:
         write_asked(overall.folder)
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, at_once():
         attentive = Attentive(progress, interrupted)
         try:
             for number, task in enumerate(tasks):
@@ -182,6 +190,7 @@ def one_by_one(
                     told.message("done before")
                     continue
                 if number:
+                    told.doing(LOADING)
                     try:
                         ready = prepare(task.config, told.message)
                     except UserError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ..errors import UserError
 from ..filters import gaussian_blur
 from ..grey_scale import DISPLAY
 from ..images import write_png
+from ..interrupts import finishing, interruptible
 from ..named_value import named_value
 from ..over_starts import spread
 from ..report import write_pixel_summary
@@ -27,7 +27,7 @@ from ..schema import Pixel
 from ..stimulus import Stimulus
 from ..variants import check_drives
 from ..viewer import Viewer, build_viewer
-from .session import Progress, RunResult, every_core, interruptible, versions
+from .session import LOADING, WRITING, Progress, RunResult, every_core, versions
 
 __all__ = ["PixelMEI", "find_for_reference", "find_pixel_mei", "run_pixel"]
 
@@ -126,6 +126,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         For anything that the user can mend, before the first step.
     """
     check_drives(config.objective.type, "pixel")
+    progress.doing(LOADING)
     viewer = build_viewer(config, progress.message)
     viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
@@ -166,6 +167,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         "model": viewer.model.name,
         "versions": versions(),
     }
+    progress.doing(WRITING)
     pixel.write(folder, viewer.stimulus, "stimulus")
     greys = [viewer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
@@ -186,9 +188,12 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
 
 def find_for_reference(
-    viewer: Viewer, config: Config, progress: Progress, interrupted: Callable[[], bool]
+    viewer: Viewer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
 ) -> PixelMEI | None:
-    """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter."""
+    """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
+
+    Without ``interrupted``, a Ctrl-C is answered as it is around this.
+    """
     progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
     progress.start(config.pixel.steps)
     pixel = None
@@ -198,9 +203,11 @@ def find_for_reference(
     def told(step: int, value: float) -> None:
         progress.step({name: value})
 
-    if not interrupted():
-        with every_core(), contextlib.suppress(KeyboardInterrupt):
-            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted)
+    if interrupted is None or not interrupted():
+        with every_core(), finishing() as begin:
+            if interrupted is not None:
+                begin()
+            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"

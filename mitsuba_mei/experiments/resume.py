@@ -39,6 +39,10 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     if (folder / "result.json").is_file():
         result = read_json(folder / "result.json")
         check_version(folder, result)
+        if "renderer" not in result and "responses" in result:
+            raise UserError(
+                f"{folder} is of a pixel MEI, of which no state is kept; 'pixel {folder / 'config.yaml'}' finds it anew"
+            )
         # States that were left although it came to its end are there for pictures that could not be made.
         if result.get("ended") != "interrupted" and not (folder / BEGUN_WITH).is_file():
             raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")

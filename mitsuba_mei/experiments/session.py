@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,10 +14,12 @@ from typing import Any, Protocol
 import torch
 
 from .. import __version__
-from ..errors import Terminated
+from ..interrupts import interruptible
 from ..render.renderer import Renderer
 
 __all__ = [
+    "LOADING",
+    "WRITING",
     "Attentive",
     "Labelled",
     "Progress",
@@ -31,15 +31,20 @@ __all__ = [
     "versions",
 ]
 
+LOADING, WRITING = "loading the model and building the scene", "writing figures and pictures"
+"""What is said to be under way."""
+
 PACKAGES = ("mitsuba", "drjit", "torch", "numpy")
 
 
 class Progress(Protocol):
     """Who is told how a run goes on."""
 
-    def start(self, steps: int, label: str = "") -> None: ...
+    def start(self, steps: int, label: str = "", done: int = 0) -> None: ...
 
     def step(self, info: dict[str, Any]) -> None: ...
+
+    def doing(self, text: str) -> None: ...
 
     def message(self, text: str) -> None: ...
 
@@ -53,11 +58,14 @@ class Labelled:
     progress: Progress
     label: str
 
-    def start(self, steps: int, label: str = "") -> None:
-        self.progress.start(steps, f"{self.label}, {label}" if label else self.label)
+    def start(self, steps: int, label: str = "", done: int = 0) -> None:
+        self.progress.start(steps, f"{self.label}, {label}" if label else self.label, done)
 
     def step(self, info: dict[str, Any]) -> None:
         self.progress.step(info)
+
+    def doing(self, text: str) -> None:
+        self.progress.doing(f"{self.label}, {text}")
 
     def message(self, text: str) -> None:
         self.progress.message(f"{self.label}, {text}")
@@ -73,14 +81,17 @@ class Attentive:
         self._progress, self._interrupted = progress, interrupted
         self._answered = False
 
-    def start(self, steps: int, label: str = "") -> None:
-        self._progress.start(steps, label)
+    def start(self, steps: int, label: str = "", done: int = 0) -> None:
+        self._progress.start(steps, label, done)
 
     def step(self, info: dict[str, Any]) -> None:
         if self._interrupted() and not self._answered:
             self._answered = True
             self.message("interrupted: this optimisation is finished first; Ctrl-C again ends at once")
         self._progress.step(info)
+
+    def doing(self, text: str) -> None:
+        self._progress.doing(text)
 
     def message(self, text: str) -> None:
         self._progress.message(text)
@@ -95,47 +106,6 @@ class RunResult:
 
     folder: Path
     result: dict[str, Any]
-
-
-class _Asked:
-    """What the user or the system asked for while something else was under way."""
-
-    def __init__(self) -> None:
-        self._interrupted = self._terminated = False
-
-    def __call__(self) -> bool:
-        """Whether a Ctrl-C came; raises Terminated after a SIGTERM."""
-        if self._terminated:
-            raise Terminated
-        return self._interrupted
-
-    def interrupt(self, number, stack) -> None:
-        if self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = True
-
-    def terminate(self, number, stack) -> None:
-        self._terminated = True
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within it, a first Ctrl-C is only remembered, and a second one interrupts at once; a SIGTERM is remembered too.
-
-    What is yielded says whether to end; after a SIGTERM it raises :class:`~mitsuba_mei.errors.Terminated`: there may be
-    no time for more than to keep the state.
-    """
-    asked = _Asked()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    previous = {signal.SIGINT: signal.signal(signal.SIGINT, asked.interrupt)}
-    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, asked.terminate)
-    try:
-        yield asked
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def threads_beside(renderer: Renderer) -> AbstractContextManager[None]:

@@ -13,13 +13,14 @@ import torch
 
 from ..checkpoint import Checkpoints
 from ..config import Config
-from ..descent import Outcome, Settings
+from ..descent import Outcome, Settings, Step
 from ..evaluate import Estimate, evaluate
 from ..experiment import Experiment
 from ..goals import Drive
 from ..grey_scale import DISPLAY
 from ..images import write_png
 from ..initial_scene import SEARCH
+from ..interrupts import finishing
 from ..kept import checked_array
 from ..named_value import named_value
 from ..optimize import optimize
@@ -178,6 +179,7 @@ def optimise_from_starts(
     best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(worth(each))))
     final = best.after
     if len(trials) > 1:
+        progress.doing("evaluating the best start's")
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
     return Optimised(trials, best, final, asked)
@@ -212,6 +214,7 @@ def _trial(
     record = Record(folder, experiment, progress, config.objective.type, index, every)
     if since is not None:
         record.restore(since, checkpoints)
+    progress.doing("evaluating the start")
     with experiment.scene.shape.undisplaced():
         start, before = parameters_of(experiment.scene), evaluate(experiment, *accuracy)
     if not config.optimizer.steps:
@@ -219,7 +222,7 @@ def _trial(
     made = min(len(record.history["activation"]), config.optimizer.steps)
     if made:
         progress.message(f"going on after {made} of {config.optimizer.steps} steps")
-    progress.start(config.optimizer.steps - made)
+    progress.start(config.optimizer.steps, done=made)
     started = time.perf_counter()
     seed = config.seed * config.optimizer.restarts + index
     seconds = 0.0 if since is None else kept_record(since).seconds
@@ -229,13 +232,24 @@ def _trial(
         checkpoints.write(_loop(index), record.kept(snapshot, spent))
 
     settings = Settings.of(config.optimizer)
-    outcome = optimize(goal(experiment), settings, seed, record.add, interrupted, keep, since)
+    with finishing() as begin:
+
+        def add(step: Step) -> None:
+            begin()  # before the first step, whose kernels are compiled, there is nothing to finish
+            record.add(step)
+
+        outcome = optimize(goal(experiment), settings, seed, add, interrupted, keep, since)
     seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
         why = f" ({outcome.reason})" if outcome.reason else ""
-        progress.message(f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating what was reached")
+        again = "; Ctrl-C again ends at once" if outcome.ended == "interrupted" else ""
+        progress.message(
+            f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating and writing what was reached{again}"
+        )
+    progress.doing("evaluating what was reached")
     after = evaluate(experiment, *accuracy)
+    progress.stop()
     if not math.isfinite(after.mean):
         outcome.ended, outcome.reason = "failed", NOT_FINITE
     elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(experiment, record, before, after):

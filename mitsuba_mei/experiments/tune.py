@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from ..config import dump
+from ..interrupts import interruptible
 from ..run_folder import RunFolder
 from ..tuning.grid import points
-from .session import Progress, RunResult, interruptible, threads_beside
+from .session import LOADING, WRITING, Progress, RunResult, threads_beside
 from .tuning_leavings import Found, result_of, write_found
 from .tuning_plan import Subject, Wanted, check_points, check_wanted, planned, subject_of, with_periods
 
@@ -31,6 +32,7 @@ def run_tuning(
     See :func:`run_subject`, and :func:`subject_of`.
     """
     check_wanted(wanted)
+    progress.doing(LOADING)
     return run_subject(subject_of(source, renderer, overrides, progress, trust_code), wanted, out, progress)
 
 
@@ -57,6 +59,7 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
     UserError
         For anything that the user can mend, before the first render.
     """
+    progress.doing("rendering the scene as it is")
     plan = planned(subject, wanted)
     with threads_beside(subject.experiment.renderer), torch.no_grad():
         check_points(plan)
@@ -80,6 +83,7 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
                 progress.stop()
         plan.values.set({})
     result = result_of(plan, own, found, done == len(grid))
+    progress.doing(WRITING)
     write_found(folder, plan, found, result)
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(subject.config, folder.path))

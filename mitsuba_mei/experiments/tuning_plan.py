@@ -16,6 +16,7 @@ from ..evaluate import EVALUATION_SEEDS
 from ..experiment import Experiment, build_experiment
 from ..finished_run import read_run
 from ..in_view import check_before_camera
+from ..input_mesh import input_sentences
 from ..parameters import parameters_of, set_parameters
 from ..responses import Accuracy, Responses, respond
 from ..scene_values import SceneValues
@@ -135,7 +136,7 @@ def subject_of(
         If the source or something that it names cannot be used.
     """
     if source.is_dir() or not source.suffix:
-        run = read_run(source, overrides, trust_code=trust_code)
+        run = read_run(source, overrides, "tune", trust_code)
         config = rendered_by(run.config, renderer or run.renderer)
         with about(source / "config.yaml"):
             experiment = build_experiment(frozen(config), progress.message)
@@ -145,7 +146,10 @@ def subject_of(
     config = config if renderer is None else rendered_by(config, renderer)
     with about(source):
         still = frozen(config).model_copy(update={"placement": config.placement})
-        return Subject(source, config, build_experiment(still, progress.message), False)
+        experiment = build_experiment(still, progress.message)
+        for sentence in input_sentences(experiment.scene.template):
+            progress.message(f"mesh: {sentence}")
+        return Subject(source, config, experiment, False)
 
 
 def check_wanted(wanted: Wanted) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from ..errors import UserError
 
 __all__ = ["LEVELS", "Display", "read_display"]
 
-LEVELS = 256
+LEVELS, LEAST_ROWS = 256, 5
 LEAST_EXPONENT, MOST_EXPONENT = 0.2, 5.0
 MOST_BYTES = 65_536
 """Of a table's file."""
@@ -45,8 +46,9 @@ class Display:
 def read_display(gamma: str | None) -> Display:
     """What ``--gamma`` says: nothing, an exponent, or the file of a table.
 
-    A table is a CSV file of 256 rows, level and luminance, in any unit, or luminance alone; a first row of names is
-    passed over.
+    A table is a CSV file of at least 5 rows, level and luminance, in any unit and any order, levels 0 and 255 among
+    them; what lies between is interpolated, monotonically. Or it has 256 rows of luminance alone. A first row of names
+    is passed over.
 
     Raises
     ------
@@ -70,29 +72,56 @@ def _table(path: Path) -> Display:
     rows = _rows(path, where)
     if rows and not _numbers(rows[0]):
         rows = rows[1:]
-    if len(rows) != LEVELS:
-        raise UserError(f"{where}: it has {len(rows)} rows; one for each of the levels 0 to 255 is needed")
-    values = []
-    for level, row in enumerate(rows):
-        numbers = _numbers(row)
-        if not numbers or len(numbers) != len(rows[0]) or len(numbers) > 2:
+    alone = bool(rows) and len(rows[0]) == 1
+    if len(rows) < LEAST_ROWS or (alone and len(rows) != LEVELS):
+        raise UserError(
+            f"{where}: it has {len(rows)} rows; at least {LEAST_ROWS} of a level and a luminance are needed, or "
+            f"{LEVELS} of luminance alone"
+        )
+    measured: dict[float, float] = {}
+    for number, row in enumerate(rows):
+        said = _numbers(row)
+        if not said or len(said) != len(rows[0]) or len(said) > 2:
+            level = row[0] if _numbers(row[:1]) and len(row) <= 2 and not alone else number
             raise UserError(f"{where}: the row of level {level} must be a level and a luminance, not '{','.join(row)}'")
-        if len(numbers) == 2 and numbers[0] != level:
-            raise UserError(f"{where}: the levels must run from 0 to 255; where {level} should be there is {row[0]}")
-        values.append(numbers[-1])
-    luminance = np.array(values)
+        level = float(number) if alone else said[0]
+        if not 0 <= level <= LEVELS - 1:
+            raise UserError(f"{where}: level {level:g} is none of a display's, which are 0 to {LEVELS - 1}")
+        if level in measured:
+            raise UserError(f"{where}: level {level:g} is there twice; give one luminance for each level, their mean")
+        measured[level] = said[-1]
+    return Display(_named(path, len(rows)), _interpolated(measured, where))
+
+
+def _named(path: Path, count: int) -> str:
+    return f"table {path.name}" + ("" if count == LEVELS else f", {count} levels measured")
+
+
+def _interpolated(measured: dict[float, float], where: str) -> np.ndarray:
+    """Every level's luminance, 0 to 1: a cubic between those measured that never overshoots them (Fritsch & Butland
+    1984, A method for constructing local monotone piecewise cubic interpolants, SIAM J. Sci. Stat. Comput. 5:300-304).
+    """
+    levels, luminance = np.array(sorted(measured.items())).T
+    if levels[0] != 0 or levels[-1] != LEVELS - 1:
+        raise UserError(
+            f"{where}: it reaches from level {levels[0]:g} to {levels[-1]:g}; measure levels 0 and {LEVELS - 1} too, "
+            "for nothing is known beyond what was measured"
+        )
     falls = np.flatnonzero(np.diff(luminance) < 0)
     if falls.size:
-        raise UserError(f"{where}: the luminance falls from level {falls[0]} to {falls[0] + 1}; it must not fall")
+        first, second = levels[falls[0] : falls[0] + 2]
+        raise UserError(f"{where}: the luminance falls from level {first:g} to {second:g}; it must not fall")
     if not luminance[-1] > luminance[0]:
         raise UserError(f"{where}: all levels have the same luminance")
-    return Display(f"table {path.name}", (luminance - luminance[0]) / (luminance[-1] - luminance[0]))
+    scaled = (luminance - luminance[0]) / (luminance[-1] - luminance[0])
+    # Rounding could make it fall by a digit where the luminance hardly rises.
+    return np.maximum.accumulate(PchipInterpolator(levels, scaled)(np.arange(LEVELS)).clip(0, 1))
 
 
 def _rows(path: Path, where: str) -> list[list[str]]:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{where}: the file is too large for a table of 256 rows")
+            raise UserError(f"{where}: the file is too large for a table of a display's levels")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{where}: it is neither an exponent, as 2.2, nor a file that is there") from None

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Union
 
+from ..grey_scale import GreyScale
 from .files import Figure, Said
-from .pictures import Picture, read_picture
+from .pictures import Picture, picture_of, read_picture
+from .stimuli import Levels, read_levels
 
 __all__ = ["Aim", "Apart", "Away", "DiverseSet", "Metamer", "Recovered", "SceneOfSet", "read_aim", "scene_folders"]
 
@@ -78,13 +80,14 @@ class Metamer:
 
 @dataclass(frozen=True)
 class SceneOfSet:
-    """One of several scenes."""
+    """One of several scenes; ``flaws`` are the faces of its mesh that no object has, None where unknown."""
 
     activation: Figure | None
     of_maximum: Figure | None
     reached: bool | None
     render: Picture | None
     stimulus: Picture | None
+    flaws: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class DiverseSet:
         Of the maximum: ``optimum``, or else what one scene alone reached.
     pairs : tuple of tuple of float or None
         How far two scenes lie apart, in what they are to differ in.
+    scale : GreyScale
+        Of all their stimuli.
     """
 
     kind: ClassVar[str] = "diverse"
@@ -112,13 +117,14 @@ class DiverseSet:
     differences: tuple[Apart, ...]
     pairs: tuple[tuple[float | None, ...], ...]
     scenes: tuple[SceneOfSet, ...]
+    scale: GreyScale
 
 
 Aim = Union[Recovered, Metamer, DiverseSet]
 
 
-def read_aim(folder: Path, result: Said) -> Aim | None:
-    """What ``result.json`` says of such a run, however little; None of other runs.
+def read_aim(folder: Path, result: Said, card: Path | None = None) -> Aim | None:
+    """What ``result.json`` says of such a run, however little; None of other runs. ``card``: as for ``read_levels``.
 
     Raises
     ------
@@ -130,7 +136,7 @@ def read_aim(folder: Path, result: Said) -> Aim | None:
         return _recovered(result)
     if kind == "metamer":
         return _metamer(result.part("metamer"))
-    return _diverse(folder, result.part("diverse")) if kind == "diverse" else None
+    return _diverse(folder, result.part("diverse"), card) if kind == "diverse" else None
 
 
 def _recovered(result: Said) -> Recovered:
@@ -177,13 +183,16 @@ def scene_folders(folder: Path) -> list[Path]:
     return [each for each in found if each.is_dir()]
 
 
-def _diverse(folder: Path, said: Said) -> DiverseSet:
+def _diverse(folder: Path, said: Said, card: Path | None) -> DiverseSet:
     folders, told = scene_folders(folder), said.parts("scenes")
     maximum = said.part("maximum")
     top = maximum.number("value")
     count = min(MOST_SCENES, max(len(folders), len(told)))
+    levels = [read_levels(each, ("stimulus",), card) for each in folders]
+    scale = GreyScale.of(each for known in levels if known.known for each in known.of.values())
+    pictures = [_of_scene(each, seen, scale) for each, seen in zip(folders, levels)]
     scenes = [
-        _scene(told[i] if i < len(told) else Said(None), folders[i] if i < len(folders) else None, top)
+        _scene(told[i] if i < len(told) else Said(None), pictures[i] if i < len(pictures) else (None, None), top)
         for i in range(count)
     ]
     return DiverseSet(
@@ -199,17 +208,27 @@ def _diverse(folder: Path, said: Said) -> DiverseSet:
         differences=_apart(said, "mean"),
         pairs=_pairs(said.part("pairs").raw(said.text("differ") or ""), count),
         scenes=tuple(scenes),
+        scale=scale,
     )
 
 
-def _scene(said: Said, folder: Path | None, top: float | None) -> SceneOfSet:
+def _of_scene(folder: Path, seen: Levels, scale: GreyScale) -> tuple[Picture | None, Picture | None]:
+    """Render and stimulus of a scene."""
+    render = folder / "render.png"
+    stimulus = picture_of(scale(seen.of["stimulus"]), PICTURE) if seen.known and seen.of else None
+    return read_picture(render, PICTURE) if render.is_file() else None, stimulus
+
+
+def _scene(said: Said, pictures: tuple[Picture | None, Picture | None], top: float | None) -> SceneOfSet:
     activation, part = said.part("activation").figure("final"), said.number("of_maximum")
     error = None if activation is None or activation.sem is None or not top else activation.sem / abs(top)
-    pictures = [None, None]
-    if folder is not None:
-        paths = [folder / f"{name}.png" for name in ("render", "stimulus")]
-        pictures = [read_picture(path, PICTURE) if path.is_file() else None for path in paths]
-    return SceneOfSet(activation, None if part is None else Figure(part, error), said.flag("reached"), *pictures)
+    of_maximum = None if part is None else Figure(part, error)
+    return SceneOfSet(activation, of_maximum, said.flag("reached"), *pictures, _flaws(said))
+
+
+def _flaws(said: Said) -> int | None:
+    counts = [said.part("mesh").count(f"{kind}_faces") for kind in ("flipped", "degenerate", "intersecting")]
+    return None if None in counts else sum(counts)
 
 
 def _pairs(rows: Any, count: int) -> tuple[tuple[float | None, ...], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,17 @@ from .mesh_data import PackedMesh, Viewpoint
 from .record import RunRecord
 from .words import found, maximised, number, with_error
 
-__all__ = ["activation_figure", "axis", "curve_figures", "mesh_figure", "plain", "rounded"]
+__all__ = [
+    "activation_figure",
+    "axis",
+    "beside_marker",
+    "curve_figures",
+    "ends_of",
+    "log_axis",
+    "mesh_figure",
+    "plain",
+    "rounded",
+]
 
 BLACK, BLUE, ORANGE, GREEN, PURPLE, GREY = "#1a1a1a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#595959"
 """Of the Okabe-Ito palette; every series has a dash or marker of its own too."""
@@ -34,6 +45,9 @@ POINTS = 400
 
 LEAST = 1e-9
 """What a logarithmic axis begins with."""
+
+FEW, MANY = 3, 8
+"""Ticks of a logarithmic axis."""
 
 DIFFERENCES = {
     "image": "1 − correlation of the stimuli",
@@ -61,6 +75,39 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": plain(title)}, "zeroline": False, "automargin": True, **more}
 
 
+def log_axis(title: str, values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """A logarithmic axis of these values, with a few round ticks that are written out."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known) & (known > 0)]
+    if not known.size:
+        return axis(title, type="log")
+    low, high = math.log10(known.min()), math.log10(known.max())
+    margin = max(0.04 * (high - low), 0.02)
+    low, high = low - margin, high + margin
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for mantissas in ((1,), (1, 3), (1, 2, 5), range(1, 10)):
+        ticks = [m * 10.0**e for e in decades for m in mantissas if low <= math.log10(m) + e <= high]
+        if len(ticks) >= FEW:
+            break
+    ticks = ticks[:: -(-len(ticks) // MANY)] if len(ticks) > MANY else ticks
+    if len(ticks) < 2:
+        ticks = [float(f"{known.min():.2g}"), float(f"{known.max():.2g}")]
+    said = {"tickvals": rounded(ticks), "ticktext": [number(tick, 2) for tick in ticks]}
+    return axis(title, type="log", range=rounded([low, high]), **said)
+
+
+def beside_marker(value: float, ends: Sequence[float]) -> str:
+    """On which side of a marker its label has room: that of the farther end of the axis."""
+    return "top left" if value > 0.5 * (ends[0] + ends[1]) else "top right"
+
+
+def ends_of(values: Sequence[float]) -> list[float]:
+    """The ends of an axis that shows these values and 0, with a margin."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    margin = 0.06 * (high - low) or 1.0
+    return [low - margin if low < 0 else low, high + margin if high > 0 else high]
+
+
 def activation_figure(run: RunRecord) -> dict[str, Any]:
     """Start, result, pixel MEI, optimum and tolerance on one axis, with error bars."""
     rows = [
@@ -71,14 +118,15 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
         ("asked for, at most", getattr(run.aim, "tolerance", None), None, GREEN, "triangle-up"),
     ]
     known = [row for row in rows if row[1] is not None]
+    ends = ends_of([mean + sign * (sem or 0.0) for _, mean, sem, *_ in known for sign in (-1, 1)])
     data = [
         {
             "type": "scatter",
             "mode": "markers+text",
             "x": rounded([mean]),
             "y": [name],
-            "text": [with_error(Figure(mean, sem))],
-            "textposition": "top center",
+            "text": [with_error(Figure(mean, sem)).replace(" (render", "<br>(render")],
+            "textposition": beside_marker(mean, ends),
             "cliponaxis": False,
             "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
             "marker": {"color": colour, "symbol": symbol, "size": 13},
@@ -87,7 +135,7 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
         for name, mean, sem, colour, symbol in reversed(known)
     ]
     layout = {
-        "xaxis": axis(maximised(run), rangemode="tozero"),
+        "xaxis": axis(maximised(run), range=rounded(ends)),
         "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
         "showlegend": False,
         "height": 110 + 50 * len(known),
@@ -197,9 +245,14 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
             ys = rounded([level, level])
             data.append({"type": "scatter", "mode": "lines", "x": [0, last], "y": ys, "name": name, "line": line})
     what = maximised(run)
+    levels = [value for trace in data for value in trace["y"] if value is not None]
     return {
         "data": data,
-        "layout": {"xaxis": axis("step"), "yaxis": axis(what, type="log" if run.is_error else "linear"), "height": 320},
+        "layout": {
+            "xaxis": axis("step"),
+            "yaxis": log_axis(what, levels) if run.is_error else axis(what),
+            "height": 320,
+        },
         "alt": f"{what} over {last:.0f} steps, from {with_error(run.initial)} to {with_error(run.final)}, converged.",
     }
 
@@ -219,7 +272,8 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )
-    titles = axis("regularizer, unweighted", type="log", dtick=1, exponentformat="power")
+    levels = [value for trace in data for value in trace["y"] if value is not None and value > LEAST]
+    titles = log_axis("regularizer, unweighted", levels)
     named = ", ".join(name.replace("_", " ") for name in terms)
     return {
         "data": data,

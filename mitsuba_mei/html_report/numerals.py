@@ -7,8 +7,8 @@ from .files import Figure
 __all__ = ["BARS", "measured", "moved", "number", "percent", "with_error"]
 
 BARS = (
-    "Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller than "
-    "the marker."
+    "Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller "
+    "than the marker."
 )
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

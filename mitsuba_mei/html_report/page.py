@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,11 +19,13 @@ from markupsafe import Markup
 
 from .. import __version__
 from . import aim_figures, aim_words, words
-from .aims import DiverseSet
+from .aims import DiverseSet, Recovered
 from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh_data import LEVELS
 from .pictures import Shown
 from .record import RunRecord
+from .results import Result
+from .run_table import run_table
 from .tuning import Tuning
 from .tuning_figures import summary_rows, tuning_figures
 
@@ -65,13 +68,25 @@ class RunShown:
     data: dict[str, Any]
 
 
-def page_of(records: Sequence[RunRecord]) -> str:
-    """The HTML of a report, of one run or of several.
+@dataclass(frozen=True)
+class ResultShown:
+    """What several runs come to, as the template takes it."""
+
+    number: int
+    result: Result
+    plots: list[Plot]
+    tunings: list[TuningShown]
+    data: dict[str, Any]
+
+
+def page_of(records: Sequence[RunRecord], results: Sequence[Result] = ()) -> str:
+    """The HTML of a report, of one run or of several, and of what they come to.
 
     Everything from files is escaped: text by Jinja, data by JSON without ``<``. A content security policy keeps the
     page from every network, and from scripts that are not its own.
     """
     shown = [_shown(number, run) for number, run in enumerate(records, 1)]
+    told = [_result(number, result) for number, result in enumerate(results, 1)]
     script = _script()
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
@@ -80,15 +95,20 @@ def page_of(records: Sequence[RunRecord]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "measured": words.measured}
+    environment.filters |= {"number": words.number, "measured": words.measured, "breakable": _breakable}
     return environment.get_template("report.html.j2").render(
         runs=shown,
+        results=told,
+        laid=run_table(records),
         faces={solid.mesh.key: solid.mesh.faces for run in records for solid in run.solids},
         words=words,
         aim_words=aim_words,
         aim_figures=aim_figures,
         further_text=_further_text,
-        title=words.title(records[0]) if len(records) == 1 else _several(records),
+        beside=_beside,
+        scales=_scales,
+        alone=len(records) == 1 and not results,
+        title=_title(records, results),
         style=Markup(_asset("report.css")),
         script=Markup(script),
         policy=_policy(script),
@@ -100,9 +120,22 @@ def page_of(records: Sequence[RunRecord]) -> str:
     )
 
 
-def _several(records: Sequence[RunRecord]) -> str:
+def _title(records: Sequence[RunRecord], results: Sequence[Result]) -> str:
+    """What the page is about."""
+    named = [result.title for result in results if result.place is not None]
+    if len(named) == 1:
+        return named[0]
+    if len(records) == 1 and not named:
+        return words.title(records[0])
+    if not records:
+        return f"{len(named)} results"
     alike = all(run.aim is None for run in records)
     return f"{len(records)} maximally exciting inputs compared" if alike else f"{len(records)} runs"
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in another line after its separators, and nowhere else."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_-])(?=[^/_-])|(?<=\w{3}\.)(?=\w)", name))
 
 
 def _asset(name: str) -> str:
@@ -148,12 +181,8 @@ def _shown(number: int, run: RunRecord) -> RunShown:
         drawn["mesh"] = mesh_figure([solid.mesh for solid in run.solids], run.view, run.place.name)
     curves = {f"curve-{i}": figure for i, figure in enumerate(curve_figures(run))}
     drawn |= curves
-    tunings = []
-    for i, tuning in enumerate(run.tunings):
-        figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning))}
-        drawn |= figures
-        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
-        tunings.append(TuningShown(tuning, _plots(figures), summary_rows(tuning), sorted(references)))
+    tunings, figures = _tunings(run.tunings)
+    drawn |= figures
     frames = [
         {"label": frame.label, "render": frame.render.address, "stimulus": frame.stimulus.address}
         for frame in run.frames
@@ -169,6 +198,23 @@ def _shown(number: int, run: RunRecord) -> RunShown:
         settings=_settings(run),
         data={"figures": drawn, "frames": frames},
     )
+
+
+def _result(number: int, result: Result) -> ResultShown:
+    figures = {f"result-{i}": figure for i, figure in enumerate(result.figures)}
+    tunings, drawn = _tunings(result.tunings, "the scene")
+    return ResultShown(number, result, _plots(figures), tunings, {"figures": figures | drawn, "frames": []})
+
+
+def _tunings(every: Sequence[Tuning], whose: str = "this MEI") -> tuple[list[TuningShown], dict[str, dict[str, Any]]]:
+    """Measurements of tuning, and their figures."""
+    shown, drawn = [], {}
+    for i, tuning in enumerate(every):
+        figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning, whose))}
+        drawn |= figures
+        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
+        shown.append(TuningShown(tuning, _plots(figures), summary_rows(tuning, whose), sorted(references)))
+    return shown, drawn
 
 
 def _plots(figures: dict[str, dict[str, Any]]) -> list[Plot]:
@@ -195,6 +241,26 @@ def _pictures(run: RunRecord) -> list[Shown]:
         alt = f"Grey-level image: {short}, as shown to the model." if short else f"{caption}, in its own light."
         shown.append(Shown(run.pictures[name], full, alt))
     return shown
+
+
+def _beside(run: RunRecord) -> tuple[str, str]:
+    """What is shown beside the renders of an optimisation, and its scale."""
+    if not run.beside_is_difference:
+        return words.beside(run), f"Stimuli: {run.grey_scale}."
+    scale = "Differences of radiance, the mean over channels: black is −1, grey none, white +1."
+    if isinstance(run.aim, Recovered):
+        return words.beside(run), scale
+    kept = "An earlier version kept these and no stimuli of the steps."
+    return "Render less the reference’s: grey where there is no difference", f"{scale} {kept}"
+
+
+def _scales(run: RunRecord) -> str:
+    """How pictures were made to fit a display."""
+    said = [f"Renders are shown at exposure {run.exposure:.2g}."] if run.exposure < 0.995 else []
+    grey = run.aim.scale.caption if isinstance(run.aim, DiverseSet) else run.grey_scale
+    if grey and not isinstance(run.aim, Recovered):
+        said.append(f"Stimuli: {grey}.")
+    return " ".join(said)
 
 
 def _settings(run: RunRecord) -> list[tuple[str, str]]:

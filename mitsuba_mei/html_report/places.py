@@ -8,11 +8,21 @@ from pathlib import Path
 
 from ..errors import UserError, nearest
 
-__all__ = ["Place", "find_runs"]
+__all__ = ["MOST_RUNS", "Place", "find_results", "find_runs"]
 
 
-GATHERED = ("comparison.json", "factors.json")
-"""Files of a folder that holds several runs."""
+GATHERED = {
+    "comparison.json": ("*/result.json", "*/*/result.json"),
+    "factors.json": ("*/result.json", "*/*/result.json"),
+    "plan.json": ("runs/*/result.json",),
+}
+"""Files of a folder that holds several runs, and where these lie."""
+
+ALONE = ("tuning.json", "evaluation-*.json")
+"""Files of a folder that has a result and no run of its own."""
+
+MOST_RUNS = 100
+"""Runs of a sweep that a report shows, the first ones: it holds all pictures and meshes, and a browser has to open it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,9 @@ class Place:
 
 
 def find_runs(paths: Sequence[Path]) -> list[Place]:
-    """The run folders that are named, and those within what ``compare`` and ``factors`` left, in this order.
+    """The run folders that are named, and those within what ``compare``, ``factors`` and ``sweep`` left, in this order.
+
+    A folder of ``tune`` or ``evaluate`` has none.
 
     Raises
     ------
@@ -54,6 +66,11 @@ def find_runs(paths: Sequence[Path]) -> list[Place]:
     return places
 
 
+def find_results(paths: Sequence[Path]) -> list[Place]:
+    """Those folders among these that come to something as a whole: of several runs, a tuning or an evaluation."""
+    return [Place(path, _name(path)) for path in paths if _has_result(path)]
+
+
 def _within(path: Path) -> list[Place]:
     if not path.is_dir():
         siblings = (other.name for other in path.parent.glob("*") if other.is_dir())
@@ -61,12 +78,20 @@ def _within(path: Path) -> list[Place]:
         what = "is a file, and no run's folder" if path.exists() else "does not exist"
         raise UserError(f"the run folder {path} {what}" + (f"; {hint}" if hint.startswith("did you mean") else ""))
     name = _name(path)
-    if not any((path / gathered).is_file() for gathered in GATHERED):
-        return [Place(path, name)]
-    inner = sorted({file.parent for pattern in ("*/result.json", "*/*/result.json") for file in path.glob(pattern)})
+    patterns = next((inner for gathered, inner in GATHERED.items() if (path / gathered).is_file()), None)
+    if patterns is None:
+        return [] if _has_result(path) else [Place(path, name)]
+    inner = sorted({file.parent for pattern in patterns for file in path.glob(pattern)})[:MOST_RUNS]
     if not inner:
         raise UserError(f"{path} holds no finished run yet")
     return [Place(folder, f"{name}/{folder.relative_to(path).as_posix()}") for folder in inner]
+
+
+def _has_result(path: Path) -> bool:
+    """Whether a folder has something to report beside runs."""
+    if (path / "result.json").is_file():
+        return False
+    return any(any(path.glob(name)) for name in (*GATHERED, *ALONE))
 
 
 def _name(path: Path) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
 from ..finished_run import check_version
+from ..grey_scale import DISPLAY, GreyScale
 from ..home import without_home
+from ..trusted import trust_option
+from ..yaml_lines import read
 from .aims import Aim, DiverseSet, Metamer, Recovered, read_aim, scene_folders
 from .files import Figure, Said, read_json, read_mesh, read_metrics, read_text
 from .mesh_data import Viewpoint, pack_mesh, viewpoint
-from .pictures import Picture, read_picture
+from .pictures import Picture, picture_of, read_picture, read_pixels
 from .places import Place
 from .record import Evaluated, Frame, MeshFigures, Response, RunRecord, Second, Solid, Start
+from .stimuli import Levels, read_levels
 from .tuning import read_tunings
 
 __all__ = ["read_run_folder"]
@@ -26,8 +30,9 @@ PICTURE, THUMBNAIL, FRAME = 320, 72, 160
 
 SAID = frozenset(
     """activation fraction_of_optimum ratio_to_pixel validation seconds steps seconds_per_step peak_memory_mb
-    skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses outside_display
-    model ended reason restart restarts over_starts initial_scene pixel scene versions""".split()
+    skipped_steps shortened_gradients mesh renderer variant seed optimum objective neurons responses against runs_code
+    outside_display model ended reason restart restarts over_starts initial_scene pixel scene versions
+    exposure""".split()
 )
 """The keys of ``result.json`` that have a place of their own in a report; others are shown as they are."""
 
@@ -53,9 +58,10 @@ def read_run_folder(place: Place) -> RunRecord:
     result = read_json(folder / "result.json")
     check_version(folder, {"versions": result.raw("versions")})
     is_pixel = "mesh" not in result and isinstance(result.raw("activation"), (int, float))
-    aim = None if is_pixel else read_aim(folder, result)
+    card = _card(folder)
+    aim = None if is_pixel else read_aim(folder, result, card)
     for name in _needed(is_pixel, aim):
-        if not (folder / name).is_file():
+        if not any((folder / file).is_file() for file in (name, name.replace("stimulus.png", "stimulus.npy"))):
             raise UserError(f"{folder} is no whole run folder: there is no {name} in it")
     activation = result.part("activation")
     final = result.figure("activation") if is_pixel else activation.figure("final")
@@ -66,7 +72,12 @@ def read_run_folder(place: Place) -> RunRecord:
     # What was maximised is minus an error.
     turned = _minus if isinstance(aim, (Recovered, Metamer)) else lambda figure: figure
     metrics = _with_value(metrics, isinstance(aim, (Recovered, Metamer)))
-    pictures = _pictures(folder, aim)
+    moments = _moments(folder, aim)
+    beside = [read_pixels(seen) for *_, seen in moments]
+    levels = _stimuli(folder, aim, card)
+    differences = isinstance(aim, Recovered) or levels.differences
+    levels = levels.also([] if differences else beside)
+    pictures = _pictures(folder, aim, levels)
     known = SAID | (set() if aim is None else SAID_OF[result.text("objective")])
     kept = result.count("restart") or 0
     pixel = result.part("pixel").number("activation")
@@ -84,10 +95,9 @@ def read_run_folder(place: Place) -> RunRecord:
         pixel=pixel,
         ratio=result.figure("ratio_to_pixel"),
         validation=_second(result.part("validation")) if "validation" in result else None,
-        responses=tuple(
-            Response(each.count("neuron"), each.figure("initial"), each.figure("final"))
-            for each in result.parts("responses")
-        ),
+        responses=_responses(result, "responses"),
+        against=_responses(result, "against"),
+        runs_code=result.flag("runs_code") is True or bool(trust_option(folder)),
         starts=() if isinstance(aim, DiverseSet) else _starts(result, kept, is_pixel, turned),
         evaluations=_evaluations(folder),
         kept_start=kept,
@@ -104,7 +114,10 @@ def read_run_folder(place: Place) -> RunRecord:
         solids=tuple(Solid(name, pack_mesh(*mesh)) for name, mesh in meshes.items()),
         view=_view([mesh[0] for mesh in meshes.values()], result.part("scene").part("camera")),
         pictures=pictures,
-        frames=_frames(folder, aim),
+        frames=tuple(_frames(moments, beside, DISPLAY if differences else levels.scale)),
+        grey_scale=levels.caption if levels.of or moments else "",
+        beside_is_difference=differences,
+        exposure=result.number("exposure") or 1.0,
         metrics=metrics,
         tunings=read_tunings(folder),
         aim=aim,
@@ -112,6 +125,14 @@ def read_run_folder(place: Place) -> RunRecord:
         versions={name: said for name, said in result.part("versions").items() if isinstance(said, str)},
         further={key: value for key, value in result.items() if key not in known and value is not None},
     )
+
+
+def _card(folder: Path) -> Path | None:
+    """The model card that a run folder's configuration names."""
+    try:
+        return folder / read(folder / "config.yaml").plain()["model"]["card"]
+    except (UserError, KeyError, TypeError):
+        return None
 
 
 def _needed(is_pixel: bool, aim: Aim | None) -> tuple[str, ...]:
@@ -148,6 +169,12 @@ def _with_value(metrics: dict[str, np.ndarray], is_error: bool) -> dict[str, np.
 
 def _minus(figure: Figure | None) -> Figure | None:
     return None if figure is None or figure.mean is None else Figure(0.0 - figure.mean, figure.sem)
+
+
+def _responses(result: Said, name: str) -> tuple[Response, ...]:
+    return tuple(
+        Response(each.count("neuron"), each.figure("initial"), each.figure("final")) for each in result.parts(name)
+    )
 
 
 def _second(said: Said) -> Second:
@@ -189,7 +216,8 @@ def _evaluations(folder: Path) -> tuple[Evaluated, ...]:
 
 
 def _quality(said: Said) -> MeshFigures:
-    watertight = said.raw("watertight")
+    watertight, given = said.raw("watertight"), said.part("input")
+    closed, lines = given.raw("watertight"), given.raw("said")
     return MeshFigures(
         vertices=said.count("vertices"),
         faces=said.count("faces"),
@@ -198,6 +226,10 @@ def _quality(said: Said) -> MeshFigures:
         intersecting=said.count("intersecting_faces"),
         watertight=watertight if isinstance(watertight, bool) else None,
         smallest_angle=said.number("smallest_angle"),
+        new_intersecting=said.count("new_intersecting_faces"),
+        input_intersecting=given.count("intersecting_faces"),
+        input_watertight=closed if isinstance(closed, bool) else None,
+        input_said=tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else (),
     )
 
 
@@ -209,36 +241,56 @@ def _view(objects: list[np.ndarray], camera: Said) -> Viewpoint | None:
     return viewpoint(np.concatenate(objects), camera.number("distance"), azimuth, elevation)
 
 
-def _pictures(folder: Path, aim: Aim | None) -> dict[str, Picture]:
-    names = ["stimulus", "initial_stimulus", "pixel_stimulus", "render", "initial_render"]
+def _stimuli(folder: Path, aim: Aim | None, card: Path | None) -> Levels:
+    """What the neurons saw; of several scenes nothing, for they have their own."""
+    names = ["stimulus", "initial_stimulus", "pixel_stimulus"]
+    if isinstance(aim, (Recovered, DiverseSet)):
+        return Levels({})
+    return read_levels(folder, names + ["reference_stimulus"] * isinstance(aim, Metamer), card)
+
+
+def _pictures(folder: Path, aim: Aim | None, levels: Levels) -> dict[str, Picture]:
+    names = ["render", "initial_render"]
     if isinstance(aim, Recovered):
         names = ["target", "initial_render", "render", "difference"]
     elif isinstance(aim, Metamer):
-        names += ["reference", "reference_stimulus"]
+        names += ["reference"]
     elif isinstance(aim, DiverseSet):
         names = []  # its scenes have their own
     found = {name: folder / f"{name}.png" for name in names if (folder / f"{name}.png").is_file()}
-    pictures = {name: read_picture(path, PICTURE) for name, path in found.items()}
-    for name in ("stimulus", "render"):
-        path = folder / (f"scenes/0/{name}.png" if isinstance(aim, DiverseSet) else f"{name}.png")
-        if path.is_file() and not (name == "stimulus" and isinstance(aim, Recovered)):
-            pictures[f"{name}_thumbnail"] = read_picture(path, THUMBNAIL, lossless=False)
+    pictures = {name: picture_of(levels.scale(grey), PICTURE) for name, grey in levels.of.items()}
+    pictures |= {name: read_picture(path, PICTURE) for name, path in found.items()}
+    grey = levels.of.get("stimulus") if levels.known else None
+    render = folder / "render.png"
+    if isinstance(aim, DiverseSet):
+        render = folder / "scenes/0/render.png"
+        first = folder / "scenes/0/stimulus.png"
+        grey = read_pixels(first) if first.is_file() else None
+    if grey is not None:
+        pictures["stimulus_thumbnail"] = picture_of(DISPLAY(grey), THUMBNAIL, lossless=False)
+    if render.is_file():
+        pictures["render_thumbnail"] = read_picture(render, THUMBNAIL, lossless=False)
     return pictures
 
 
-def _frames(folder: Path, aim: Aim | None) -> tuple[Frame, ...]:
-    """The moments that the run kept, and the converged end."""
-    frames = []
+def _moments(folder: Path, aim: Aim | None) -> list[tuple[str, Path, Path]]:
+    """What each moment that the run kept is called, its render and what is beside it; the converged end is the last."""
+    moments = []
     beside = "difference" if isinstance(aim, Recovered) else "stimulus"
     for render in sorted(folder.glob("frames/step-*-render.png")):
         seen = render.with_name(render.name.replace("-render", f"-{beside}"))
         step = re.fullmatch(r"step-(\d+)-render\.png", render.name)
         if step and seen.is_file():
-            pair = [read_picture(path, FRAME, lossless=False) for path in (render, seen)]
-            frames.append(Frame(f"step {int(step.group(1))}", *pair))
+            moments.append((f"step {int(step.group(1))}", render, seen))
     seen = "frames/final-difference.png" if isinstance(aim, Recovered) else "stimulus.png"
-    last = [folder / "render.png", folder / seen]
-    if frames and all(path.is_file() for path in last):
-        pair = [read_picture(path, FRAME, lossless=False) for path in last]
-        frames.append(Frame("final, converged render", *pair))
-    return tuple(frames)
+    last = folder / "render.png", folder / seen
+    if moments and all(path.is_file() for path in last):
+        moments.append(("final, converged render", *last))
+    return moments
+
+
+def _frames(moments: Sequence[tuple[str, Path, Path]], beside: Sequence[np.ndarray], scale: GreyScale) -> list[Frame]:
+    return [
+        Frame(label, read_picture(render, FRAME, lossless=False), picture_of(scale(grey), FRAME, lossless=False))
+        for (label, render, _), grey in zip(moments, beside)
+    ]

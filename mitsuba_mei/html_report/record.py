@@ -62,7 +62,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class MeshFigures:
-    """Counts of ``result.json``; None is unknown."""
+    """Counts of ``result.json``; None is unknown.
+
+    Of a mesh from a file also how many faces pass through others that did not in the file, how many did there, whether
+    that one was closed, and what was said when it was read.
+    """
 
     vertices: int | None
     faces: int | None
@@ -71,6 +75,10 @@ class MeshFigures:
     intersecting: int | None
     watertight: bool | None
     smallest_angle: float | None
+    new_intersecting: int | None = None
+    input_intersecting: int | None = None
+    input_watertight: bool | None = None
+    input_said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,8 +122,19 @@ class RunRecord:
         The columns of ``metrics.csv``; ``activation`` has the sign of the figures above.
     aim : Aim or None
         What runs say that are not to drive neurons alone.
+    grey_scale : str
+        Which grey levels its stimuli are shown with as black and white, in words.
+    beside_is_difference : bool
+        Whether the second pictures of ``frames`` are differences of renders: from the target, or of a metamer of an
+        earlier version from the reference.
+    exposure : float
+        What renders were multiplied with to be displayed, where that is known.
     further : dict
         What else ``result.json`` says.
+    against : tuple of Response
+        Of the neurons that others are told from.
+    runs_code : bool
+        Whether the model is the user's own code, which is run where the user says so.
     """
 
     place: Place
@@ -149,12 +168,17 @@ class RunRecord:
     view: Viewpoint | None
     pictures: Mapping[str, Picture]
     frames: tuple[Frame, ...]
+    grey_scale: str
+    beside_is_difference: bool
+    exposure: float
     metrics: Mapping[str, np.ndarray]
     tunings: tuple[Tuning, ...]
     aim: Aim | None
     scene_file: str
     versions: Mapping[str, str]
     further: Mapping[str, Any]
+    against: tuple[Response, ...] = ()
+    runs_code: bool = False
 
     @property
     def is_error(self) -> bool:

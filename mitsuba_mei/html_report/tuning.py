@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import UserError
 from .files import Figure, Said, read_json
 
-__all__ = ["Axis", "NeuronTuning", "Summary", "Tuning", "read_tunings"]
+__all__ = ["Axis", "NeuronTuning", "Summary", "Tuning", "read_tuning", "read_tunings"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Summary:
 
     preferred: tuple[Figure | None, ...]
     bandwidth: tuple[float | None, ...]
+    bandwidth_is: str
     depth: float | None
     selectivity: float | None
     index: str | None
@@ -90,10 +91,17 @@ def read_tunings(folder: Path) -> tuple[Tuning, ...]:
     UserError
         If one is damaged.
     """
-    return tuple(_read(path) for path in sorted(folder.glob("tuning-*/tuning.json")))
+    return tuple(read_tuning(path) for path in sorted(folder.glob("tuning-*/tuning.json")))
 
 
-def _read(path: Path) -> Tuning:
+def read_tuning(path: Path) -> Tuning:
+    """A ``tuning.json``.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
     said = read_json(path)
     over = tuple(_axis(each) for each in said.parts("over"))
     shape = tuple(len(axis.values) for axis in over)
@@ -136,6 +144,7 @@ def _neuron(said: Said, shape: tuple[int, ...], path: Path) -> NeuronTuning:
             bandwidth=tuple(Said({"width": each}).number("width") for each in bandwidth)
             if isinstance(bandwidth, list)
             else (),
+            bandwidth_is="bandwidth" if "bandwidth_is" in summary else "half width at half of the peak above 0",
             depth=summary.number("modulation_depth"),
             selectivity=selectivity.number("value"),
             index=selectivity.text("index"),

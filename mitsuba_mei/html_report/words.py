@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from ..initial_scene import initial_in_words
 from ..over_starts import spread
+from ..trusted import OPTION
 from . import aim_words
-from .aims import Recovered
+from .aims import Recovered, SceneOfSet
 from .files import Figure
 from .numerals import BARS, measured, moved, number, with_error
 from .record import MeshFigures, RunRecord
@@ -20,6 +21,7 @@ __all__ = [
     "flaws",
     "flaws_in_short",
     "flaws_in_words",
+    "flaws_of_each",
     "found",
     "lead",
     "maximised",
@@ -228,10 +230,10 @@ def _percent(fraction: float) -> str:
 
 
 def flaws(quality: MeshFigures | None) -> int | None:
-    """How many faces a mesh has that no object has; None where it is unknown."""
+    """How many faces a mesh has that no object has, and its file had not; None where it is unknown."""
     if quality is None:
         return None
-    counts = (quality.flipped, quality.degenerate, quality.intersecting)
+    counts = (quality.flipped, quality.degenerate, _made(quality))
     return None if None in counts else sum(counts)
 
 
@@ -241,7 +243,19 @@ def flaws_in_short(quality: MeshFigures | None) -> str:
     if quality is None or count is None:
         return "–"
     faces = f"{count:,} {_faces(count)}" if count else "none"
+    if _left(quality):
+        faces += f", {_left(quality):,} of the file"
     return faces + (", open" if quality.watertight is False else "")
+
+
+def _made(quality: MeshFigures) -> int | None:
+    """How many faces pass through others that did not in the mesh's file."""
+    return quality.intersecting if quality.new_intersecting is None else quality.new_intersecting
+
+
+def _left(quality: MeshFigures) -> int:
+    """How many faces pass through others, and did so in the mesh's file."""
+    return (quality.intersecting or 0) - (_made(quality) or 0)
 
 
 def flaws_in_words(quality: MeshFigures | None) -> list[str]:
@@ -249,22 +263,44 @@ def flaws_in_words(quality: MeshFigures | None) -> list[str]:
     if quality is None:
         return []
     size = f"{_count(quality.vertices)} vertices and {_count(quality.faces)} triangles"
-    counts = {"flipped": quality.flipped, "degenerate": quality.degenerate, "intersecting": quality.intersecting}
+    counts = {"flipped": quality.flipped, "degenerate": quality.degenerate, "intersecting": _made(quality)}
     found = [f"{count:,} {_faces(count)} {WHAT_IS[kind]}" for kind, count in counts.items() if count]
     unknown = [kind for kind, count in counts.items() if count is None]
     said = [f"The mesh has {size}."]
     if found:
-        said.append(f"It has flaws that no object has: {'; '.join(found)}.")
-    elif not unknown:
+        made = "The optimisation made flaws" if quality.input_intersecting else "It has flaws"
+        said.append(f"{made} that no object has: {'; '.join(found)}.")
+    elif not unknown and not _left(quality):
         said.append("No face is flipped, degenerate or passes through another.")
+    if quality.input_intersecting:
+        count = quality.input_intersecting
+        said.append(
+            f"In the input mesh {count:,} {_faces(count)} passed through others before any step; {_left(quality):,} of "
+            "them still do."
+        )
     if unknown:
         said.append(f"How many faces are {' or '.join(unknown)} is not recorded.")
     if quality.watertight is not None:
         closed = "It is watertight: every edge joins exactly two faces."
-        said.append(closed if quality.watertight else "It is not watertight: it has a hole, or edges of three faces.")
+        open_ = "It is not watertight: it has a hole, or edges of three faces"
+        open_ += ", as the input mesh had." if quality.input_watertight is False else "."
+        said.append(closed if quality.watertight else open_)
     if quality.smallest_angle is not None:
         said.append(f"The smallest angle of a face is {quality.smallest_angle:.2g}°.")
+    if quality.input_said:
+        said.append(f"When its file was read: {'; '.join(quality.input_said)}.")
     return said
+
+
+def flaws_of_each(scenes: Sequence[SceneOfSet]) -> str | None:
+    """Of several scenes, how many faces no object has; None where it is not known of every one."""
+    counts = [scene.flaws for scene in scenes]
+    if not counts or None in counts:
+        return None
+    if not any(counts):
+        return "In no scene is a face flipped, degenerate or does it pass through another."
+    said = [f"scene {index}: {count:,} {_faces(count)}" for index, count in enumerate(counts, 1) if count]
+    return f"Meshes with faces that no object has (flipped, degenerate or passing through others): {'; '.join(said)}."
 
 
 WHAT_IS = {
@@ -284,8 +320,9 @@ def _count(value: int | None) -> str:
 
 def commands(run: RunRecord) -> list[tuple[str, str]]:
     """What repeats the run, and what looks further: a sentence and a command each."""
+    trust = OPTION * run.runs_code
     folder = shlex.quote(run.place.name)
-    config = shlex.quote(f"{run.place.name}/config.yaml")
+    config = shlex.quote(f"{run.place.name}/config.yaml") + trust
     again = "again, with the same seed"
     if run.kind == "pixel":
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
@@ -296,6 +333,6 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
         (f"Run the experiment {again}", f"python run.py {config}"),
         (
             f"Evaluate the finished object, {RENDERED[other]} this time",
-            f"python run.py evaluate {folder} --render {other}",
+            f"python run.py evaluate {folder} --render {other}{trust}",
         ),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,12 +33,15 @@ class TriangleMesh:
     faces : Tensor
         Vertex indices, ``(F, 3)`` int64.
     repairs : tuple of str
-        What was changed when the mesh was read, and what is left to know about it, in words.
+        What was left out or changed when the mesh was read, and what is left to know about it, in words.
+    from_file : bool
+        Whether it was read from a file, and may have flaws of its own.
     """
 
     vertices: Tensor
     faces: Tensor
     repairs: tuple[str, ...] = ()
+    from_file: bool = False
 
     @cached_property
     def _halfedges(self) -> tuple[Tensor, Tensor]:
@@ -180,6 +183,7 @@ def capsule(aspect: float = 2.0, segments: int = 48) -> TriangleMesh:
 def file(path: str | Path, max_faces: int = 200_000) -> TriangleMesh:
     """A mesh from a PLY, OBJ, STL or GLB file, cleaned, centred and scaled.
 
+    What of a file is no surface (materials, colours, lines, animations) is left out, and what cannot be read refused.
     Vertices of the same place are merged; degenerate and duplicate faces and vertices of no face are removed; faces
     are wound alike and, where the surface is closed, outwards; the middle of the bounding box moves to the origin.
 
@@ -196,7 +200,7 @@ def file(path: str | Path, max_faces: int = 200_000) -> TriangleMesh:
         If the file cannot be read, or holds no usable surface.
     """
     _require(max_faces >= 1, f"file: max_faces is {max_faces}; it must be at least 1")
-    return _template(*read_mesh(Path(path), max_faces))
+    return replace(_template(*read_mesh(Path(path), max_faces)), from_file=True)
 
 
 TEMPLATES: dict[str, Callable[..., TriangleMesh]] = {

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
-import re
 import struct
-import warnings
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import trimesh
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..errors import UserError, nearest
 from ..ordinary_files import read_ordinary
+from .glb_files import read_glb
+from .mesh_contents import MeshContents, MeshFault, check_count, counted
+from .obj_files import read_obj
+from .ply_files import read_ply
+from .stl_files import read_stl
 
 __all__ = ["EXTENSIONS", "read_mesh"]
 
-EXTENSIONS = (".glb", ".obj", ".ply", ".stl")
+READERS = {".glb": read_glb, ".obj": read_obj, ".ply": read_ply, ".stl": read_stl}
+
+EXTENSIONS = tuple(READERS)
+
+BEGINNINGS = {".glb": b"glTF", ".ply": b"ply", ".stl": b"solid", ".zip": b"PK\3\4", ".gz": b"\x1f\x8b"}
+
+DAMAGE = (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError)
+"""What a reader meets with in a file that is not as its format has it."""
 
 MOST_BYTES = 2**30
 """Of a file."""
@@ -55,24 +62,35 @@ def read_mesh(path: Path, max_faces: int) -> tuple[np.ndarray, np.ndarray, tuple
         or if no face with an area is in it.
     """
     data = _bytes(path)
-    if path.suffix.lower() == ".stl":
-        _check_whole(path, data)
-    announced = _announced_faces(path.suffix.lower(), data)
-    if announced is None:
-        raise _unreadable(path)
-    _check_count(path, announced, max_faces)
-    vertices, faces = _parse(path, data)
-    if path.suffix.lower() == ".ply" and len(faces) < announced:
-        raise UserError(f"mesh {path} is truncated: {len(faces)} faces where it announces {announced}")
-    if len(faces) == 0:
-        raise UserError(f"mesh {path} has {len(vertices)} vertices but no faces; export it as a triangle mesh")
-    _check_count(path, len(faces), max_faces)
-    if faces.min() < 0 or faces.max() >= len(vertices):
-        raise UserError(f"mesh {path} has faces that name vertices beyond its {len(vertices)}; the file is damaged")
-    broken = int((~np.isfinite(vertices).all(axis=1)).sum())
-    if broken:
-        raise UserError(f"mesh {path} has {broken} vertices with a NaN or infinite coordinate; mend or re-export it")
-    return _clean(path, vertices, faces)
+    try:
+        contents = READERS[path.suffix.lower()](data, max_faces)
+        vertices, faces = contents.vertices, contents.faces
+        if len(faces) == 0:
+            raise MeshFault(f"has {counted(len(vertices), 'vertex', 'vertices')} but no faces{_instead(contents)}")
+        check_count(len(faces), max_faces)
+        if faces.min() < 0 or faces.max() >= len(vertices):
+            raise MeshFault(f"has faces that name vertices beyond its {len(vertices)}; the file is damaged")
+        broken = int((~np.isfinite(vertices).all(axis=1)).sum())
+        if broken:
+            raise MeshFault(f"has {broken} vertices with a NaN or infinite coordinate; mend or re-export it")
+    except MeshFault as fault:
+        raise UserError(f"mesh {path} {fault}{_other_kind(path, data)}") from None
+    except DAMAGE:
+        raise _unreadable(path) from None
+    vertices, faces, repairs = _clean(path, vertices, faces)
+    return vertices, faces, (*contents.notes, *repairs)
+
+
+def _instead(contents: MeshContents) -> str:
+    return f" ({'; '.join(contents.notes)})" if contents.notes else "; export it as a triangle mesh"
+
+
+def _other_kind(path: Path, data: bytes) -> str:
+    """A hint where a file's first bytes are those of another kind than its name says."""
+    for kind, begin in BEGINNINGS.items():
+        if kind != path.suffix.lower() and data.lstrip().startswith(begin):
+            return f"; it looks like a {kind[1:].upper()} file"
+    return ""
 
 
 def _bytes(path: Path) -> bytes:
@@ -100,81 +118,6 @@ def _neighbours(path: Path) -> str:
 def _unreadable(path: Path) -> UserError:
     kind = path.suffix[1:].upper()
     return UserError(f"mesh {path} cannot be read as {kind}: it is damaged, truncated or of another kind")
-
-
-def _announced_faces(extension: str, data: bytes) -> int | None:
-    """The number of faces that a file says it has, 0 where it does not say so cheaply; None for a damaged GLB file."""
-    if extension == ".ply":
-        found = re.search(rb"element\s+face\s+(\d+)", data[:65536])
-        return int(found.group(1)) if found else 0
-    if extension == ".stl":
-        if _is_text_stl(data):
-            return data.count(b"endfacet")
-        return struct.unpack("<I", data[80:84])[0] if len(data) >= 84 else 0
-    if extension == ".obj":
-        return data.count(b"\nf ")
-    try:
-        length = struct.unpack("<I", data[12:16])[0]
-        tree = json.loads(data[20 : 20 + length])
-        most = max(accessor["count"] for accessor in tree["accessors"])
-        if most > len(data):
-            return most  # what is nowhere in the file would be made up as zeros
-        uses = Counter(node.get("mesh") for node in tree["nodes"])
-        return sum(
-            uses[index] * (max(tree["accessors"][i]["count"] for i in _accessors(primitive)) // 3)
-            for index, mesh in enumerate(tree["meshes"])
-            for primitive in mesh["primitives"]
-        )
-    except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _accessors(primitive: dict[str, Any]) -> list[int]:
-    """Where a glTF primitive's positions and indices are."""
-    return [primitive["attributes"]["POSITION"], *([primitive["indices"]] if "indices" in primitive else [])]
-
-
-def _check_count(path: Path, faces: int, max_faces: int) -> None:
-    if faces > max_faces:
-        raise UserError(
-            f"mesh {path} has {faces:,} faces, more than the {max_faces:,} allowed (max_faces); "
-            "decimate it, as in Blender's Decimate modifier, or raise max_faces"
-        )
-
-
-def _check_whole(path: Path, data: bytes) -> None:
-    """Refuse an STL that ends early; trimesh would read what is there."""
-    if _is_text_stl(data):
-        if b"endsolid" not in data:
-            raise UserError(f"mesh {path} is truncated: it has no 'endsolid'")
-        return
-    expected = 84 + 50 * _announced_faces(".stl", data)
-    if len(data) < expected:
-        raise UserError(f"mesh {path} is truncated or no STL file: {len(data)} bytes where it announces {expected}")
-
-
-def _is_text_stl(data: bytes) -> bool:
-    return data.lstrip()[:5] == b"solid" and b"facet" in data[:1024]
-
-
-def _parse(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles of all geometries in the file."""
-    extension = path.suffix.lower()
-    options = {"skip_materials": True} if extension in (".glb", ".obj") else {}  # images among them are not for us
-    if extension == ".obj":
-        data = data.decode("utf-8", errors="replace").encode()  # names and comments may be in any encoding
-    log = logging.getLogger("trimesh")
-    disabled, log.disabled = log.disabled, True
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            mesh = trimesh.load_scene(io.BytesIO(data), file_type=extension[1:], process=False, **options).to_mesh()
-        vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
-        return vertices.reshape(-1, 3), faces.reshape(-1, 3)
-    except Exception:  # trimesh lets through whatever exception the damage causes
-        raise _unreadable(path) from None
-    finally:
-        log.disabled = disabled
 
 
 def _clean(path: Path, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -209,6 +152,10 @@ def _clean(path: Path, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndar
     if len(mesh.vertices) < before:
         repairs.append(f"removed {before - len(mesh.vertices)} vertices left without a face")
 
+    edges = coo_array((np.ones(len(mesh.edges)), mesh.edges.T), shape=(len(mesh.vertices),) * 2)
+    bodies, _ = connected_components(edges, directed=False)
+    if bodies > 1:
+        repairs.append(f"{bodies:,} bodies that do not touch are deformed as one object")
     _orient(mesh, repairs)
     vertices = np.asarray(mesh.vertices)
     vertices = vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2
@@ -231,6 +178,8 @@ def _orient(mesh: trimesh.Trimesh, repairs: list[str]) -> None:
         repairs.append(f"the surface is open: {(counts == 1).sum()} edges have one face only, left as they are")
     if (counts > 2).any():
         repairs.append(f"{(counts > 2).sum()} edges belong to more than two faces, left as they are")
+    if not mesh.is_winding_consistent:
+        repairs.append("its faces cannot all be wound alike, as on a Moebius band")
 
 
 def _rotated(faces: np.ndarray) -> np.ndarray:

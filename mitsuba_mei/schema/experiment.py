@@ -10,7 +10,7 @@ from .evaluation import Compare, Evaluate, Pixel
 from .model import Model
 from .objective import DRIVES, Activation, Objective
 from .optimizer import Optimizer, Regularizers
-from .parts import NonNegative, Part
+from .parts import Disagreements, NonNegative, Part
 from .render import Render
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 from .stimulus import DEFAULT_NORM, Stimulus
@@ -79,23 +79,41 @@ class Config(Part):
         return chosen if chosen is None or isinstance(chosen, tuple) else (chosen,)
 
     @model_validator(mode="after")
-    def _placed_once(self) -> Config:
-        if self.placement.on is not None and (any(self.pose.translation) or self.pose.scale != 1):
-            raise ValueError("placement.on sets pose.translation and pose.scale; leave these two out, or placement.on")
+    def _agree(self) -> Config:
+        """Every value fits by itself: see to it that they fit each other, and tell of all that do not."""
+        found = []
+        for check in (
+            self._placed_once,
+            self._starts_differ,
+            self._seen_by_views,
+            self._can_differ,
+            self._many_already,
+            self._compared,
+            self._searched,
+            self._listed_for_activation,
+            self._neurons_agree,
+        ):
+            try:
+                check()
+            except ValueError as error:
+                found.append(str(error))
+        if found:
+            raise Disagreements(*found)
         return self
 
-    @model_validator(mode="after")
-    def _starts_differ(self) -> Config:
+    def _placed_once(self) -> None:
+        if self.placement.on is not None and (any(self.pose.translation) or self.pose.scale != 1):
+            raise ValueError("placement.on sets pose.translation and pose.scale; leave these two out, or placement.on")
+
+    def _starts_differ(self) -> None:
         moved = "offsets" in self.shape.free or self.pose.free or self.optimizer.search
         if self.optimizer.restarts > 1 and not moved:
             raise ValueError(
                 f"optimizer.restarts is {self.optimizer.restarts}, but neither shape.offsets nor the pose is free, so "
                 "that all starts would be the same; free one, search for starts (optimizer.search), or set it to 1"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _seen_by_views(self) -> Config:
+    def _seen_by_views(self) -> None:
         if self.objective.type == "image" and self.camera.free:
             views = self.objective.views
             if len(views) > 1 or any(getattr(views[0], name) is not None for name in self.camera.free):
@@ -103,10 +121,8 @@ class Config(Part):
                     "camera.free moves the camera, but objective.views says where it stands; freeze it, or leave views "
                     "out"
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _can_differ(self) -> Config:
+    def _can_differ(self) -> None:
         differ = getattr(self.objective, "differ", None)
         free = {
             "shape": self.shape.free,
@@ -116,12 +132,10 @@ class Config(Part):
         if differ in free and not free[differ]:
             needed = {"shape": "shape.offsets", "pose": "pose.rotation", "light": "a light's direction or position"}
             raise ValueError(f"objective.differ is {differ}, but {needed[differ]} is not free; free it")
-        return self
 
-    @model_validator(mode="after")
-    def _many_already(self) -> Config:
+    def _many_already(self) -> None:
         if self.objective.type != "diverse":
-            return self
+            return
         if self.optimizer.restarts > 1:
             raise ValueError(
                 f"objective.count says how many scenes there are, each from a start of its own; leave "
@@ -138,10 +152,8 @@ class Config(Part):
                 "objective.type is diverse, but neither shape.offsets, the pose nor a light's direction or position is "
                 "free, so that all scenes would start the same; free one"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _compared(self) -> Config:
+    def _compared(self) -> None:
         kind = self.objective.type
         asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
         for name, value in asked.items():
@@ -150,29 +162,23 @@ class Config(Part):
                     f"{name} goes with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{kind}', whose "
                     "result is no activation; leave it out"
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _searched(self) -> Config:
+    def _searched(self) -> None:
         turned = "rotation" in self.pose.free or any("direction" in light.free for light in self.lighting)
         if self.optimizer.search and not turned:
             raise ValueError(
                 "optimizer.search tries turns of the object and directions of lights, but neither pose.rotation nor a "
                 "light's direction is free; free one, or set it to 0"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _listed_for_activation(self) -> Config:
+    def _listed_for_activation(self) -> None:
         if self.compare.neurons is not None and self.objective.type != "activation":
             raise ValueError(
                 f"compare.neurons lists neurons whose activations are compared, but objective.type is "
                 f"'{self.objective.type}', which has neurons of its own; leave one of them out"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _neurons_agree(self) -> Config:
+    def _neurons_agree(self) -> None:
         said = {
             "model.neuron": self.model.neuron,
             "model.neurons": self.model.neurons,
@@ -191,4 +197,3 @@ class Config(Part):
                 raise ValueError(
                     f"objective.{name} has {len(numbers)} numbers for {len(self.neurons)} neurons; give one for each"
                 )
-        return self

@@ -19,6 +19,7 @@ from pydantic import (
 
 __all__ = [
     "Direction",
+    "Disagreements",
     "FilePath",
     "FilePathMarker",
     "Fraction",
@@ -39,6 +40,10 @@ __all__ = [
 
 LARGEST = 1e12
 """Of any number, so that its cube is finite in single precision."""
+
+
+class Disagreements(ValueError):
+    """Several things that do not go together, a sentence each."""
 
 
 class Part(BaseModel):

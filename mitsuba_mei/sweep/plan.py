@@ -12,6 +12,7 @@ from typing import Any
 
 from ..config import Config, SceneText, dump
 from ..errors import UserError
+from ..file_kinds import check_given_scene, check_sweep
 from ..schema import MOST_RUNS, Sweep
 from ..validation import validate
 from ..yaml_lines import Located, Place, path_text, read
@@ -117,7 +118,9 @@ def read_plan(
     UserError
         If it cannot be read or does not fit the schema, an axis is empty or twice there, or there are too many runs.
     """
+    check_given_scene(file)
     tree = read(file)
+    check_sweep(file, tree)
     if not isinstance(tree.value, dict):
         raise UserError(f"{tree.place}: a sweep file is a mapping with scene and axes; this is none")
     sweep = validate(Sweep, tree)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..config import Config
 from ..errors import UserError, about
 from ..experiment import check_files
-from ..experiments.session import interruptible
-from ..html_report import Place, write_page
+from ..html_report import MOST_RUNS, Place, write_page
+from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..schema import Sweep
 from ..targets import check_targets
@@ -20,13 +21,11 @@ from .cluster import opened_pool, threads_of
 from .conduct import Conductor, Watcher
 from .folder import SweepFolder
 from .job import Job
+from .over_seeds import write_over_seeds
 from .plan import Plan, check_plan
 from .summary import write_summary
 
-__all__ = ["REPORTED", "SweepOutcome", "check_model", "every_neuron", "run_sweep"]
-
-REPORTED = 100
-"""Runs that the report shows, the first ones: it holds every picture and mesh, and a browser has to open it."""
+__all__ = ["SweepOutcome", "check_model", "every_neuron", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,13 @@ class SweepOutcome:
         Runs that were done already.
     done, failed, missing : int
         Runs in all, whenever they were done.
+    interrupted : bool
+        Whether Ctrl-C ended it.
     report : Path or None
     reported : int
         How many of the runs the report shows.
+    over_seeds : list of dict
+        As :func:`~mitsuba_mei.sweep.over_seeds.read_over_seeds` gives them.
     """
 
     folder: Path
@@ -50,8 +53,10 @@ class SweepOutcome:
     done: int
     failed: int
     missing: int
+    interrupted: bool
     report: Path | None
     reported: int
+    over_seeds: list[dict[str, Any]] = field(default_factory=list)
 
 
 def every_neuron(config: Config) -> Sequence[int]:
@@ -125,29 +130,37 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
         def make(name: str) -> Job:
             return Job(name, plan.config(missing[name]), folder.path, threads_of(sweep))
 
+        ended = False
         try:
             if missing:
-                with interruptible() as interrupted, opened_pool(sweep, folder.path) as pool:
+                asked = interruptible(orderly=True)
+                with asked as interrupted, at_once(), opened_pool(sweep, folder.path) as pool, finishing() as begin:
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
                     longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
                     conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    begin()
                     conductor.run(missing, len(plan.rows), interrupted)
+                    ended = interrupted()
         finally:
             counts = write_summary(folder, plan)
+        over_seeds = write_over_seeds(folder, plan)
         report, reported = _reported(folder, plan, watcher)
-    return SweepOutcome(out, before, **counts, report=report, reported=reported)
+    return SweepOutcome(
+        out, before, **counts, interrupted=ended, report=report, reported=reported, over_seeds=over_seeds
+    )
 
 
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
     """The comparison report of the first runs, written anew."""
     done = folder.done()
-    shown = [row.name for row in plan.rows if row.name in done][:REPORTED]
+    shown = [row.name for row in plan.rows if row.name in done][:MOST_RUNS]
     if not shown:
         return None, 0
     places = [Place(folder.run(name), name) for name in shown]
     try:
-        return write_page(places, folder.path / "report.html"), len(shown)
+        whole = [Place(folder.path, folder.path.name)]
+        return write_page(places, folder.path / "report.html", whole), len(shown)
     except UserError as error:
         watcher.message(f"there is no report: {error}")
         return None, 0

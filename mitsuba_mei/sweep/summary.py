@@ -17,7 +17,7 @@ from .axes import Axis
 from .folder import SweepFolder
 from .plan import Plan
 
-__all__ = ["run_row", "write_summary"]
+__all__ = ["cell", "column_type", "run_row", "write_summary"]
 
 BATCH = 5000
 """Rows that are held in memory as Python's own values."""
@@ -46,6 +46,7 @@ FIGURES: dict[str, tuple[tuple[str, ...], pa.DataType]] = {
     "steps": (("steps",), pa.int64()),
     "seconds": (("seconds",), pa.float64()),
     "intersecting_faces": (("mesh", "intersecting_faces"), pa.int64()),
+    "new_intersecting_faces": (("mesh", "new_intersecting_faces"), pa.int64()),
     "flipped_faces": (("mesh", "flipped_faces"), pa.int64()),
     "degenerate_faces": (("mesh", "degenerate_faces"), pa.int64()),
     "watertight": (("mesh", "watertight"), pa.bool_()),
@@ -68,7 +69,7 @@ def write_summary(folder: SweepFolder, plan: Plan) -> dict[str, int]:
     """
     schema = pa.schema(
         [("run", pa.string())]
-        + [(axis.path, _type(axis)) for axis in plan.axes]
+        + [(axis.path, column_type(axis)) for axis in plan.axes]
         + [(name, kind) for name, (_, kind) in FIGURES.items()]
         + list(AROUND.items())
     )
@@ -95,7 +96,7 @@ def _rows(folder: SweepFolder, plan: Plan) -> Iterator[dict[str, Any]]:
         tried[attempt.name] = tried.get(attempt.name, 0) + 1
         reasons[attempt.name] = attempt.reason
     for row in plan.rows:
-        values = {axis.path: _cell(value, axis) for axis, value in zip(plan.axes, plan.values(row).values())}
+        values = {axis.path: cell(value, axis) for axis, value in zip(plan.axes, plan.values(row).values())}
         around = {"run": row.name, **values, "attempts": tried.get(row.name, 0)}
         file = folder.run(row.name) / "result.json"
         try:
@@ -132,7 +133,7 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     return value if isinstance(value, allowed) and not truth else None
 
 
-def _type(axis: Axis) -> pa.DataType:
+def column_type(axis: Axis) -> pa.DataType:
     """Of an axis' column: numbers where all its values are, else text."""
     kinds = {type(value) for value in axis.plain()}
     if kinds == {bool}:
@@ -142,8 +143,9 @@ def _type(axis: Axis) -> pa.DataType:
     return pa.float64() if kinds <= {int, float} else pa.string()
 
 
-def _cell(value: Any, axis: Axis) -> Any:
-    kind = _type(axis)
+def cell(value: Any, axis: Axis) -> Any:
+    """A value of an axis, as its column takes it."""
+    kind = column_type(axis)
     if kind == pa.string():
         return without_home(value if isinstance(value, str) else json.dumps(value))
     return float(value) if kind == pa.float64() else value

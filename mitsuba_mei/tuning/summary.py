@@ -9,10 +9,14 @@ import numpy as np
 
 from .grid import Axis
 
-__all__ = ["DRAWS", "INDICES", "modulation_depth", "preferred", "selectivity", "summarise"]
+__all__ = ["BANDWIDTH", "DRAWS", "INDICES", "modulation_depth", "preferred", "selectivity", "summarise"]
 
 DRAWS = 400
 """Curves drawn within the errors, by whose spread the error of a preferred value is told."""
+
+BANDWIDTH = "half width at half height above the least response"
+ALIKE = "the responses are alike along this axis"
+BEYOND = "the response does not fall to half its height on both sides within the range"
 
 INDICES = {
     "1 - circular variance": "Ringach, Shapley & Hawken 2002, Journal of Neuroscience 22:5639-5651; Mardia 1972",
@@ -42,12 +46,15 @@ def summarise(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray, seed: int
     drawn, _ = preferred(axes, mean + sem * generator.standard_normal((DRAWS, *mean.shape)))
     index, value = selectivity(axes, mean)
     flat = not np.ptp(mean) > 0
+    widths = [(None, ALIKE) if flat else _bandwidth(axes, mean, i, float(height[0])) for i in range(len(axes))]
     return {
         "preferred": [
             {"value": None, "sem": None} if flat else {"value": float(at), "sem": _spread(axis, at, others)}
             for axis, at, others in zip(axes, where[0], drawn.T)
         ],
-        "bandwidth": [None if flat else _bandwidth(axes, mean, i, float(height[0])) for i in range(len(axes))],
+        "bandwidth": [width for width, _ in widths],
+        "bandwidth_is": BANDWIDTH,
+        "bandwidth_unknown": [why for _, why in widths],
         "modulation_depth": modulation_depth(mean),
         "selectivity": {"index": index, "reference": INDICES[index], "value": value},
     }
@@ -136,19 +143,24 @@ def _spread(axis: Axis, at: float, drawn: np.ndarray) -> float:
     return float(np.sqrt(np.mean(away**2)))
 
 
-def _bandwidth(axes: Sequence[Axis], mean: np.ndarray, i: int, height: float) -> float | None:
-    """Half the distance between the two places about the peak where the response falls to half of its height.
+def _bandwidth(axes: Sequence[Axis], mean: np.ndarray, i: int, height: float) -> tuple[float | None, str | None]:
+    """The bandwidth along an axis, and why there is none.
 
-    The height is the interpolated peak's above 0; of a map, along the line through its highest point; between points
-    the curve is straight. None where it does not fall that far on both sides.
+    Half the distance between the two places about the peak where the response falls halfway from the interpolated
+    peak to the baseline, the least response of the curve: the half width at half height of tuning curves (Swindale
+    1998, Orientation tuning curves: empirical description and estimation of parameters, Biological Cybernetics
+    78:45-56), read off the points in place of a fitted curve. Responses may be negative; a constant that is added to
+    all changes nothing. Of a map, the curve along the axis through its highest point. Between points it is straight.
     """
-    if not height > 0:
-        return None
     axis = axes[i]
     top = np.unravel_index(mean.argmax(), mean.shape)
     curve = mean[tuple(slice(None) if j == i else k for j, k in enumerate(top))]
-    reach = [_fall(curve, int(top[i]), sense, height / 2, axis.period is not None) for sense in (1, -1)]
-    return None if None in reach else float(sum(reach) / 2 * axis.step)
+    baseline = float(curve.min())
+    if not height > baseline:
+        return None, ALIKE
+    level = (height + baseline) / 2
+    reach = [_fall(curve, int(top[i]), sense, level, axis.period is not None) for sense in (1, -1)]
+    return (None, BEYOND) if None in reach else (float(sum(reach) / 2 * axis.step), None)
 
 
 def _fall(curve: np.ndarray, top: int, sense: int, level: float, round_: bool) -> float | None:

@@ -9,10 +9,13 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
+import trimesh
 
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.diverse import run_diverse
+from mitsuba_mei.mesh_quality import assess
 from mitsuba_mei.sentences_unlike import describe_diverse
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
@@ -147,3 +150,19 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
     assert signal.getsignal(signal.SIGINT) == before
     with pytest.raises(UserError, match="exists already"):
         run_diverse(config, outcome.folder, Silent())
+
+
+def test_every_scenes_mesh_is_assessed(run):
+    """Counted from the files; together they are added up."""
+    outcome, _ = run
+    scenes = outcome.result["diverse"]["scenes"]
+    assert len(scenes) == 3
+    for scene in scenes:
+        mesh = trimesh.load(outcome.folder / scene["folder"] / "mesh.ply", process=False)
+        found = assess(torch.tensor(mesh.vertices), torch.tensor(mesh.faces))
+        assert {name: scene["mesh"][name] for name in ("vertices", "faces")} == {
+            "vertices": len(mesh.vertices),
+            "faces": len(mesh.faces),
+        }
+        assert scene["mesh"]["intersecting_faces"] == found.intersecting_faces
+    assert outcome.result["mesh"]["faces"] == sum(scene["mesh"]["faces"] for scene in scenes)

@@ -58,7 +58,8 @@ def test_the_own_renderer_reproduces_what_the_run_reported(run, tmp_path, monkey
     assert found["activation"] == reported == found["reported"]["activation"]
     assert (found["renderer"], found["reported"]["renderer"], found["variant"][:4]) == ("path", "path", "llvm")
     lines = capsys.readouterr().out.splitlines()
-    said = f"{reported['initial']['mean']:.4g} ± {reported['initial']['sem']:.1g} -> "
+    initial = reported["initial"]
+    said = f"{initial['mean']:.4g} (render s.e. {initial['sem']:.1g}) -> "
     assert lines[0].startswith(f"under path: {said}")
     assert lines[1].startswith(f"the run reported, under path: {said}")
     assert lines[2] == "written to moved/run/evaluation-path.json"

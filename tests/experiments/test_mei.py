@@ -15,6 +15,8 @@ import trimesh
 
 from mitsuba_mei.config import load_config
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.experiment import build_experiment
+from mitsuba_mei.experiments import leavings
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import read_image
 from mitsuba_mei.neurons.cards import load_card
@@ -319,8 +321,9 @@ def test_a_second_model_answers_to_the_same_grey_levels(compared):
 def test_the_best_restart_is_kept_and_all_are_recorded(compared):
     (folder, result), progress = (compared[0].folder, compared[0].result), compared[1]
     finals = [trial["activation"]["final"]["mean"] for trial in result["restarts"]]
-    initials = [trial["activation"]["initial"]["mean"] for trial in result["restarts"]]
-    assert len(set(finals)) == len(set(initials)) == 2
+    assert len(set(finals)) == 2
+    # A cell that is silent at the file's own scene may be at another too: what each began with is said, not seen.
+    assert [trial["initial_scene"] for trial in result["restarts"]] == ["scene file", "random start"]
     assert result["restart"] == finals.index(max(finals))
     # From other renders than those that it was chosen by.
     assert result["activation"]["final"]["mean"] != max(finals)
@@ -367,3 +370,14 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     assert outcome.result["pixel"] is None and outcome.result["ratio_to_pixel"] is None
     assert outcome.result["ended"] == ("interrupted" if stop_at == "optimisation" else "done")
     assert any("there is no ratio" in text for text in progress.messages)
+
+
+def test_the_title_says_what_the_renders_and_the_starts_are_wrong_by(compared):
+    """Beside each other: neither stands for the other, and the ratio is the kept start's."""
+    result = compared[0].result
+    config = load_config(compared[0].folder / "config.yaml")
+    title = leavings._title(config, build_experiment(config), result)
+    over, final = result["over_starts"], result["activation"]["final"]
+    assert "±" not in title
+    assert f"{final['mean']:.4g} (render s.e. {final['sem']:.2g})" in title
+    assert f"of the pixel MEI; mean over 2 starts {over['mean']:.4g} (s.d. {over['sd']:.2g})" in title

@@ -35,7 +35,8 @@ class Ending:
     def __init__(self, at: int, number: int) -> None:
         self.left, self.number = at, number
 
-    def start(self, steps: int, label: str = "") -> None: ...
+    def start(self, steps: int, label: str = "", done: int = 0) -> None: ...
+    def doing(self, text: str) -> None: ...
 
     def step(self, info: dict) -> None:
         self.left -= 1
@@ -168,7 +169,7 @@ def test_a_run_does_not_go_on_as_another_one(scene, tmp_path):
         path.write_text(text.replace(old, new))
         with pytest.raises(UserError, match=said):
             resumable(tmp_path / "run")
-    path.write_text("")
+    path.write_text("{}")
     with pytest.raises(UserError, match="is not what this run was begun with"):
         resumable(tmp_path / "run")
     # How it is judged is another matter; and a damaged picture is black, so that all others are those of their steps.

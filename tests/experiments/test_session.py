@@ -32,7 +32,7 @@ def test_a_renderer_with_threads_of_its_own_has_the_cores_to_itself(monkeypatch)
 
 def test_what_is_said_of_a_part_says_which(capsys):
     class Telling:
-        def start(self, steps, label=""):
+        def start(self, steps, label="", done=0):
             print(steps, label)
 
         def message(self, text):

@@ -62,6 +62,33 @@ def test_a_table_is_read_with_and_without_names_and_levels(tmp_path):
     assert read_display(named).name == "table named.csv"
 
 
+@pytest.mark.parametrize("count", [5, 9, 17, 52])
+def test_a_few_measured_levels_are_enough(tmp_path, count):
+    """Of a monitor of exponent 2.2 they tell all levels within 1 % of the range from five rows, 0.1 % from 17."""
+    levels = np.linspace(0, 255, count).round()
+    order = np.random.default_rng(0).permutation(levels)
+    measured = [f"{level:g},{0.2 + 120 * (level / 255) ** 2.2:.9f}" for level in order]
+    display = read_display(written(tmp_path / "photometer.csv", measured))
+    truth = (np.arange(256) / 255) ** 2.2
+    np.testing.assert_allclose(display.luminance, truth, atol=0.01 if count < 17 else 0.001)
+    np.testing.assert_allclose(display.luminance[levels.astype(int)], truth[levels.astype(int)], atol=1e-9)
+    assert (np.diff(display.luminance) >= 0).all()
+    assert display.name == f"table photometer.csv, {count} levels measured"
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=30).filter(any))
+def test_what_lies_between_measured_levels_never_overshoots_them(tmp_path_factory, steps):
+    """A monitor that is flat at both ends and steep between, as many are."""
+    luminance = np.concatenate([[0], np.cumsum(steps)])
+    levels = np.linspace(0, 255, len(luminance)).round().astype(int)
+    path = tmp_path_factory.mktemp("gamma") / "table.csv"
+    display = read_display(written(path, [f"{level},{value}" for level, value in zip(levels, luminance)]))
+    assert (np.diff(display.luminance) >= 0).all()
+    for low, high in zip(levels, levels[1:]):
+        between = display.luminance[low : high + 1]
+        assert between.min() >= display.luminance[low] - 1e-12 and between.max() <= display.luminance[high] + 1e-12
+
+
 def rows(**changed: str) -> list[str]:
     return [changed.get(f"row{i}", f"{i},{i**2}") for i in range(256)]
 
@@ -69,10 +96,14 @@ def rows(**changed: str) -> list[str]:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (rows()[:255], "it has 255 rows; one for each of the levels 0 to 255 is needed"),
-        ([*rows(), "256,70000"], "it has 257 rows"),
+        (rows()[:255], "it reaches from level 0 to 254; measure levels 0 and 255 too"),
+        (rows()[1:], "it reaches from level 1 to 255; measure levels 0 and 255 too"),
+        (rows()[::85], "it has 4 rows; at least 5 of a level and a luminance are needed"),
+        ([line.split(",")[1] for line in rows()[:255]], "it has 255 rows"),
+        ([*rows(), "256,70000"], "level 256 is none of a display's, which are 0 to 255"),
+        (["0,0", "64,3", "128,2", "192,5", "255,9"], "the luminance falls from level 64 to 128; it must not fall"),
         (rows(row9="9,63.9"), "the luminance falls from level 8 to 9; it must not fall"),
-        (rows(row7="8,49"), "where 7 should be there is 8"),
+        (rows(row7="8,49"), "level 8 is there twice"),
         (rows(row7="7,x"), "the row of level 7 must be a level and a luminance, not '7,x'"),
         (rows(row7="7"), "the row of level 7"),
         (rows(row7="7,nan"), "the row of level 7"),

@@ -39,7 +39,8 @@ class Ending:
     def __init__(self, at: int) -> None:
         self._left = at
 
-    def start(self, steps: int, label: str = "") -> None: ...
+    def start(self, steps: int, label: str = "", done: int = 0) -> None: ...
+    def doing(self, text: str) -> None: ...
 
     def step(self, info: dict) -> None:
         self._left -= 1

@@ -46,6 +46,7 @@ RESULT: dict[str, Any] = {
     "neurons": [7],
     "responses": [{"neuron": 7, "initial": {"mean": 1.5, "sem": 0.02}, "final": {"mean": 20.0, "sem": 0.125}}],
     "outside_display": 0.03,
+    "exposure": 0.5,
     "model": "a model",
     "ended": "done",
     "reason": None,
@@ -158,6 +159,7 @@ def write_tuning(folder: Path, axes: int = 1) -> Path:
     summary = {
         "preferred": [{"value": 41.0, "sem": 0.5}, {"value": 0.0, "sem": 0.1}][:axes],
         "bandwidth": [50.0, None][:axes],
+        "bandwidth_is": "half width at half height above the least response",
         "modulation_depth": 0.9,
         "selectivity": {"index": "circular variance", "reference": "Someone 1999", "value": 0.4},
     }

@@ -1,7 +1,9 @@
 """Scenes recovered from images, metamers and diverse scenes: read, said and drawn."""
 
 import copy
+import dataclasses
 import json
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -230,8 +232,9 @@ def test_a_table_keeps_errors_apart_from_activations(runs, tmp_path):
     }
     activation, error = ([numbers[key][column] for key in "1234"] for column in (1, 2))
     assert activation == ["20.0", "", "", "23.0"] and error == ["", "0.0099", "0.015", ""]
-    assert "0.0099 ± 0.0002 (l2)" in rows["2"] and "0.015 ± 0.0002 (responses)" in rows["3"]
-    assert "23 ± 0.0002 (mean)" in rows["4"] and "diverse, not found" in rows["4"]
+    said = {key: re.sub("<[^>]*>", "", row) for key, row in rows.items()}
+    assert "0.0099 ± 0.0002 (l2)" in said["2"] and "0.015 ± 0.0002 (responses)" in said["3"]
+    assert "23 ± 0.0002 (mean)" in said["4"] and "diverse, not found" in said["4"]
     assert "<h1>4 runs</h1>" in page and "evaluate diverse" not in page
     assert ">error<" not in page_of([ordinary, read(write_run(tmp_path / "other"))])
 
@@ -309,3 +312,12 @@ def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
     except UserError as error:
         pytest.fail(str(error))
     assert page.rstrip().endswith("</html>")
+
+
+def test_the_meshes_of_all_diverse_scenes_are_said(runs):
+    aim = runs["diverse"].aim
+    assert words.flaws_of_each(aim.scenes) is None  # an older folder does not say it
+    scenes = [dataclasses.replace(scene, flaws=count) for scene, count in zip(aim.scenes, (0, 216, 1))]
+    said = words.flaws_of_each(scenes)
+    assert said.endswith("(flipped, degenerate or passing through others): scene 2: 216 faces; scene 3: 1 face.")
+    assert "In no scene" in words.flaws_of_each([dataclasses.replace(scene, flaws=0) for scene in scenes])

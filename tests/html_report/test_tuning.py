@@ -8,6 +8,7 @@ import pytest
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.html_report.tuning import read_tunings
 from mitsuba_mei.html_report.tuning_figures import summary_rows, tuning_figures
+from mitsuba_mei.tuning.colours import COLOUR_MAP, colour_range
 from tests.html_report.run_folders import write_tuning
 
 
@@ -72,3 +73,11 @@ def test_only_means_are_needed(tmp_path):
     (tuning,) = read_tunings(tmp_path)
     assert tuning_figures(tuning)[0]["data"][0]["y"] == [1, None]
     assert summary_rows(tuning)[0]["neuron"] == "–"
+
+
+def test_a_map_has_the_colours_of_its_picture(tmp_path):
+    write_tuning(tmp_path, axes=2)
+    (tuning,) = read_tunings(tmp_path)
+    heat = tuning_figures(tuning)[0]["data"][0]
+    assert heat["colorscale"].lower() == COLOUR_MAP
+    assert (heat["zmin"], heat["zmax"]) == colour_range(tuning.neurons[0].mean) == (0.0, 10.0)

@@ -28,7 +28,7 @@ def test_zero_is_always_among_the_colours(responses, found):
 
 
 def test_a_map_is_drawn_in_these_colours(tmp_path):
-    axes = (Axis("pose.scale", "", np.array([1.0, 2.0]), 1.0), Axis("pose.rotation.z", "deg", np.array([0.0, 9.0]), 0.0))
+    axes = (Axis("pose.scale", "", np.array([1.0, 2.0]), 1.0), Axis("camera.fov", "deg", np.array([10.0, 20.0]), 10.0))
     mean = np.array([[0.3, 0.4], [0.5, 0.6]])
     neurons = [{"neuron": 0, "mean": mean, "low": mean, "high": mean, "summary": None}]
     write_tuning(tmp_path / "map.png", TuningFigure("", axes, neurons, np.full((2, 2, 4, 4), 99.0)))

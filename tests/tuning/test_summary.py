@@ -86,8 +86,8 @@ def test_the_two_ends_of_a_full_turn_are_one_point():
 @settings(deadline=None)
 @given(st.floats(10, 30), st.floats(-20, 20))
 def test_the_half_width_of_a_gaussian(sigma, centre):
-    axis = line(-90, 90, 181)
-    found = summarise([axis], np.exp(-0.5 * ((axis.values - centre) / sigma) ** 2), np.zeros(181))
+    axis = line(-180, 180, 361)  # to where its foot is 0
+    found = summarise([axis], np.exp(-0.5 * ((axis.values - centre) / sigma) ** 2), np.zeros(361))
     assert found["bandwidth"][0] == pytest.approx(sigma * math.sqrt(2 * math.log(2)), rel=2e-3)
 
 
@@ -104,12 +104,34 @@ def test_the_half_width_on_a_circle_and_of_a_map():
     )
 
 
+@pytest.mark.parametrize("pedestal", [0.0, 2.0, -0.4, -7.0])
+@pytest.mark.parametrize("period", [None, 180.0])
+def test_a_pedestal_does_not_change_the_half_width(pedestal, period):
+    """A peak that rises over 30 degrees to either side, half of it at 15, wherever its foot lies."""
+    axis = line(-90, 85, 36, period)
+    curve = pedestal + np.maximum(0, 1 - np.abs(axis.values) / 30)
+    found = summarise([axis], curve, np.zeros(36))
+    # The parabola through the tip and its neighbours has its vertex at the tip.
+    assert found["bandwidth"] == [pytest.approx(15)]
+    assert found["bandwidth_is"] == "half width at half height above the least response"
+    assert found["bandwidth_unknown"] == [None]
+
+
+def test_of_a_cosine_the_half_width_is_a_quarter_of_its_period():
+    circle = line(0, 355, 72, 360.0)
+    found = summarise([circle], 3.1 + np.cos(np.radians(circle.values)), np.zeros(72))
+    assert found["bandwidth"][0] == pytest.approx(90, rel=1e-3)
+
+
 def test_there_is_no_half_width_where_the_curve_does_not_fall_that_far():
     axis = line(-10, 10, 21)
-    for curve in (5 + np.cos(axis.values / 5), np.exp(axis.values / 3), -1 - axis.values**2):
-        assert summarise([axis], curve, np.zeros(21))["bandwidth"] == [None]
-    circle = line(0, 350, 36, 360.0)
-    assert summarise([circle], 3.1 + np.cos(np.radians(circle.values)), np.zeros(36))["bandwidth"] == [None]
+    for curve in (np.exp(axis.values / 3), -np.exp(-axis.values / 3), np.exp(-((axis.values + 8) ** 2) / 200)):
+        found = summarise([axis], curve, np.zeros(21))
+        assert found["bandwidth"] == [None] and "on both sides" in found["bandwidth_unknown"][0]
+    ridge = np.repeat(np.exp(-(axis.values[:, None] ** 2)), 21, axis=1)
+    found = summarise([axis, axis], ridge, 0 * ridge)
+    assert found["bandwidth"][0] is not None and found["bandwidth"][1] is None
+    assert "alike" in found["bandwidth_unknown"][1]
 
 
 def test_modulation_depth():

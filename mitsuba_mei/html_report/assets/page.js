@@ -1,6 +1,22 @@
 // What happens when: sections opened and closed, buttons pressed.
 const opened = new Map();
 
+const leisure = () => new Promise((go) => { (window.requestIdleCallback ?? setTimeout)(go); });
+
+// All of a section, those in sight first; the object last, for it is slow.
+const drawEach = async (run, sight, figures) => {
+  const boxes = [...run.querySelectorAll(".plot")];
+  const isMesh = (box) => box.dataset.plot === "mesh";
+  for (const kind of [boxes.filter((box) => !isMesh(box)), boxes.filter(isMesh)]) {
+    for (const box of kind) sight.observe(box);
+    for (const box of kind) {
+      await leisure();
+      if (opened.get(run) !== sight) return;
+      if (!isMesh(box) || meshes.length < MOST_MESHES) await draw(box, figures[box.dataset.plot]);
+    }
+  }
+};
+
 const open = (run) => {
   if (opened.has(run)) return;
   const data = JSON.parse(document.getElementById(`data-${run.dataset.run}`).textContent);
@@ -15,8 +31,8 @@ const open = (run) => {
       draw(target, data.figures[target.dataset.plot]);
     }
   }, { rootMargin: "300px" });
-  for (const box of run.querySelectorAll(".plot")) sight.observe(box);
   opened.set(run, sight);
+  drawEach(run, sight, data.figures);
   const frames = run.querySelector(".frames");
   if (frames && frames.hidden) slide(frames, data.frames);
 };
@@ -59,10 +75,14 @@ for (const button of document.querySelectorAll("[data-turn]")) {
   const box = button.closest("section").querySelector(".plot");
   button.addEventListener("click", () => turn(box, button.dataset.turn));
 }
-for (const button of document.querySelectorAll("[data-close-all]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => document.querySelectorAll("details.run[open]").forEach((run) => { run.open = false; }));
-}
+const all = (name, state) => {
+  for (const button of document.querySelectorAll(name)) {
+    button.hidden = false;
+    button.addEventListener("click", () => document.querySelectorAll("details.run").forEach((run) => { run.open = state; }));
+  }
+};
+all("[data-open-all]", true);
+all("[data-close-all]", false);
 for (const link of document.querySelectorAll('a[href^="#run-"]')) {
   link.addEventListener("click", () => { document.querySelector(link.getAttribute("href")).open = true; });
 }

@@ -1,8 +1,10 @@
-// Plots are drawn when they come into sight, and taken away when their section is closed. Browsers keep some 16 WebGL
-// drawings at a time: of more objects than MOST_MESHES, the one drawn first is taken away until it is asked for again.
+// Plots are drawn when they come into sight, the others of an open section when the browser has time, and taken away when
+// it is closed. Browsers keep some 16 WebGL drawings at a time: of more objects than MOST_MESHES, the one drawn first is
+// taken away until it is asked for again. Paper gets a still picture of each plot, of its own size.
 const MOST_MESHES = 8;
 const PLAIN = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const FONT = { family: getComputedStyle(document.body).fontFamily, size: 14, color: "#1a1a1a" };
+const PAPER = { width: 690, size: 13 };
 const meshes = [];
 let plotlyOnce = null;
 
@@ -49,6 +51,9 @@ const takeAway = (box) => {
   }
   box.replaceChildren();
   box.drawn = false;
+  box.still?.remove();
+  box.still = null;
+  box.classList.remove("has-still");
   if (meshes.includes(box)) meshes.splice(meshes.indexOf(box), 1);
 };
 
@@ -61,9 +66,10 @@ const offer = (box, figure) => {
 const makeRoom = () => {
   while (meshes.length >= MOST_MESHES) {
     const [box] = meshes;
-    const { figure } = box;
+    const { figure, still } = box;
     takeAway(box);
     offer(box, figure);
+    if (still) keepStill(box, still.src);
   }
 };
 
@@ -74,8 +80,50 @@ const webgl = () => {
   return webglThere;
 };
 
-const draw = async (box, figure) => {
-  if (box.drawn) return;
+// An axis' title in lines that fit along it.
+const wrapped = (title, pixels, size) => {
+  const most = Math.max(12, Math.floor(pixels / (0.62 * size)));
+  const lines = [""];
+  for (const word of title.text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length <= most) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return { ...title, text: lines.filter(Boolean).join(" <br>") };
+};
+
+const fitted = (layout, width) => {
+  const { size } = layout.font;
+  const lengths = { xaxis: width - 90, yaxis: (layout.height ?? 320) - 110 };
+  for (const [axis, pixels] of Object.entries(lengths)) {
+    if (layout[axis]?.title) layout[axis].title = wrapped(layout[axis].title, pixels, 1.2 * size);
+  }
+  return layout;
+};
+
+const keepStill = (box, address) => {
+  box.still ??= Object.assign(new Image(), { className: "still", alt: "" });
+  box.still.src = address;
+  if (!box.still.isConnected) box.after(box.still);
+  box.classList.add("has-still");
+};
+
+// Of an object as it is turned now; no second drawing of it is made.
+const meshStill = (box) => {
+  const scene = box._fullLayout?.scene?._scene;
+  if (box.drawn && scene) keepStill(box, scene.toImage("png"));
+};
+
+const plotStill = async (plotly, box, data, layout) => {
+  const font = { ...layout.font, size: PAPER.size };
+  const onPaper = fitted({ ...structuredClone(layout), font, width: PAPER.width }, PAPER.width);
+  const address = await plotly.toImage({ data: structuredClone(data), layout: onPaper }, { format: "svg", width: PAPER.width, height: layout.height });
+  if (box.drawn) keepStill(box, address);
+};
+
+addEventListener("beforeprint", () => meshes.forEach(meshStill));
+
+const drawNow = async (box, figure) => {
   if (figure.mesh && !webgl()) {
     box.textContent = NO_WEBGL;
     for (const button of box.closest("section").querySelectorAll("[data-turn]")) button.disabled = true;
@@ -108,11 +156,18 @@ const draw = async (box, figure) => {
       if (layout[axis]) Object.assign(layout[axis], { linecolor: "#595959", showline: true, gridcolor: "#e3e3e3", ticks: "outside" });
     }
     box.replaceChildren();
-    await plotly.newPlot(box, data, layout, { ...PLAIN, scrollZoom: Boolean(figure.mesh), displayModeBar: figure.mesh ? false : "hover" });
+    await plotly.newPlot(box, data, fitted(structuredClone(layout), box.clientWidth), { ...PLAIN, scrollZoom: Boolean(figure.mesh), displayModeBar: figure.mesh ? false : "hover" });
     if (figure.mesh !== shown) choose(box, figure, figure.meshes.indexOf(figure.mesh));
+    if (figure.mesh) meshStill(box);
+    else await plotStill(plotly, box, figure.data, layout);
   } catch (error) {
     console.error(error);
     box.textContent = "This browser cannot draw the plot; a newer one can.";
     box.drawn = false;
   }
+};
+
+const draw = (box, figure) => {
+  if (!box.drawn) box.drawing = drawNow(box, figure);
+  return box.drawing;
 };

@@ -1,0 +1,124 @@
+"""Where a finished run's stimuli come from: its arrays, its scenes rendered anew, its reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..config import load_config
+from ..errors import UserError, about
+from ..evaluate import Mean
+from ..experiment import Experiment
+from ..export.gathered import Shown, read_array
+from ..finished_run import FinishedRun, check_version
+from ..images import read_image
+from ..json_files import read_json
+from ..parameters import parameters_of, read_parameters
+from ..scene.spectrum import to_channels
+from ..viewer import Viewer, build_viewer
+from .judge import Judge
+from .record import frame
+
+__all__ = ["grey_of", "initial_stimulus", "is_pixel_run", "pixel_stimulus", "unlike_stimuli"]
+
+
+def is_pixel_run(folder: Path) -> bool:
+    """Whether a folder is that of a pixel MEI, which has no scene."""
+    path = folder / "result.json"
+    if not (path.is_file() and (folder / "config.yaml").is_file()):
+        return False
+    result = read_json(path)
+    return "mesh" not in result and isinstance(result.get("activation"), (int, float))
+
+
+def pixel_stimulus(folder: Path, told: Callable[[str], None], trust_code: bool) -> list[Shown]:
+    """The one of a pixel MEI's folder."""
+    check_version(folder, read_json(folder / "result.json"))
+    config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
+    with about(folder / "config.yaml"):
+        viewer = build_viewer(config, told)
+    return [_stored(viewer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
+
+
+def unlike_stimuli(run: FinishedRun, judge: Judge) -> list[Shown]:
+    """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
+    viewer, neurons = judge.experiment.viewer, _asked(run, judge)
+    if run.config.objective.type == "metamer":
+        found = _stored(viewer, run.folder, "stimulus.npy", "stimulus", judge.device, neurons)
+        first = initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus")
+        return [found, _reference(run, judge, neurons), first]
+    folders = sorted((path.parent for path in run.folder.glob("scenes/*/stimulus.npy")), key=_number)
+    if not folders:
+        raise UserError(f"{run.folder} is no whole run folder: there is no scenes/0/stimulus.npy in it")
+    found = []
+    for folder in folders:
+        name = f"scenes/{folder.name}"
+        found.append(_stored(viewer, run.folder, f"{name}/stimulus.npy", "stimulus", judge.device, neurons))
+    found += [
+        initial_stimulus(run, judge, f"scenes/{folder.name}/initial_parameters.npz", "initial stimulus")
+        for folder in folders
+    ]
+    return found
+
+
+def initial_stimulus(run: FinishedRun, judge: Judge, file: str, what: str) -> Shown:
+    """That of the initial scene, whose parameters lie in a file, rendered anew with many samples."""
+    parameters = read_parameters(run.folder / file, parameters_of(judge.experiment.scene))
+    estimate = judge(parameters, run.config.seed)
+    grey = frame(judge.experiment, estimate.image.to(judge.device))[1]
+    named = zip(judge.experiment.viewer.objective.neurons, estimate.responses)
+    return Shown(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
+
+
+def grey_of(path: Path, experiment: Experiment) -> np.ndarray:
+    """Grey levels of an input as the neuron takes it."""
+    viewer = experiment.viewer
+    return viewer.stimulus.to_grey(_seen(path, viewer, experiment.scene.background.device), clip=False).cpu().numpy()
+
+
+def _asked(run: FinishedRun, judge: Judge) -> tuple[int, ...]:
+    """The neurons that the run is about; a metamer's that names none has them all."""
+    if run.config.objective.type == "metamer" and run.config.named_neurons is None:
+        return tuple(judge.experiment.viewer.objective.neurons)
+    return run.config.neurons
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    """By which scenes are in order."""
+    return (int(folder.name), "") if folder.name.isdecimal() else (0, folder.name)
+
+
+def _seen(path: Path, viewer: Viewer, device: torch.device) -> torch.Tensor:
+    seen = np.array(read_array(path))
+    stimulus = viewer.stimulus
+    if seen.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(seen).all():
+        raise UserError(f"{path} is damaged, or of another model: it is no input of '{viewer.model.name}'")
+    return torch.from_numpy(seen).to(device)
+
+
+def _stored(
+    viewer: Viewer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
+) -> Shown:
+    """An array of the run, and what the neurons answer to it; the errors are those of an array, and unknown."""
+    return _shown(viewer, _seen(folder / file, viewer, device), what, file, neurons)
+
+
+@torch.no_grad()
+def _shown(viewer: Viewer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
+    grey = viewer.stimulus.to_grey(seen, clip=False).cpu().numpy()
+    named = zip(viewer.objective.neurons, viewer.neurons(seen)[0].tolist())
+    return Shown(what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons})
+
+
+def _reference(run: FinishedRun, judge: Judge, neurons: tuple[int, ...]) -> Shown:
+    """What a metamer has the responses of, of its stored render."""
+    path = run.folder / "reference.exr"
+    image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.experiment.scene.channels)
+    viewer = judge.experiment.viewer
+    with torch.no_grad():
+        seen = viewer.stimulus(image.to(judge.device))
+    return _shown(viewer, seen, "reference", path.name, neurons)
