@@ -52,7 +52,9 @@ class Stimulus(nn.Module):
 
     Grey levels are linear in luminance. Under ``norm`` and ``contrast`` only the shape of ``c`` counts: a brighter
     light changes nothing, and grey levels may leave 0 to 255. With three channels ``m`` is taken channel by channel,
-    norm and rms over all. Where the image is constant (within rounding) ``c`` and its gradient are 0.
+    norm and rms over all: a tint that is the same all over the image is lost, and the background of a coloured object
+    takes on the complementary one. ``clip`` leaves colours as they are. Where the image is constant (within rounding)
+    ``c`` and its gradient are 0.
 
     Parameters
     ----------

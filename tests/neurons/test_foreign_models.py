@@ -371,6 +371,55 @@ def test_a_colour_models_stimulus_is_the_picture_that_it_saw(scene):
     assert np.abs(inputs - standardised).max((1, 2, 3)).min() <= 0.5 / 255 / std.min() + 1e-5
 
 
+COMPACT = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Compact(nn.Module):
+    def __init__(self, weights):
+        super().__init__()
+        state = torch.load(weights, weights_only=True)
+        self.state = {key.removeprefix("layers."): state[key].float() for key in state}
+
+    def layer(self, index, images):
+        if index:
+            depth = self.state[f"layer{index}_conv_depth.weight"]
+            halved = index < 3
+            images = F.pad(images, (1, 2, 1, 2) if halved else (2, 2, 2, 2))
+            images = F.conv2d(images, depth, stride=1 + halved, groups=len(depth))
+        name = f"layer{index}_conv_point" if index else "layer0_conv"
+        images = F.conv2d(images, self.state[f"{name}.weight"], self.state[f"{name}.bias"], padding=0 if index else 2)
+        norm = [self.state[f"layer{index}_bn.{key}"] for key in ("running_mean", "running_var", "weight", "bias")]
+        return F.batch_norm(images, *norm, eps=0 if index else 1e-3).relu()
+
+    def forward(self, images):
+        for index in range(5):
+            images = self.layer(index, images)
+        return F.linear(images.permute(0, 2, 3, 1).flatten(1), self.state["Beta.weight"], self.state["Beta.bias"])
+"""
+
+
+@pytest.mark.shared
+def test_a_published_colour_network_answers_as_its_publishers_say(shared_data, tmp_path):
+    """Its input is RGB, 0 to 255, less a mean channel by channel, and not divided by anything."""
+    folder = shared_data / "macaque_v4_compact"
+    weights = folder / "weights/compact_model_201025_neuron68.pt"
+    reference = np.load(folder / "reference.npz")
+    (tmp_path / "compact.py").write_text(COMPACT)
+    mean = [116.222, 109.270, 100.381]
+    card = {"module": "compact.py:Compact", "arguments": {"weights": str(weights)}}
+    for scale, kind in ((1, [0, 255]), (255, [0, 1])):
+        units = {"mean": [each / scale for each in mean], "std": 1 / scale, "range": kind}
+        model = load_card(card | {"input": {"size": 112, "channels": 3, **units}}, tmp_path, trust_code=True)
+        images = torch.from_numpy(reference["images"]).permute(0, 3, 1, 2)
+        shape = (3, 1, 1)
+        standardised = (images - torch.tensor(model.mean).reshape(shape)) / torch.tensor(model.std).expand(3).reshape(shape)
+        expected = reference["responses"][:, list(reference["neurons"]).index("201025_68")]
+        np.testing.assert_allclose(model(standardised)[:, 0].numpy(), expected, atol=1e-4)
+
+
 # ----------------------------------------------------------------------------------------------------------- a second model
 
 
