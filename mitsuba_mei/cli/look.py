@@ -34,8 +34,9 @@ def check(
     from ..targets import check_targets
 
     with about(scene):
-        check_files(config, Console(stderr=True, soft_wrap=True).print)
-        check_targets(config)
+        told = Console(stderr=True, soft_wrap=True).print
+        check_files(config, told)
+        check_targets(config, told)
     print("\n".join(describe_config(scene, config)))
 
 

@@ -96,6 +96,9 @@ class Environment(EnvironmentEmitter):
     FREEABLE = ("intensity", "rotation")
     detail = 256
 
+    notes: tuple[str, ...] = ()
+    """What of its image was left out or changed."""
+
     def __init__(
         self,
         path: str | Path,
@@ -105,7 +108,16 @@ class Environment(EnvironmentEmitter):
     ) -> None:
         super().__init__()
         free = self.check_free(free)
-        image = torch.from_numpy(spread(read_image(Path(path)))).permute(2, 0, 1)[None]
+        notes: list[str] = []
+        pixels = read_image(Path(path), told=notes.append)
+        height, width = pixels.shape[:2]
+        if abs(width - 2 * height) > max(2, 0.02 * width):
+            notes.append(
+                f"environment image {path}: it has {width} x {height} pixels, and is taken as a latitude-longitude map "
+                "all the same, which is twice as wide as high; a cube map or a light probe must be converted"
+            )
+        self.notes = tuple(notes)
+        image = torch.from_numpy(spread(pixels)).permute(2, 0, 1)[None]
         # One column more on each side makes longitude go round.
         self.register_buffer("image", torch.cat([image[..., -1:], image, image[..., :1]], dim=-1))
         self.declare("intensity", intensity, POSITIVE, free="intensity" in free)
