@@ -188,7 +188,16 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
     _check_resolution(config, viewer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare_backend(config.render, viewer.model.channels)
-    return build_scene(config, viewer.model.channels, viewer)
+    scene = build_scene(config, viewer.model.channels, viewer)
+    _tell_of_pictures(scene, told)
+    return scene
+
+
+def _tell_of_pictures(scene: Scene, told: Callable[[str], None]) -> None:
+    """What of the pictures that light the scene was left out or changed."""
+    for emitter in scene.lighting.emitters:
+        for note in getattr(emitter, "notes", ()):
+            told(note)
 
 
 def _check_resolution(config: Config, viewer: Viewer) -> None:
@@ -212,6 +221,7 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
         check_room(config.render, backend.channels)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
+    _tell_of_pictures(scene, told)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())

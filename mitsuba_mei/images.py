@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import math
-import re
-import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 
 from .errors import UserError, nearest
+from .picture_files import exr, hdr, png
 from .render.backend import file_threads
 
 __all__ = ["common_exposure", "exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 
-SUFFIXES = (".exr", ".hdr", ".png")
+READERS = {".exr": exr, ".hdr": hdr, ".png": png}
 
 MOST_PIXELS = 2**25
 """Of an image that is read: 8192 x 4096."""
 
-ATTRIBUTE = re.compile(rb"([^\0]{1,255})\0[^\0]{1,255}\0(.{4})", re.DOTALL)
-"""Of an EXR header: its name, its type, and how many bytes follow."""
-
 DENSEST = 8 * 1032
 """Pixels that a byte can stand for: of one bit each, under the best that deflate can do."""
 
-HEADER = 2**16
-"""Bytes at a file's beginning in which its size is said."""
+SPECKS = 1e-4
+"""What negative values may amount to, of all values, to be taken as the rounding of a compression or a conversion."""
 
 
-def read_image(path: Path, what: str = "environment") -> np.ndarray:
-    """An image as linear radiance.
+def read_image(path: Path, what: str = "environment", told: Callable[[str], None] = lambda text: None) -> np.ndarray:
+    """An image as linear radiance, in Rec. 709 colours.
 
     Parameters
     ----------
     path : Path
-        EXR or HDR (linear), or PNG (8 or 16 bit sRGB).
+        EXR or HDR (linear), or PNG (sRGB if it does not say otherwise).
     what : str
         What it is, for the sentence about a mistake.
+    told : callable
+        Given a sentence about whatever of the file is left out or changed.
 
     Returns
     -------
@@ -49,17 +46,21 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
     Raises
     ------
     UserError
-        Where the file is missing, of another kind, unreadable, announces more than :data:`MOST_PIXELS` pixels, or holds
-        values that are negative or not finite.
+        Where the file is missing, of another kind, unreadable, announces more than :data:`MOST_PIXELS` pixels, says of
+        itself what is not known here, or holds values that are negative or not finite.
     """
     path = Path(path)
     if not path.is_file():
         siblings = (
-            [p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES] if path.parent.is_dir() else []
+            [p.name for p in path.parent.glob("*") if p.suffix.lower() in READERS] if path.parent.is_dir() else []
         )
         raise UserError(f"{what} image {path} does not exist; {nearest(path.name, siblings)}")
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{what} image {path}: unknown format '{path.suffix}'; allowed: {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in READERS:
+        raise UserError(f"{what} image {path}: unknown format '{path.suffix}'; allowed: {', '.join(READERS)}")
+
+    def of_it(text: str) -> None:
+        told(f"{what} image {path}: {text}")
+
     try:
         width, height = _announced_size(path)
         if width * height > MOST_PIXELS:
@@ -69,22 +70,34 @@ def read_image(path: Path, what: str = "environment") -> np.ndarray:
             )
         if width * height > DENSEST * path.stat().st_size:
             raise ValueError(_no_image(path))
-        image = _read_png(path) if path.suffix.lower() == ".png" else _read_bitmap(path)
+        image = _possible(READERS[path.suffix.lower()].read(path, of_it), of_it)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"{what} image {path} cannot be read: {str(error).splitlines()[0]}") from error
-    if image.ndim == 2:
-        image = image[..., None]
-    image = np.repeat(image, 3, axis=2) if image.shape[2] < 3 else image[..., :3]
-    if not (np.isfinite(image).all() and (image >= 0).all()):
-        raise UserError(f"{what} image {path} holds radiance that is negative or not finite")
-    return np.ascontiguousarray(image, dtype=np.float32)
+    return np.array(np.broadcast_to(image, (*image.shape[:2], 3)), dtype=np.float32, order="C")
+
+
+def _possible(image: np.ndarray, told: Callable[[str], None]) -> np.ndarray:
+    """Radiance that is finite and at least 0; specks below 0 are taken as 0, and told of."""
+    lost = int((~np.isfinite(image)).any(axis=2).sum())
+    if lost:
+        raise ValueError(f"it holds radiance that is negative or not finite: {lost:,} pixels are infinite or no number")
+    below = image < 0
+    if not below.any():
+        return image
+    count, least = int(below.any(axis=2).sum()), float(image.min())
+    pixels = f"{count:,} of {image.shape[0] * image.shape[1]:,} pixels {'is' if count == 1 else 'are'} below 0"
+    if -image[below].sum(dtype=np.float64) > SPECKS * np.abs(image).sum(dtype=np.float64):
+        raise ValueError(f"it holds radiance that is negative or not finite: {pixels}, the least {least:.3g}")
+    told(f"{pixels}, the least {least:.3g}; they are taken as 0")
+    return np.maximum(image, 0)
 
 
 def _announced_size(path: Path) -> tuple[int, int]:
     """Width and height as the file's header says them: before anything is decoded, and whatever the file is called."""
+    reader = READERS[path.suffix.lower()]
     with open(path, "rb") as file:
-        start = file.read(HEADER)
-    size = {".png": _png_size, ".exr": _exr_size, ".hdr": _hdr_size}[path.suffix.lower()](start)
+        start = file.read(reader.HEADER)
+    size = reader.size(start)
     if size is None or min(size) < 1:
         raise ValueError(_no_image(path))
     return size
@@ -92,60 +105,6 @@ def _announced_size(path: Path) -> tuple[int, int]:
 
 def _no_image(path: Path) -> str:
     return f"it is no {path.suffix[1:].upper()} image, or a damaged one"
-
-
-def _png_size(start: bytes) -> tuple[int, int] | None:
-    if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 24:
-        return None
-    return struct.unpack(">II", start[16:24])
-
-
-def _exr_size(start: bytes) -> tuple[int, int] | None:
-    """Of the data window; many channels count as more pixels."""
-    header = _exr_header(start)
-    window, channels = header.get(b"dataWindow", b""), header.get(b"channels", b"")
-    if len(window) != 16 or not channels:
-        return None
-    left, top, right, bottom = struct.unpack("<4i", window)
-    # 18 bytes a channel, at least
-    return (right - left + 1) * math.ceil(len(channels) / (4 * 32)), bottom - top + 1
-
-
-def _exr_header(start: bytes) -> dict[bytes, bytes]:
-    """The attributes of an EXR file; none where one claims more bytes than there are, which would all be allocated."""
-    found: dict[bytes, bytes] = {}
-    place = 8
-    while start[:4] == b"\x76\x2f\x31\x01" and (said := ATTRIBUTE.match(start, place)) is not None:
-        place = said.end() + struct.unpack("<I", said[2])[0]
-        if place > len(start):
-            return {}
-        found.setdefault(said[1], start[said.end() : place])
-    return found if start[place : place + 1] == b"\0" else {}
-
-
-def _hdr_size(start: bytes) -> tuple[int, int] | None:
-    said = re.search(rb"\n\n([+-][XY]) (\d{1,9}) ([+-][XY]) (\d{1,9})\n", start.replace(b"\r\n", b"\n"))
-    if not start.startswith(b"#?") or said is None:
-        return None
-    first, second = int(said[2]), int(said[4])
-    return (second, first) if said[1].endswith(b"Y") else (first, second)
-
-
-def _read_png(path: Path) -> np.ndarray:
-    try:
-        pixels = iio.imread(path, plugin="pillow", index=0)  # of an animated one the first
-    except (OSError, SyntaxError):  # the latter is Pillow's word for broken chunks
-        raise ValueError(_no_image(path)) from None
-    encoded = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
-def _read_bitmap(path: Path) -> np.ndarray:
-    import mitsuba as mi
-
-    with file_threads():
-        bitmap = mi.Bitmap(str(path)).convert(component_format=mi.Struct.Type.Float32, srgb_gamma=False)
-        return np.array(bitmap)
 
 
 def write_exr(path: Path, radiance: np.ndarray) -> None:

@@ -91,10 +91,10 @@ def wanted_images(
     if name is not None and views > 1:
         raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
     files = [name] if name is not None else own
-    return Wanted(torch.cat([_of_file(Path(file), config.render.resolution, channels) for file in files], dim=1))
+    return Wanted(torch.cat([_of_file(Path(file), config.render.resolution, channels, told) for file in files], dim=1))
 
 
-def check_targets(config: Config) -> None:
+def check_targets(config: Config, told: Callable[[str], None] = lambda text: None) -> None:
     """Read what a scene file's objective names, without rendering.
 
     Raises
@@ -112,15 +112,15 @@ def check_targets(config: Config) -> None:
             continue
         if Path(name).suffix.lower() != ".png":
             prepare_backend(config.render, 1)
-        _of_file(Path(name), config.render.resolution, 1)
+        _of_file(Path(name), config.render.resolution, 1, told)
 
 
 def _is_scene(name: str) -> bool:
     return Path(name).suffix.lower() in (".yaml", ".yml")
 
 
-def _of_file(path: Path, resolution: int, channels: int) -> Tensor:
-    image = torch.from_numpy(read_image(path, "target"))
+def _of_file(path: Path, resolution: int, channels: int, told: Callable[[str], None]) -> Tensor:
+    image = torch.from_numpy(read_image(path, "target", told))
     height, width = image.shape[:2]
     if (height, width) != (resolution, resolution):
         raise UserError(

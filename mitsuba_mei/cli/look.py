@@ -35,8 +35,9 @@ def check(
     from ..targets import check_targets
 
     with about(scene):
-        built = check_files(config, Console(stderr=True, soft_wrap=True).print)
-        check_targets(config)
+        told = Console(stderr=True, soft_wrap=True).print
+        built = check_files(config, told)
+        check_targets(config, told)
     mesh = [f"  {'' if number else 'mesh':9} {said}" for number, said in enumerate(input_sentences(built.template))]
     print("\n".join([*describe_config(scene, config), *mesh]))
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["cells", "look_up", "nodes"]
+__all__ = ["cells", "look_up", "narrowing", "nodes"]
 
 FACES = 6
 
@@ -47,6 +47,13 @@ def nodes(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -
     at = (at + beside) * (2 / resolution) - 1
     v, u = torch.broadcast_tensors(at[:, None, :, None], at[None, :, None, :])
     return _on_faces(u, v).reshape(-1, 3)
+
+
+def narrowing(directions: Tensor) -> Tensor:
+    """Solid angle of a face's unit area at directions (6 * N, ..., 3) that lie face by face: (6 * N, ...)."""
+    by_face = directions.reshape(FACES, -1, 3)
+    ahead = torch.stack([by_face[face, :, face // 2] for face in range(FACES)])
+    return ahead.abs().pow(3).reshape(directions.shape[:-1])
 
 
 def cells(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:

@@ -9,23 +9,29 @@ numbers give evenly spread directions.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import drjit as dr
 import mitsuba as mi
 import torch
 
-__all__ = ["texel_directions", "square_to_sphere", "sphere_to_square", "EnvironmentTable"]
+__all__ = ["EnvironmentTable", "TexelMeans", "sphere_to_square", "square_to_sphere", "texel_directions"]
+
+POLAR = 64
+"""Texels about either pole that a single direction does not stand for: the map is not smooth there."""
 
 
-def texel_directions(resolution: int) -> torch.Tensor:
+def texel_directions(resolution: int, index: torch.Tensor | None = None) -> torch.Tensor:
     """The directions at the centres of the texels, (resolution**2, 3), in Morton order.
 
     Parameters
     ----------
     resolution : int
         Texels along an edge of the square; a power of two.
+    index : Tensor, optional
+        Of those texels that are asked for.
     """
-    index = torch.arange(resolution**2)
+    index = torch.arange(resolution**2) if index is None else index
     bits = range(resolution.bit_length())
     column = sum(((index >> (2 * b)) & 1) << b for b in bits)
     row = sum(((index >> (2 * b + 1)) & 1) << b for b in bits)
@@ -39,6 +45,32 @@ def texel_directions(resolution: int) -> torch.Tensor:
         [torch.copysign(planar * torch.cos(phi), u), torch.copysign(planar * torch.sin(phi), v), z], dim=-1
     )
     return directions.reshape(-1, 3).float()
+
+
+class TexelMeans:
+    """Means of a function of direction over the texels.
+
+    Parameters
+    ----------
+    resolution : int
+        Texels along an edge of the square; a power of two.
+    device : torch.device
+        Of the function's tensors.
+    """
+
+    def __init__(self, resolution: int, device: torch.device) -> None:
+        centres = texel_directions(resolution)
+        polar = (centres[:, 2].abs() > 1 - 2 * POLAR / resolution**2).nonzero()[:, 0]
+        # In Morton order a texel's sixteenths follow each other.
+        inside = texel_directions(4 * resolution, (16 * polar[:, None] + torch.arange(16)).reshape(-1))
+        self._polar = polar.to(device)
+        self._directions = torch.cat([centres, inside]).to(device)
+
+    def __call__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """From ``function`` of unit vectors (N, 3), of values (N, C), the means (resolution**2, C)."""
+        values = function(self._directions)
+        count = len(values) - 16 * len(self._polar)
+        return values[:count].index_copy(0, self._polar, values[count:].unflatten(0, (-1, 16)).mean(1))
 
 
 def square_to_sphere(uv: mi.Point2f) -> mi.Vector3f:

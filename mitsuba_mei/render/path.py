@@ -15,7 +15,7 @@ from ..scene.state import SceneState
 from . import boundary, lights
 from .camera import Film
 from .edges import Edges
-from .environment import EnvironmentTable, texel_directions
+from .environment import EnvironmentTable, TexelMeans
 from .material import RoughCoat, build_material, update_material
 from .room import MAX_PATHS
 from .sampling import Sampler
@@ -80,7 +80,7 @@ class PathRenderer:
         self.max_depth = max_depth
         self.gradient = gradient
         self.channels = len(mi.Spectrum())
-        self._directions: dict[int, Tensor] = {}
+        self._means: dict[int, TexelMeans] = {}
         self._shown: dict | None = None
         self._bsdf = build_material(state.material)
         faces = state.faces.detach().cpu().numpy()
@@ -118,9 +118,9 @@ class PathRenderer:
         tensors = {"vertices": state.vertices, "tan_half_fov": state.tan_half_fov, "background": state.background}
         if (distant := state.distant) is not None:
             detail = state.distant_detail
-            if detail not in self._directions:
-                self._directions[detail] = texel_directions(detail).to(state.vertices.device)
-            tensors["environment"] = distant(self._directions[detail])
+            if detail not in self._means:
+                self._means[detail] = TexelMeans(detail, state.vertices.device)
+            tensors["environment"] = self._means[detail](distant)
         tensors |= {f"material.{name}": value for name, value in state.material.values.items()}
         for i, light in enumerate(state.lights):
             tensors |= {f"lights.{i}.{name}": value for name, value in light.values.items()}

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..scene.state import Lobe, SceneState
-from .cube import cells, nodes
+from .cube import cells, narrowing, nodes
 from .microfacets import KNOTS
 from .reflectance import interpolate
 
@@ -95,7 +95,9 @@ class Sky:
         squares = BLOCKS if self.smooth else min(64, max(8, math.ceil(2 / width)))
         finer = 1 if self.smooth else math.ceil(self.detail / (2 * squares))
         directions = _nodes(squares, finer, self.device).reshape(-1, finer * finer, 3)
-        return torch.stack([self._radiance(parts, directions).mean(1).T for parts in self.parts])
+        share = narrowing(directions)[..., None]
+        share = share / share.sum(1, keepdim=True)  # so that no power is lost towards a face's edges
+        return torch.stack([(self._radiance(parts, directions) * share).sum(1).T for parts in self.parts])
 
     def moments(self, light: tuple[Tensor, Tensor], plain: int, profiled: int, profile: Tensor | None) -> Moments:
         """Tables for a material.
@@ -110,7 +112,7 @@ class Sky:
             (B or 1, J), as of :class:`~mitsuba_mei.render.reflectance.Material`.
         """
         power, centre = light
-        fine, coarse = (BLOCKS if self.smooth else 2 * BLOCKS), COARSE
+        fine, coarse = (BLOCKS if self.smooth else 3 * BLOCKS), COARSE
         rows = None if profile is None else profile.expand(len(power), -1)
         first, second = [], []
         for i, each in enumerate(power):

@@ -14,6 +14,7 @@ from ..images import read_image
 from .camera import Camera
 from .component import POSITIVE
 from .emitter import EnvironmentEmitter, LobeEmitter, unit
+from .panorama import look_at, spread
 from .spectrum import to_channels
 from .state import Lobe
 
@@ -95,6 +96,9 @@ class Environment(EnvironmentEmitter):
     FREEABLE = ("intensity", "rotation")
     detail = 256
 
+    notes: tuple[str, ...] = ()
+    """What of its image was left out or changed."""
+
     def __init__(
         self,
         path: str | Path,
@@ -104,10 +108,16 @@ class Environment(EnvironmentEmitter):
     ) -> None:
         super().__init__()
         free = self.check_free(free)
-        image = torch.from_numpy(read_image(Path(path))).permute(2, 0, 1)[None]
-        size = (self.detail, 2 * self.detail)
-        if image.shape[2] > size[0] or image.shape[3] > size[1]:
-            image = nn.functional.interpolate(image, size=size, mode="bilinear", antialias=True)
+        notes: list[str] = []
+        pixels = read_image(Path(path), told=notes.append)
+        height, width = pixels.shape[:2]
+        if abs(width - 2 * height) > max(2, 0.02 * width):
+            notes.append(
+                f"environment image {path}: it has {width} x {height} pixels, and is taken as a latitude-longitude map "
+                "all the same, which is twice as wide as high; a cube map or a light probe must be converted"
+            )
+        self.notes = tuple(notes)
+        image = torch.from_numpy(spread(pixels)).permute(2, 0, 1)[None]
         # One column more on each side makes longitude go round.
         self.register_buffer("image", torch.cat([image[..., -1:], image, image[..., :1]], dim=-1))
         self.declare("intensity", intensity, POSITIVE, free="intensity" in free)
@@ -116,12 +126,7 @@ class Environment(EnvironmentEmitter):
     def incident(self, directions: Tensor, channels: int) -> Tensor:
         longitude = torch.atan2(directions[:, 0], -directions[:, 2]) + self.get("rotation")
         latitude = torch.asin(directions[:, 1].clamp(-1, 1))
-        around = longitude / math.pi
-        around = around - 2 * torch.floor((around + 1) / 2).detach()
-        width = self.image.shape[-1] - 2
-        grid = torch.stack([around * width / (width + 2), -2 * latitude / math.pi], dim=-1)[None, None]
-        sampled = nn.functional.grid_sample(self.image, grid, padding_mode="border", align_corners=False)
-        return to_channels(sampled[0, :, 0].T, channels) * self.power("intensity", channels)
+        return to_channels(look_at(self.image, longitude, latitude), channels) * self.power("intensity", channels)
 
     def in_file_units(self) -> dict[str, float | list[float]]:
         return super().in_file_units() | {"rotation": math.degrees(self.get("rotation").item())}

@@ -75,7 +75,7 @@ def check_model(plan: Plan, told: Watcher) -> None:
     with about(plan.scene.path):
         first = plan.config(plan.rows[0])
         check_files(first, told.message)
-        check_targets(first)
+        check_targets(first, told.message)
     numbers = [number for number, axis in enumerate(plan.axes) if axis.key == NEURON]
     if not numbers:
         return
