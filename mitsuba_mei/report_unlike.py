@@ -48,7 +48,7 @@ class DiversePicture:
 
 @dataclass(frozen=True)
 class MetamerPicture:
-    """What the figure of a metamer shows; mappings are by ``reference`` and ``metamer``.
+    """What the figure of a metamer shows; mappings are by ``reference``, and ``metamer`` or what was found in its place.
 
     Attributes
     ----------
@@ -121,15 +121,16 @@ def write_metamer(path: Path, picture: MetamerPicture) -> None:
                 axes.set_axis_off()
         left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         above, below = right.subfigures(2, 1, height_ratios=(2, 1))
-        _draw_responses(above.subplots(), picture.responses["reference"], picture.responses["metamer"])
+        _draw_responses(above.subplots(), picture.responses)
         _write_text(below, picture.said)
 
 
-def _draw_responses(axes, first: np.ndarray, second: np.ndarray) -> None:
+def _draw_responses(axes, responses: Mapping[str, np.ndarray]) -> None:
+    (of, first), (to, second) = responses.items()
     low, high = min(first.min(), second.min()), max(first.max(), second.max())
     axes.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     axes.plot(first, second, ".", color=BLUE, markersize=5 if len(first) < 1000 else 2)
-    axes.set(xlabel="response to the reference", ylabel="response to the metamer", aspect="equal")
+    axes.set(xlabel=f"response to the {of}", ylabel=f"response to the {to}", aspect="equal")
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -215,9 +215,10 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
 def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
     experiment = done.best.experiment
     viewer = experiment.viewer
-    images = {"reference": viewer.target, "metamer": done.final.image}
+    name = "metamer" if result["metamer"]["found"] else "nearest scene"  # only what is one is called one
+    images = {"reference": viewer.target, name: done.final.image}
     frames = {name: frame(experiment, image) for name, image in images.items()}
-    scenes = {"reference": reference.wanted.truth, "metamer": experiment.scene}
+    scenes = {"reference": reference.wanted.truth, name: experiment.scene}
     faces = experiment.scene.faces
     shown = {name: each for name, each in scenes.items() if each is not None and torch.equal(each.faces, faces)}
     # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.

@@ -309,8 +309,9 @@ def test_the_summary_of_a_pixel_mei(made):
 
 def test_the_summary_of_a_metamer(made):
     drawn, run = DRAWN[made / "metamer/summary.png"], made / "metamer"
-    drawn.shows_stimulus(drawn.titled("metamer, stimulus")[0], grey_of(run / "stimulus.npy"))
-    drawn.shows_render(drawn.titled("metamer, render")[0], rendered(run / "render.exr"))
+    assert not json.loads((run / "result.json").read_text())["metamer"]["found"]  # so that it is not called one
+    drawn.shows_stimulus(drawn.titled("nearest scene, stimulus")[0], grey_of(run / "stimulus.npy"))
+    drawn.shows_render(drawn.titled("nearest scene, render")[0], rendered(run / "render.exr"))
     reference, grey = scene_of_truth(made)
     drawn.shows_stimulus(drawn.titled("reference, stimulus")[0], grey)
     drawn.shows_render(drawn.titled("reference, render")[0], reference)
