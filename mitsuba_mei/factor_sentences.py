@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .sentences_ending import describe_failures
+
 __all__ = ["describe_factors", "percent", "signed", "subset_rows", "worth_rows"]
 
 MOST_DECIMALS = 5
@@ -78,6 +80,7 @@ def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
     """What is to be known beside the tables, of what ``factors.json`` says."""
     lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
     for neuron in result["neurons"]:
+        lines += describe_failures(neuron)
         pairs = {pair: value for pair, value in neuron["interaction"].items() if value is not None}
         if pairs:
             said = ", ".join(f"{pair} {signed(value)}" for pair, value in pairs.items())

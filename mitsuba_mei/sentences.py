@@ -10,7 +10,7 @@ from .config import Config, free_parameters
 from .initial_scene import describe_initial
 from .over_starts import describe_spread, ends_of, spread
 from .schema import RENDERERS
-from .sentences_ending import describe_ending
+from .sentences_ending import describe_ending, describe_failures
 from .sentences_flaws import describe_mesh
 
 __all__ = [
@@ -212,8 +212,7 @@ def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
     statistics = result["statistics"]
     lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
     for neuron in result["neurons"]:
-        for made, reason in neuron.get("failed", {}).items():
-            lines.append(f"{neuron['label']}, {made}: failed ({reason}); the last good scene is compared")
+        lines += describe_failures(neuron)
     for shown in RENDERERS:
         gain, apart = statistics["gain"][shown], statistics["apart"][shown]
         if gain is not None:

@@ -8,10 +8,7 @@ from typing import Any
 
 from .checkpoint import FOLDER
 
-__all__ = ["describe_ending"]
-
-KEPT = "; what is kept is the last good scene of the optimisation"
-"""Where a scene failed; where a model did, no scene is better than another."""
+__all__ = ["describe_ending", "describe_failures"]
 
 
 def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
@@ -24,8 +21,25 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
         missing.append(f"everything else is written; once this is mended, 'resume {folder}' writes what is missing")
     lines = [*missing, *lines]
     if result.get("reason"):
-        kept = "" if result["reason"].startswith("model ") else KEPT
+        kept = "; what is kept is the last good scene of the optimisation" * _is_of_a_scene(result["reason"])
         lines.insert(0, f"failed: {result['reason']}{kept}")
     if result.get("skipped_steps"):
         lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
     return lines
+
+
+def describe_failures(neuron: Mapping[str, Any]) -> list[str]:
+    """Which of a neuron's optimisations failed, and why; those for one reason together."""
+    alike: dict[str, list[str]] = {}
+    for which, reason in neuron.get("failed", {}).items():
+        alike.setdefault(reason, []).append(which)
+    return [
+        f"{neuron['label']}, {', '.join(which)}: failed ({reason})"
+        + "; the last good scene is compared" * _is_of_a_scene(reason)
+        for reason, which in alike.items()
+    ]
+
+
+def _is_of_a_scene(reason: str) -> bool:
+    """Whether a scene failed, of which there was a better one before; where a model did, none is better than others."""
+    return not reason.startswith("model ")

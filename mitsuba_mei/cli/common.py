@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,6 +36,7 @@ __all__ = [
     "Trust",
     "app",
     "checked_renderer",
+    "ended_of_all",
     "finished",
     "load",
     "load_each",
@@ -175,6 +176,11 @@ def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
             yield progress
     finally:
         progress.stop()
+
+
+def ended_of_all(result: Mapping[str, Any], failed: Sequence[bool]) -> str:
+    """How an experiment on several neurons ended: it failed where all that it optimised did."""
+    return "failed" if result["ended"] == "done" and failed and all(failed) else result["ended"]
 
 
 def finished(progress: LiveProgress, folder: Path, ended: str | None) -> None:

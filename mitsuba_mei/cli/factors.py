@@ -17,6 +17,7 @@ from .common import (
     Set,
     Trust,
     app,
+    ended_of_all,
     finished,
     load_each,
     print_table,
@@ -64,4 +65,6 @@ def tell_factors(outcome: RunResult, progress: LiveProgress) -> None:
     print_table(*worth_rows(outcome.result), left=2)
     print()
     print("\n".join(describe_factors(outcome.folder, outcome.result)), flush=True)
-    finished(progress, outcome.folder, outcome.result["ended"])
+    optimised = len(outcome.result["subsets"]) - 1  # all but the one in which nothing is free
+    failed = [len(neuron.get("failed", {})) == optimised for neuron in outcome.result["neurons"]]
+    finished(progress, outcome.folder, ended_of_all(outcome.result, failed))

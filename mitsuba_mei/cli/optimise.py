@@ -23,6 +23,7 @@ from .common import (
     Set,
     Trust,
     app,
+    ended_of_all,
     finished,
     load,
     load_each,
@@ -123,4 +124,5 @@ def tell_comparison(outcome: RunResult, progress: LiveProgress) -> None:
     progress.stop()
     print_table(*comparison_rows(outcome.result))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)), flush=True)
-    finished(progress, outcome.folder, outcome.result["ended"])
+    failed = [len(neuron.get("failed", {})) == len(neuron["kept_start"]) for neuron in outcome.result["neurons"]]
+    finished(progress, outcome.folder, ended_of_all(outcome.result, failed))

@@ -92,6 +92,7 @@ def compare_neuron(
         run.write_text("config.yaml", dump(rendered, run.path))
         starts = each_start(experiment, rendered)
         done[renderer] = optimise_and_leave(run, rendered, starts, experiment.renderer, told, interrupted, pixel)
+        experiment.viewer.check_unaltered(done[renderer].best.after.image)
     judges = {renderer: Judge.of(experiment, config) for renderer, experiment in experiments.items()}
     contested = _evaluated(config, done, judges, pixel)
     result = figures(contested)

@@ -104,6 +104,8 @@ class _Game:
         The same by name, as ``factors.json`` says it.
     best : dict of str to dict
         Which start was kept, and its activation by renders that no choice was made by.
+    failed : dict of str to str
+        Why the optimisation whose end was kept failed, where it did.
     """
 
     prepared: Prepared
@@ -111,6 +113,7 @@ class _Game:
     values: dict[Coalition, list[Estimate]] = field(default_factory=dict)
     trials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     best: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, subset: Coalition, done: Optimised) -> None:
         """One subset more; the first gives the starts too."""
@@ -124,6 +127,8 @@ class _Game:
         ends = [trial.after for trial in done.trials]
         trials = [_trial(trial.index, trial.after) | _outcome(trial) for trial in done.trials]
         self._keep(subset, ends, trials, done.best.index, done.final)
+        if done.reason:
+            self.failed[named(subset)] = done.reason
 
     def _keep(
         self,
@@ -172,6 +177,7 @@ class _Game:
             "pixel": None if self.pixel is None else self.pixel.activation,
             **statistics(self.values),
             "best": self.best,
+            "failed": self.failed,
             "shown_start": self.shown_start(),
             "trials": self.trials,
         }

@@ -69,6 +69,16 @@ class Below(Cells):
 OPEN = float(os.environ.get("OPEN_AT_OF_THESE_TESTS", "inf"))
 
 
+class Adapting(Cells):
+    """The responses fall slowly, call by call."""
+
+    calls = 0
+
+    def forward(self, images):
+        self.calls += 1
+        return super().forward(images) * (1 - 4e-5 * self.calls)
+
+
 class Whole(Cells):
     def forward(self, images):
         return super().forward(images).round().long()
@@ -469,6 +479,27 @@ def test_a_start_that_the_neuron_answers_from_goes_before_a_silent_one(scene, mo
     ended = [start["ended"] for start in result["restarts"]]
     assert ended[int(first < second)] == "failed" and ended[int(first > second)] != "failed"
     assert result["ended"] != "failed" and result["activation"]["final"]["mean"] < 0
+
+
+@pytest.mark.parametrize(
+    ("command", "file"), [("compare", "comparison.json"), ("factors --starts 2", "factors.json")], ids=["compare", "factors"]
+)
+def test_where_nothing_is_answered_all_fail_and_so_does_the_command(scene, command, file, capsys):
+    words = ["--set", "optimizer.steps=1", "--set", "optimizer.restarts=2", "--set", "pixel.steps=2"]
+    command, *more = command.split()
+    assert main([command, str(scene("Silent")), "--trust-code", "-q", "--out", "run", *more, *words]) == 1
+    said = capsys.readouterr().out
+    assert "neuron 0, " in said and "failed (model 'card' is silent" in said and "last good scene" not in said
+    (neuron,) = json.loads(Path("run", file).read_text())["neurons"]
+    assert neuron["failed"] and all("is silent" in reason for reason in neuron["failed"].values())
+
+
+@pytest.mark.parametrize("command", ["compare", "factors --starts 1"], ids=["compare", "factors"])
+def test_a_model_that_changes_slowly_is_noticed_there_too(scene, command, capsys):
+    words = ["--set", "optimizer.steps=4", "--set", "pixel.steps=8"]
+    command, *more = command.split()
+    assert main([command, str(scene("Adapting")), "--trust-code", "-q", "--out", "run", *more, *words]) == 2
+    assert "to the same image before and after the run" in capsys.readouterr().err
 
 
 # ----------------------------------------------------------------------------------------------------------- checkpoints
