@@ -197,4 +197,5 @@ def finished(progress: LiveProgress, folder: Path, ended: str | None) -> None:
         raise interrupted(folder)
     if ended == "failed":
         raise typer.Exit(1)
-    progress.message(f"'report {folder}' writes a page about it, to look at and to send")
+    older = " (report.html there is of an earlier state)" if (folder / "report.html").exists() else ""
+    progress.message(f"'report {folder}' writes a page about it, to look at and to send{older}")

@@ -51,7 +51,7 @@ FEW, MANY = 3, 8
 
 DIFFERENCES = {
     "image": "1 − correlation of the stimuli",
-    "shape": "surface distance over the radius",
+    "shape": "surface distance over the radius (estimate)",
     "pose": "turn between the objects, degrees",
     "light": "angle between the lights, degrees",
 }

@@ -214,7 +214,7 @@ def test_curves_are_of_what_they_say(runs):
     assert [trace["name"] for trace in terms["data"]] == ["smoothness"]
     _, apart, terms = curve_figures(runs["metamer"])
     assert apart["data"][0]["y"][-1] == 0.8 and apart["data"][1]["y"] == [0.25, 0.25]
-    assert apart["layout"]["yaxis"]["title"]["text"] == "surface distance over the radius"
+    assert apart["layout"]["yaxis"]["title"]["text"] == "surface distance over the radius (estimate)"
     assert [trace["name"] for trace in terms["data"]] == ["smoothness"]  # the difference is none
     missed, apart, _ = curve_figures(runs["diverse"])
     assert missed["data"][0]["y"][0] == 9 and len(missed["data"]) == 1  # the activation is another figure
