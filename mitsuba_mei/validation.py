@@ -31,6 +31,9 @@ def validate(model: type[Model], tree: Located) -> Model:
     except ValidationError as error:
         problems = error.errors(include_url=False)
     keyed = [(_key(problem, tree), problem) for problem in problems]
+    # A list whose entries are wrong is called too short as well: pydantic counts those alone that are right.
+    inside = {key[:depth] for key, _ in keyed for depth in range(len(key))}
+    keyed = [(key, problem) for key, problem in keyed if problem["type"] != "too_short" or key not in inside]
     sentences: dict[Key | str, tuple[tuple[bool, int, int], str]] = {}
     for order, (key, problem) in enumerate(keyed):
         if isinstance(raised := problem.get("ctx", {}).get("error"), Disagreements):
