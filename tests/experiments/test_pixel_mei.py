@@ -117,7 +117,8 @@ def test_other_objectives(config):
 
 def test_the_second_model_judges_the_best(config, tmp_path):
     card = (
-        "{type: complex_cell, parameters: {orientation: [30, 0], sigma: 0.29}, input: {size: 48, channels: 1, mean: 100, std: 50}}"
+        "{type: complex_cell, parameters: {orientation: [30, 0], sigma: 0.29}, "
+        "input: {size: 48, channels: 1, mean: 100, std: 50}}"
     )
     made = config(f"model.validate={card}")
     viewer = build_viewer(made)

@@ -14,161 +14,9 @@ import torch
 
 from mitsuba_mei.cli import main
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.repeatable import Memory, unlike
-
-MODULE = '''
-import os
-import sys
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-
-class Cells(nn.Module):
-    """Gratings, each with a gain of its own."""
-
-    def __init__(self, count=3, size=32):
-        super().__init__()
-        x = (2 * torch.arange(size) + 1 - size) / size
-        waves = torch.stack([torch.cos(torch.pi * (i + 1) * x) for i in range(count)])
-        self.gain = nn.Parameter(torch.ones(count))
-        self.register_buffer("waves", waves / size**0.5 / waves.norm(dim=1, keepdim=True))
-
-    def forward(self, images):
-        return images.mean(1).sum(1) @ self.waves.T * self.gain
-
-
-class Adapting(Cells):
-    """The responses fall slowly, call by call."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = 0
-
-    def forward(self, images):
-        self.calls += 1
-        return super().forward(images) * (1 - 4e-5 * self.calls)
-
-
-class Recurrent(Cells):
-    hidden = 0.0
-
-    def forward(self, images):
-        drive = super().forward(images)
-        self.hidden = drive.detach().mean() + 0.9 * self.hidden
-        return drive + self.hidden
-
-
-class Dropping(Cells):
-    def forward(self, images):
-        return super().forward(F.dropout(images, 0.1))  # training is True by default
-
-
-class Batching(Cells):
-    def forward(self, images):
-        return super().forward(F.batch_norm(images, None, None, training=True))
-
-
-class Silent(Cells):
-    def forward(self, images):
-        return (super().forward(images) - 1000).relu()
-
-
-class Leaving(Cells):
-    def forward(self, images):
-        sys.exit("no licence")
-
-
-def float64():
-    torch.set_default_dtype(torch.float64)
-    return Cells()
-
-
-def no_grad():
-    torch.set_grad_enabled(False)
-    return Cells()
-
-
-def elsewhere():
-    os.chdir(os.path.dirname(__file__))
-    return Cells()
-
-
-def threads():
-    torch.set_num_threads(torch.get_num_threads() + 1)
-    return Cells()
-
-
-def seeded():
-    torch.manual_seed(0)
-    return Cells()
-
-
-def deaf():
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return Cells()
-
-
-def mute():
-    sys.stdout = None
-    return Cells()
-
-
-def leave():
-    sys.exit("no weights here")
-
-
-def scripted():
-    return torch.jit.script(Cells())
-
-
-def traced():
-    return torch.jit.trace(Cells(), torch.zeros(2, 1, 32, 32))
-
-
-def frozen():
-    return torch.jit.freeze(torch.jit.trace(Cells().eval(), torch.zeros(2, 1, 32, 32)))
-
-
-SHARED = Cells()
-'''
-
-DEPRECATED = pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning")
-"""What newer torch says of TorchScript, which users have all the same."""
-
-SCENE = """
-shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20, scale: 0.4}, free: [offsets]}
-lighting: [{type: directional, direction: [-0.6, -0.5, -1], irradiance: 3}, {type: constant, radiance: 0.3}]
-render: {type: raster, resolution: 32}
-model: {card: card.yaml}
-optimizer: {steps: 2, warmup: 0}
-evaluate: {spp: 4, repeats: 2}
-pixel: {steps: 3, restarts: 2}
-"""
-
-
-@pytest.fixture
-def scene(tmp_path, monkeypatch):
-    """Writes module and card beside a scene, and starts in its folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(MODULE)
-
-    def write(name: str, image: str = "{size: 32, mean: 124.5, std: 70.3}", scene: str = "") -> Path:
-        (tmp_path / "card.yaml").write_text(f"module: mine.py:{name}\ninput: {image}\n")
-        (tmp_path / "scene.yaml").write_text(SCENE + scene)
-        return tmp_path / "scene.yaml"
-
-    return write
-
-
-def built(scene: Path, told=lambda text: None):
-    return load_card(scene.with_name("card.yaml"), trust_code=True, told=told)
-
+from tests.neurons.users_models import DEPRECATED, built, users_own
 
 # ------------------------------------------------------------------------------------------------ a function of images
 
@@ -271,7 +119,7 @@ def test_a_model_that_exits_is_an_error_of_the_model(scene, name, said, capsys):
     assert f"SystemExit: {said}" in error and "card.yaml:1" in error
 
 
-# ----------------------------------------------------------------------------------------------------- modules as they are
+# -------------------------------------------------------------------------------------------------- modules as they are
 
 
 @DEPRECATED
@@ -290,15 +138,14 @@ def test_torchscript_answers_as_the_module_does(scene, name):
 def test_a_module_by_its_name_is_the_model_and_is_left_as_it_is(scene):
     path = scene("SHARED")
     model = built(path)
-    mine = [module for name, module in sys.modules.items() if name.startswith("mine_")]
-    own = next(module.SHARED for module in mine if Path(module.__file__).parent == path.parent)
+    own = users_own(path).SHARED
     assert model.n_neurons == 3 and not model.module.training
     assert own is not model.module and own.training
     assert own.gain.requires_grad and own.gain.grad is None
     assert not model.module.gain.requires_grad
 
 
-# ----------------------------------------------------------------------------------------------------------- a second model
+# ------------------------------------------------------------------------------------------------------- a second model
 
 
 @DEPRECATED
@@ -310,7 +157,7 @@ def test_the_same_model_is_no_judge(scene, second, capsys, tmp_path):
     assert "would judge its own stimuli" in capsys.readouterr().err
 
 
-# ---------------------------------------------------------------------------------------------------------------- silence
+# -------------------------------------------------------------------------------------------------------------- silence
 
 
 @pytest.mark.parametrize(
@@ -376,7 +223,7 @@ def test_a_colour_models_stimulus_is_shown_with_its_mean_channel_by_channel(scen
     assert np.linalg.norm(seen) == pytest.approx(12, rel=1e-4)
 
 
-# ----------------------------------------------------------------------------------------------------------- checkpoints
+# ---------------------------------------------------------------------------------------------------------- checkpoints
 
 
 @pytest.mark.parametrize(
