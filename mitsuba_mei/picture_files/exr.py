@@ -52,13 +52,18 @@ def _box(window: bytes) -> tuple[int, int, int, int]:
 
 def _attributes(start: bytes) -> dict[bytes, bytes]:
     """Those of a file's first part; none where one claims more bytes than there are, which would all be allocated."""
-    found: dict[bytes, bytes] = {}
+    return {name: start[place] for name, place in _places(start).items()}
+
+
+def _places(start: bytes) -> dict[bytes, slice]:
+    """Where each attribute's value lies."""
+    found: dict[bytes, slice] = {}
     place = 8
     while start[:4] == b"\x76\x2f\x31\x01" and (said := ATTRIBUTE.match(start, place)) is not None:
         place = said.end() + struct.unpack("<I", said[2])[0]
         if place > len(start):
             return {}
-        found.setdefault(said[1], start[said.end() : place])
+        found.setdefault(said[1], slice(said.end(), place))
     return found if start[place : place + 1] == b"\0" else {}
 
 
@@ -81,7 +86,7 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
     if flags & SEVERAL:
         name = header.get(b"name", b"").decode(errors="replace")
         told(f"it has several parts, of which the first is read{f', {name}' if name else ''}")
-    pixels, names = _decoded(path, header)
+    pixels, names = _decoded(path, start, header)
     image, colours = _chosen(pixels, names, told)
     if colours == "other" and len(header.get(b"chromaticities", b"")) == 32:
         # Of a file that has nothing but red, green, blue and alpha Mitsuba does it.
@@ -94,13 +99,20 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
     return _placed(image, _box(header[b"dataWindow"]), _box(header.get(b"displayWindow", header[b"dataWindow"])), told)
 
 
-def _decoded(path: Path, header: dict[bytes, bytes]) -> tuple[np.ndarray, list[str]]:
+def _decoded(path: Path, start: bytes, header: dict[bytes, bytes]) -> tuple[np.ndarray, list[str]]:
     """All pixels (H, W, K) float32, and the names of their channels."""
     import mitsuba as mi
 
+    left, top, right, _ = _box(header[b"dataWindow"])
+    source = str(path)
+    if left + top * (right - left) < 0:
+        # Mitsuba crashes where the first pixel's place is negative. Pixels know their row alone: columns may be moved.
+        source = mi.MemoryStream()
+        source.write(_moved(path.read_bytes(), _places(start)[b"dataWindow"]))
+        source.seek(0)
     try:
         with file_threads():
-            bitmap = mi.Bitmap(str(path))
+            bitmap = mi.Bitmap(source)
             pixels = np.array(bitmap)
     except (RuntimeError, MemoryError) as error:
         code = int.from_bytes(header.get(b"compression", b"\0"), "little")
@@ -112,6 +124,19 @@ def _decoded(path: Path, header: dict[bytes, bytes]) -> tuple[np.ndarray, list[s
     if str(bitmap.pixel_format()).endswith("MultiChannel") and "Z" in names and {"X", "Y"} <= set(names):
         names = [name if name not in "XYZ" else f"XYZ.{name}" for name in names]
     return pixels.reshape(*pixels.shape[:2], -1).astype(np.float32, copy=False), names
+
+
+def _moved(content: bytes, place: slice) -> bytes:
+    """A file whose data window was moved to the right, until its left edge plus its top times its width is not below 0;
+    by an even number, for the sake of colours at half resolution.
+    """
+    left, top, right, bottom = struct.unpack("<4i", content[place])
+    by = -(left + top * (right - left + 1))
+    by += by % 2
+    if right + by >= 2**30:
+        raise ValueError(f"its data window begins at {left}, {top}, too far from its display window")
+    window = struct.pack("<4i", left + by, top, right + by, bottom)
+    return content[: place.start] + window + content[place.stop :]
 
 
 def _chosen(pixels: np.ndarray, names: list[str], told: Callable[[str], None]) -> tuple[np.ndarray, str]:

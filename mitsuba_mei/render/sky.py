@@ -112,7 +112,7 @@ class Sky:
             (B or 1, J), as of :class:`~mitsuba_mei.render.reflectance.Material`.
         """
         power, centre = light
-        fine, coarse = (BLOCKS if self.smooth else 3 * BLOCKS), COARSE
+        fine, coarse = (BLOCKS if self.smooth else 2 * BLOCKS), COARSE
         rows = None if profile is None else profile.expand(len(power), -1)
         first, second = [], []
         for i, each in enumerate(power):

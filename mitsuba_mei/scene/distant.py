@@ -14,7 +14,7 @@ from ..images import read_image
 from .camera import Camera
 from .component import POSITIVE
 from .emitter import EnvironmentEmitter, LobeEmitter, unit
-from .panorama import look_at, spread
+from .panorama import framed, is_detailed, look_at, spread
 from .spectrum import to_channels
 from .state import Lobe
 
@@ -117,16 +117,18 @@ class Environment(EnvironmentEmitter):
                 "all the same, which is twice as wide as high; a cube map or a light probe must be converted"
             )
         self.notes = tuple(notes)
-        image = torch.from_numpy(spread(pixels)).permute(2, 0, 1)[None]
-        # One column more on each side makes longitude go round.
-        self.register_buffer("image", torch.cat([image[..., -1:], image, image[..., :1]], dim=-1))
+        self.smooth = is_detailed(pixels)
+        image = torch.from_numpy(spread(pixels) if self.smooth else pixels)
+        for name, channels in (("colours", 3), ("luminance", 1)):
+            self.register_buffer(name, framed(to_channels(image, channels)))
         self.declare("intensity", intensity, POSITIVE, free="intensity" in free)
         self.declare("rotation", math.radians(rotation), free="rotation" in free)
 
     def incident(self, directions: Tensor, channels: int) -> Tensor:
         longitude = torch.atan2(directions[:, 0], -directions[:, 2]) + self.get("rotation")
         latitude = torch.asin(directions[:, 1].clamp(-1, 1))
-        return to_channels(look_at(self.image, longitude, latitude), channels) * self.power("intensity", channels)
+        image = self.luminance if channels == 1 else self.colours
+        return look_at(image, longitude, latitude, self.smooth) * self.power("intensity", channels)
 
     def in_file_units(self) -> dict[str, float | list[float]]:
         return super().in_file_units() | {"rotation": math.degrees(self.get("rotation").item())}

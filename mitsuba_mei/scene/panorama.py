@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["WIDTH", "look_at", "spread"]
+__all__ = ["WIDTH", "framed", "is_detailed", "look_at", "spread"]
 
 WIDTH = math.radians(0.7)
 """Standard deviation of a picture's light after :func:`spread`, radians: sums of it over any of the renderers' tables
@@ -25,15 +25,20 @@ are within a thousandth of integrals.
 COARSE = 90
 """A picture of so few rows, and twice as many columns, varies slowly enough as it is."""
 
-ROWS, COLUMNS = 1025, 2048
-"""Of a picture that was spread: so close that kinks between them add no detail of their own."""
+ROWS, COLUMNS = 513, 1024
+"""Of a picture that was spread."""
 
-WAVES = 513
+WAVES = COLUMNS // 2 + 1
 """Of longitude; the gaussian leaves nothing of higher ones."""
 
 
+def is_detailed(image: np.ndarray) -> bool:
+    """Whether a picture (H, W, C) has details that renderers' directions could miss."""
+    return image.shape[0] > COARSE or image.shape[1] > 2 * COARSE
+
+
 def spread(image: np.ndarray) -> np.ndarray:
-    """A picture spread by a gaussian on the sphere; one of large pixels as it is.
+    """A picture spread by a gaussian on the sphere, to be looked at smoothly.
 
     Parameters
     ----------
@@ -43,21 +48,23 @@ def spread(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        (1025, 2048, C) float32, of the same power; rows and columns lie as in ``image``.
+        (513, 1024, C) float32, of the same power; rows and columns lie as in ``image``.
     """
-    if image.shape[0] <= COARSE and image.shape[1] <= 2 * COARSE:
-        return image
     power = _power(image)
     nodes = np.linspace(0, math.pi, len(power))
-    around = math.pi / (WAVES - 1) * np.arange(2 * (WAVES - 1))
-    found = np.empty((ROWS // 2 + 1, *power.shape[1:]), dtype=np.complex128)
-    for row, place in enumerate(np.linspace(0, math.pi, len(found))):
+    around = 2 * math.pi / COLUMNS * np.arange(COLUMNS)
+    # Splines between the rows and columns that are kept widen it further, by a third of their distance squared.
+    variance = WIDTH**2 - (math.pi / (ROWS - 1)) ** 2 / 3
+    found = np.empty((ROWS, *power.shape[1:]), dtype=np.complex128)
+    for row, place in enumerate(np.linspace(0, math.pi, ROWS)):
         near = slice(*np.searchsorted(nodes, (place - 6 * WIDTH, place + 6 * WIDTH)))
         theirs = nodes[near, None]
         between = np.cos(place - theirs) - np.sin(place) * np.sin(theirs) * (1 - np.cos(around))
-        kernel = np.fft.rfft(np.exp((between - 1) / WIDTH**2), axis=1) / len(around)
+        kernel = np.fft.rfft(np.exp((between - 1) / variance), axis=1) / len(around)
         found[row] = np.einsum("im,imc->mc", kernel, power[near])
-    return _picture(found / (WIDTH**2 * -math.expm1(-2 / WIDTH**2)))
+    # Back to columns, whose middles the first wave's phase is about.
+    found *= np.exp(1j * math.pi * np.arange(WAVES) / COLUMNS)[:, None] * COLUMNS / variance
+    return np.maximum(np.fft.irfft(found, n=COLUMNS, axis=1), 0).astype(np.float32)
 
 
 def _power(image: np.ndarray) -> np.ndarray:
@@ -65,13 +72,14 @@ def _power(image: np.ndarray) -> np.ndarray:
     height = len(image)
     image = _refined(image)
     waves = _waves(image) * _row_weights(len(image))[:, None, None]
-    if len(waves) <= ROWS:
+    nodes = 2 * ROWS - 1
+    if len(waves) <= nodes:
         return waves
     # Each row between two nodes gives to both, so that power and its centre stay.
-    at = np.linspace(0, ROWS - 1, height)
-    low = np.minimum(at.astype(int), ROWS - 2)
+    at = np.linspace(0, nodes - 1, height)
+    low = np.minimum(at.astype(int), nodes - 2)
     share = (at - low)[:, None, None]
-    gathered = np.zeros((ROWS, *waves.shape[1:]), dtype=waves.dtype)
+    gathered = np.zeros((nodes, *waves.shape[1:]), dtype=waves.dtype)
     np.add.at(gathered, low, (1 - share) * waves)
     np.add.at(gathered, low + 1, share * waves)
     return gathered
@@ -80,7 +88,7 @@ def _power(image: np.ndarray) -> np.ndarray:
 def _refined(image: np.ndarray) -> np.ndarray:
     """With rows put between those of a low picture, so close that each may stand for itself."""
     height = len(image)
-    finer = math.ceil((ROWS // 2) / max(1, height - 1))
+    finer = math.ceil((ROWS - 1) / max(1, height - 1))
     if finer == 1:
         return image
     at = np.linspace(0, height - 1, finer * max(1, height - 1) + 1)
@@ -109,41 +117,60 @@ def _waves(image: np.ndarray) -> np.ndarray:
     return found
 
 
-def _picture(waves: np.ndarray) -> np.ndarray:
-    """From Fourier coefficients of every second row to rows and columns (R, W, C)."""
-    wave = np.arange(WAVES)[:, None]
-    # Over the pole a meridian goes on as the opposite one, whose odd waves have the other sign.
-    circle = np.concatenate([waves, waves[-2:0:-1] * (-1.0) ** wave])
-    between = np.fft.ifft(np.fft.fft(circle, axis=0) * _half_step(len(circle)), axis=0)[: len(waves) - 1]
-    rows = np.empty((ROWS, *waves.shape[1:]), dtype=waves.dtype)
-    rows[::2], rows[1::2] = waves, between
-    rows *= np.exp(1j * math.pi * wave / COLUMNS) * COLUMNS
-    return np.maximum(np.fft.irfft(rows, n=COLUMNS, axis=1), 0).astype(np.float32)
+def framed(image: Tensor) -> Tensor:
+    """A picture (H, W, C) as (1, C, H + 2, W + 4), for :func:`look_at`.
+
+    Two columns more on each side make longitude go round; beyond a pole a meridian goes on as the opposite one.
+    """
+    over = image.roll(image.shape[1] // 2, 1)
+    image = torch.cat([over[min(1, len(over) - 1)][None], image, over[max(0, len(over) - 2)][None]])
+    columns = torch.arange(-2, image.shape[1] + 2) % image.shape[1]
+    return image[:, columns].permute(2, 0, 1)[None].contiguous()
 
 
-def _half_step(count: int) -> np.ndarray:
-    """Fourier factors that shift by half a step on a circle of so many nodes, (N, 1, 1)."""
-    return np.exp(1j * math.pi * np.fft.fftfreq(count))[:, None, None]
-
-
-def look_at(image: Tensor, longitude: Tensor, latitude: Tensor) -> Tensor:
-    """Radiance from directions, bilinear between pixels.
+def look_at(image: Tensor, longitude: Tensor, latitude: Tensor, smooth: bool) -> Tensor:
+    """Radiance from directions.
 
     Parameters
     ----------
     image : Tensor
-        (1, C, H, W + 2), with one more column on each side, which makes longitude go round.
+        Of :func:`framed`.
     longitude, latitude : Tensor
         (N,), radians; longitude from the middle of the image to the right, any number.
+    smooth : bool
+        By cubic B-splines, of whose kinks nothing is seen, in place of bilinearly.
 
     Returns
     -------
     Tensor
         (N, C), differentiable by all of them.
     """
+    height, width = image.shape[-2] - 2, image.shape[-1] - 4
     around = longitude / math.pi
     around = around - 2 * torch.floor((around + 1) / 2).detach()
-    width = image.shape[-1] - 2
-    column = 0.5 * (around + 1) * width + 0.5
-    grid = torch.stack([2 / (width + 1) * column - 1, -2 * latitude / math.pi], dim=-1)[None, None]
-    return nn.functional.grid_sample(image, grid, padding_mode="border", align_corners=True)[0, :, 0].T
+    column = 0.5 * (around + 1) * width - 0.5
+    row = (0.5 - latitude / math.pi) * (height - 1)
+
+    def at(column: Tensor, row: Tensor) -> Tensor:
+        grid = torch.stack([2 / (width + 3) * (column + 2) - 1, 2 / (height + 1) * (row + 1) - 1], dim=-1)[None, None]
+        return nn.functional.grid_sample(image, grid, padding_mode="border", align_corners=True)[0, :, 0].T
+
+    if not smooth:
+        return at(column, row)
+    # Sigg & Hadwiger, "Fast Third-Order Texture Filtering", GPU Gems 2 (2005): two linear look-ups an axis are a spline.
+    (left, right), share_right = _spline(column)
+    (above, below), share_below = _spline(row)
+    upper = torch.lerp(at(left, above), at(right, above), share_right[:, None])
+    lower = torch.lerp(at(left, below), at(right, below), share_right[:, None])
+    return torch.lerp(upper, lower, share_below[:, None])
+
+
+def _spline(place: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Two places between nodes, and the second's share, of which a cubic B-spline at ``place`` consists."""
+    low = torch.floor(place).detach()
+    t = place - low
+    first, last = (1 - t) ** 3 / 6, t**3 / 6
+    third = (1 + 3 * t + 3 * t * t - 3 * t**3) / 6
+    second = 1 - first - third - last
+    share = third + last
+    return (low - 1 + second / (first + second), low + 1 + last / share), share
