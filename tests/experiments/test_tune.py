@@ -44,8 +44,8 @@ def made(tmp_path_factory) -> Path:
     return folder
 
 
-def tuned(out: Path, *words: str) -> dict:
-    assert main(["tune", *words, "-q", "--out", str(out)]) == 0
+def tuned(out: Path, *words: str, code: int = 0) -> dict:
+    assert main(["tune", *words, "-q", "--out", str(out)]) == code
     return json.loads((out / "tuning.json").read_text())
 
 
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_what_there_is(made, tmp_path, monkeypatch, capsys):
         return respond(*arguments)
 
     monkeypatch.setattr(tuning_plan, "respond", pressed)
-    found = tuned(tmp_path / "out", str(made / "scene.yaml"), "--over", "lighting.0.azimuth=0:90:6")
+    found = tuned(tmp_path / "out", str(made / "scene.yaml"), "--over", "lighting.0.azimuth=0:90:6", code=130)
     neuron = found["neurons"][0]
     assert found["ended"] == "interrupted" and neuron["summary"] is None
     assert [value is None for value in neuron["mean"]] == [False] * 3 + [True] * 3
