@@ -232,7 +232,8 @@ def count_neurons(answer: Callable[[Tensor], Tensor], shape: tuple[int, ...], wh
         more = f", nor are those of {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise UserError(f"{where}: {which} to a uniform image is not finite{more}")
     try:
-        torch.autograd.grad(responses.sum(), images, allow_unused=True)
+        with torch.enable_grad():
+            torch.autograd.grad(responses.sum(), images, allow_unused=True)
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
