@@ -158,8 +158,8 @@ def _chosen(pixels: np.ndarray, names: list[str], told: Callable[[str], None]) -
         found = combined if len(combined) == 1 else coloured
         if len(found) != 1:
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            several = "several layers with colours, none of them the combined one" if found else "no R, G and B, and no Y"
-            raise ValueError(f"it has {several}; its channels are {listed}")
+            what = "several layers with colours, none of them the combined one" if found else "no R, G and B, and no Y"
+            raise ValueError(f"it has {what}; its channels are {listed}")
         layer, wanted = found[0], COLOURS
     used = {layers[layer][channel] for channel in wanted}
     alpha = layers[layer].get("A")

@@ -58,7 +58,8 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
     chunks = _chunks(path)
     code = chunks.get(b"cICP")
     if code is not None and code[:2] != b"\1\x0d":
-        raise ValueError(f"its colours are those of cICP {', '.join(map(str, code[:4]))}, not known here; save it as sRGB")
+        said = ", ".join(map(str, code[:4]))
+        raise ValueError(f"its colours are those of cICP {said}, not known here; save it as sRGB")
     pixels, converted = _pixels(path, chunks, told)
     top = np.iinfo(pixels.dtype).max
     encoded = np.arange(top + 1) / top
@@ -156,7 +157,9 @@ def _converted(image: Image.Image, content: bytes, told: Callable[[str], None]) 
     try:
         found = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (*DAMAGES, ImageCms.PyCMSError):
-        raise ValueError(f"its colours cannot be converted from the profile {_name(content)}; save it as sRGB") from None
+        raise ValueError(
+            f"its colours cannot be converted from the profile {_name(content)}; save it as sRGB"
+        ) from None
     told(f"its colours are converted from the profile {_name(content)} to sRGB")
     if alpha is not None:
         found.putalpha(alpha)

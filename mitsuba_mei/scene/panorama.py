@@ -1,10 +1,10 @@
 """Pictures of all directions as light: no power is lost between the pixels and the renderers' tables of directions.
 
-A picture is what Mitsuba's ``envmap`` takes it for: radiance that is bilinear between its pixels, the middles of columns
-at longitudes 2 pi (j + 1/2) / W, its rows from pole to pole at colatitudes pi i / (H - 1). A renderer looks at it along
-a fixed set of directions, :data:`WIDTH` or a little more apart, and would miss, or count twice, what is smaller than
-that: a sun of one pixel. So a detailed picture is first spread by a gaussian on the sphere, as wide as the directions
-are far apart; sums over directions are then integrals, whichever way the picture is turned.
+A picture is what Mitsuba's ``envmap`` takes it for: radiance that is bilinear between its pixels, the middles of
+columns at longitudes 2 pi (j + 1/2) / W, its rows from pole to pole at colatitudes pi i / (H - 1). A renderer looks at
+it along a fixed set of directions, about :data:`WIDTH` apart, and would miss, or count twice, what is smaller than that:
+a sun of one pixel. So a detailed picture is first spread by a gaussian on the sphere, as wide as the directions are far
+apart; sums over directions are then integrals, whichever way the picture is turned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTH = math.radians(0.7)
 are within a thousandth of integrals.
 """
 
-COARSE = 90
+COARSE = 16
 """A picture of so few rows, and twice as many columns, varies slowly enough as it is."""
 
 ROWS, COLUMNS = 513, 1024
@@ -69,14 +69,13 @@ def spread(image: np.ndarray) -> np.ndarray:
 
 def _power(image: np.ndarray) -> np.ndarray:
     """Power per longitude and 2 pi that may stand at the rows' places: Fourier coefficients by longitude (N, M, C)."""
-    height = len(image)
     image = _refined(image)
     waves = _waves(image) * _row_weights(len(image))[:, None, None]
     nodes = 2 * ROWS - 1
     if len(waves) <= nodes:
         return waves
     # Each row between two nodes gives to both, so that power and its centre stay.
-    at = np.linspace(0, nodes - 1, height)
+    at = np.linspace(0, nodes - 1, len(waves))
     low = np.minimum(at.astype(int), nodes - 2)
     share = (at - low)[:, None, None]
     gathered = np.zeros((nodes, *waves.shape[1:]), dtype=waves.dtype)
@@ -157,7 +156,7 @@ def look_at(image: Tensor, longitude: Tensor, latitude: Tensor, smooth: bool) ->
 
     if not smooth:
         return at(column, row)
-    # Sigg & Hadwiger, "Fast Third-Order Texture Filtering", GPU Gems 2 (2005): two linear look-ups an axis are a spline.
+    # Sigg & Hadwiger, "Fast Third-Order Texture Filtering", GPU Gems 2 (2005): two linear look-ups an axis.
     (left, right), share_right = _spline(column)
     (above, below), share_below = _spline(row)
     upper = torch.lerp(at(left, above), at(right, above), share_right[:, None])

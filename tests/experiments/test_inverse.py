@@ -190,7 +190,8 @@ def test_an_image_has_no_truth_and_several_starts_are_all_kept(tmp_path, monkeyp
     assert (over["of"], over["lowest"], over["highest"]) == ("error", min(errors), max(errors))
     assert -outcome.result["error"]["final"]["mean"] == pytest.approx(best)
     assert {path.name for path in (outcome.folder / "restarts").iterdir()} == {"0", "1"}
-    error, starts, place = describe_recovery(outcome.folder, outcome.result)
+    error, initial, starts, place = describe_recovery(outcome.folder, outcome.result)
+    assert initial == "the first figure is of the start that optimizer.search found"
     assert starts.startswith(f"over 2 starts: mean {sum(errors) / 2:.4g}, s.d. ")
     assert len(progress.steps) == 2 * (1 + 2)
 

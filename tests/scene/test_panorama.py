@@ -27,7 +27,7 @@ def directions(count: int = 2000) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
 
 
-@pytest.mark.parametrize("size", [(8, 16), (3, 5), (31, 17)])
+@pytest.mark.parametrize("size", [(8, 16), (3, 5), (16, 32)])
 def test_a_picture_means_what_it_means_to_mitsuba(tmp_path, size):
     """Between pixels, at the poles and across the seam."""
     write_exr(tmp_path / "a.exr", np.random.default_rng(0).random((*size, 3)).astype(np.float32))
@@ -73,7 +73,8 @@ def test_spreading_keeps_a_sun_round_and_in_its_place():
     d = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi])
     centre = (d * weight).sum((1, 2)) / weight.sum()
     angles = math.pi * row / 399, 2 * math.pi * (column + 0.5) / 800
-    sun = np.array([math.sin(angles[0]) * math.cos(angles[1]), math.sin(angles[0]) * math.sin(angles[1]), math.cos(angles[0])])
+    across = math.sin(angles[0])
+    sun = np.array([across * math.cos(angles[1]), across * math.sin(angles[1]), math.cos(angles[0])])
     assert math.degrees(math.acos(centre @ sun / np.linalg.norm(centre))) < 0.02
     spreads = np.linalg.eigvalsh(np.einsum("ihw,jhw,hw->ij", d, d, weight) / weight.sum())[:2]
     assert np.degrees(np.sqrt(spreads)) == pytest.approx(np.array([0.70, 0.70]), abs=0.04)
