@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has its background jobs ignore Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)  # the tensors are small, and Dr.Jit has threads of its own
     try:
         # Before any test imports Dr.Jit, which would otherwise take the first LLVM that it meets.
