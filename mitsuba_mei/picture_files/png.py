@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +82,23 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
     return image
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Pillow warns of within is not said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _pixels(path: Path, chunks: dict[bytes, bytes], told: Callable[[str], None]) -> tuple[np.ndarray, bool]:
     """Encoded pixels (H, W, 1 or 3), 8 or 16 bit, and whether they are sRGB by a profile of their own."""
     try:
-        with Image.open(path, formats=["PNG"]) as file:
+        with _quiet(), Image.open(path, formats=["PNG"]) as file:
             if getattr(file, "n_frames", 1) > 1:
                 told(f"it has {file.n_frames} pictures, of which the first is read")
             profile, turned = file.info.get("icc_profile"), file.getexif().get(0x0112, 1)
             deep = chunks[b"IHDR"][8] == 16
-            if deep and file.mode != "I;16":  # Pillow reads 8 bits of them
+            if deep:  # of colours Pillow reads 8 bits
                 image = None
             else:
                 file.load()
@@ -96,8 +106,8 @@ def _pixels(path: Path, chunks: dict[bytes, bytes], told: Callable[[str], None])
                 image = file.convert("RGBA") if transparent else _shown(file)
     except DAMAGES:
         raise ValueError("it is no PNG image, or a damaged one") from None
-    if deep:
-        pixels = _sixteen(path) if image is None else np.asarray(image).astype(np.uint16)[..., None]
+    if image is None:
+        pixels = _sixteen(path)
         if profile and not _is_srgb(profile):
             raise ValueError(f"it has 16 bits and the colour profile {_name(profile)}; save it as sRGB")
     else:

@@ -2,8 +2,8 @@
 
 A picture is what Mitsuba's ``envmap`` takes it for: radiance that is bilinear between its pixels, the middles of
 columns at longitudes 2 pi (j + 1/2) / W, its rows from pole to pole at colatitudes pi i / (H - 1). A renderer looks at
-it along a fixed set of directions, about :data:`WIDTH` apart, and would miss, or count twice, what is smaller than that:
-a sun of one pixel. So a detailed picture is first spread by a gaussian on the sphere, as wide as the directions are far
+it along a fixed set of directions, about :data:`WIDTH` apart, and would miss, or count twice, what is smaller: a sun
+of one pixel. So a detailed picture is first spread by a gaussian on the sphere, as wide as the directions are far
 apart; sums over directions are then integrals, whichever way the picture is turned.
 """
 

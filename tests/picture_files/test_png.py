@@ -164,3 +164,15 @@ def test_a_jpeg_by_another_name_is_none(tmp_path):
     (tmp_path / "a.png").write_bytes(buffer.getvalue())
     with pytest.raises(UserError, match="it is no PNG image"):
         read(tmp_path / "a.png")
+
+
+def test_sixteen_bits_of_grey_with_a_transparent_level(tmp_path):
+    values = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=4000)
+    image, _ = read(tmp_path / "a.png")
+    np.testing.assert_allclose(image, np.repeat(linear(values / 65535)[..., None], 3, 2), rtol=1e-5, atol=1e-7)
+
+
+def test_a_library_s_warning_is_none_of_ours(tmp_path):
+    path = add_chunk(saved(tmp_path / "a.png"), b"acTL", struct.pack(">II", 0, 0))
+    assert read(path)[0].shape == (4, 6, 3)
