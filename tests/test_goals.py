@@ -98,7 +98,8 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
     assert found.value == pytest.approx(-sum(lost) / 3, rel=1e-5)
     assert found.terms["difference"] == pytest.approx(sum(angles) / 3, rel=1e-4)
     assert found.image.shape == (32, 3 * 32, 1)  # side by side
-    assert set(found.terms) == {"difference", "smoothness", "area", "edge_length", "rigidity"}
+    assert found.terms["mean_activation"] == pytest.approx(sum(look.activation.item() for look in looks) / 3, rel=1e-5)
+    assert set(found.terms) == {"mean_activation", "difference", "smoothness", "area", "edge_length", "rigidity"}
 
 
 def test_beyond_enough_nothing_is_gained(scenes):
