@@ -67,7 +67,7 @@ def test_mean_and_standard_deviation_over_seeds_stand_beside_the_render_error(sw
     assert again[0] == first and again[1]["sd"] is None
     with open(folder.path / "over_seeds.csv", newline="") as file:
         assert [float(row["mean"] or "nan") for row in csv.DictReader(file)][0] == pytest.approx(3.0)
-    outcome = SweepOutcome(folder.path, 0, 5, 0, 1, None, 0, [first, second])
+    outcome = SweepOutcome(folder.path, 0, 5, 0, 1, False, None, 0, [first, second])
     assert describe_sweep(outcome, 6)[2] == (
         "neuron 0: activation over 3 seeds: mean 3, s.d. 2.6 (1 to 6), render s.e. 0.065; stimuli correlate by -0.33; "
         "surfaces lie 6.3 % of the radius apart"
