@@ -17,7 +17,7 @@ import torch
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons import cards
 from mitsuba_mei.neurons.weights import Source
-from mitsuba_mei.render.backend import cuda_problem, use_threads
+from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
 from mitsuba_mei.render.llvm import choose_llvm
 from mitsuba_mei.yaml_lines import Place
 from tests.neurons import checkpoints
@@ -56,10 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def usual_threads():
-    """A deterministic run leaves Dr.Jit a single thread, with which Mitsuba waits for ever to write an EXR file."""
+    """Deterministic runs and jobs leave Dr.Jit a single thread, with which Mitsuba waits for ever for an EXR file."""
     yield
     if "drjit" in sys.modules:
         use_threads(False)
+        if sys.modules["drjit"].thread_count() < 2:
+            bound_threads(2)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -101,9 +102,13 @@ class _Game:
         return {"mean": found.mean, "sem": found.sem if found.n > 1 else None, "low": low, "high": high, "n": found.n}
 
     def ratio(self, above: Contrast, below: Contrast) -> dict[str, float | None] | None:
-        """The ratio of the means of two contrasts; None where the lower is not positive or something is not known."""
+        """The ratio of the means of two contrasts; None where something is not known, or the lower is no more than 0
+        within the rounding of the activations."""
         first, second = self._over_starts(above), self._over_starts(below)
-        if first is None or second is None or not second.mean > 0:
+        if first is None or second is None:
+            return None
+        largest = max(abs(each.mean) for coalition in above.keys() | below.keys() for each in self._values[coalition])
+        if not second.mean > largest * sys.float_info.epsilon:
             return None
         ratio = first.mean / second.mean
         coalitions = above.keys() | below.keys()

@@ -158,12 +158,7 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
     UserError
         If that is not installed, or the interface is not there.
     """
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError:
-        raise UserError(
-            "cluster: type: slurm needs dask-jobqueue, which is not installed; pip install 'mitsuba-mei[cluster]'"
-        ) from None
+    SLURMCluster = _slurm_cluster()
     said, workers = sweep.cluster, sweep.workers
     environment = [f"export OMP_NUM_THREADS={threads_of(sweep)}"]
     try:
@@ -189,3 +184,17 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
     if start:  # another job for each that ends, as when its time is over
         cluster.adapt(minimum_jobs=workers_wanted(workers), maximum_jobs=workers_wanted(workers))
     return cluster
+
+
+def _slurm_cluster() -> type:
+    """dask-jobqueue's class; on import that package takes Ctrl-C for itself, and a sweep would end without a summary."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise UserError(
+            "cluster: type: slurm needs dask-jobqueue, which is not installed; pip install 'mitsuba-mei[cluster]'"
+        ) from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return SLURMCluster

@@ -78,6 +78,12 @@ def test_errors_are_those_of_the_differences_within_starts(table):
                     assert ((named(more), named(less)) in worse) == (lost < 0)
 
 
+def test_of_a_whole_that_is_only_rounding_there_is_no_ratio():
+    values = {subset: [Mean(0.0, 0.0), Mean(4.0 if len(subset) == 2 else 0.0, 0.0)] for subset in SUBSETS}
+    values[SUBSETS[-1]] = [Mean(0.0, 0.0), Mean(2.2250738585072014e-308, 0.0)]
+    assert set(statistics(values)["fraction_of_all"].values()) == {None}
+
+
 def test_a_share_has_the_error_of_a_ratio():
     """Against the spread of the ratio over many experiments of as many starts."""
     generator, shares, errors = np.random.default_rng(0), [], []

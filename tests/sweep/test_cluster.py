@@ -191,6 +191,20 @@ def test_slurm_is_asked_for_what_the_file_says(tmp_path):
     assert "--nanny" in lines[-1] and "--no-dashboard" in lines[-1]
 
 
+def test_importing_dask_jobqueue_leaves_ctrl_c_alone(monkeypatch):
+    """It sets a handler of its own when it is imported."""
+    pytest.importorskip("dask_jobqueue")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "dask_jobqueue"]:
+        monkeypatch.delitem(sys.modules, name)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert clusters._slurm_cluster().__name__ == "SLURMCluster"
+        assert "dask_jobqueue.runner" in sys.modules  # which sets it
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_without_dask_jobqueue_it_is_told_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
     with pytest.raises(UserError, match=r"needs dask-jobqueue.*pip install 'mitsuba-mei\[cluster\]'"):
