@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import signal
@@ -172,7 +173,8 @@ def test_local_schedulers_and_workers_listen_on_this_machine_alone():
 
 
 def test_slurm_is_asked_for_what_the_file_says(tmp_path):
-    pytest.importorskip("dask_jobqueue")
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        pytest.skip("dask-jobqueue is not installed")
     said = Slurm(
         partition="cpu", account="vision", time="12:00:00", cores=3, memory="3GB", directives=("--gres=gpu:1",)
     )
@@ -193,7 +195,8 @@ def test_slurm_is_asked_for_what_the_file_says(tmp_path):
 
 def test_importing_dask_jobqueue_leaves_ctrl_c_alone(monkeypatch):
     """It sets a handler of its own when it is imported."""
-    pytest.importorskip("dask_jobqueue")
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        pytest.skip("dask-jobqueue is not installed")
     for name in [name for name in sys.modules if name.partition(".")[0] == "dask_jobqueue"]:
         monkeypatch.delitem(sys.modules, name)
     before = signal.getsignal(signal.SIGINT)
