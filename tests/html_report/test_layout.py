@@ -62,6 +62,19 @@ OVERLAPPING = """() => {
 }"""
 """Labels of plots that lie on each other."""
 
+TOUCHING = """() => {
+  const found = [];
+  for (const box of document.querySelectorAll(".plot")) {
+    if (!box.checkVisibility()) continue;
+    const title = box.querySelector(".ytitle")?.getBoundingClientRect();
+    for (const tick of title ? box.querySelectorAll(".yaxislayer-above .ytick text") : []) {
+      if (tick.getBoundingClientRect().left < title.right + 4) found.push(`${box.dataset.plot}: ${tick.textContent}`);
+    }
+  }
+  return found;
+}"""
+"""Tick labels that their axis' title comes too near to."""
+
 BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
@@ -120,6 +133,7 @@ def test_nothing_is_cut_broken_or_hidden(window, heard, pages, artefacts, kind, 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CLIPPED) == []
     assert page.evaluate(OVERLAPPING) == []
+    assert page.evaluate(TOUCHING) == []
     assert page.evaluate(BROKEN) == []
     if width == 1280:
         assert page.evaluate(HIDDEN) == []
