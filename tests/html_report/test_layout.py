@@ -97,6 +97,15 @@ HIDDEN = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.
   .map((box) => `${box.getAttribute("aria-label")}: ${box.scrollWidth} of ${box.clientWidth}`)"""
 """Tables of which columns are out of sight."""
 
+UNUSED = """() => {
+  const { right } = document.querySelector("h1").getBoundingClientRect();
+  return [...document.querySelectorAll("section")].filter((section) => {
+    const figures = [...section.querySelectorAll("figure img, .plot")].filter((each) => each.checkVisibility());
+    return figures.length && Math.max(...figures.map((each) => each.getBoundingClientRect().right)) < right - 40;
+  }).map((section) => section.querySelector("h2").textContent);
+}"""
+"""Sections whose figures leave the right of the page empty."""
+
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, Path]:
@@ -139,6 +148,13 @@ def test_nothing_is_cut_broken_or_hidden(window, heard, pages, artefacts, kind, 
         assert page.evaluate(HIDDEN) == []
 
 
+@pytest.mark.parametrize("kind", ["run", "metamer"])
+def test_the_figures_of_a_single_run_use_the_width_of_the_page(window, heard, pages, kind):
+    page = window(pages[kind], 1280)
+    _drawn(page)
+    assert page.evaluate(UNUSED) == []
+
+
 def test_what_is_cut_broken_or_hidden_is_found(window, heard, pages):
     """The checks above can fail."""
     page = window(pages["run"], 900)
@@ -171,7 +187,7 @@ def test_paper_has_every_object_and_plot_without_scrolling_to_it(window, heard, 
         for title in page.locator("thead th:visible").all():
             assert title.inner_text().strip() or kind == "diverse"
     finally:
-        page.emulate_media(media="screen")
+        page.emulate_media(media="null")  # what there was before: else the PDF shows the screen
         page.set_viewport_size({"width": 1280, "height": 900})
     page.pdf(path=artefacts / f"layout-{kind}.pdf", format="A4")
 
