@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from ..config import Config
 from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
