@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.io.download import Source
+from mitsuba_mei.io.llvm import choose_llvm
 from mitsuba_mei.neurons import cards
-from mitsuba_mei.neurons.weights import Source
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
-from mitsuba_mei.render.llvm import choose_llvm
-from mitsuba_mei.yaml_lines import Place
 from tests.neurons import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent

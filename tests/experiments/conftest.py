@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitsuba_mei.experiments import leavings
+from mitsuba_mei.experiments import outputs as leavings
 
 
 @pytest.fixture
