@@ -23,6 +23,7 @@ from mitsuba_mei.neurons import cards
 from mitsuba_mei.neurons.weights import Source
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
 from mitsuba_mei.render.llvm import choose_llvm
+from mitsuba_mei.run_folder import RunFolder
 from mitsuba_mei.yaml_lines import Place
 from tests.neurons import checkpoints
 
@@ -90,6 +91,17 @@ def read_video() -> Callable[[Path, int, int], np.ndarray]:
         return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
     return read
+
+
+@pytest.fixture
+def without_pictures(request, monkeypatch) -> None:
+    """A run's pictures take half of a short run's time; for tests that look at none.
+
+    Where a whole module uses it, a test marked ``pictured`` has them all the same.
+    """
+    if request.node.get_closest_marker("pictured"):
+        return
+    monkeypatch.setattr(RunFolder, "adorn", lambda *arguments: None)
 
 
 @pytest.fixture
