@@ -105,6 +105,12 @@ def without_pictures(request, monkeypatch) -> None:
 
 
 @pytest.fixture
+def without_run_pictures(monkeypatch) -> None:
+    """As ``without_pictures``, but an experiment of several runs has the figure of them all."""
+    monkeypatch.setattr("mitsuba_mei.experiments.leavings._write_pictures", lambda *arguments: None)
+
+
+@pytest.fixture
 def published_weights(monkeypatch, tmp_path) -> list[str]:
     """Random weights of the right format stand in for every published checkpoint; the sources that were asked for.
 
