@@ -122,8 +122,8 @@ def published_weights(monkeypatch, tmp_path) -> list[str]:
         asked.append(source.location)
         v1 = "v1_data_driven" in source.location
         path = tmp_path / f"{len(asked)}.pth"
-        state = checkpoints.macaque_v1_state(len(asked)) if v1 else checkpoints.macaque_v4_state(len(asked), channels=16)
-        torch.save(state, path)
+        seed = len(asked)
+        torch.save(checkpoints.macaque_v1_state(seed) if v1 else checkpoints.macaque_v4_state(seed, channels=16), path)
         return path
 
     monkeypatch.setattr(cards, "obtain", stand_in)
