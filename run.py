@@ -3,6 +3,6 @@
 import sys
 
 if __name__ == "__main__":  # processes that this one starts read the file again
-    from mitsuba_mei.door import main
+    from mitsuba_mei.__main__ import main
 
     sys.exit(main())

@@ -14,19 +14,16 @@ from torch import Tensor, nn
 
 from .errors import UserError
 from .kept import KeptDescent, checked_array, checked_numbers
-from .purpose import Goal
+from .purpose import SMOOTHING, Goal
 from .snapshot import Snapshot
 
-__all__ = ["SMOOTHING", "Descent", "Outcome", "Settings", "Step"]
+__all__ = ["Descent", "Outcome", "Settings", "Step"]
 
 MEMORY = 50
 """Steps over which the usual size of a gradient is known."""
 
 OUTLIER = 3.0
 """A gradient longer than this many times its usual norm is shortened to that."""
-
-SMOOTHING = 0.1
-"""Weight of a step in running means."""
 
 
 @dataclass(frozen=True)

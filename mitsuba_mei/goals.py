@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .descent import SMOOTHING
 from .differences import Aspects, Difference, aspects_of
 from .experiment import Experiment
 from .kept import checked_array
-from .purpose import Attempt
+from .purpose import SMOOTHING, Attempt
 from .troubles import Watch
 from .viewer import Look
 

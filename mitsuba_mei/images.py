@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import UserError, nearest
 from .picture_files import exr, hdr, png
-from .render.backend import file_threads
+from .picture_files.bitmaps import file_threads
 
 __all__ = ["common_exposure", "exposure", "read_image", "to_srgb", "write_exr", "write_png"]
 

@@ -8,7 +8,10 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor, nn
 
-__all__ = ["Attempt", "Goal"]
+__all__ = ["SMOOTHING", "Attempt", "Goal"]
+
+SMOOTHING = 0.1
+"""Weight of a step in running means."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from .drawing import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show
 from .grey_scale import GreyScale
 from .images import common_exposure, to_srgb

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from .drawing import BLUE, GREEN, GREY, ORANGE, caption, drawn, show
 from .factor_sentences import percent, signed
 from .factors import FACTORS, SUBSETS, named

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from .drawing import BLUE, DIVERGING, GREY, ORANGE, caption, drawn, end_axes, show, wrapped
 from .images import common_exposure, to_srgb
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from .drawing import BLUE, GREY, caption, drawn, show, wrapped
 from .grey_scale import GreyScale
 from .images import common_exposure, to_srgb
@@ -15,6 +16,9 @@ __all__ = ["DiversePicture", "MetamerPicture", "write_diverse", "write_metamer"]
 
 MOST = 8
 """Scenes that are drawn."""
+
+SIDE, TITLE, LINE = 2.4, 0.3, 0.17
+"""Inches: across a picture of a metamer's figure, and down a picture's title and a line of text."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def write_diverse(path: Path, picture: DiversePicture) -> None:
         left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         above, below = right.subfigures(2, 1, height_ratios=(1.5, 1))
         _draw_pairs(above, picture)
-        _write_text(below, picture.said)
+        _write_text(below, wrapped(picture.said, 62))
 
 
 def _draw_pairs(figure, picture: DiversePicture) -> None:
@@ -108,9 +112,14 @@ def write_metamer(path: Path, picture: MetamerPicture) -> None:
     columns = 2 + 2 * bool(picture.portraits)
     exposure = common_exposure(picture.renders.values())
     scale = GreyScale.of(picture.stimuli.values())
-    with drawn(path, 2.4 * columns + 5, 6.6) as figure:
+    shown = [image for each in (picture.renders, picture.stimuli) for image in each.values()]
+    tall = SIDE * max(len(image) / image.shape[1] for image in shown) + TITLE
+    text = wrapped(picture.said, 62)
+    lines = LINE * (text.count("\n") + 2)
+    high = max(2 * (tall + TITLE), lines + 3.5)
+    with drawn(path, SIDE * columns + 5, high + TITLE) as figure:
         figure.suptitle(picture.title, fontsize=13, wrap=True)
-        left, right = figure.subfigures(1, 2, width_ratios=(2.4 * columns, 5))
+        left, right = figure.subfigures(1, 2, width_ratios=(SIDE * columns, 5))
         for row, name in zip(left.subplots(2, columns, squeeze=False), picture.renders):
             show(row[0], to_srgb(exposure * picture.renders[name]), f"{name}, render", 9)
             show(row[1], scale(picture.stimuli[name]), f"{name}, stimulus", 9)
@@ -120,9 +129,9 @@ def write_metamer(path: Path, picture: MetamerPicture) -> None:
             for axes in row[2 + len(sides) :]:
                 axes.set_axis_off()
         left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
-        above, below = right.subfigures(2, 1, height_ratios=(2, 1))
+        above, below = right.subfigures(2, 1, height_ratios=(high - lines, lines))
         _draw_responses(above.subplots(), picture.responses)
-        _write_text(below, picture.said)
+        _write_text(below, text)
 
 
 def _draw_responses(axes, responses: Mapping[str, np.ndarray]) -> None:
@@ -134,7 +143,7 @@ def _draw_responses(axes, responses: Mapping[str, np.ndarray]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _write_text(figure, lines: Sequence[str]) -> None:
+def _write_text(figure, text: str) -> None:
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0, 1, wrapped(lines, 62), va="top", fontsize=9, transform=axes.transAxes)
+    axes.text(0, 1, text, va="top", fontsize=9, transform=axes.transAxes)

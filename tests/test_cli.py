@@ -237,6 +237,14 @@ def test_help_names_every_command(capsys):
     assert all(command in printed for command in COMMANDS)
 
 
+def test_help_cuts_no_description_at_eighty_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "Find the pixel MEI" in printed and "..." not in printed.split("Commands:")[1]
+    assert max(map(len, printed.splitlines())) <= 80
+
+
 # -------------------------------------------------------------------------------------------------------- mistakes
 
 

@@ -37,7 +37,7 @@ while True:
 DOORS = {
     "run.py": ["run.py"],
     "python -m": ["-m", "mitsuba_mei"],
-    "the command": ["-c", "from mitsuba_mei.door import main; main()"],
+    "the command": ["-c", "from mitsuba_mei.__main__ import main; main()"],
 }
 
 

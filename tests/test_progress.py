@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 
 import pytest
 from rich.cells import cell_len
@@ -17,13 +18,13 @@ TERMS = {"activation": -0.123456, "smoothness": 0.0042, "area": 0.00257, "edge_l
 BAR, COUNT, TIME = "━{3,}", r"61/150", r"\d:\d\d:\d\d|-:--:--"
 
 
-def shown(width: int, label: str = "", steps: int = 61) -> list[str]:
+def shown(width: int, label: str = "", steps: int = 61, terms: Mapping[str, float] = TERMS) -> list[str]:
     """The line as it stood last, and whatever stood below it."""
     screen = io.StringIO()
     progress = LiveProgress(Console(file=screen, force_terminal=True, width=width, color_system=None))
     progress.start(150, label, done=60)
     for _ in range(steps - 60):
-        progress.step({"step": 1, **TERMS})
+        progress.step({"step": 1, **terms})
     progress.stop()
     text = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", screen.getvalue())
     return [line.rstrip() for line in text.replace("\r", "\n").splitlines() if "61/150" in line][-1:]
@@ -49,6 +50,15 @@ def test_a_resumed_run_counts_from_where_it_is():
     progress.start(150, done=59)
     progress.step({"activation": 0.5})
     assert screen.getvalue() == "step 60/150  activation 0.5\n"
+
+
+def test_a_difference_on_the_way_is_called_an_estimate_and_fits_into_eighty_columns():
+    info = {"step": 1, "error": 0.0234567, "difference": 0.0796789, "smoothness": 0.0042}
+    screen = io.StringIO()
+    LiveProgress(Console(file=screen)).step(info)
+    assert "  error 0.02346  est. difference 0.0797  smoothness 0.0042" in screen.getvalue()
+    (line,) = shown(80, terms=info)
+    assert line.endswith("error 0.02346  est. difference 0.0797")
 
 
 def test_what_is_under_way_is_said_at_once_on_a_terminal_alone():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from mitsuba_mei import drawing, report_unlike
 from mitsuba_mei.report_unlike import DiversePicture, MetamerPicture, write_diverse, write_metamer
 
 
@@ -50,3 +53,30 @@ def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, portraits)
         assert ink[row, : 2 * width].mean() > 0.1
         if portraits:
             assert (ink[row, 2 * width : 4 * width].mean() > 0.1) == (name in portraits)
+
+
+@pytest.mark.parametrize("portraits", [False, True], ids=["without objects", "with objects"])
+def test_a_metamers_figure_leaves_no_blank_between_its_parts(tmp_path, monkeypatch, portraits):
+    figures = []
+
+    @contextlib.contextmanager
+    def kept(*size):
+        with drawing.drawn(*size) as figure:
+            figures.append(figure)
+            yield figure
+
+    monkeypatch.setattr(report_unlike, "drawn", kept)
+    both = ("reference", "metamer")
+    of_both = dict.fromkeys(both, [RENDER, RENDER]) if portraits else {}
+    responses = dict.fromkeys(both, np.arange(5.0))
+    scenes = dict.fromkeys(both, RENDER), dict.fromkeys(both, GREY)
+    write_metamer(tmp_path / "summary.png", MetamerPicture("title", *scenes, of_both, responses, ("a sentence",) * 4))
+    (figure,) = figures
+    left, right = figure.subfigs
+    above, *_, below = (axes.get_window_extent() for axes in left.axes)
+    inch = figure.dpi
+    assert above.y0 - below.y1 < 0.75 * inch  # a title lies between them
+    note = left._supxlabel.get_window_extent()
+    assert 0 < below.y0 - note.y1 < 0.6 * inch
+    (sentences,) = right.subfigs[1].axes[0].texts
+    assert 0 <= sentences.get_window_extent().y0 < 0.6 * inch  # the text ends where the figure does

@@ -14,7 +14,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.images import to_srgb, write_exr
-from mitsuba_mei.render.backend import file_threads
+from mitsuba_mei.picture_files.bitmaps import file_threads
 from mitsuba_mei.render.renderer import build_renderer
 from mitsuba_mei.targets import SEED, cameras_of, wanted_images
 from tests.small_scene import LUMP, write_scene

@@ -38,7 +38,7 @@ def export(
     ] = None,
     trust: Trust = False,
 ) -> None:
-    """Write a run's stimuli for an experiment's monitor, or its scene for Blender."""
+    """Write a run's stimuli for a monitor, or its scene for Blender."""
     check_given_run(run)
     if purpose not in PURPOSES:
         raise UserError(f"--for {purpose}: there is no such purpose; {nearest(purpose, PURPOSES)}")

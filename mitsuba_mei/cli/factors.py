@@ -48,7 +48,7 @@ def factors(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise shape, pose and light alone, in pairs and together, from the same starts: what each is worth."""
+    """Optimise shape, pose and light alone, in pairs and together. From the same starts: what each is worth."""
     configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
     with results_in(out, f"factors-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
         from ..experiments.factors import run_factors

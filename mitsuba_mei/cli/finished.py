@@ -50,7 +50,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write one HTML file about one run or several, which opens anywhere without a network."""
+    """Write one HTML file about one run or several. It opens anywhere without a network."""
     for run in runs:
         check_given_run(run)
     from ..html_report import write_report

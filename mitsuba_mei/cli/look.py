@@ -28,7 +28,7 @@ def check(
     seed: Seed = None,
     trust: Trust = False,
 ) -> None:
-    """Check a scene file and the files that it names, model and meshes included, without rendering."""
+    """Check a scene file and all that it names, without rendering. Model and meshes are included."""
     config = load(scene, overrides, free, frozen, seed, trust)
     from ..experiment import check_files
     from ..input_mesh import input_sentences

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from ..config import Config
 from ..errors import about
 from ..sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
@@ -55,7 +53,7 @@ def run(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise a scene, and write a run folder; with --neurons one for each of them."""
+    """Optimise a scene, and write a run folder. With --neurons, write one for each of them."""
     if neurons is not None:
         ((_, config),) = load_each([scene], neurons, overrides, free, frozen, seed, trust)
         run_each(scene, config, out, quiet, tell)
@@ -86,7 +84,7 @@ def pixel(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the pixel MEI: the best image of all under the scene file's constraint. Nothing is rendered."""
+    """Find the pixel MEI: the best image under the scene's constraint. Nothing is rendered."""
     config = load(scene, overrides, [], [], seed, trust, rendered=False)
     with results_in(out, f"{scene.stem}-pixel") as folder, telling(quiet, folder) as progress:
         with about(scene):
@@ -110,7 +108,7 @@ def compare(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise path traced and rasterized, from the same starts, and evaluate both objects both ways."""
+    """Optimise path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
     configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
     with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
         from ..experiments.compare import run_comparison

@@ -25,6 +25,9 @@ WIDEST, NARROWEST = 24, 8
 TIME = 8
 """Columns of the time left."""
 
+ESTIMATES = frozenset({"difference"})
+"""What is estimated on the way, to tell how it goes, and measured at the end."""
+
 
 class LiveProgress:
     """A line that lives while a run goes on: a bar, the count, the time left, activation and loss terms.
@@ -71,7 +74,7 @@ class LiveProgress:
         """One step is done; numbers in ``info`` are shown by their names, ``step`` itself aside."""
         self._done += 1
         terms = [
-            f"{name} {value:.4g}"
+            f"est. {name} {value:.3g}" if name in ESTIMATES else f"{name} {value:.4g}"
             for name, value in info.items()
             if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool)
         ]

@@ -22,7 +22,7 @@ def resume(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with what was interrupted or killed, from the last state that it kept."""
+    """Go on with what was interrupted or killed. It begins with the last state that was kept."""
     check_given_run(run)
     with telling(quiet, run) as progress:
         from ..experiments.asked import read_asked

@@ -38,7 +38,7 @@ def sweep(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do many runs of a scene, on worker processes; started again, do what is missing."""
+    """Do many runs of a scene, on worker processes. Started again, do what is missing."""
     out = Path("runs") / file.stem if out is None else out
     with keeping(out), SweepProgress(Console(stderr=True), quiet) as watcher:
         watcher.doing("loading the libraries")

@@ -41,7 +41,7 @@ def tune(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Responses of any neurons over one or two numbers of the scene: tuning curves and maps."""
+    """Measure tuning: responses over one or two numbers of the scene. These are curves or maps of any neurons."""
     renderer = checked_renderer(render)
     if not source.exists() and source.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"there is no run folder or scene file '{source}'")

@@ -11,7 +11,7 @@ from ..experiment import build_scene
 from ..export.gltf import gltf_of, left_out, write_glb
 from ..finished_run import read_run
 from ..parameters import parameters_of, set_parameters
-from ..render.backend import prepare_files
+from ..picture_files.bitmaps import prepare_files
 from ..run_folder import RunFolder
 from ..variants import frozen
 from .session import RunResult

@@ -107,11 +107,11 @@ class _Game:
         first, second = self._over_starts(above), self._over_starts(below)
         if first is None or second is None:
             return None
-        largest = max(abs(each.mean) for coalition in above.keys() | below.keys() for each in self._values[coalition])
+        coalitions = [*above, *(each for each in below if each not in above)]  # in one order, for the last bit
+        largest = max(abs(each.mean) for coalition in coalitions for each in self._values[coalition])
         if not second.mean > largest * sys.float_info.epsilon:
             return None
         ratio = first.mean / second.mean
-        coalitions = above.keys() | below.keys()
         rest = {each: above.get(each, 0.0) - ratio * below.get(each, 0.0) for each in coalitions}
         error = self._over_starts(rest).sem / second.mean
         return {"mean": ratio, "sem": error if self._starts > 1 else None}

@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..checkpoint import Checkpoints
 from ..config import Config
 from ..errors import UserError

@@ -71,8 +71,8 @@ def plain(text: str) -> str:
 
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
-    """An axis with its title."""
-    return {"title": {"text": plain(title)}, "zeroline": False, "automargin": True, **more}
+    """An axis with its title, which keeps so many pixels away from its tick labels however many lines it has."""
+    return {"title": {"text": plain(title), "standoff": 8}, "zeroline": False, "automargin": True, **more}
 
 
 def log_axis(title: str, values: Sequence[float] | np.ndarray) -> dict[str, Any]:

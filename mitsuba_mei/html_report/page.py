@@ -260,6 +260,8 @@ def _scales(run: RunRecord) -> str:
     grey = run.aim.scale.caption if isinstance(run.aim, DiverseSet) else run.grey_scale
     if grey and not isinstance(run.aim, Recovered):
         said.append(f"Stimuli: {grey}.")
+        if run.frames and not run.beside_is_difference and not isinstance(run.aim, DiverseSet):
+            said.append("The steps below have the same scale; summary.png does not show them, and may have another.")
     return " ".join(said)
 
 

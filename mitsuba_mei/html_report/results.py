@@ -16,9 +16,9 @@ from ..sentences import comparison_rows, describe_comparison
 from .files import read_json
 from .numerals import RAISED, measured, number
 from .places import MOST_RUNS, Place
+from .record import RunRecord
 from .result_figures import comparison_figures, evaluation_figure, factor_figures, spread_figure
 from .spreads import NEURON, Group, groups_of_runs, read_sweep
-from .record import RunRecord
 from .tuning import Tuning, read_tuning
 from .words import rendered
 

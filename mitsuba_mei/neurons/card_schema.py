@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from ..schema import Part
 from ..schema.parts import NeuronRange
-from .curvature import CURVATURES
 
-__all__ = ["CARDS", "Card", "Input", "ModuleCard", "PublishedCard"]
+__all__ = ["CARDS", "CURVATURES", "Card", "Input", "ModuleCard", "PublishedCard"]
+
+CURVATURES = (-4.0, 2.0, 4.0, 10.0)
 
 
 def _one_or_list(one: Any, many: Any) -> Any:

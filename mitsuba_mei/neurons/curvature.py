@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..stimulus import image_coordinates
+from .card_schema import CURVATURES
 
 __all__ = ["CurvatureV4", "contour_template"]
 
-CURVATURES = (-4.0, 2.0, 4.0, 10.0)
 FREQUENCIES = (3.0, 6.0)
 ORIENTATIONS = 8
 SUBUNITS = 9

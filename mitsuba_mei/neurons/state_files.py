@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 
 from ..errors import UserError, first_line
 from ..yaml_lines import Place
+from .web import readable
 
-__all__ = ["read_state", "readable"]
+__all__ = ["read_state"]
 
 WRAPPERS = ("state_dict", "model_state_dict")
 _MEGABYTE = 2**20
@@ -30,16 +30,6 @@ OTHERS = (
     (b"<", ", but a web page"),
 )
 """How files begin that are met in place of a checkpoint; safetensors after the eight bytes of a length."""
-
-
-@contextlib.contextmanager
-def readable(path: Path, where: Place) -> Iterator[None]:
-    """What the system says of a file within becomes a UserError."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{where}: '{path}' cannot be read: {reason}") from None
 
 
 def read_state(path: Path, where: Place) -> dict[str, Tensor]:

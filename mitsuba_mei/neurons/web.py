@@ -24,7 +24,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..errors import UserError, first_line
 from ..yaml_lines import Place
-from .state_files import readable
 
 __all__ = [
     "FOLDER_VARIABLE",
@@ -35,6 +34,7 @@ __all__ = [
     "file_names",
     "is_allowed",
     "locked",
+    "readable",
     "sha256_of",
 ]
 
@@ -52,6 +52,16 @@ TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 FOLDER_VARIABLE = "MITSUBA_MEI_WEIGHTS"
 """Names the folder for downloads."""
 MEGABYTE = 2**20
+
+
+@contextlib.contextmanager
+def readable(path: Path, where: Place) -> Iterator[None]:
+    """What the system says of a file within becomes a UserError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{where}: '{path}' cannot be read: {reason}") from None
 
 
 def sha256_of(path: Path, where: Place) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..errors import UserError, first_line, nearest
 from ..yaml_lines import Place
-from .state_files import readable
 from .web import (
     FOLDER_VARIABLE,
     TRANSIENT,
@@ -22,6 +21,7 @@ from .web import (
     file_names,
     is_allowed,
     locked,
+    readable,
     sha256_of,
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..render.backend import file_threads
+from .bitmaps import file_threads
 from .primaries import from_xyz, to_rec709
 
 __all__ = ["read", "size"]

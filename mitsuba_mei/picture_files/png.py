@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from ..render.backend import file_threads, prepare_files
+from .bitmaps import file_threads, prepare_files
 from .primaries import REC709, to_rec709
 
 __all__ = ["read", "size"]

@@ -10,13 +10,12 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from ..errors import UserError, nearest
-from .llvm import MINIMUM, choose_llvm, probe_variant
+from .llvm import load_llvm, probe_variant
 
-__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "prepare_files", "file_threads", "use_threads"]
+__all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "use_threads"]
 
 
 def prepare(variant: str = "auto", channels: int = 1) -> str:
@@ -42,7 +41,7 @@ def prepare(variant: str = "auto", channels: int = 1) -> str:
     """
     name = _resolved(variant, channels)
     with contextlib.nullcontext() if name.startswith("llvm") else contextlib.suppress(UserError):
-        _load_llvm()
+        load_llvm()
     import mitsuba as mi
 
     if name not in mi.variants():
@@ -66,28 +65,12 @@ def use_threads(single: bool) -> None:
 
 def bound_threads(count: int) -> None:
     """Have Dr.Jit compute with so many threads of the processor, where it may use several."""
-    _load_llvm()
+    load_llvm()
     import drjit as dr
 
     dr.set_thread_count(count)
     _usual_threads.cache_clear()
     _usual_threads()
-
-
-@contextlib.contextmanager
-def file_threads() -> Iterator[None]:
-    """Within it, there are threads for EXR files: with a single one, Dr.Jit's pool never gets to them."""
-    import drjit as dr
-
-    before = dr.thread_count()
-    if before > 1:
-        yield
-        return
-    dr.set_thread_count(2)
-    try:
-        yield
-    finally:
-        dr.set_thread_count(before)
 
 
 @functools.cache
@@ -96,16 +79,6 @@ def _usual_threads() -> int:
     import drjit as dr
 
     return dr.thread_count()
-
-
-def prepare_files() -> None:
-    """Have Mitsuba read and write image files, where no variant is set yet; LLVM need not be there."""
-    with contextlib.suppress(UserError):
-        _load_llvm()
-    import mitsuba as mi
-
-    if mi.variant() is None:
-        mi.set_variant("scalar_rgb")
 
 
 def _resolved(variant: str, channels: int) -> str:
@@ -124,27 +97,6 @@ def _resolved(variant: str, channels: int) -> str:
                 f"render.variant: '{variant}' needs a GPU that works, but {problem}; use auto or llvm_ad_{variant[8:]}"
             )
     return variant
-
-
-def _load_llvm() -> None:
-    """Have Dr.Jit load a fitting LLVM, or make sure that the one it has loaded already is."""
-    if "drjit" in sys.modules:
-        version = _loaded_llvm()
-        if version is None or version < MINIMUM:
-            loaded = "without LLVM" if version is None else f"with LLVM {version}, which aborts while rendering"
-            raise UserError(
-                f"Dr.Jit was imported before the backend was chosen, {loaded}; call mitsuba_mei.render.backend.prepare "
-                f"first, or set DRJIT_LIBLLVM_PATH to LLVM {MINIMUM} or newer before starting Python"
-            )
-        return
-    os.environ["DRJIT_LIBLLVM_PATH"] = str(choose_llvm().path)
-
-
-def _loaded_llvm() -> int | None:
-    import drjit as dr
-
-    version = dr.detail.llvm_version()[0]
-    return version if version > 0 else None
 
 
 @functools.cache

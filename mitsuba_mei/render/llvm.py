@@ -18,7 +18,17 @@ from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["INSTALL", "LLVMLibrary", "MINIMUM", "choose_llvm", "find_llvm", "library_version", "probe_variant"]
+__all__ = [
+    "INSTALL",
+    "MINIMUM",
+    "LLVMLibrary",
+    "choose_llvm",
+    "find_llvm",
+    "library_version",
+    "load_llvm",
+    "loaded_llvm",
+    "probe_variant",
+]
 
 MINIMUM = 17
 """The oldest major version that is accepted; 19 and 22 are tested."""
@@ -211,3 +221,25 @@ def probe_variant(variant: str, llvm: str | None = None) -> tuple[str | None, in
     lines = [line.strip() for line in run.stderr.splitlines() if "rror" in line or "nable" in line]
     reason = lines[0] if lines else f"the process ended with status {run.returncode}"
     return reason[:160].rstrip(". !;:"), None
+
+
+def load_llvm() -> None:
+    """Have Dr.Jit load a fitting LLVM, or make sure that the one it has loaded already is."""
+    if "drjit" in sys.modules:
+        version = loaded_llvm()
+        if version is None or version < MINIMUM:
+            loaded = "without LLVM" if version is None else f"with LLVM {version}, which aborts while rendering"
+            raise UserError(
+                f"Dr.Jit was imported before the backend was chosen, {loaded}; call mitsuba_mei.render.backend.prepare "
+                f"first, or set DRJIT_LIBLLVM_PATH to LLVM {MINIMUM} or newer before starting Python"
+            )
+        return
+    os.environ["DRJIT_LIBLLVM_PATH"] = str(choose_llvm().path)
+
+
+def loaded_llvm() -> int | None:
+    """The major version of the LLVM that Dr.Jit has loaded; None without one."""
+    import drjit as dr
+
+    version = dr.detail.llvm_version()[0]
+    return version if version > 0 else None

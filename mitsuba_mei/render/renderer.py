@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..picture_files.bitmaps import prepare_files
 from ..scene.state import SceneState
-from .backend import prepare, prepare_files, use_threads
+from .backend import prepare, use_threads
 
 __all__ = ["Backend", "Renderer", "build_renderer", "prepare_backend"]
 

@@ -62,6 +62,19 @@ OVERLAPPING = """() => {
 }"""
 """Labels of plots that lie on each other."""
 
+TOUCHING = """() => {
+  const found = [];
+  for (const box of document.querySelectorAll(".plot")) {
+    if (!box.checkVisibility()) continue;
+    const title = box.querySelector(".ytitle")?.getBoundingClientRect();
+    for (const tick of title ? box.querySelectorAll(".yaxislayer-above .ytick text") : []) {
+      if (tick.getBoundingClientRect().left < title.right + 4) found.push(`${box.dataset.plot}: ${tick.textContent}`);
+    }
+  }
+  return found;
+}"""
+"""Tick labels that their axis' title comes too near to."""
+
 BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
@@ -83,6 +96,15 @@ BROKEN = """() => {
 HIDDEN = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth + 1)
   .map((box) => `${box.getAttribute("aria-label")}: ${box.scrollWidth} of ${box.clientWidth}`)"""
 """Tables of which columns are out of sight."""
+
+UNUSED = """() => {
+  const { right } = document.querySelector("h1").getBoundingClientRect();
+  return [...document.querySelectorAll("section")].filter((section) => {
+    const figures = [...section.querySelectorAll("figure img, .plot")].filter((each) => each.checkVisibility());
+    return figures.length && Math.max(...figures.map((each) => each.getBoundingClientRect().right)) < right - 40;
+  }).map((section) => section.querySelector("h2").textContent);
+}"""
+"""Sections whose figures leave the right of the page empty."""
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +146,17 @@ def test_nothing_is_cut_broken_or_hidden(window, heard, pages, artefacts, kind, 
         assert page.evaluate("[...document.images].every((i) => i.naturalWidth > 0)")
     assert page.evaluate(CLIPPED) == []
     assert page.evaluate(OVERLAPPING) == []
+    assert page.evaluate(TOUCHING) == []
     assert page.evaluate(BROKEN) == []
     if width == 1280:
         assert page.evaluate(HIDDEN) == []
+
+
+@pytest.mark.parametrize("kind", ["run", "metamer"])
+def test_the_figures_of_a_single_run_use_the_width_of_the_page(window, heard, pages, kind):
+    page = window(pages[kind], 1280)
+    _drawn(page)
+    assert page.evaluate(UNUSED) == []
 
 
 def test_what_is_cut_broken_or_hidden_is_found(window, heard, pages):
@@ -161,7 +191,7 @@ def test_paper_has_every_object_and_plot_without_scrolling_to_it(window, heard, 
         for title in page.locator("thead th:visible").all():
             assert title.inner_text().strip() or kind == "diverse"
     finally:
-        page.emulate_media(media="screen")
+        page.emulate_media(media="null")  # what there was before: else the PDF shows the screen
         page.set_viewport_size({"width": 1280, "height": 900})
     page.pdf(path=artefacts / f"layout-{kind}.pdf", format="A4")
 

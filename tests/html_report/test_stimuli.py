@@ -73,6 +73,13 @@ def test_stimuli_side_by_side_have_one_scale_that_is_stated(tmp_path):
     assert (low, high) == pytest.approx((scale.low, scale.high), abs=1)
 
 
+def test_a_scale_that_covers_the_steps_too_is_said_to(tmp_path):
+    for frames in (0, 2):
+        folder = write_run(tmp_path / str(frames), frames=frames)
+        text = write_report([folder]).read_text(encoding="utf-8")
+        assert ("The steps below have the same scale; summary.png does not show them" in text) == (frames > 0)
+
+
 def _old_metamer(folder: Path, card: bool = True) -> tuple[Path, np.ndarray]:
     """A metamer's folder of an earlier version: its pictures of stimuli hold differences of renders."""
     write_metamer(folder)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render import backend
+from mitsuba_mei.render import backend, llvm
 from mitsuba_mei.render.backend import cuda_problem, describe, prepare
 
 
@@ -65,10 +65,10 @@ def test_the_gpu_renders():
 def test_a_dr_jit_imported_before_with_an_unfit_llvm_is_said(monkeypatch, no_gpu):
     import drjit  # noqa: F401 (it has to be there already)
 
-    monkeypatch.setattr(backend, "_loaded_llvm", lambda: 15)
+    monkeypatch.setattr(llvm, "loaded_llvm", lambda: 15)
     with pytest.raises(UserError, match="imported before the backend was chosen, with LLVM 15"):
         prepare("llvm_ad_mono")
-    monkeypatch.setattr(backend, "_loaded_llvm", lambda: None)
+    monkeypatch.setattr(llvm, "loaded_llvm", lambda: None)
     with pytest.raises(UserError, match="without LLVM"):
         prepare("llvm_ad_mono")
 
@@ -108,7 +108,7 @@ def test_describe_names_what_was_found():
 
 
 def test_describe_tells_a_problem_instead_of_raising(monkeypatch, no_gpu):
-    monkeypatch.setattr(backend, "_loaded_llvm", lambda: 15)
+    monkeypatch.setattr(llvm, "loaded_llvm", lambda: 15)
     report = describe()
     assert "LLVM 15" in report["problem"]
     assert report["variant"] is None

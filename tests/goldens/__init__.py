@@ -1,0 +1,1 @@
+"""Twelve short deterministic runs of all kinds, and what each came to, kept to the last bit."""
