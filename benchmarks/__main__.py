@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 
 from mitsuba_mei.errors import UserError, nearest
-
-from .report import Report
+from mitsuba_mei.report.figures.run import Report
 
 BENCHMARKS = {
     "iteration": "one iteration against Mitsuba's tutorials and against prb: time and memory",

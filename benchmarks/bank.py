@@ -9,16 +9,15 @@ import time
 import torch
 import yaml
 
-from mitsuba_mei.descent import Settings
-from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.goals import Drive
-from mitsuba_mei.images import to_srgb
-from mitsuba_mei.mesh_quality import MeshQuality, assess
-from mitsuba_mei.optimize import optimize
-
-from .panels import Panel, draw_panels
-from .report import Report, Target
-from .setting import HERE, SIMPLE_CELL, experiment_of
+from mitsuba_mei.geometry.quality import MeshQuality, assess
+from mitsuba_mei.io.images import to_srgb
+from mitsuba_mei.optimize.evaluate import evaluate
+from mitsuba_mei.optimize.loop import optimize
+from mitsuba_mei.optimize.loss import Drive
+from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.panels import Panel, draw_panels
+from mitsuba_mei.report.figures.run import Report, Target
+from mitsuba_mei.setting import HERE, SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 

@@ -11,16 +11,15 @@ import imageio.v3 as iio
 import numpy as np
 import torch
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.experiments.pixel_mei import PixelMEI, find_pixel_mei
-from mitsuba_mei.grey_scale import GreyScale
-from mitsuba_mei.viewer import build_viewer
-
-from .panels import Panel, draw_panels
-from .report import Report, Target
-from .setting import HERE, Silent
+from mitsuba_mei.experiments.pixel import PixelMEI, find_pixel_mei
+from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.panels import Panel, draw_panels
+from mitsuba_mei.report.figures.run import Report, Target
+from mitsuba_mei.report.grey_scale import GreyScale
+from mitsuba_mei.setting import HERE, Silent
 
 __all__ = ["run"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mitsuba_mei.config import Config
+from mitsuba_mei.config.load import Config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.scene.scene import Scene
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mitsuba_mei.drawing import drawn
+
+from mitsuba_mei.report.figures.style import drawn
 
 __all__ = ["Panel", "draw_panels"]
 

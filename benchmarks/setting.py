@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from mitsuba_mei.config import Config, load_config
-from mitsuba_mei.experiment import Experiment, build_experiment, build_scene
+from mitsuba_mei.config.load import Config, load_config
+from mitsuba_mei.pipeline import Experiment, build_experiment, build_scene
 from mitsuba_mei.render.renderer import Renderer, build_renderer, prepare_backend
 from mitsuba_mei.scene.scene import Scene
 

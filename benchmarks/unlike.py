@@ -7,12 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.metamer import run_metamer
-
-from .report import Report, Target
-from .setting import SCENES, Silent
+from mitsuba_mei.report.figures.run import Report, Target
+from mitsuba_mei.setting import SCENES, Silent
 
 __all__ = ["run"]
 

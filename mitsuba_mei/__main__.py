@@ -16,7 +16,7 @@ def main() -> int:
     from .interrupts import watch
 
     watch()
-    from .cli import main as command_line
+    from .cli.main import main as command_line
 
     code = command_line()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written and said; what is left is to end

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from .errors import UserError, nearest
-from .scene.mesh import TriangleMesh
-from .scene.operators import SparseMatrix, edge_weights, mixed_areas
+from .geometry.mesh import TriangleMesh
+from .geometry.operators import SparseMatrix, edge_weights, mixed_areas
 
 __all__ = ["Regularizers", "REGULARIZERS"]
 

@@ -1,4 +1,4 @@
-"""From the renderer's radiance to the neuron's input: luminance, size, mask, and one constraint."""
+"""From the renderer's radiance to the neuron's input: luminance, size, blur, and one constraint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .errors import UserError, nearest
 
-__all__ = ["Stimulus", "image_coordinates"]
+__all__ = ["Stimulus", "gaussian_blur", "image_coordinates"]
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709 primaries, linear
 DEFAULT_NORM = 25.0
@@ -259,3 +259,28 @@ def _envelope(image_size: tuple[int, int], mask: Mapping | None) -> Tensor:
             f"{image_size[1]} x {image_size[0]} image; move it inside or widen it"
         )
     return envelope
+
+
+NARROW = 0.1
+
+
+def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
+    """Blur by a gaussian; beyond the edges everything is 0.
+
+    Parameters
+    ----------
+    images : Tensor
+        (B, C, h, w).
+    sigma : float
+        Standard deviation, pixels; below 0.1, where no neighbour counts, the images stay as they are.
+    """
+    if sigma < NARROW:
+        return images
+    reach = math.ceil(3 * sigma)
+    kernel = torch.exp(-torch.arange(-reach, reach + 1, device=images.device).square() / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).to(images.dtype)
+    channels = images.shape[1]
+    rows = kernel.reshape(1, 1, 1, -1).expand(channels, -1, -1, -1)
+    columns = kernel.reshape(1, 1, -1, 1).expand(channels, -1, -1, -1)
+    images = F.conv2d(images, rows, padding=(0, reach), groups=channels)
+    return F.conv2d(images, columns, padding=(reach, 0), groups=channels)

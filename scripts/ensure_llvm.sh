@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: ensure_llvm.sh PYTHON
-# Installs a libLLVM with apt where none fits and the user may; what fits is for mitsuba_mei/render/llvm.py to say.
+# Installs a libLLVM with apt where none fits and the user may; what fits is for mitsuba_mei/io/llvm.py to say.
 set -eu
 
 choose() {
@@ -8,7 +8,7 @@ choose() {
 import sys
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render.llvm import choose_llvm
+from mitsuba_mei.io.llvm import choose_llvm
 
 try:
     choose_llvm()

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 import torch
 
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.io.download import Source
+from mitsuba_mei.io.llvm import choose_llvm
 from mitsuba_mei.neurons import cards
-from mitsuba_mei.neurons.weights import Source
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
-from mitsuba_mei.render.llvm import choose_llvm
-from mitsuba_mei.run_folder import RunFolder
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.runs.folder import RunFolder
 from tests.neurons import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,7 +107,7 @@ def without_pictures(request, monkeypatch) -> None:
 @pytest.fixture
 def without_run_pictures(monkeypatch) -> None:
     """As ``without_pictures``, but an experiment of several runs has the figure of them all."""
-    monkeypatch.setattr("mitsuba_mei.experiments.leavings._write_pictures", lambda *arguments: None)
+    monkeypatch.setattr("mitsuba_mei.experiments.outputs._write_pictures", lambda *arguments: None)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitsuba_mei.arguments import expand_arguments
+from mitsuba_mei.cli.arguments import expand_arguments
 from mitsuba_mei.errors import UserError
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 import trimesh
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from tests.neurons import checkpoints
 
 SMALL = """

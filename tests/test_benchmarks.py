@@ -19,9 +19,9 @@ from benchmarks.panels import Panel, draw_panels
 from benchmarks.report import Report, Target
 from benchmarks.setting import BUMPY, SIMPLE_CELL
 from benchmarks.tuning import seen_bars, seen_sphere, write_bars
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.scene.mesh import file
+from mitsuba_mei.geometry.mesh import file
 
 AMOUNT = st.floats(1e-3, 1e3)
 

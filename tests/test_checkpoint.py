@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.checkpoint import Checkpoints
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.run_folder import RunFolder
-from mitsuba_mei.snapshot import Snapshot
+from mitsuba_mei.optimize.state import Snapshot
+from mitsuba_mei.runs.checkpoint import Checkpoints
+from mitsuba_mei.runs.folder import RunFolder
 
 ARRAYS = {
     "shape.0.value": np.linspace(0, 1, 12, dtype=np.float32).reshape(4, 3),

@@ -14,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from mitsuba_mei import __version__
-from mitsuba_mei.arguments import COMMANDS
-from mitsuba_mei.cli import LiveProgress, main
+from mitsuba_mei.cli.arguments import COMMANDS
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.cli.progress import LiveProgress
 from mitsuba_mei.errors import UserError
 
 
@@ -51,10 +52,10 @@ def calls(monkeypatch) -> list:
         result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5, "mesh": mesh}
         return Outcome(out, result)
 
-    module = ModuleType("mitsuba_mei.experiments.dispatch")
+    module = ModuleType("mitsuba_mei.experiments.registry")
     module.run_experiment = run_experiment
     monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments", ModuleType("mitsuba_mei.experiments"))
-    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.dispatch", module)
+    monkeypatch.setitem(sys.modules, "mitsuba_mei.experiments.registry", module)
     return made
 
 
@@ -139,7 +140,7 @@ def test_an_interruption_is_no_traceback(scene, monkeypatch, calls, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.dispatch"], "run_experiment", interrupted)
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.registry"], "run_experiment", interrupted)
     assert main([str(scene)]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 
@@ -151,7 +152,7 @@ def test_the_live_line_ends_whatever_happens(scene, monkeypatch, calls):
         progress.stop = lambda: stopped.append(True)
         raise UserError("no light reaches the object")
 
-    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.dispatch"], "run_experiment", fails)
+    monkeypatch.setattr(sys.modules["mitsuba_mei.experiments.registry"], "run_experiment", fails)
     assert main([str(scene)]) == 2
     assert stopped == [True]
 
@@ -196,7 +197,7 @@ def test_check_says_what_it_understood(scene, capsys):
 def test_check_renders_nothing(scene):
     """Not even the libraries for it are loaded, though the model and the mesh are."""
     code = (
-        "import sys; from mitsuba_mei.cli import main; code = main(['check', 'scene.yaml']);"
+        "import sys; from mitsuba_mei.cli.main import main; code = main(['check', 'scene.yaml']);"
         "sys.exit(code or ' '.join({'drjit', 'mitsuba'} & set(sys.modules)))"
     )
     repository = str(Path(__file__).resolve().parent.parent)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mitsuba_mei.config import Config, dump, free_parameters, json_schema, load_config
+from mitsuba_mei.config.load import Config, dump, free_parameters, json_schema, load_config
 from mitsuba_mei.errors import UserError
 
 

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.differences import ENOUGH, UNITS, Aspects, Difference, aspects_of, measured
-from mitsuba_mei.experiment import build_scene
-from mitsuba_mei.scene.mesh import icosphere
-from mitsuba_mei.surface_distance import surface_distance
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.geometry.mesh import icosphere
+from mitsuba_mei.geometry.registration import surface_distance
+from mitsuba_mei.optimize.dissimilarity import ENOUGH, UNITS, Aspects, Difference, aspects_of, measured
+from mitsuba_mei.pipeline import build_scene
 from tests.small_scene import write_scene
 
 SPHERE = icosphere(3)

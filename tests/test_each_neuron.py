@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import mitsuba_mei.experiments.dispatch as dispatch
-from mitsuba_mei.config import load_config
+import mitsuba_mei.experiments.registry as dispatch
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.run_folder import numbered_folder, remove_empty
+from mitsuba_mei.runs.folder import numbered_folder, remove_empty
 from tests.whole_runs import Silent, called
 
 pytestmark = pytest.mark.usefixtures("without_pictures")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_scene
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.pipeline import build_scene
 
 SCENES = Path(__file__).resolve().parent.parent / "scenes"
 KINDS = {

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.descent import Settings
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.experiment import Experiment, build_experiment, build_scene, restarted
-from mitsuba_mei.goals import Drive
-from mitsuba_mei.optimize import optimize
+from mitsuba_mei.optimize.checks import check_start
+from mitsuba_mei.optimize.evaluate import evaluate
+from mitsuba_mei.optimize.loop import optimize
+from mitsuba_mei.optimize.loss import Drive
+from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.pipeline import Experiment, build_experiment, build_scene, restarted
 from mitsuba_mei.scene.camera import Camera
-from mitsuba_mei.start_checks import check_start
 
 SMALL = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}, free: [offsets]}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.evaluate import Mean
-from mitsuba_mei.experiments.factor_table import statistics
-from mitsuba_mei.factor_sentences import describe_factors, percent, signed, subset_rows, worth_rows
-from mitsuba_mei.factors import FACTORS, SUBSETS, named
+from mitsuba_mei.experiments.shapley import statistics
+from mitsuba_mei.optimize.evaluate import Mean
+from mitsuba_mei.report.tables import describe_factors, percent, signed, subset_rows, worth_rows
+from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
 
 
 def result(values, ended: str = "done") -> dict:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.config import Config, free_parameters, load_config
+from mitsuba_mei.config.load import Config, free_parameters, load_config
+from mitsuba_mei.config.variants import freeing
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.factors import SUBSETS, chosen_parameters, factor_parameters, named
-from mitsuba_mei.variants import freeing
+from mitsuba_mei.runs.coalitions import SUBSETS, chosen_parameters, factor_parameters, named
 
 LIGHTS = """
 lighting:

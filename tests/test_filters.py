@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mitsuba_mei.filters import gaussian_blur
+from mitsuba_mei.stimulus import gaussian_blur
 
 
 def test_a_point_becomes_a_gaussian_of_that_width():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.games import added_last, alone, coalitions, difference, interaction, shapley
+from mitsuba_mei.runs.coalitions import added_last, alone, coalitions, difference, interaction, shapley
 
 PLAYERS = ("a", "b", "c")
 EVERY = coalitions(PLAYERS)

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.differences import aspects_of, measured
-from mitsuba_mei.experiment import Experiment, build_experiment, restarted
-from mitsuba_mei.goals import Differ
-from mitsuba_mei.viewer import Look
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.neurons.observer import Look
+from mitsuba_mei.optimize.dissimilarity import aspects_of, measured
+from mitsuba_mei.optimize.loss import Differ
+from mitsuba_mei.pipeline import Experiment, build_experiment, restarted
 from tests.small_scene import write_scene
 
 FREE = ("pose.rotation", "pose.translation", "lighting.0.direction")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsuba_mei.grey_scale import DISPLAY, GreyScale
+from mitsuba_mei.report.grey_scale import DISPLAY, GreyScale
 
 
 def test_stimuli_of_different_contrast_keep_it():

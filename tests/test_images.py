@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.images import read_image, to_srgb, write_exr, write_png
+from mitsuba_mei.io.images import read_image, to_srgb, write_exr, write_png
 from mitsuba_mei.render.backend import prepare
 
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 import trimesh
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import load_config
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.html_report import words
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
-from mitsuba_mei.input_mesh import input_sentences, mesh_facts
-from mitsuba_mei.mesh_quality import intersecting_faces
-from mitsuba_mei.scene.mesh import file, icosphere
-from mitsuba_mei.sentences_flaws import describe_mesh
+from mitsuba_mei.geometry.input_flaws import input_sentences, mesh_facts
+from mitsuba_mei.geometry.mesh import file, icosphere
+from mitsuba_mei.geometry.quality import intersecting_faces
+from mitsuba_mei.report.html import words
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.report.sentences import describe_mesh
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 

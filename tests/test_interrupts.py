@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import mitsuba_mei.experiments.starts as starts
-from mitsuba_mei.config import load_config
+import mitsuba_mei.experiments.multistart as starts
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.resume import resumable
 from mitsuba_mei.interrupts import at_once, finishing, interruptible
@@ -144,7 +144,7 @@ def test_an_end_before_anything_was_written_leaves_no_folder(scene, monkeypatch)
         assert Path("runs/scene-001").is_dir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mitsuba_mei.experiments.dispatch.run_experiment", interrupted)
+    monkeypatch.setattr("mitsuba_mei.experiments.registry.run_experiment", interrupted)
     assert called("run", "scene.yaml") == (130, "", "interrupted\n")
     assert not Path("runs").exists()
 

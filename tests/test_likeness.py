@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.likeness import ERRORS, Likeness
+from mitsuba_mei.neurons.image_error import ERRORS, Likeness
 from mitsuba_mei.stimulus import Stimulus
 
 IMAGES = ("l2", "l1")

@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
-from mitsuba_mei.mesh_quality import assess, intersecting_faces
-from mitsuba_mei.scene.mesh import capsule, cube, icosphere, torus
+from mitsuba_mei.geometry.mesh import capsule, cube, icosphere, torus
+from mitsuba_mei.geometry.quality import assess, intersecting_faces
 
 SPHERE = icosphere(3)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from tests.whole_runs import called
 

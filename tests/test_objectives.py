@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitsuba_mei.config.objective import Activation as ActivationSettings
+from mitsuba_mei.config.objective import Discriminate as DiscriminateSettings
+from mitsuba_mei.config.objective import TargetResponse
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.objectives import Activation, Discriminate, Target, build_objective, check_neurons
-from mitsuba_mei.schema.objective import Activation as ActivationSettings
-from mitsuba_mei.schema.objective import Discriminate as DiscriminateSettings
-from mitsuba_mei.schema.objective import TargetResponse
 
 RESPONSES = torch.tensor([[1.0, 2.0, 4.0, 8.0]])
 

@@ -12,15 +12,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mitsuba_mei.descent import Settings
 from mitsuba_mei.errors import Terminated, UserError
-from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.experiment import Experiment
-from mitsuba_mei.goals import Drive
+from mitsuba_mei.neurons.observer import Viewer
 from mitsuba_mei.objectives import Activation
-from mitsuba_mei.optimize import EVERY, LASTING, SETBACKS, optimize
-from mitsuba_mei.snapshot import Snapshot
-from mitsuba_mei.viewer import Viewer
+from mitsuba_mei.optimize.evaluate import evaluate
+from mitsuba_mei.optimize.loop import EVERY, LASTING, SETBACKS, optimize
+from mitsuba_mei.optimize.loss import Drive
+from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.optimize.state import Snapshot
+from mitsuba_mei.pipeline import Experiment
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mitsuba_mei.over_starts import describe_spread, ends_of, spread
+from mitsuba_mei.runs.spread import describe_spread, ends_of, spread
 
 
 def test_mean_and_standard_deviation_are_those_of_the_starts():

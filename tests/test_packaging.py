@@ -218,6 +218,6 @@ def test_the_wheel_carries_the_model_cards(root, tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"mitsuba_mei/models/{card.name}" for card in (root / "models").glob("*.yaml")} <= set(names)
-    assert "mitsuba_mei/schema/scene.py" in names
-    assets = root / "mitsuba_mei" / "html_report" / "assets"
-    assert {f"mitsuba_mei/html_report/assets/{path.name}" for path in assets.iterdir()} <= set(names)
+    assert "mitsuba_mei/config/scene.py" in names
+    assets = root / "mitsuba_mei" / "report" / "html" / "assets"
+    assert {f"mitsuba_mei/report/html/assets/{path.name}" for path in assets.iterdir()} <= set(names)

@@ -10,7 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mitsuba_mei.paired import Difference, Interval, bootstrap_median, mean_difference, mean_of_differences
+from mitsuba_mei.experiments.statistics import (
+    Difference,
+    Interval,
+    bootstrap_median,
+    mean_difference,
+    mean_of_differences,
+)
 
 numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 

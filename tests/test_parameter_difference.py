@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitsuba_mei.parameter_difference import parameter_at, parameter_difference
+from mitsuba_mei.scene.parameters import parameter_at, parameter_difference
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_scene
-from mitsuba_mei.parameters import parameters_of, read_parameters, set_parameters, write_parameters
-from mitsuba_mei.variants import frozen
+from mitsuba_mei.pipeline import build_scene
+from mitsuba_mei.scene.parameters import parameters_of, read_parameters, set_parameters, write_parameters
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 12}}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_experiment
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.pipeline import build_experiment
 from mitsuba_mei.render.backend import prepare
 from tests.picture_files.written import write_exr
 

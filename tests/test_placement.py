@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_experiment
-from mitsuba_mei.placement import ReceptiveField, find_receptive_field, place_on
+from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.neurons.receptive_field import ReceptiveField, find_receptive_field, place_on
+from mitsuba_mei.pipeline import build_experiment
 from mitsuba_mei.scene.camera import Camera
-from mitsuba_mei.viewer import build_viewer
 
 CELL = """
 model:

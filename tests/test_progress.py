@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mitsuba_mei.cli.progress import LiveProgress
-from mitsuba_mei.cli.sweep_progress import SweepProgress
-from mitsuba_mei.sweep.conduct import Standing
+from mitsuba_mei.cli.sweep import SweepProgress
+from mitsuba_mei.sweep.scheduler import Standing
 
 TERMS = {"activation": -0.123456, "smoothness": 0.0042, "area": 0.00257, "edge_length": 0.00479, "rigidity": 0.00719}
 BAR, COUNT, TIME = "━{3,}", r"61/150", r"\d:\d\d:\d\d|-:--:--"

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.mesh_quality import assess
+from mitsuba_mei.geometry.mesh import TriangleMesh, capsule, cube, icosphere, torus
+from mitsuba_mei.geometry.quality import assess
 from mitsuba_mei.regularizers import REGULARIZERS, Regularizers, barrier, best_rotation
-from mitsuba_mei.scene.mesh import TriangleMesh, capsule, cube, icosphere, torus
 
 ALL = dict.fromkeys(REGULARIZERS, 1.0)
 SPHERE = icosphere(3)

@@ -2,9 +2,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.images import common_exposure, to_srgb
-from mitsuba_mei.report import Summary, write_summary
-from mitsuba_mei.video import STRIP, _enlarge, write_video
+from mitsuba_mei.io.images import common_exposure, to_srgb
+from mitsuba_mei.report.figures.run import Summary, write_summary
+from mitsuba_mei.report.video import STRIP, _enlarge, write_video
 
 
 def picture(level: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report_comparison import MEI, Contest, Seen, write_contest, write_evaluation, write_overview
+from mitsuba_mei.report.figures.comparison import MEI, Contest, Seen, write_contest, write_evaluation, write_overview
 
 
 def picture(level: float, channels: int = 1) -> np.ndarray:

@@ -6,10 +6,10 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.evaluate import Mean
-from mitsuba_mei.experiments.factor_table import statistics
-from mitsuba_mei.factors import SUBSETS, named
-from mitsuba_mei.report_factors import Played, write_factors
+from mitsuba_mei.experiments.shapley import statistics
+from mitsuba_mei.optimize.evaluate import Mean
+from mitsuba_mei.report.figures.factors import Played, write_factors
+from mitsuba_mei.runs.coalitions import SUBSETS, named
 
 
 def played(subsets, starts: int = 3, best: str = "shape", **more) -> Played:

@@ -6,7 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report_recovery import Recovery, write_recovery
+from mitsuba_mei.report.figures.recovery import Recovery, write_recovery
 
 
 def recovery(count: int, errors: list[float], left: float = 0.3, truth: tuple[str, ...] = ("a line",)) -> Recovery:

@@ -6,10 +6,10 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report_tuning import TuningFigure, write_tuning
-from mitsuba_mei.sentences_tuning import describe_tuning, preferred_text
-from mitsuba_mei.tuning.grid import Axis
-from mitsuba_mei.tuning.summary import summarise
+from mitsuba_mei.report.figures.tuning import TuningFigure, write_tuning
+from mitsuba_mei.report.tables import describe_tuning, preferred_text
+from mitsuba_mei.runs.tuning_grid import Axis
+from mitsuba_mei.runs.tuning_summary import summarise
 
 ANGLE = Axis("pose.rotation.z", "deg", np.linspace(-90, 90, 19), 20.0)
 SCALE = Axis("pose.scale", "", np.linspace(0.5, 2, 4), 9.0)

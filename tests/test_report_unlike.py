@@ -8,8 +8,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei import drawing, report_unlike
-from mitsuba_mei.report_unlike import DiversePicture, MetamerPicture, write_diverse, write_metamer
+from mitsuba_mei.report.figures import diversity as report_unlike
+from mitsuba_mei.report.figures import style as drawing
+from mitsuba_mei.report.figures.diversity import DiversePicture, MetamerPicture, write_diverse, write_metamer
 
 
 def drawn(path) -> np.ndarray:

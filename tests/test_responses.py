@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mitsuba_mei.responses import Accuracy, respond
+from mitsuba_mei.optimize.evaluate import Accuracy, respond
 
 SIZE = 8
 

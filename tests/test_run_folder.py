@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.own_files import take_name
-from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.io.files import take_name
+from mitsuba_mei.runs.folder import RunFolder
 
 
 def test_a_new_folder_is_made_with_its_parents(tmp_path):
@@ -78,7 +78,7 @@ def test_what_json_cannot_say_becomes_null(tmp_path):
 def test_another_process_at_work_is_named(tmp_path):
     """The lock ends with its process, however that ends."""
     code = (
-        "import sys, time; from pathlib import Path; from mitsuba_mei.run_folder import RunFolder;"
+        "import sys, time; from pathlib import Path; from mitsuba_mei.runs.folder import RunFolder;"
         "folder = RunFolder(Path(sys.argv[1]), locked=True); print('locked', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)

@@ -11,13 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_scene
-from mitsuba_mei.parameters import parameters_of
+from mitsuba_mei.pipeline import build_scene
+from mitsuba_mei.scene.parameters import parameters_of
+from mitsuba_mei.scene.scalar_parameters import SceneValues
 from mitsuba_mei.scene.scene import Scene
-from mitsuba_mei.scene_values import SceneValues
-from mitsuba_mei.variants import frozen
 
 LIGHTS = """
 lighting:

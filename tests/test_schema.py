@@ -7,14 +7,14 @@ import typing
 
 import pytest
 
-from mitsuba_mei.config import Config
+from mitsuba_mei.config import scene
+from mitsuba_mei.config.load import Config
+from mitsuba_mei.geometry.mesh import TEMPLATES
 from mitsuba_mei.regularizers import REGULARIZERS
 from mitsuba_mei.scene.camera import Camera
-from mitsuba_mei.scene.lighting import EMITTERS
+from mitsuba_mei.scene.emitters import EMITTERS
 from mitsuba_mei.scene.material import MATERIALS
-from mitsuba_mei.scene.mesh import TEMPLATES
 from mitsuba_mei.scene.pose import Pose
-from mitsuba_mei.schema import scene
 
 
 def by_type(union) -> dict[str, type[scene.Part]]:

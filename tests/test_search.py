@@ -11,11 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei import search
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import Experiment, build_experiment
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.inverse import build_inverse
-from mitsuba_mei.search import find_start, spread_rotations
+from mitsuba_mei.optimize import start_search as search
+from mitsuba_mei.optimize.start_search import find_start, spread_rotations
+from mitsuba_mei.pipeline import Experiment, build_experiment
 from tests.small_scene import LUMP, write_scene
 
 TRUE_TURN, TRUE_SUN = [40.0, 65.0, -30.0], [0.7, -0.5, -0.6]

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mitsuba_mei.sentences import (
+from mitsuba_mei.report.sentences import (
     comparison_rows,
     describe_comparison,
+    describe_ending,
     describe_evaluation,
     describe_pixel,
     describe_result,
 )
-from mitsuba_mei.sentences_ending import describe_ending
 
 RESULT = {
     "activation": {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.sentences_inverse import describe_recovery, describe_truth
+from mitsuba_mei.report.sentences_recovery import describe_recovery, describe_truth
 
 
 def result(truth=None, sem: float = 0.0, ended: str = "done"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from mitsuba_mei.sentences_unlike import describe_diverse, describe_metamer
+from mitsuba_mei.report.sentences_diversity import describe_diverse, describe_metamer
 
 ENDING = {"ended": "done", "steps": 9, "seconds": 1.25}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from mitsuba_mei.surface_alignment import align
-from mitsuba_mei.surface_distance import surface_distance
+from mitsuba_mei.geometry.registration import align, surface_distance
 
 
 def sphere(radius: float = 1.0, subdivisions: int = 2) -> trimesh.Trimesh:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.images import to_srgb, write_exr
-from mitsuba_mei.picture_files.bitmaps import file_threads
+from mitsuba_mei.experiments.targets import SEED, cameras_of, wanted_images
+from mitsuba_mei.io.images import to_srgb, write_exr
+from mitsuba_mei.io.pictures.bitmaps import file_threads
+from mitsuba_mei.pipeline import build_experiment
 from mitsuba_mei.render.renderer import build_renderer
-from mitsuba_mei.targets import SEED, cameras_of, wanted_images
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent
 

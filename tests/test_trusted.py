@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import mitsuba_mei.experiments.starts as starts
+import mitsuba_mei.experiments.multistart as starts
 from tests.faults.runs import SCENE
 from tests.whole_runs import called
 

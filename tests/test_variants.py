@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from mitsuba_mei.config import free_parameters, load_config
-from mitsuba_mei.variants import for_each_neuron, frozen, rendered_by
+from mitsuba_mei.config.load import free_parameters, load_config
+from mitsuba_mei.config.variants import for_each_neuron, frozen, rendered_by
 
 SCENE = """
 pose: {free: [rotation]}

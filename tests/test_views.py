@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsuba_mei.config import Config
-from mitsuba_mei.experiment import build_experiment
-from mitsuba_mei.views import object_of, portraits
+from mitsuba_mei.config.load import Config
+from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.render.preview import object_of, portraits
 
 
 @pytest.fixture(scope="module")

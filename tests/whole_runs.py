@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 
 
 def called(*arguments: str) -> tuple[int, str, str]:

@@ -1,1 +1,1 @@
-"""What is built out of the parts: whole experiments."""
+"""Experiments, one file each."""

@@ -12,34 +12,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoints
-from ..config import Config
-from ..descent import Settings, Step
-from ..differences import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..config.load import Config
 from ..errors import UserError
-from ..evaluate import Estimate, evaluate
-from ..experiment import Experiment, build_experiment, restarted
-from ..goals import Differ, Drive
-from ..grey_scale import DISPLAY
-from ..images import write_png
-from ..input_mesh import mesh_facts
+from ..geometry.input_flaws import mesh_facts
+from ..geometry.quality import together_of
 from ..interrupts import finishing
-from ..kept import KeptRecord, checked_numbers
-from ..mesh_quality import together_of
-from ..optimize import optimize
-from ..parameters import parameters_of
-from ..report_unlike import DiversePicture, write_diverse
-from ..run_folder import RunFolder
-from ..sentences_unlike import describe_set
-from ..snapshot import Snapshot
-from ..viewer import Look
-from ..views import object_of, portraits
-from .course import Course, write_end, write_render
-from .leavings import finish, run_facts, write_object, write_result
-from .record import FRAMES, Record, frame
-from .session import LOADING, WRITING, Progress, RunResult
-from .starts import Trial
-from .working import working
+from ..io.images import write_png
+from ..neurons.observer import Look
+from ..optimize.dissimilarity import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..optimize.evaluate import Estimate, evaluate
+from ..optimize.loop import optimize
+from ..optimize.loss import Differ, Drive
+from ..optimize.optimizer import Settings, Step
+from ..optimize.state import KeptRecord, Snapshot, checked_numbers
+from ..pipeline import Experiment, build_experiment, restarted
+from ..render.preview import object_of, portraits
+from ..report.figures.diversity import DiversePicture, write_diverse
+from ..report.grey_scale import DISPLAY
+from ..report.sentences_diversity import describe_set
+from ..runs.checkpoint import Checkpoints
+from ..runs.folder import RunFolder
+from ..scene.parameters import parameters_of
+from .base import LOADING, WRITING, Progress, RunResult, working
+from .frames import Course, write_end, write_render
+from .history import FRAMES, Record, frame
+from .multistart import Trial
+from .outputs import finish, run_facts, write_object, write_result
 
 __all__ = ["run_diverse"]
 
@@ -288,7 +286,7 @@ def _picture(trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> Di
         + ("diverse scenes" if said["found"] else "no diverse set found"),
         renders=[render for render, _ in frames],
         stimuli=[grey for _, grey in frames],
-        portraits=[front for front, in portraits(trials[0].experiment.renderer, objects, (0,))],
+        portraits=[front for (front,) in portraits(trials[0].experiment.renderer, objects, (0,))],
         labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
         pairs=pairs,
         unit=said["unit"],

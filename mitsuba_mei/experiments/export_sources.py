@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import load_config
+from ..config.load import load_config
 from ..errors import UserError, about
-from ..evaluate import Mean
-from ..experiment import Experiment
-from ..export.gathered import Shown, read_array
-from ..finished_run import FinishedRun, check_version
-from ..images import read_image
-from ..json_files import read_json
-from ..parameters import parameters_of, read_parameters
-from ..scene.spectrum import to_channels
-from ..viewer import Viewer, build_viewer
-from .judge import Judge
-from .record import frame
+from ..io.files import read_json
+from ..io.images import read_image
+from ..neurons.observer import Viewer, build_viewer
+from ..optimize.evaluate import Mean
+from ..pipeline import Experiment
+from ..report.export.stimuli import Shown, read_array
+from ..runs.read import FinishedRun, check_version
+from ..scene.color import to_channels
+from ..scene.parameters import parameters_of, read_parameters
+from .history import frame
+from .reevaluate import Judge
 
 __all__ = ["grey_of", "initial_stimulus", "is_pixel_run", "pixel_stimulus", "unlike_stimuli"]
 

@@ -6,15 +6,14 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..config import Config, free_parameters
+from ..config.load import Config, free_parameters
+from ..config.variants import freeing
 from ..errors import UserError
-from ..experiment import Experiment, build_experiment, each_start
-from ..factors import FACTORS, chosen_parameters, factor_of, factor_parameters
-from ..games import Coalition
-from ..initial_scene import DRAWN, FILE
-from ..start_checks import check_start, without_effect
-from ..variants import freeing
-from .session import threads_beside
+from ..optimize.checks import check_start, without_effect
+from ..pipeline import Experiment, build_experiment, each_start
+from ..runs.coalitions import FACTORS, Coalition, chosen_parameters, factor_of, factor_parameters
+from ..scene.initial import DRAWN, FILE
+from .base import threads_beside
 
 __all__ = ["LEAST_STARTS", "Prepared", "prepare"]
 

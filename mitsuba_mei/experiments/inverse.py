@@ -1,22 +1,191 @@
-"""Inverse rendering: the scene whose images are the given ones."""
+"""Inverse rendering: the scene whose images are the given ones, its files, and its distance to the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from ..config import Config
-from ..experiment import Experiment, build_experiment, each_start
-from ..likeness import Likeness
+import numpy as np
+import torch
+import trimesh
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from ..config.load import Config, free_parameters
+from ..config.variants import frozen
+from ..geometry.registration import surface_distance
+from ..io.images import to_srgb, write_exr, write_png
+from ..neurons.image_error import Likeness
+from ..optimize.evaluate import Mean
+from ..pipeline import Experiment, build_experiment, build_scene, each_start
+from ..render.preview import object_of, portraits
+from ..report.figures.recovery import LEAST, Recovery, signed_difference, write_recovery
+from ..report.grey_scale import DISPLAY
+from ..report.sentences_recovery import describe_truth
+from ..runs.folder import RunFolder
+from ..runs.spread import describe_spread
+from ..scene.parameters import parameter_at, parameter_difference, parameters_of, set_parameters
 from ..scene.scene import Scene
-from ..targets import cameras_of, wanted_images
-from .inverse_leavings import leave_recovered
-from .session import LOADING, WRITING, Progress, RunResult, threads_beside
-from .starts import optimise_from_starts
-from .working import working
+from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
+from .frames import Beside, Course, write_render
+from .history import posed_mesh
+from .multistart import Optimised, optimise_from_starts
+from .outputs import finish, over_starts, run_facts, write_object, write_result
+from .targets import cameras_of, wanted_images
 
-__all__ = ["build_inverse", "run_inverse"]
+__all__ = ["build_inverse", "distance_to_truth", "leave_recovered", "run_inverse"]
+
+
+def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: Scene | None) -> dict[str, Any]:
+    """Write everything; gives what ``result.json`` says."""
+    best = done.best
+    experiment = best.experiment
+    result = {
+        "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
+        "error": {
+            "kind": config.objective.error,
+            "initial": _positive(best.before),
+            "final": _positive(done.final),
+        },
+        "difference": _difference(experiment, done),
+        "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
+        **run_facts(config, experiment, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.experiment.begins,
+        "over_starts": over_starts(done, config),
+        "neurons": None if config.named_neurons is None else list(config.named_neurons),
+        "restart": best.index,
+        "views": experiment.viewer.views,
+    }
+    target = experiment.viewer.target.cpu().numpy()
+    images = best.before.image, done.final.image
+    course = Course.of(experiment, best.record, images, _difference_from(target), [target])
+    result["exposure"] = course.exposure
+    write_object(folder, best)
+    folder.write("target.exr", lambda path: write_exr(path, target))
+    write_render(folder, course.last, course.exposure)
+    if truth is not None:
+        folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
+    write_result(folder, config, result)
+    _write_pictures(folder, config, done, result, course)
+    finish(folder, config, result)
+    return result
+
+
+def _difference_from(target: np.ndarray) -> Beside:
+    """What is shown beside renders: by how much they are brighter than the target, the mean over channels."""
+
+    def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+        reach = max(float(max(np.abs(each).max() for each in differences)), LEAST)
+        said = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
+        return lambda difference: signed_difference(difference, reach), said
+
+    return Beside(
+        "difference", lambda render: (render - target).mean(-1), lambda each: DISPLAY(127.5 * (1 + each)), together
+    )
+
+
+def _difference(experiment: Experiment, done: Optimised) -> dict[str, Any]:
+    """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
+    left = done.final.image.to(experiment.viewer.target) - experiment.viewer.target
+    return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
+
+
+def _positive(estimate: Mean) -> dict[str, float]:
+    return {"mean": -estimate.mean, "sem": estimate.sem}
+
+
+@torch.no_grad()
+def distance_to_truth(
+    config: Config, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene
+) -> dict[str, dict[str, Any] | None]:
+    """How far a recovered scene, and the one that it started from, lie from the truth.
+
+    Parameters
+    ----------
+    config : Config
+        Of the scene.
+    scene : Scene
+        As it ended.
+    start : mapping of str to ndarray
+        Its parameters at first.
+    truth : Scene
+
+    Returns
+    -------
+    dict
+        ``surface``, None where the shape is frozen: the ``diameter`` of the true surface (scene units), the distances
+        of the surfaces as they stand in the scene, ``initial`` and ``final``
+        (:class:`~mitsuba_mei.geometry.registration.SurfaceDistance`), and the final one after ``alignment``; each with its
+        mean ``of_diameter``. ``parameters``, of each that is free and that the true scene has: ``true``, ``initial``
+        and ``final`` values as a scene file says them, and how far the latter two are ``off``, in ``unit``.
+    """
+    copy = build_scene(frozen(config), scene.channels)
+    stages = {}
+    for when, values in {"initial": start, "final": parameters_of(scene)}.items():
+        set_parameters(copy, values)
+        stages[when] = posed_mesh(copy), copy.in_file_units()
+    free = list(scene.free_parameters())
+    meshes = {when: mesh for when, (mesh, _) in stages.items()}
+    surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
+    said = {when: values for when, (_, values) in stages.items()} | {"true": truth.in_file_units()}
+    others = [name for name in free if not name.startswith("shape.")]
+    found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
+    return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
+
+
+def _surface(found: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> dict[str, Any]:
+    diameter = float(pdist(true.vertices[ConvexHull(true.vertices).vertices]).max())
+    distances = {when: surface_distance(mesh, true, aligned=False) for when, mesh in found.items()}
+    distances["alignment"] = surface_distance(found["final"], true)
+    said = {when: asdict(each) | {"of_diameter": each.mean / diameter} for when, each in distances.items()}
+    return {"diameter": diameter, **said}
+
+
+def _at(values: dict[str, Any], name: str) -> Any:
+    try:
+        return parameter_at(values, name)
+    except (KeyError, IndexError):
+        return None
+
+
+def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """How far a parameter was and is from the truth; None where the true scene has no such parameter."""
+    if values["true"] is None or np.shape(values["true"]) != np.shape(values["final"]):
+        return None
+    off = {when: parameter_difference(name, values["true"], values[when]) for when in ("initial", "final")}
+    return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
+
+
+def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: dict[str, Any], course: Course) -> None:
+    difference, (target,) = course.beside.of(course.last), course.others
+    folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
+    left = signed_difference(difference, result["difference"]["reach"])
+    folder.adorn("difference.png", lambda path: write_png(path, left))
+    folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
+    course.write(folder)
+    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
+
+
+def _recovery(config: Config, done: Optimised, result: dict[str, Any], course: Course) -> Recovery:
+    experiment = done.best.experiment
+    images = {"target": course.others[0], "initial": course.first, "final": course.last}
+    what = ", ".join(free_parameters(config)) or "nothing free"
+    return Recovery(
+        title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
+        views={name: np.split(image, experiment.viewer.views, axis=1) for name, image in images.items()},
+        portraits=portraits(experiment.renderer, [object_of(experiment.scene)])[0],
+        errors=[-value for value in done.best.record.history["activation"]],
+        initial=(-done.best.before.mean, done.best.before.sem),
+        final=(-done.final.mean, done.final.sem),
+        truth=[*describe_spread(result["over_starts"]), *describe_truth(result["truth"])],
+        of="responses" if result["error"]["kind"] == "responses" else "contrast",
+    )
+
+
+def _said(error: Mapping[str, float]) -> str:
+    return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")
 
 
 def build_inverse(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Experiment, Scene | None]:

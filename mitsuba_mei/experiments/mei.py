@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config import Config
-from ..experiment import build_experiment, each_start
-from .leavings import leave
-from .pixel_mei import find_for_reference
-from .session import LOADING, WRITING, Progress, RunResult
-from .starts import optimise_from_starts
-from .working import working
+from ..config.load import Config
+from ..pipeline import build_experiment, each_start
+from .base import LOADING, WRITING, Progress, RunResult, working
+from .multistart import optimise_from_starts
+from .outputs import leave
+from .pixel import find_for_reference
 
 __all__ = ["run_mei"]
 

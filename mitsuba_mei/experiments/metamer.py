@@ -9,30 +9,29 @@ from typing import Any
 
 import torch
 
-from ..config import Config
-from ..differences import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
+from ..config.load import Config
 from ..errors import UserError
-from ..evaluate import Mean
-from ..experiment import Experiment, build_experiment, each_start
-from ..goals import Differ
-from ..grey_scale import DISPLAY
-from ..images import to_srgb, write_exr, write_png
-from ..likeness import Likeness
-from ..neurons.layers import Layer
-from ..neurons.own_module import Answering
+from ..io.images import to_srgb, write_exr, write_png
+from ..neurons.custom_module import Answering
+from ..neurons.image_error import Likeness
+from ..neurons.model import Layer
 from ..neurons.repeatable import Memory
-from ..over_starts import describe_spread
-from ..report_unlike import MetamerPicture, write_metamer
-from ..run_folder import RunFolder
-from ..sentences_unlike import RESPONSES, describe_pair
-from ..targets import Wanted, wanted_images
-from ..views import portraits
-from .course import Course, write_end
-from .leavings import finish, over_starts, run_facts, write_object, write_result
-from .record import frame, posed_mesh
-from .session import LOADING, WRITING, Progress, RunResult, threads_beside
-from .starts import Optimised, Trial, optimise_from_starts
-from .working import working
+from ..optimize.dissimilarity import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
+from ..optimize.evaluate import Mean
+from ..optimize.loss import Differ
+from ..pipeline import Experiment, build_experiment, each_start
+from ..render.preview import portraits
+from ..report.figures.diversity import MetamerPicture, write_metamer
+from ..report.grey_scale import DISPLAY
+from ..report.sentences_diversity import RESPONSES, describe_pair
+from ..runs.folder import RunFolder
+from ..runs.spread import describe_spread
+from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
+from .frames import Course, write_end
+from .history import frame, posed_mesh
+from .multistart import Optimised, Trial, optimise_from_starts
+from .outputs import finish, over_starts, run_facts, write_object, write_result
+from .targets import Wanted, wanted_images
 
 __all__ = ["build_metamer", "run_metamer"]
 
@@ -229,8 +228,6 @@ def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> M
         renders={name: render for name, (render, _) in frames.items()},
         stimuli={name: grey for name, (_, grey) in frames.items()},
         portraits=dict(zip(shown, portraits(experiment.renderer, objects, (0, 90)))),
-        responses={
-            name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()
-        },
+        responses={name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
         said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
     )

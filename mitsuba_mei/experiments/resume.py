@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import FOLDER
-from ..config import Config, load_config
+from ..config.load import Config, load_config
+from ..config.yaml.located import Key, path_text
 from ..errors import UserError
-from ..finished_run import check_version
-from ..json_files import read_json
-from ..yaml_lines import Key, path_text
+from ..io.files import read_json
+from ..runs.checkpoint import FOLDER
+from ..runs.read import check_version
 
 __all__ = ["BEGUN_WITH", "resumable"]
 
@@ -20,7 +20,7 @@ BEGUN_WITH = f"{FOLDER}/config.yaml"
 
 
 def resumable(folder: Path, trust_code: bool = False) -> Config:
-    """The configuration of a run that can go on; ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
+    """The configuration of a run that can go on; ``trust_code`` as for :func:`~mitsuba_mei.config.load.load_config`.
 
     Raises
     ------

@@ -10,21 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import Config, load_config
+from ..config.fields import listed_neurons
+from ..config.load import Config, load_config
+from ..config.variants import frozen, rendered_by
 from ..errors import UserError, about
-from ..evaluate import EVALUATION_SEEDS
-from ..experiment import Experiment, build_experiment
-from ..finished_run import read_run
-from ..in_view import check_before_camera
-from ..input_mesh import input_sentences
-from ..parameters import parameters_of, set_parameters
-from ..responses import Accuracy, Responses, respond
-from ..scene_values import SceneValues
-from ..schema import listed_neurons
-from ..tuning.grid import MOST_POINTS, Axis, axes_of, parse_over, points
-from ..variants import frozen, rendered_by
-from .record import frame
-from .session import Progress
+from ..geometry.input_flaws import input_sentences
+from ..optimize.evaluate import EVALUATION_SEEDS, Accuracy, Responses, respond
+from ..pipeline import Experiment, build_experiment
+from ..runs.read import read_run
+from ..runs.tuning_grid import MOST_POINTS, Axis, axes_of, parse_over, points
+from ..scene.parameters import parameters_of, set_parameters
+from ..scene.scalar_parameters import SceneValues
+from ..scene.state import check_before_camera
+from .base import Progress
+from .history import frame
 
 __all__ = ["Plan", "Subject", "Wanted", "check_points", "check_wanted", "planned", "subject_of", "with_periods"]
 
@@ -128,7 +127,7 @@ def subject_of(
 ) -> Subject:
     """What a run ended with, under its own renderer or another; or a scene file's template, as the file says it.
 
-    ``trust_code`` as for :func:`~mitsuba_mei.config.load_config`.
+    ``trust_code`` as for :func:`~mitsuba_mei.config.load.load_config`.
 
     Raises
     ------

@@ -1,5 +1,1 @@
-"""Who looks: models from standardised images to responses, and the cards that describe them."""
-
-from .cards import NeuronModel, load_card
-
-__all__ = ["NeuronModel", "load_card"]
+"""Models of neurons, their cards, and what they see of a render."""

@@ -10,21 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..config.card import CARDS, Card, Input, ModuleCard, PublishedCard
+from ..config.validation import validate
+from ..config.yaml.located import Located, Place, locate
+from ..config.yaml.text import read
 from ..errors import UserError, nearest
+from ..io.download import Source, obtain
 from ..objectives import check_neurons
 from ..stimulus import Stimulus
-from ..validation import validate
-from ..yaml_lines import Located, Place, locate, read
-from .card_schema import CARDS, Card, Input, ModuleCard, PublishedCard
-from .curvature import CurvatureV4
-from .encoders import Encoder
-from .ensemble import Ensemble
+from .custom_module import Answering, check_function, count_neurons, freeze, import_model, watched
+from .model import Ensemble
 from .nnvision import build_nnvision
-from .own_module import Answering, check_function, count_neurons, freeze, import_model, watched
+from .nnvision_layers import Encoder
 from .process_state import process_restored, put_back
 from .simulated import ComplexCell, SimpleCell
-from .state_files import read_state
-from .weights import Source, obtain
+from .state_dict import read_state
+from .v4_curvature import CurvatureV4
 from .wrappers import explained
 
 __all__ = ["NeuronModel", "load_card"]
@@ -246,14 +247,18 @@ def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...]
     means, stds = (value if isinstance(value, tuple) else (value,) for value in (image.mean, image.std))
     said = f"input.mean is {_numbers(means)} and input.std {_numbers(stds)}"
     if max(means) > most:
-        raise UserError(f"{tree.at(('input', 'mean'))}: {said}, but images are in {_numbers((0, most))}; see input.range")
+        raise UserError(
+            f"{tree.at(('input', 'mean'))}: {said}, but images are in {_numbers((0, most))}; see input.range"
+        )
     if image.range is None and (min(stds) < 1 or max(*stds, *means) <= SMALL):
         raise UserError(
             f"{tree.at(('input', 'mean'))}: {said}, which look like those of images in 0..1; add range: [0, 1] to the "
             "input, or range: [0, 255] if they are grey levels"
         )
     if image.range is not None and max(stds) > most:
-        raise UserError(f"{tree.at(('input', 'std'))}: {said}, but images are in {_numbers((0, most))}; see input.range")
+        raise UserError(
+            f"{tree.at(('input', 'std'))}: {said}, but images are in {_numbers((0, most))}; see input.range"
+        )
     scale = 255 / most
     mean, std = (
         tuple(scale * each for each in value) if isinstance(value, tuple) else scale * value

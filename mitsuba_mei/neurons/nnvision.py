@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .encoders import (
+from .nnvision_layers import (
     POOL,
     AttentionReadout,
     Core,

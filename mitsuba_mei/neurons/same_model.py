@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from ..filters import gaussian_blur
+from ..stimulus import gaussian_blur
 from .repeatable import probes
 
 __all__ = ["answer_alike", "share_weights", "varied_images"]
@@ -80,4 +80,6 @@ def _equal(one: nn.Module, other: nn.Module) -> bool:
     first, second = ([*module.parameters(), *module.buffers()] for module in (one, other))
     if len(first) != len(second) or not any(tensor.numel() > 1 for tensor in first):
         return False
-    return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in zip(first, second))
+    return all(
+        a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in zip(first, second)
+    )

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from ..errors import UserError, nearest
-from .llvm import load_llvm, probe_variant
+from ..io.llvm import load_llvm, probe_variant
 
 __all__ = ["bound_threads", "cuda_problem", "describe", "prepare", "use_threads"]
 

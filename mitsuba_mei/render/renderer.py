@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..picture_files.bitmaps import prepare_files
+from ..io.pictures.bitmaps import prepare_files
 from ..scene.state import SceneState
 from .backend import prepare, use_threads
 
@@ -118,10 +118,10 @@ def build_renderer(settings, state: SceneState) -> Renderer:
         A first state of the scene.
     """
     if settings.type == "raster":
-        from .raster import RasterRenderer
+        from .raster.renderer import RasterRenderer
 
         return RasterRenderer(state, settings.resolution, settings.cells)
-    from .path import GradientBudget, PathRenderer
+    from .path.renderer import GradientBudget, PathRenderer
 
     budget = GradientBudget(**settings.gradient.model_dump())
     return PathRenderer(state, settings.resolution, settings.spp, settings.max_depth, budget)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from .camera import Camera
+from .color import to_channels
 from .component import Component
-from .spectrum import to_channels
 from .state import LightState, Lobe
 
 __all__ = ["Emitter", "EnvironmentEmitter", "LobeEmitter", "LocalEmitter", "unit"]

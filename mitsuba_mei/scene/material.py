@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .color import to_channels
 from .component import Component, interval
-from .spectrum import to_channels
 from .state import MaterialState
 
 __all__ = ["MATERIALS", "Material", "Diffuse", "Plastic", "Principled"]

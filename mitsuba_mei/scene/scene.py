@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..geometry.mesh import TriangleMesh
 from .camera import Camera
+from .color import to_channels
 from .component import Component
 from .deformation import RBFDeformation
-from .lighting import Lighting
+from .emitters import Lighting
 from .material import Material
-from .mesh import TriangleMesh
 from .pose import Pose
-from .spectrum import to_channels
 from .state import SceneState
 
 __all__ = ["Scene"]

@@ -1,4 +1,4 @@
-"""What a scene hands to a renderer: tensors in the camera's frame, and nothing of how they came about."""
+"""What a renderer takes of a scene: tensors in the camera's frame; and whether the camera sees the object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["LightState", "Lobe", "MaterialState", "SceneState"]
+from ..errors import UserError
+
+__all__ = ["LightState", "Lobe", "MaterialState", "SceneState", "check_before_camera", "check_view"]
 
 
 @dataclass(frozen=True)
@@ -121,3 +123,24 @@ class SceneState:
     def distant_detail(self) -> int:
         """Texels along the edge of a table that resolves all distant light."""
         return max(self.detail, *(lobe.detail for lobe in self.lobes), 0)
+
+
+def check_view(state: SceneState) -> None:
+    """Raise UserError where the camera cannot see the object, or stands in it."""
+    depth = -state.vertices[:, 2].detach()
+    place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]
+    if not ((depth > 0) & (place.abs() < 1).all(dim=1)).any():
+        raise UserError(
+            "the object is outside the camera's view: none of its vertices falls on the image; "
+            "change pose.translation (or placement), camera.distance or camera.fov"
+        )
+    check_before_camera(state)
+
+
+def check_before_camera(state: SceneState) -> None:
+    """Raise UserError where the camera stands in the object, or beyond a part of it."""
+    if not (state.vertices[:, 2] < 0).all():
+        raise UserError(
+            "the camera stands inside or behind the object; increase camera.distance, or reduce pose.scale or "
+            "placement.size"
+        )

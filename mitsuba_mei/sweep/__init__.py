@@ -1,1 +1,1 @@
-"""Many runs of one scene, varied: planned, done by worker processes, and summed up."""
+"""Many runs, on this machine or a cluster."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.fields import listed_neurons
+from ..config.sweep import MOST_RUNS
+from ..config.yaml.located import Located, locate, path_text
 from ..errors import UserError
-from ..schema import MOST_RUNS, listed_neurons
-from ..yaml_lines import Located, locate, path_text
 
 __all__ = ["NEURON", "SEED", "Axis", "key_of", "read_axes", "read_leave_out"]
 

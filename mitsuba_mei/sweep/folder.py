@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..home import without_home
-from ..json_files import json_text, read_json
-from ..lock import Lock
-from ..own_files import check_no_link, make_writable, open_own, write_whole
+from ..io.files import check_no_link, json_text, make_writable, open_own, read_json, without_home, write_whole
+from ..runs.folder import Lock
 from .plan import Plan
 
 __all__ = ["Attempt", "SweepFolder"]

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..config import Config
+from ..config.load import Config
 from ..errors import UserError, first_line
-from ..memory import is_out_of_memory
+from ..io.memory import is_out_of_memory
 from .folder import Attempt
 
 __all__ = ["Job", "do_job", "look_around"]
@@ -74,7 +74,7 @@ def do_job(job: Job) -> Attempt:
 
 def _run(job: Job) -> Path:
     """Do the run, or go on with one whose process died; gives the folder that it was written into."""
-    from ..experiments.dispatch import run_experiment
+    from ..experiments.registry import run_experiment
     from ..experiments.resume import resumable
 
     for left in _left_behind(job):

@@ -19,11 +19,10 @@ import trimesh
 from pyarrow import csv, parquet
 
 from ..errors import UserError
-from ..html_report.files import read_mesh
-from ..named_value import named_value
-from ..over_starts import spread
-from ..own_files import write_whole
-from ..surface_distance import surface_distance
+from ..geometry.registration import surface_distance
+from ..io.files import write_whole
+from ..report.html.files import read_mesh
+from ..runs.spread import named_value, spread
 from .axes import SEED, Axis
 from .folder import SweepFolder
 from .plan import Plan

@@ -1,4 +1,4 @@
-"""A sweep file, read: every run that it asks for, by name."""
+"""A sweep file, read: every run by name, and what it may ask of a cluster without trust."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, SceneText, dump
+from ..config.file_kinds import check_given_scene, check_sweep
+from ..config.load import Config, SceneText, dump
+from ..config.sweep import MOST_RUNS, Address, Slurm, Sweep
+from ..config.validation import validate
+from ..config.yaml.located import Located, Place, path_text
+from ..config.yaml.text import parse, read
 from ..errors import UserError
-from ..file_kinds import check_given_scene, check_sweep
-from ..schema import MOST_RUNS, Sweep
-from ..validation import validate
-from ..yaml_lines import Located, Place, path_text, read
 from .axes import NEURON, SEED, Axis, key_of, read_axes, read_leave_out
 
-__all__ = ["CHECKED", "Plan", "Row", "check_plan", "read_plan"]
+__all__ = ["CHECKED", "Plan", "Row", "check_cluster", "check_plan", "read_plan"]
 
 CHECKED = 2000
 """Configurations that are all read before the first run; of a larger sweep so many."""
@@ -107,11 +108,11 @@ def read_plan(
     ----------
     file : Path
     overrides : sequence of str
-        As for :func:`~mitsuba_mei.config.load_config`, upon the file's own.
+        As for :func:`~mitsuba_mei.config.load.load_config`, upon the file's own.
     every_neuron : callable
         Gives all neurons of a configuration's model, where an axis says ``all``.
     trust_code : bool
-        As for :func:`~mitsuba_mei.config.load_config`, of every run.
+        As for :func:`~mitsuba_mei.config.load.load_config`, of every run.
 
     Raises
     ------
@@ -214,3 +215,34 @@ def _one_of_each(plan: Plan) -> Iterator[Row]:
             unlike += 1
             seen |= values
             yield row
+
+
+HARMLESS = frozenset(
+    f"--{name}"
+    for name in """account begin comment constraint cores-per-socket cpus-per-gpu cpus-per-task deadline dependency
+    distribution exclude exclusive gpus gpus-per-node gpus-per-socket gpus-per-task gres hint hold licenses mem
+    mem-per-cpu mem-per-gpu mincpus nice no-requeue nodelist nodes ntasks ntasks-per-node partition priority qos requeue
+    reservation signal sockets-per-node threads-per-core time time-min tmp use-min-nodes wckey""".split()
+) | {"-A", "-C", "-G", "-L", "-N", "-c", "-m", "-n", "-p", "-q", "-t", "-w", "-x"}
+"""Options of sbatch (Slurm 24.05) that say what a job needs, and nothing of what it does."""
+
+
+def check_cluster(plan: Plan) -> None:
+    """Raise UserError where a sweep file's cluster could run code, and the user did not say that it is trusted."""
+    cluster = plan.sweep.cluster
+    if plan.scene.trust_code or not isinstance(cluster, (Address, Slurm)):
+        return
+    said = parse(plan.text, Place(str(plan.file), plan.file.parent))
+    if isinstance(cluster, Address):
+        raise UserError(
+            f"{said.at(('cluster', 'address'))}: cluster: address: a scheduler can have any code run here; if you "
+            f"trust the one at {cluster.address}, say --trust-code, or name it yourself with --scheduler"
+        )
+    for index, directive in enumerate(cluster.directives):
+        for word in directive.split():
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]
+            if word.startswith("-") and name not in HARMLESS:
+                raise UserError(
+                    f"{said.at(('cluster', 'directives', index))}: cluster: directives: {name} is none of sbatch's "
+                    "options that only say what a job needs, as --gres=gpu:1; if you trust it, say --trust-code"
+                )

@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from ..home import without_home
-from ..named_value import named_value
-from ..own_files import write_whole
+from ..io.files import without_home, write_whole
+from ..runs.spread import named_value
 from .axes import Axis
 from .folder import SweepFolder
 from .plan import Plan

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.asked import Asked, read_asked, write_asked
-from mitsuba_mei.home import without_home
-from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.experiments.registry import Asked, read_asked, write_asked
+from mitsuba_mei.io.files import without_home
+from mitsuba_mei.runs.folder import RunFolder
 
 
 @pytest.fixture

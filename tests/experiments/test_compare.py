@@ -9,10 +9,10 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments import compare
-from mitsuba_mei.experiments.evaluate_run import evaluate_run
+from mitsuba_mei.experiments.reevaluate import evaluate_run
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
 SCENE = """

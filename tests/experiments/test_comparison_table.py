@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from mitsuba_mei.experiments.comparison_table import comparison_row, comparison_statistics, write_rows
+from mitsuba_mei.experiments.comparison import comparison_row, comparison_statistics, write_rows
 
 
 def mean(value: float, sem: float = 0.0) -> dict[str, float]:

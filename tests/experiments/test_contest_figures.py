@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mitsuba_mei.evaluate import Estimate
-from mitsuba_mei.experiments.contest_figures import _gain, _start_by_start, _transport
+from mitsuba_mei.experiments.comparison import _gain, _start_by_start, _transport
+from mitsuba_mei.optimize.evaluate import Estimate
 
 
 def estimate(mean: float, sem: float = 0.0, image: torch.Tensor | None = None) -> Estimate:

@@ -12,11 +12,11 @@ import pytest
 import torch
 import trimesh
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.diverse import run_diverse
-from mitsuba_mei.mesh_quality import assess
-from mitsuba_mei.sentences_unlike import describe_diverse
+from mitsuba_mei.geometry.quality import assess
+from mitsuba_mei.report.sentences_diversity import describe_diverse
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 

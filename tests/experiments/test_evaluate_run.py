@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 
 SCENE = """
 shape: {template: {type: file, path: rock.obj}, rbf: {control_points: 20}}

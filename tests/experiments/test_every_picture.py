@@ -16,12 +16,13 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiments import course, leavings
-from mitsuba_mei.experiments.judge import Judge
-from mitsuba_mei.images import read_image, to_srgb
-from mitsuba_mei.parameters import parameters_of, read_parameters
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.experiments import frames as course
+from mitsuba_mei.experiments import outputs as leavings
+from mitsuba_mei.experiments.reevaluate import Judge
+from mitsuba_mei.io.images import read_image, to_srgb
+from mitsuba_mei.scene.parameters import parameters_of, read_parameters
 
 MEAN, STD, SIZE = 120.0, 64.0, 32
 CARD = f"{{type: complex_cell, parameters: {{frequency: 2}}, input: {{size: {SIZE}, mean: {MEAN}, std: {STD}}}}}"
@@ -335,7 +336,7 @@ def test_the_summary_of_an_image_run(made):
 
 def check_difference(pixels: np.ndarray, difference: np.ndarray, limits: tuple[float, float]) -> None:
     assert limits[0] == -limits[1]
-    from mitsuba_mei.drawing import DIVERGING
+    from mitsuba_mei.report.figures.style import DIVERGING
 
     expected = 255 * np.asarray(DIVERGING(0.5 + 0.5 * difference / limits[1]))[..., :3]
     assert np.abs(pixels - expected).max() <= 3

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 
 CARD = """
 type: simple_cell

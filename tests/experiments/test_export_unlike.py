@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.images import read_image
-from mitsuba_mei.viewer import build_viewer
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.io.images import read_image
+from mitsuba_mei.neurons.observer import build_viewer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import called, read_json
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mitsuba_mei.evaluate import Mean
-from mitsuba_mei.experiments.factor_table import factor_rows, statistics
-from mitsuba_mei.factors import FACTORS, SUBSETS, named
+from mitsuba_mei.experiments.shapley import factor_rows, statistics
+from mitsuba_mei.optimize.evaluate import Mean
+from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
 
 GAINS = {"shape": 0.5, "pose": 0.3, "light": 0.1}
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import Config, free_parameters, load_config
+from mitsuba_mei.config.load import Config, free_parameters, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.evaluate import evaluate
-from mitsuba_mei.experiments import factors, leavings
-from mitsuba_mei.experiments.evaluate_run import evaluate_run
+from mitsuba_mei.experiments import factors
+from mitsuba_mei.experiments import outputs as leavings
 from mitsuba_mei.experiments.factor_starts import prepare
-from mitsuba_mei.factor_sentences import describe_factors
-from mitsuba_mei.factors import SUBSETS, named
-from mitsuba_mei.parameters import parameters_of
+from mitsuba_mei.experiments.reevaluate import evaluate_run
+from mitsuba_mei.optimize.evaluate import evaluate
+from mitsuba_mei.report.tables import describe_factors
+from mitsuba_mei.runs.coalitions import SUBSETS, named
+from mitsuba_mei.scene.parameters import parameters_of
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
 SCENE = """

@@ -8,16 +8,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.diverse import run_diverse
-from mitsuba_mei.experiments.evaluate_run import evaluate_run
 from mitsuba_mei.experiments.factor_starts import prepare
 from mitsuba_mei.experiments.inverse import run_inverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.metamer import run_metamer
-from mitsuba_mei.experiments.starts import optimise_from_starts
-from mitsuba_mei.run_folder import RunFolder
-from mitsuba_mei.sentences import describe_result
+from mitsuba_mei.experiments.multistart import optimise_from_starts
+from mitsuba_mei.experiments.reevaluate import evaluate_run
+from mitsuba_mei.report.sentences import describe_result
+from mitsuba_mei.runs.folder import RunFolder
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent, called, read_json
 

@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei import search
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_scene
-from mitsuba_mei.experiments.evaluate_run import evaluate_run
-from mitsuba_mei.experiments.inverse import run_inverse
-from mitsuba_mei.experiments.inverse_leavings import distance_to_truth
-from mitsuba_mei.images import read_image, write_exr
-from mitsuba_mei.parameters import parameters_of, set_parameters
-from mitsuba_mei.sentences_inverse import describe_recovery
-from mitsuba_mei.variants import frozen
-from mitsuba_mei.video import STRIP
+from mitsuba_mei.experiments.inverse import distance_to_truth, run_inverse
+from mitsuba_mei.experiments.reevaluate import evaluate_run
+from mitsuba_mei.io.images import read_image, write_exr
+from mitsuba_mei.optimize import start_search as search
+from mitsuba_mei.pipeline import build_scene
+from mitsuba_mei.report.sentences_recovery import describe_recovery
+from mitsuba_mei.report.video import STRIP
+from mitsuba_mei.scene.parameters import parameters_of, set_parameters
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 import trimesh
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiment import build_experiment
-from mitsuba_mei.experiments import leavings
+from mitsuba_mei.experiments import outputs as leavings
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.images import read_image
+from mitsuba_mei.io.images import read_image
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.video import STRIP
+from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.report.video import STRIP
 from tests.whole_runs import Interrupting, Silent
 
 CONTRACT = {

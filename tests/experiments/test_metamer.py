@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.metamer import build_metamer, run_metamer
-from mitsuba_mei.images import read_image, write_exr
+from mitsuba_mei.io.images import read_image, write_exr
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.sentences_unlike import describe_metamer
+from mitsuba_mei.report.sentences_diversity import describe_metamer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.inverse import run_inverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.metamer import run_metamer
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.sweep.summary import run_row
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent
@@ -67,15 +67,15 @@ def test_a_step_says_what_its_figure_is(kind, tmp_path):
 
 def test_a_run_that_an_earlier_version_began_goes_on_in_its_columns(tmp_path, monkeypatch):
     """There whatever was maximised was called activation; a file's columns are the same in all of its rows."""
-    from mitsuba_mei.experiments import record
-    from mitsuba_mei.run_folder import RunFolder
+    from mitsuba_mei.experiments import history as record
+    from mitsuba_mei.runs.folder import RunFolder
 
     class Old(RunFolder):
         columns = ["restart", "step", "activation", "loss", "seconds"]
 
     write_scene(tmp_path, "truth", shape=LUMP)
     path = write_scene(tmp_path, "scene", objective=KINDS["image"][1], model={"card": CELL}, optimizer={"steps": 1})
-    monkeypatch.setattr("mitsuba_mei.experiments.working.RunFolder", Old)
+    monkeypatch.setattr("mitsuba_mei.experiments.base.RunFolder", Old)
     outcome = run_inverse(load_config(path), tmp_path / "out", Silent())
     header, first = (outcome.folder / "metrics.csv").read_text().splitlines()
     assert "activation" in header.split(",") and "error" not in header.split(",")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiments.pixel_mei import find_pixel_mei, run_pixel
-from mitsuba_mei.viewer import build_viewer
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.experiments.pixel import find_pixel_mei, run_pixel
+from mitsuba_mei.neurons.observer import build_viewer
 from tests.whole_runs import Interrupting, Silent
 
 CELL = """

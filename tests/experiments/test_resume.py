@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import load_config
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import Terminated, UserError
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.mei import run_mei
@@ -143,7 +143,8 @@ def test_a_run_that_is_terminated_ends_with_its_own_code(scene, tmp_path, capsys
 
 @pytest.mark.parametrize("command", ["pixel", "tune"])
 def test_what_cannot_go_on_is_not_said_to(scene, tmp_path, capsys, monkeypatch, command):
-    from mitsuba_mei.experiments import pixel_mei, tune
+    from mitsuba_mei.experiments import pixel as pixel_mei
+    from mitsuba_mei.experiments import tune
 
     def terminated(*arguments, **others):
         raise Terminated

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mitsuba_mei.experiments.session import Labelled, every_core, interruptible, ratio, threads_beside
+from mitsuba_mei.experiments.base import Labelled, every_core, interruptible, ratio, threads_beside
 
 
 def test_all_cores_within_and_as_many_as_before_after(monkeypatch):

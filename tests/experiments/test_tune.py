@@ -12,11 +12,11 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_scene
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.experiments import tuning_plan
-from mitsuba_mei.variants import frozen
+from mitsuba_mei.pipeline import build_scene
 
 CARD = """
 type: simple_cell

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.drawing import DIVERGING
-from mitsuba_mei.html_report import write_report
-from mitsuba_mei.images import read_image
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.io.images import read_image
+from mitsuba_mei.report.figures.style import DIVERGING
+from mitsuba_mei.report.html.write import write_report
 
 SCENE = """
 shape:

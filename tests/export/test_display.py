@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.export.display import Display, read_display
+from mitsuba_mei.report.export.display import Display, read_display
 
 LUMINANCES = arrays(np.float64, (3, 4), elements=st.floats(0, 1))
 

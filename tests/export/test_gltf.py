@@ -14,11 +14,11 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_scene
-from mitsuba_mei.export.gltf import gltf_of, left_out, write_glb
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.variants import frozen
+from mitsuba_mei.pipeline import build_scene
+from mitsuba_mei.report.export.gltf import gltf_of, left_out, write_glb
 from mitsuba_mei.scene.scene import Scene
-from mitsuba_mei.variants import frozen
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 1}, rbf: {control_points: 8}}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.export.picture import Look, prepare
+from mitsuba_mei.report.export.stimuli import Look, prepare
 
 WAVE = 127.5 + 40 * np.sin(np.linspace(0, 4 * np.pi, 32, endpoint=False))[None].repeat(24, 0).astype(np.float32)
 

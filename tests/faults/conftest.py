@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import mitsuba_mei.cli.common as common
-from mitsuba_mei.cli import main
+import mitsuba_mei.cli.options as common
+from mitsuba_mei.cli.main import main
 from tests.faults.runs import SCENE, Told, steps_of
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import mitsuba_mei.run_folder as run_folder
+import mitsuba_mei.runs.folder as run_folder
 from tests.faults.runs import STEPS, steps_of
 
 ALL = list(range(1, STEPS + 1))

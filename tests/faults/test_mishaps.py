@@ -11,10 +11,10 @@ import sys
 
 import pytest
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.memory import free_memory_mb, is_out_of_memory
-from mitsuba_mei.render.room import memory_mb
-from mitsuba_mei.schema import Config
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.experiment import Config
+from mitsuba_mei.io.memory import free_memory_mb, is_out_of_memory
+from mitsuba_mei.render.memory import memory_mb
 from mitsuba_mei.sweep import job as jobs
 from tests.faults.runs import STEPS
 

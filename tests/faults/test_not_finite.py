@@ -14,13 +14,13 @@ import pytest
 import torch
 
 import mitsuba_mei.experiments.mei as mei
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.evaluate import EVALUATION_SEEDS, evaluate
-from mitsuba_mei.experiment import build_experiment
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.optimize import LASTING, SETBACKS
-from mitsuba_mei.start_checks import check_start
+from mitsuba_mei.optimize.checks import check_start
+from mitsuba_mei.optimize.evaluate import EVALUATION_SEEDS, evaluate
+from mitsuba_mei.optimize.loop import LASTING, SETBACKS
+from mitsuba_mei.pipeline import build_experiment
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 

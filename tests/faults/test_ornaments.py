@@ -15,9 +15,26 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei import run_folder
-from mitsuba_mei.cli import main
-from mitsuba_mei.experiments import contest, evaluate_run, factor_game, factors, pixel_mei, tuning_leavings
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.experiments import (
+    compare as contest,
+)
+from mitsuba_mei.experiments import (
+    factors,
+)
+from mitsuba_mei.experiments import (
+    factors as factor_game,
+)
+from mitsuba_mei.experiments import (
+    pixel as pixel_mei,
+)
+from mitsuba_mei.experiments import (
+    reevaluate as evaluate_run,
+)
+from mitsuba_mei.experiments import (
+    tune as tuning_leavings,
+)
+from mitsuba_mei.runs import folder as run_folder
 from tests.faults.runs import SCENE
 
 DATA = {"config.yaml", "metrics.csv", "result.json", "stimulus.npy", "render.exr", "mesh.ply", "parameters.npz"}
@@ -150,7 +167,7 @@ def test_no_figure_ends_an_evaluation(short, tmp_path, capsys, monkeypatch, with
 
 @pytest.fixture
 def without_run_pictures(monkeypatch):
-    from mitsuba_mei.experiments import leavings
+    from mitsuba_mei.experiments import outputs as leavings
 
     monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
 
@@ -174,7 +191,7 @@ text.usetex: True
 def summary_by(folder: Path, environment: dict[str, str]) -> np.ndarray:
     """The summary that another process draws in a folder, and under an environment; nothing is said."""
     code = (
-        "import numpy as np; from pathlib import Path; from mitsuba_mei.report import Summary, write_summary;"
+        "import numpy as np; from pathlib import Path; from mitsuba_mei.report.figures.run import Summary, write_summary;"
         "x = np.linspace(0, 1, 16)[:, None] * np.ones((1, 16)); r = x[..., None];"
         "write_summary(Path('s.png'), Summary('title', {'a': r}, {'a': 255 * x}, [r] * 3, {'activation': [1, 2]},"
         " 'activation', (1, 0), (2, 0), None))"
@@ -210,7 +227,7 @@ def test_pictures_do_not_depend_on_the_users_matplotlib(tmp_path):
 def test_a_style_that_is_in_use_is_left_alone(tmp_path):
     import matplotlib
 
-    from mitsuba_mei.drawing import drawn, show
+    from mitsuba_mei.report.figures.style import drawn, show
 
     ramp = (np.arange(64, dtype=np.uint8) * 4).reshape(8, 8)
 

@@ -7,14 +7,14 @@ import math
 import pytest
 import torch
 
-from mitsuba_mei.config import load_config
-from mitsuba_mei.experiment import build_experiment
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.in_view import check_view
-from mitsuba_mei.mesh_quality import flipped_faces
-from mitsuba_mei.optimize import SETBACKS
-from mitsuba_mei.parameters import parameters_of, read_parameters, set_parameters
-from mitsuba_mei.troubles import FOLDED, Watch
+from mitsuba_mei.geometry.quality import flipped_faces
+from mitsuba_mei.optimize.checks import FOLDED, Watch
+from mitsuba_mei.optimize.loop import SETBACKS
+from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.scene.parameters import parameters_of, read_parameters, set_parameters
+from mitsuba_mei.scene.state import check_view
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 

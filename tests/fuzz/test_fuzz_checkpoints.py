@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import Terminated
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.mei import run_mei

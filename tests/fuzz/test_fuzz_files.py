@@ -13,15 +13,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import load_config
+from mitsuba_mei.config.load import load_config
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.finished_run import read_run
-from mitsuba_mei.html_report.places import Place as Listed
-from mitsuba_mei.html_report.reading import read_run_folder
-from mitsuba_mei.images import read_image, write_exr
-from mitsuba_mei.neurons.state_files import read_state
+from mitsuba_mei.io.images import read_image, write_exr
+from mitsuba_mei.neurons.state_dict import read_state
 from mitsuba_mei.render.backend import prepare
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.report.html.places import Place as Listed
+from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.runs.read import read_run
 from tests.fuzz.byte_damage import damaged
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.test_fuzz_checkpoints import SCENE

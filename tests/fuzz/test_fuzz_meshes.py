@@ -10,7 +10,7 @@ import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.scene.mesh_files import read_mesh
+from mitsuba_mei.geometry.mesh_files import read_mesh
 from tests.fuzz.byte_damage import damaged
 from tests.fuzz.outcomes import examples, outcome
 

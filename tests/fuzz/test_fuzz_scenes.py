@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import Config, dump, load_config
-from mitsuba_mei.experiment import build_experiment
-from mitsuba_mei.start_checks import check_start
+from mitsuba_mei.config.load import Config, dump, load_config
+from mitsuba_mei.optimize.checks import check_start
+from mitsuba_mei.pipeline import build_experiment
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.yaml_mutations import KEYS, ODD_TEXT, PATHS, RAW, mutations, other_numbers
 

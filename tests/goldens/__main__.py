@@ -1,7 +1,7 @@
 """Keep the goldens of a version, or compare another version with them.
 
-    python -m tests.goldens write goldens.json      before a change
-    python -m tests.goldens compare goldens.json    after it, on the same machine
+python -m tests.goldens write goldens.json      before a change
+python -m tests.goldens compare goldens.json    after it, on the same machine
 """
 
 from __future__ import annotations

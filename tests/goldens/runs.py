@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from unittest.mock import patch
 
-from mitsuba_mei.cli import LiveProgress
+from mitsuba_mei.cli.progress import LiveProgress
 from tests.whole_runs import called
 
 __all__ = ["COMMANDS", "do_runs"]

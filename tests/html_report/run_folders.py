@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 
 from mitsuba_mei import __version__
-from mitsuba_mei.images import write_png
+from mitsuba_mei.io.images import write_png
 
 RESULT: dict[str, Any] = {
     "activation": {"initial": {"mean": 1.5, "sem": 0.02}, "final": {"mean": 20.0, "sem": 0.125}},

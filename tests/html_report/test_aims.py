@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.html_report import aim_words, words
-from mitsuba_mei.html_report.aim_figures import CIVIDIS, aim_pictures, heat, level_figure, scene_caption
-from mitsuba_mei.html_report.figures import activation_figure, curve_figures
-from mitsuba_mei.html_report.files import Figure
-from mitsuba_mei.html_report.mesh_data import unpack_mesh
-from mitsuba_mei.html_report.page import page_of
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
+from mitsuba_mei.report.html import aim_words, words
+from mitsuba_mei.report.html.aim_figures import CIVIDIS, aim_pictures, heat, level_figure, scene_caption
+from mitsuba_mei.report.html.figures import activation_figure, curve_figures
+from mitsuba_mei.report.html.files import Figure
+from mitsuba_mei.report.html.mesh import unpack_mesh
+from mitsuba_mei.report.html.page import page_of
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
 from tests.html_report.run_folders import (
     DIVERSE,
     METAMER,

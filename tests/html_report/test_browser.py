@@ -9,7 +9,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.html_report import write_report
+from mitsuba_mei.report.html.write import write_report
 from tests.html_report.run_folders import (
     bumpy,
     result_with,

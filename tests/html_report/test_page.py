@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.html_report import page, write_report
-from mitsuba_mei.html_report.mesh_data import PackedMesh, unpack_mesh
+from mitsuba_mei.report.html import page
+from mitsuba_mei.report.html.mesh import PackedMesh, unpack_mesh
+from mitsuba_mei.report.html.write import write_report
 from tests.html_report.run_folders import bumpy, result_with, write_pixel_run, write_run, write_tuning
 
 HOSTILE = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\u2028'\"&"
@@ -94,7 +95,7 @@ def test_pictures_have_words_and_headings_an_order(text):
 
 
 def test_every_file_of_the_page_lies_in_the_package():
-    names = {entry.name for entry in files("mitsuba_mei.html_report").joinpath("assets").iterdir()}
+    names = {entry.name for entry in files("mitsuba_mei.report.html.write").joinpath("assets").iterdir()}
     assert {"aims.html.j2", "report.html.j2", "run.html.j2", "report.css", *page.SCRIPTS} == names
 
 

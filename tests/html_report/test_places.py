@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.html_report.places import find_runs
+from mitsuba_mei.report.html.places import find_runs
 from tests.html_report.run_folders import write_run
 
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.html_report.files import Figure
-from mitsuba_mei.html_report.page import page_of
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import SAID, read_run_folder
+from mitsuba_mei.report.html.files import Figure
+from mitsuba_mei.report.html.page import page_of
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import SAID, read_run_folder
 from tests.html_report.run_folders import RESULT, bumpy, result_with, write_pixel_run, write_run, write_tuning
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.html_report import write_report
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
-from mitsuba_mei.html_report.results import read_result, result_of_seeds
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.report.html.results import read_result, result_of_seeds
+from mitsuba_mei.report.html.write import write_report
 from tests.html_report.result_folders import write_comparison, write_evaluation, write_factors, write_sweep
 from tests.html_report.run_folders import write_run, write_tuning
 
@@ -85,7 +85,9 @@ def test_a_sweep_says_mean_and_deviation_over_seeds_of_each_neuron(tmp_path):
 def test_an_error_of_a_sweep_is_no_negative_activation(tmp_path):
     folder = write_sweep(tmp_path / "sweep")
     table = (folder / "summary.csv").read_text().replace(",activation,", ",metamer,")
-    (folder / "summary.csv").write_text(table.replace(",1.0,", ",-1.0,").replace(",2.0,", ",-2.0,").replace(",3.0,", ",-3.0,"))
+    (folder / "summary.csv").write_text(
+        table.replace(",1.0,", ",-1.0,").replace(",2.0,", ",-2.0,").replace(",3.0,", ",-3.0,")
+    )
     spread = _result(folder).tables[0]
     assert spread.titles[2] == "mean error" and spread.rows[0][2:6] == ("2", "1", "1", "3")
 
@@ -107,7 +109,9 @@ def test_a_tuning_of_a_scene_is_reported_by_itself(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["comparison.json", "factors.json", "plan.json", "summary.csv"])
-@pytest.mark.parametrize("damage", ["", "[]", '{"neurons": 3, "statistics": 1}', '{"neurons": [{"model": 1}], "asked": 1}'])
+@pytest.mark.parametrize(
+    "damage", ["", "[]", '{"neurons": 3, "statistics": 1}', '{"neurons": [{"model": 1}], "asked": 1}']
+)
 def test_damaged_results_are_refused_in_a_sentence(tmp_path, name, damage):
     writers = {"comparison.json": write_comparison, "factors.json": write_factors}
     folder = writers.get(name, write_sweep)(tmp_path / "folder")

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.grey_scale import GreyScale
-from mitsuba_mei.html_report import write_report
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
-from mitsuba_mei.html_report.stimuli import read_levels
-from mitsuba_mei.images import write_png
+from mitsuba_mei.io.images import write_png
+from mitsuba_mei.report.grey_scale import GreyScale
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.report.html.stimuli import read_levels
+from mitsuba_mei.report.html.write import write_report
 from tests.html_report.run_folders import write_diverse, write_metamer, write_run
 
 STD, MEAN = 70.0, 120.0

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from mitsuba_mei.html_report import words
-from mitsuba_mei.html_report.files import Figure
-from mitsuba_mei.html_report.places import Place
-from mitsuba_mei.html_report.reading import read_run_folder
-from mitsuba_mei.html_report.record import MeshFigures
+from mitsuba_mei.report.html import words
+from mitsuba_mei.report.html.files import Figure
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.report.html.record import MeshFigures
 from tests.html_report.run_folders import write_run
 
 SOUND = MeshFigures(162, 320, 0, 0, 0, True, 30.0)

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import cards, load_card
+from mitsuba_mei.neurons import cards
+from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.simulated import SimpleCell
 from mitsuba_mei.stimulus import Stimulus

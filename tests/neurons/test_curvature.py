@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.curvature import CurvatureV4, contour_template
+from mitsuba_mei.neurons.v4_curvature import CurvatureV4, contour_template
 from mitsuba_mei.stimulus import Stimulus, image_coordinates
 
 MEAN, STD = 124.54, 70.28

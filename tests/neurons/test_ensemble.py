@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.ensemble import Ensemble
+from mitsuba_mei.neurons.model import Ensemble
 from mitsuba_mei.neurons.nnvision import Encoder, build_nnvision
 from tests.neurons.checkpoints import attention_state, point_pooled_state
 

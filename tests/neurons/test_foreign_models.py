@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.neurons.layers import Layer
+from mitsuba_mei.neurons.model import Layer
 from tests.neurons import checkpoints
 from tests.neurons.users_models import DEPRECATED, built, users_own
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.layers import Layer
+from mitsuba_mei.neurons.model import Layer
 
 
 class Net(nn.Module):

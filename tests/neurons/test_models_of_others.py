@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.repeatable import Memory, unlike
@@ -240,4 +240,3 @@ def test_what_wrappers_put_before_keys_is_named(prefix, said):
     with pytest.raises(UserError) as other:
         build_nnvision({"a.weight": torch.zeros(1), "b.weight": torch.zeros(1)}, (32, 32))
     assert "all its keys" not in str(other.value)
-

@@ -15,8 +15,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.encoders import Encoder
 from mitsuba_mei.neurons.nnvision import build_nnvision
+from mitsuba_mei.neurons.nnvision_layers import Encoder
 from tests.neurons.checkpoints import attention_state, point_pooled_state
 
 SIZE = (14, 14)

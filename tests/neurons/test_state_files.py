@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.state_files import read_state
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.neurons.state_dict import read_state
 
 WHERE = Place("card.yaml", Path("/nowhere"), 5)
 STATE = {"conv.weight": torch.arange(24.0).reshape(2, 3, 4) / 7, "conv.bias": torch.tensor([1.0, -2.0])}

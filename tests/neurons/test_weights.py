@@ -15,10 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import web, weights
-from mitsuba_mei.neurons.weights import Source, obtain
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.io import download as weights
+from mitsuba_mei.io import web
+from mitsuba_mei.io.download import Source, obtain
 
 DATA = bytes(range(256)) * 2000  # half a megabyte
 HASH = hashlib.sha256(DATA).hexdigest()
@@ -443,7 +444,7 @@ JOBS = """
 import json, os, sys, time
 from pathlib import Path
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.weights import Source, obtain
+from mitsuba_mei.io.download import Source, obtain
 from mitsuba_mei.yaml_lines import Place
 
 assert "huggingface_hub" not in sys.modules

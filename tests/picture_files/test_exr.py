@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.images import read_image
+from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
 from tests.picture_files.written import write_exr
 
@@ -102,9 +102,7 @@ def test_data_beyond_the_display_window_are_cut(tmp_path):
     rows = plane(1) * np.arange(4, dtype=np.float32)[:, None]
     image, _ = read(write_exr(tmp_path / "a.exr", {"Y": rows}, data=(-2, -1, 5, 2), display=(0, 0, 3, 1)))
     np.testing.assert_array_equal(image[..., 0], [[1] * 4, [2] * 4])
-    refused(
-        write_exr(tmp_path / "b.exr", RGB, data=(50, 1, 57, 4), display=(0, 0, 9, 9)), "outside its display window"
-    )
+    refused(write_exr(tmp_path / "b.exr", RGB, data=(50, 1, 57, 4), display=(0, 0, 9, 9)), "outside its display window")
 
 
 def test_a_display_window_of_too_many_pixels_is_not_made(tmp_path):

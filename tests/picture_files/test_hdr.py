@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.images import read_image
+from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
 from tests.picture_files.test_exr import WIDE, WIDE_TO_709, XYZ_TO_709
 from tests.picture_files.written import write_hdr

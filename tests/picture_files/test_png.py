@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.images import read_image
+from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
 from tests.picture_files.test_exr import WIDE, WIDE_TO_709
 from tests.picture_files.written import add_chunk
@@ -68,7 +68,7 @@ def test_a_palette(tmp_path, transparent):
 def test_sixteen_bits_of_colour_are_kept(tmp_path):
     import mitsuba as mi
 
-    from mitsuba_mei.picture_files.bitmaps import file_threads
+    from mitsuba_mei.io.pictures.bitmaps import file_threads
 
     values = np.arange(24 * 3, dtype=np.uint16).reshape(4, 6, 3) * 3 + 20_000
     with file_threads():

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render.material import build_material, update_material
+from mitsuba_mei.render.path.bsdf import build_material, update_material
 from mitsuba_mei.scene.state import MaterialState
 
 __all__ = ["bsdf_of", "of_mitsuba", "seen_from"]

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.render.backend import prepare
-from mitsuba_mei.scene.mesh import icosphere
 from mitsuba_mei.scene.state import MaterialState, SceneState
 
 TAN_HALF_FOV = 0.32

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render import backend, llvm
+from mitsuba_mei.io import llvm
+from mitsuba_mei.render import backend
 from mitsuba_mei.render.backend import cuda_problem, describe, prepare
 
 

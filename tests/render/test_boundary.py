@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from mitsuba_mei.render.path import GradientBudget, PathRenderer
-from mitsuba_mei.scene.mesh import cube, icosphere
+from mitsuba_mei.geometry.mesh import cube, icosphere
+from mitsuba_mei.render.path.renderer import GradientBudget, PathRenderer
 from mitsuba_mei.scene.state import LightState
 
 SIZE = 32

@@ -9,8 +9,8 @@ import mitsuba as mi
 import numpy as np
 import pytest
 
-from mitsuba_mei.render.camera import Film
-from mitsuba_mei.render.sampling import Sampler
+from mitsuba_mei.render.path.film import Film
+from mitsuba_mei.render.path.sampler import Sampler
 
 TAN = 0.4
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mitsuba_mei.render.coverage import Rasterizer
-from mitsuba_mei.render.screen import Screen, barycentrics, project
-from mitsuba_mei.render.visibility import at_centres
-from mitsuba_mei.scene.mesh import icosphere, torus
+from mitsuba_mei.geometry.mesh import icosphere, torus
+from mitsuba_mei.render.raster.coverage import Rasterizer
+from mitsuba_mei.render.raster.projection import Screen, barycentrics, project
+from mitsuba_mei.render.raster.zbuffer import at_centres
 
 TAN_HALF_FOV = torch.tensor(0.32, dtype=torch.float64)
 BACKGROUND = torch.tensor([0.5], dtype=torch.float64)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render.cube import cells, look_up, nodes
+from mitsuba_mei.render.raster.cubemap import cells, look_up, nodes
 
 
 def random_directions(count: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.render.edges import Edges, draw
-from mitsuba_mei.render.sampling import Sampler
-from mitsuba_mei.scene.mesh import TEMPLATES, cube, icosphere, torus
+from mitsuba_mei.geometry.mesh import TEMPLATES, cube, icosphere, torus
+from mitsuba_mei.render.path.edges import Edges, draw
+from mitsuba_mei.render.path.sampler import Sampler
 
 SQUARE = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2], [0, 2, 3]])
 

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.render.environment import EnvironmentTable, sphere_to_square, square_to_sphere, texel_directions
-from mitsuba_mei.scene.distant import harmonics
+from mitsuba_mei.render.path.environment import EnvironmentTable, sphere_to_square, square_to_sphere, texel_directions
+from mitsuba_mei.scene.distant_emitters import harmonics
 
 RESOLUTION = 32
 INNER = st.floats(1e-4, 1 - 1e-4)

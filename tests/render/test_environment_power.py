@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.images import write_exr
-from mitsuba_mei.render.environment import TexelMeans
-from mitsuba_mei.render.path import PathRenderer
-from mitsuba_mei.render.raster import RasterRenderer
-from mitsuba_mei.render.sky import Sky
-from mitsuba_mei.scene.distant import Environment
-from mitsuba_mei.scene.mesh import icosphere
+from mitsuba_mei.geometry.mesh import icosphere
+from mitsuba_mei.io.images import write_exr
+from mitsuba_mei.render.path.environment import TexelMeans
+from mitsuba_mei.render.path.renderer import PathRenderer
+from mitsuba_mei.render.raster.distant_light import Sky
+from mitsuba_mei.render.raster.renderer import RasterRenderer
+from mitsuba_mei.scene.distant_emitters import Environment
 from mitsuba_mei.scene.state import MaterialState, SceneState
 
 HEIGHT, ROW, COLUMN, PEAK = 256, 100, 240, 2e4

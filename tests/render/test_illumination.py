@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render import illumination
-from mitsuba_mei.render.cube import cells
-from mitsuba_mei.render.illumination import Illumination, Remembered
-from mitsuba_mei.scene.distant import harmonics
+from mitsuba_mei.render.raster import shading as illumination
+from mitsuba_mei.render.raster.cubemap import cells
+from mitsuba_mei.render.raster.shading import Illumination, Remembered
+from mitsuba_mei.scene.distant_emitters import harmonics
 from mitsuba_mei.scene.state import LightState, Lobe, MaterialState, SceneState
 from tests.render.bsdfs import of_mitsuba
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render.lamps import MOST_POINTS, rays
-from mitsuba_mei.render.lights import AreaLight, PointLight, SpotLight
+from mitsuba_mei.render.path.lights import AreaLight, PointLight, SpotLight
+from mitsuba_mei.render.raster.lights import MOST_POINTS, rays
 from mitsuba_mei.scene.state import LightState
 
 ONE = torch.ones(1)

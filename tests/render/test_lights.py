@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.render.lights import AreaLight, DirectionalLight, PointLight, SpotLight
+from mitsuba_mei.render.path.lights import AreaLight, DirectionalLight, PointLight, SpotLight
 
 COORDINATE = st.floats(-3, 3)
 PLACE = st.tuples(COORDINATE, COORDINATE, COORDINATE)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render import llvm
-from mitsuba_mei.render.llvm import LLVMLibrary, choose_llvm, find_llvm, library_version, probe_variant
+from mitsuba_mei.io import llvm
+from mitsuba_mei.io.llvm import LLVMLibrary, choose_llvm, find_llvm, library_version, probe_variant
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.render.material import PARAMETERS, RoughCoat, build_material, update_material
+from mitsuba_mei.render.path.bsdf import PARAMETERS, RoughCoat, build_material, update_material
 from mitsuba_mei.scene.state import MaterialState
 
 VALUES = {

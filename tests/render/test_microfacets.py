@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render.microfacets import KNOTS, Coat, fresnel
+from mitsuba_mei.render.raster.microfacets import KNOTS, Coat, fresnel
 
 KINDS = {"beckmann": mi.MicrofacetType.Beckmann, "ggx": mi.MicrofacetType.GGX}
 ETA = torch.tensor(1.5)

@@ -9,9 +9,9 @@ import resource
 import pytest
 import torch
 
-from mitsuba_mei.render import path
-from mitsuba_mei.render.path import GradientBudget, PathRenderer
-from mitsuba_mei.scene.mesh import icosphere
+from mitsuba_mei.geometry.mesh import icosphere
+from mitsuba_mei.render.path import renderer as path
+from mitsuba_mei.render.path.renderer import GradientBudget, PathRenderer
 from mitsuba_mei.scene.state import LightState, MaterialState
 
 SIZE = 32

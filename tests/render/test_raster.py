@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render.path import PathRenderer
-from mitsuba_mei.render.raster import RasterRenderer
-from mitsuba_mei.scene.mesh import icosphere, torus
+from mitsuba_mei.geometry.mesh import icosphere, torus
+from mitsuba_mei.render.path.renderer import PathRenderer
+from mitsuba_mei.render.raster.renderer import RasterRenderer
 from mitsuba_mei.scene.state import LightState, Lobe, MaterialState, SceneState
 
 AWAY = torch.tensor([0.02, -0.03, -4.0])

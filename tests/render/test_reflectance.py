@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.render.reflectance import interpolate, material_of, polynomial, schlick
+from mitsuba_mei.render.raster.bsdf import interpolate, material_of, polynomial, schlick
 from mitsuba_mei.scene.state import MaterialState
 from tests.render.bsdfs import bsdf_of, of_mitsuba, seen_from
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.render.sampling import Sampler
+from mitsuba_mei.render.path.sampler import Sampler
 
 
 def chi_square(x: np.ndarray, bins: int = 64) -> float:

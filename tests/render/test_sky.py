@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render.cube import cells, look_up
-from mitsuba_mei.render.microfacets import KNOTS
-from mitsuba_mei.render.reflectance import interpolate
-from mitsuba_mei.render.sky import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
-from mitsuba_mei.scene.distant import harmonics
+from mitsuba_mei.render.raster.bsdf import interpolate
+from mitsuba_mei.render.raster.cubemap import cells, look_up
+from mitsuba_mei.render.raster.distant_light import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
+from mitsuba_mei.render.raster.microfacets import KNOTS
+from mitsuba_mei.scene.distant_emitters import harmonics
 from mitsuba_mei.scene.state import Lobe
 
 VERTICES = torch.zeros(3, 3)

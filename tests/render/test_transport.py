@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.render.path import PathRenderer
-from mitsuba_mei.scene.mesh import icosphere, torus
+from mitsuba_mei.geometry.mesh import icosphere, torus
+from mitsuba_mei.render.path.renderer import PathRenderer
 from mitsuba_mei.scene.state import LightState, MaterialState
 
 SIZE = 32

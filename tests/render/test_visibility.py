@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsuba_mei.render import visibility
-from mitsuba_mei.render.screen import Screen, barycentrics, project
-from mitsuba_mei.render.visibility import at_centres, at_points
-from mitsuba_mei.scene.mesh import icosphere
+from mitsuba_mei.geometry.mesh import icosphere
+from mitsuba_mei.render.raster import zbuffer as visibility
+from mitsuba_mei.render.raster.projection import Screen, barycentrics, project
+from mitsuba_mei.render.raster.zbuffer import at_centres, at_points
 
 TAN_HALF_FOV = torch.tensor(0.32, dtype=torch.float64)
 NEAR = 1e-3

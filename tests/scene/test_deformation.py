@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.geometry.mesh import cube, icosphere
 from mitsuba_mei.scene.deformation import KERNELS, RBFDeformation, farthest_points
-from mitsuba_mei.scene.mesh import cube, icosphere
 
 SPHERE = icosphere(2)
 

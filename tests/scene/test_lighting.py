@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.render.backend import prepare
-from mitsuba_mei.render.environment import texel_directions
+from mitsuba_mei.render.path.environment import texel_directions
 from mitsuba_mei.scene.camera import Camera
-from mitsuba_mei.scene.distant import Constant, Environment, SphericalHarmonics, Sun, harmonics
-from mitsuba_mei.scene.lamps import Area, Directional, Point, Spot
-from mitsuba_mei.scene.lighting import EMITTERS, Lighting
+from mitsuba_mei.scene.distant_emitters import Constant, Environment, SphericalHarmonics, Sun, harmonics
+from mitsuba_mei.scene.emitters import EMITTERS, Lighting
+from mitsuba_mei.scene.local_emitters import Area, Directional, Point, Spot
 
 ALL = texel_directions(256)
 SOLID = 4 * math.pi / len(ALL)

@@ -13,7 +13,7 @@ import torch
 import trimesh
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.scene.mesh import TEMPLATES, TriangleMesh, capsule, cube, file, icosphere, torus
+from mitsuba_mei.geometry.mesh import TEMPLATES, TriangleMesh, capsule, cube, file, icosphere, torus
 
 
 def volume(mesh: TriangleMesh) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.scene.mesh_files import READERS, read_mesh
+from mitsuba_mei.geometry.mesh_files import READERS, read_mesh
 
 BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=float)
 QUADS = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])

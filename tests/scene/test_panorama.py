@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.images import write_exr
+from mitsuba_mei.io.images import write_exr
 from mitsuba_mei.render.backend import prepare
-from mitsuba_mei.scene.distant import Environment
+from mitsuba_mei.scene.distant_emitters import Environment
 from mitsuba_mei.scene.panorama import spread
 
 

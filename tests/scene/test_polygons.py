@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsuba_mei.scene.mesh_contents import MeshFault
-from mitsuba_mei.scene.polygons import triangulate
+from mitsuba_mei.geometry.formats.contents import MeshFault
+from mitsuba_mei.geometry.formats.polygons import triangulate
 
 COMB = [(0, 0), (8, 0), (8, 3), (7, 0.5), (6, 4), (5, 0.2), (4, 3), (3, 0.1), (2, 5), (1, 0.7), (0, 2)]
 T_JUNCTIONS = [(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (2, 2), (0, 2), (0, 1)]

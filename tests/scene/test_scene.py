@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.scene.camera import Camera
 from mitsuba_mei.scene.deformation import RBFDeformation
-from mitsuba_mei.scene.distant import Constant, SphericalHarmonics, Sun
-from mitsuba_mei.scene.lamps import Point
-from mitsuba_mei.scene.lighting import Lighting
+from mitsuba_mei.scene.distant_emitters import Constant, SphericalHarmonics, Sun
+from mitsuba_mei.scene.emitters import Lighting
+from mitsuba_mei.scene.local_emitters import Point
 from mitsuba_mei.scene.material import Diffuse, Plastic
-from mitsuba_mei.scene.mesh import icosphere
 from mitsuba_mei.scene.pose import Pose
 from mitsuba_mei.scene.scene import Scene
 

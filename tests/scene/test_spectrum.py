@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mitsuba_mei.scene.spectrum import LUMINANCE, to_channels
+from mitsuba_mei.scene.color import LUMINANCE, to_channels
 
 
 def test_the_weights_add_up_to_one():

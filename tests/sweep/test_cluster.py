@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.config import Config
+from mitsuba_mei.config.load import Config
+from mitsuba_mei.config.sweep import Address, Slurm, Sweep, Workers
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.schema import Address, Slurm, Sweep, Workers
-from mitsuba_mei.sweep import cluster as clusters
-from mitsuba_mei.sweep.cluster import local_workers, opened_pool, slurm_cluster, workers_wanted
-from mitsuba_mei.sweep.conduct import Conductor
+from mitsuba_mei.sweep import workers as clusters
 from mitsuba_mei.sweep.folder import SweepFolder
 from mitsuba_mei.sweep.job import Job
+from mitsuba_mei.sweep.scheduler import Conductor
+from mitsuba_mei.sweep.workers import local_workers, opened_pool, slurm_cluster, workers_wanted
 from tests.sweep.stand_ins import light_work
 
 pytestmark = pytest.mark.filterwarnings("default")  # of dask and tornado

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsuba_mei.config import Config
+from mitsuba_mei.config.load import Config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.sweep.conduct import DIED, SLOW, Conductor
 from mitsuba_mei.sweep.folder import Attempt
 from mitsuba_mei.sweep.job import Job
+from mitsuba_mei.sweep.scheduler import DIED, SLOW, Conductor
 
 
 class Clock:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import trimesh
 
+from mitsuba_mei.cli.sweep import describe_sweep
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.sentences_sweep import describe_sweep
 from mitsuba_mei.sweep.folder import SweepFolder
 from mitsuba_mei.sweep.over_seeds import FILE, read_over_seeds, write_over_seeds
 from mitsuba_mei.sweep.plan import read_plan
-from mitsuba_mei.sweep.runs import SweepOutcome
+from mitsuba_mei.sweep.run import SweepOutcome
 
 SCENE = """
 model: {card: {type: simple_cell, parameters: {frequency: [1, 2]}, input: {size: 32, mean: 124, std: 70}}}

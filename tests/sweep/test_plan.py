@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitsuba_mei.config.sweep import bytes_of
+from mitsuba_mei.config.yaml.located import Place, locate
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.schema import bytes_of
 from mitsuba_mei.sweep import plan as planning
 from mitsuba_mei.sweep.axes import read_axes
 from mitsuba_mei.sweep.plan import check_plan, read_plan
-from mitsuba_mei.yaml_lines import Place, locate
 
 SCENE = "lighting: [{type: sun}, {type: constant, radiance: 0.3}]\nrender: {type: raster}\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import csv
+import importlib.util
 import json
 import queue
 import shutil
@@ -17,11 +17,11 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments import dispatch
+from mitsuba_mei.experiments import registry as dispatch
 from mitsuba_mei.sweep import job as jobs
-from mitsuba_mei.sweep import runs
+from mitsuba_mei.sweep import run as runs
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job, look_around
 from mitsuba_mei.sweep.plan import read_plan

@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mitsuba_mei import checkpoint, images
-from mitsuba_mei.checkpoint import Checkpoints
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.export.gathered import read_array
-from mitsuba_mei.html_report import pictures
-from mitsuba_mei.html_report.files import read_mesh as read_ply
-from mitsuba_mei.images import MOST_PIXELS, read_image
-from mitsuba_mei.run_folder import RunFolder
-from mitsuba_mei.scene.mesh_files import read_mesh
+from mitsuba_mei.geometry.mesh_files import read_mesh
+from mitsuba_mei.io import images
+from mitsuba_mei.io.images import MOST_PIXELS, read_image
+from mitsuba_mei.report.export.stimuli import read_array
+from mitsuba_mei.report.html import pictures
+from mitsuba_mei.report.html.files import read_mesh as read_ply
+from mitsuba_mei.runs import checkpoint
+from mitsuba_mei.runs.checkpoint import Checkpoints
+from mitsuba_mei.runs.folder import RunFolder
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.arguments import COMMANDS
-from mitsuba_mei.checkpoint import Checkpoints
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import json_schema, load_config
+from mitsuba_mei.cli.arguments import COMMANDS
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import json_schema, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.asked import read_asked, write_asked
-from mitsuba_mei.export.gathered import read_array
-from mitsuba_mei.images import read_image
-from mitsuba_mei.neurons import load_card
-from mitsuba_mei.parameters import read_parameters
-from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.experiments.registry import read_asked, write_asked
+from mitsuba_mei.io.images import read_image
+from mitsuba_mei.neurons.cards import load_card
+from mitsuba_mei.report.export.stimuli import read_array
+from mitsuba_mei.runs.checkpoint import Checkpoints
+from mitsuba_mei.runs.folder import RunFolder
+from mitsuba_mei.scene.parameters import read_parameters
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
-from mitsuba_mei.sweep.runs import every_neuron
+from mitsuba_mei.sweep.run import every_neuron
 from tests.trust.strangers import Marking, mark_of, write_stranger
 
 SWEEP = "scene: scene.yaml\naxes: {neurons: all}\n"

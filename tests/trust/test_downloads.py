@@ -9,10 +9,11 @@ import huggingface_hub
 import pytest
 import torch
 
+from mitsuba_mei.config.yaml.located import Place
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import load_card, weights
-from mitsuba_mei.neurons.weights import Source, obtain
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.io import download as weights
+from mitsuba_mei.io.download import Source, obtain
+from mitsuba_mei.neurons.cards import load_card
 from tests.trust.strangers import Marking
 
 SHA = "a" * 64

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mitsuba_mei.checkpoint import Checkpoints
-from mitsuba_mei.cli import main
+from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.optimize import Snapshot
-from mitsuba_mei.own_files import make_writable
-from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.io.files import make_writable
+from mitsuba_mei.optimize.loop import Snapshot
+from mitsuba_mei.runs.checkpoint import Checkpoints
+from mitsuba_mei.runs.folder import RunFolder
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan

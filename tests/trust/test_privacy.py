@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from mitsuba_mei.cli import main
-from mitsuba_mei.config import Config, dump, load_config
+from mitsuba_mei.cli.main import main
+from mitsuba_mei.config.load import Config, dump, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.one_by_one import Gathered, Task
-from mitsuba_mei.home import named_from, without_home
-from mitsuba_mei.html_report import Place, write_page
-from mitsuba_mei.run_folder import RunFolder
+from mitsuba_mei.experiments.per_neuron import Gathered, Task
+from mitsuba_mei.io.files import named_from, without_home
+from mitsuba_mei.report.html.places import Place
+from mitsuba_mei.report.html.write import write_page
+from mitsuba_mei.runs.folder import RunFolder
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan

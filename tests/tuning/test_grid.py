@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.scene_values import Quantity
-from mitsuba_mei.tuning.grid import Axis, axes_of, parse_over, points
+from mitsuba_mei.runs.tuning_grid import Axis, axes_of, parse_over, points
+from mitsuba_mei.scene.scalar_parameters import Quantity
 
 
 class Numbers:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.tuning.grid import Axis
-from mitsuba_mei.tuning.summary import modulation_depth, preferred, selectivity, summarise
+from mitsuba_mei.runs.tuning_grid import Axis
+from mitsuba_mei.runs.tuning_summary import modulation_depth, preferred, selectivity, summarise
 
 
 def line(low: float, high: float, n: int, period: float | None = None) -> Axis:

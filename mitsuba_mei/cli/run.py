@@ -1,0 +1,230 @@
+"""Commands that optimise: run, pixel, compare, resume; and several neurons one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config.file_kinds import check_given_run
+from ..config.load import Config
+from ..config.variants import for_each_neuron
+from ..errors import UserError, about
+from ..report.sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
+from ..report.sentences_diversity import describe_diverse, describe_metamer
+from ..report.sentences_recovery import describe_recovery
+from .analyze import tell_factors
+from .errors import Mishap
+from .options import (
+    Free,
+    Frozen,
+    Neurons,
+    Out,
+    Quiet,
+    SceneFile,
+    SceneFiles,
+    Seed,
+    Set,
+    Trust,
+    app,
+    ended_of_all,
+    finished,
+    load,
+    load_each,
+    print_table,
+    results_in,
+    telling,
+)
+
+__all__ = ["run_each", "tell", "tell_comparison"]
+
+if TYPE_CHECKING:
+    from ..experiments.base import RunResult
+    from .progress import LiveProgress
+
+
+def run_each(
+    scene: Path,
+    config: Config,
+    out: Path | None,
+    quiet: bool,
+    tell: Callable[[RunResult, Config, LiveProgress], None],
+) -> None:
+    """Optimise for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or
+    ``runs/<scene>-neuron-3-001``.
+
+    A neuron that cannot be optimised for is told of at the end, and does not keep the others from it.
+
+    Parameters
+    ----------
+    tell : callable
+        Says how one went.
+
+    Raises
+    ------
+    UserError
+        If the model has no such neuron, before the first run; and where a neuron was refused, after the last.
+    """
+    configs, refused, code = for_each_neuron(config), [], 0
+    for index, each in enumerate(configs):
+        (neuron,) = each.neurons
+        label = f"neuron {neuron} ({index + 1} of {len(configs)})"
+        place = None if out is None else out / f"neuron-{neuron}"
+        with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, telling(quiet, folder) as progress:
+            from ..experiments.base import Labelled
+            from ..experiments.registry import run_experiment
+
+            if not index:
+                with about(scene):
+                    _check(config)
+            try:
+                with about(scene):
+                    outcome = run_experiment(each, folder, Labelled(progress, label))
+            except UserError as error:
+                refused += [f"{label}: {sentence}" for sentence in error.sentences]
+                continue
+            try:
+                tell(outcome, each, progress)
+            except Mishap:
+                left = [str(other.neurons[0]) for other in configs[index + 1 :]]
+                if left:
+                    progress.message(f"not begun: neuron{'s' * (len(left) > 1)} {', '.join(left)}")
+                raise
+            except typer.Exit as ended:
+                code = ended.exit_code
+    if refused:
+        raise UserError(*refused)
+    if code:
+        raise typer.Exit(code)
+
+
+def _check(config: Config) -> None:
+    """Raise UserError where the model has not all of the neurons."""
+    from ..neurons.cards import load_card
+
+    load_card(config.model.card, trust_code=config.trusts_code).check_neurons(config.compare.neurons)
+
+
+if TYPE_CHECKING:
+    from ..experiments.base import RunResult
+    from .progress import LiveProgress
+
+
+DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
+"""What says how an objective went, where that is not an activation that rose."""
+
+
+@app.command()
+def run(
+    scene: SceneFile,
+    out: Out = None,
+    neurons: Neurons = None,
+    overrides: Set = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    free: Free = [],  # noqa: B006
+    frozen: Frozen = [],  # noqa: B006
+    seed: Seed = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> None:
+    """Optimise a scene, and write a run folder. With --neurons, write one for each of them."""
+    if neurons is not None:
+        ((_, config),) = load_each([scene], neurons, overrides, free, frozen, seed, trust)
+        run_each(scene, config, out, quiet, tell)
+        return
+    config = load(scene, overrides, free, frozen, seed, trust)
+    with results_in(out, scene.stem) as folder, telling(quiet, folder) as progress:
+        with about(scene):
+            from ..experiments.registry import run_experiment
+
+            outcome = run_experiment(config, folder, progress)
+        tell(outcome, config, progress)
+
+
+def tell(outcome: RunResult, config: Config, progress: LiveProgress) -> None:
+    """Say how a run went, and what can be done next; see :func:`~mitsuba_mei.cli.options.finished`."""
+    progress.stop()
+    describe = DESCRIBED.get(config.objective.type, describe_result)
+    print("\n".join(describe(outcome.folder, outcome.result)), flush=True)
+    finished(progress, outcome.folder, outcome.result.get("ended"))
+
+
+@app.command()
+def pixel(
+    scene: SceneFile,
+    out: Out = None,
+    overrides: Set = [],  # noqa: B006
+    seed: Seed = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the pixel MEI: the best image under the scene's constraint. Nothing is rendered."""
+    config = load(scene, overrides, [], [], seed, trust, rendered=False)
+    with results_in(out, f"{scene.stem}-pixel") as folder, telling(quiet, folder) as progress:
+        with about(scene):
+            from ..experiments.pixel import run_pixel
+
+            outcome = run_pixel(config, folder, progress)
+        progress.stop()
+        print("\n".join(describe_pixel(outcome.folder, outcome.result)), flush=True)
+        finished(progress, outcome.folder, outcome.result["ended"])
+
+
+@app.command()
+def compare(
+    scenes: SceneFiles,
+    out: Out = None,
+    neurons: Neurons = None,
+    overrides: Set = [],  # noqa: B006
+    free: Free = [],  # noqa: B006
+    frozen: Frozen = [],  # noqa: B006
+    seed: Seed = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> None:
+    """Optimise path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
+    configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
+    with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+        from ..experiments.compare import run_comparison
+
+        outcome = run_comparison(configs, folder, progress)
+        tell_comparison(outcome, progress)
+
+
+def tell_comparison(outcome: RunResult, progress: LiveProgress) -> None:
+    """Say how a comparison went, and what can be done next."""
+    progress.stop()
+    print_table(*comparison_rows(outcome.result))
+    print("\n".join(describe_comparison(outcome.folder, outcome.result)), flush=True)
+    failed = [len(neuron.get("failed", {})) == len(neuron["kept_start"]) for neuron in outcome.result["neurons"]]
+    finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
+
+
+__all__: list[str] = []
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of run, compare or factors that has no end.")],
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with what was interrupted or killed. It begins with the last state that was kept."""
+    check_given_run(run)
+    with telling(quiet, run) as progress:
+        from ..experiments.compare import run_comparison
+        from ..experiments.factors import run_factors
+        from ..experiments.registry import read_asked, run_experiment
+        from ..experiments.resume import resumable
+
+        asked = read_asked(run, trust)
+        if asked is None:
+            config = resumable(run, trust)
+            with about(run / "config.yaml"):
+                outcome = run_experiment(config, run, progress, resumed=True)
+            tell(outcome, config, progress)
+        elif asked.command == "compare":
+            tell_comparison(run_comparison(asked.scenes, run, progress, resumed=True), progress)
+        else:
+            tell_factors(run_factors(asked.scenes, run, progress, asked.starts, resumed=True), progress)

@@ -1,0 +1,169 @@
+"""What a model card may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+
+from .fields import NeuronRange, Part
+
+__all__ = ["CARDS", "CURVATURES", "Card", "Input", "ModuleCard", "PublishedCard"]
+
+CURVATURES = (-4.0, 2.0, 4.0, 10.0)
+
+
+def _one_or_list(one: Any, many: Any) -> Any:
+    """A value, or a list of them."""
+    tags = Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one")
+    return Annotated[Union[Annotated[one, Tag("one")], Annotated[many, Tag("list")]], tags]
+
+
+def _listed(item: Any) -> Any:
+    return Annotated[list[item], Field(min_length=1)]
+
+
+Numbers = _one_or_list(float, _listed(float))
+Point = Annotated[tuple[float, float], Field(strict=False)]
+Points = Annotated[
+    Union[Annotated[Point, Tag("one")], Annotated[_listed(Point), Tag("list")]],
+    Discriminator(lambda value: "list" if value and isinstance(value, list) and isinstance(value[0], list) else "one"),
+]
+Pixels = Annotated[int, Field(ge=1, le=2048)]
+Grey = Annotated[float, Field(ge=0, le=255)]
+Spread = Annotated[float, Field(gt=0)]
+
+
+def _known_range(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends not in ((0, 1), (0, 255)):
+        raise ValueError("must be [0, 1] or [0, 255]")
+    return ends
+
+
+class Input(Part):
+    """What image the model takes."""
+
+    size: _one_or_list(Pixels, Annotated[tuple[Pixels, Pixels], Field(strict=False)]) = Field(
+        100, description="Pixels: the side of a square, or [height, width]."
+    )
+    channels: Literal[1, 3] = Field(1, description="1 takes luminance, 3 takes red, green, blue.")
+    mean: _one_or_list(Grey, Annotated[tuple[Grey, Grey, Grey], Field(strict=False)]) = Field(
+        description="What the model subtracts, in the units of range; one number, or one a channel."
+    )
+    std: _one_or_list(Spread, Annotated[tuple[Spread, Spread, Spread], Field(strict=False)]) = Field(
+        description="What it then divides by, in the units of range; one number, or one a channel."
+    )
+    range: Annotated[tuple[float, float], Field(strict=False), AfterValidator(_known_range)] | None = Field(
+        None,
+        description="Black and white in the images that the model was trained on: [0, 1] or [0, 255], in whose units "
+        "mean and std are; null is [0, 255].",
+    )
+
+
+class Card(Part):
+    """What every card says."""
+
+    name: str = Field("", description="Shown in reports; the card's file name where empty.")
+    description: str = Field("", description="What the model is, for people.")
+    citation: str = Field("", description="What to cite when it is used.")
+    licence: str = Field("", description="Under which terms it may be used.")
+    neurons: Annotated[list[NeuronRange], Field(min_length=1)] | None = Field(
+        None, description="Which make sense to ask for: indices and ranges, as [0-99, 120]; null is all."
+    )
+    input: Input
+
+
+class ComplexCellParameters(Part):
+    """Each a number for all cells, or a list with one a cell."""
+
+    frequency: Numbers = Field(2.0, description="Cycles per half image width.")
+    orientation: Numbers = Field(0.0, description="Direction of the bars, degrees counter-clockwise from horizontal.")
+    sigma: Numbers = Field(0.3, description="Standard deviation of the gaussian envelope, half image widths.")
+    center: Points = Field((0.0, 0.0), description="[x, y], half image widths, x right, y up; or a list of those.")
+
+
+class SimpleCellParameters(ComplexCellParameters):
+    """Each a number for all cells, or a list with one a cell."""
+
+    phase: Numbers = Field(0.0, description="Degrees: 0 even and bright in the middle, 90 odd and bright above.")
+
+
+class CurvatureParameters(Part):
+    """Which contours the units prefer: every curvature at every position."""
+
+    curvatures: _listed(float) = Field(
+        list(CURVATURES), description="1 / half image width; negative is concave, positive convex."
+    )
+    positions: int = Field(8, ge=1, le=64, description="Angular positions, from the right counter-clockwise.")
+    eccentricity: float = Field(0.5, description="Distance of the contour from the centre, half image widths.")
+    length: float = Field(0.8, description="Length of the contour fragment, half image widths.")
+    tolerance: float = Field(0.07, description="Standard deviation of its place, half image widths.")
+
+
+class WeightsFile(Part):
+    """A file of weights."""
+
+    source: str = Field(min_length=1, description="Path relative to the card, hf://owner/repo/file[@revision], https.")
+    sha256: str | None = Field(None, description="Its hash; https needs one.")
+
+
+def _weights_file(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class PublishedParameters(Part):
+    """What a checkpoint does not say itself."""
+
+    dilation: int = Field(1, ge=1, le=64, description="Of the later layers' spatial convolutions.")
+
+
+class PublishedCard(Card):
+    """A checkpoint of nnvision's macaque models; of several the mean response, an ensemble."""
+
+    type: Literal["nnvision"]
+    weights: Annotated[
+        list[Annotated[WeightsFile, BeforeValidator(_weights_file)]],
+        BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
+        Field(min_length=1),
+    ] = Field(description="A file or a list of them; each its source, or {source: ..., sha256: ...}.")
+    parameters: PublishedParameters = PublishedParameters()
+
+
+class SimpleCellCard(Card):
+    """Simulated simple cells."""
+
+    type: Literal["simple_cell"]
+    parameters: SimpleCellParameters = SimpleCellParameters()
+
+
+class ComplexCellCard(Card):
+    """Simulated complex cells."""
+
+    type: Literal["complex_cell"]
+    parameters: ComplexCellParameters = ComplexCellParameters()
+
+
+class CurvatureCard(Card):
+    """The analytic V4 model."""
+
+    type: Literal["v4_curvature"]
+    parameters: CurvatureParameters = CurvatureParameters()
+
+
+class ModuleCard(Card):
+    """A model of the user's own."""
+
+    type: Literal["module"] = "module"
+    module: str = Field(
+        description="file.py:callable, relative to the card, or package.module:callable; run only with --trust-code."
+    )
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the callable.")
+
+
+CARDS: dict[str, type[Card]] = {
+    "simple_cell": SimpleCellCard,
+    "complex_cell": ComplexCellCard,
+    "v4_curvature": CurvatureCard,
+    "nnvision": PublishedCard,
+    "module": ModuleCard,
+}

@@ -1,0 +1,159 @@
+"""The schema of what is sought: the types of ``objective``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from .fields import LOOKED_UP, FilePath, Index, Part, Positive
+
+__all__ = ["DIFFERENCES", "DRIVES", "Activation", "Discriminate", "Objective", "TargetResponse"]
+
+
+def _scalar_or_list(value: Any) -> str:
+    return "list" if isinstance(value, (list, tuple)) else "number"
+
+
+Neurons = Annotated[
+    Union[
+        Annotated[Index, Tag("number")],
+        Annotated[tuple[Index, ...], Field(strict=False, min_length=1), Tag("list")],
+    ],
+    Discriminator(_scalar_or_list),
+]
+
+
+class Activation(Part):
+    """The neurons' response."""
+
+    type: Literal["activation"] = Field("activation", description="The neurons' weighted mean response.")
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="One for each neuron; null weighs them alike."
+    )
+
+
+class Discriminate(Part):
+    """The most discriminating stimulus: it drives some neurons and not the others."""
+
+    type: Literal["discriminate"] = "discriminate"
+    neurons: Neurons | None = Field(None, description="Those to drive, counted from 0; null takes the model's.")
+    against: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="The others, counted from 0; null takes all the rest of the model."
+    )
+    temperature: float = Field(
+        1.0,
+        ge=1e-3,
+        le=1e6,
+        description="In units of a response: small counts the strongest of the others alone, large their mean.",
+    )
+
+
+class TargetResponse(Part):
+    """Brings the neurons to given responses."""
+
+    type: Literal["target"] = "target"
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    responses: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] = Field(
+        description="The response wanted of each neuron."
+    )
+
+
+DRIVES = ("activation", "discriminate", "target")
+"""The types of ``objective`` that one look at one image answers."""
+
+DIFFERENCES = ("image", "shape", "pose", "light")
+"""In what two scenes can differ."""
+
+Apart = Annotated[
+    Positive | None,
+    Field(
+        description="How far is far enough, in the mean. image: 1 minus the correlation of what the neurons see (0.5); "
+        "shape: mean distance of the surfaces over the object's radius (0.25); pose, light: degrees (30)."
+    ),
+]
+Differ = Literal["image", "shape", "pose", "light"]
+
+
+class Diverse(Part):
+    """Several scenes that all drive the neurons and differ as much as they can."""
+
+    type: Literal["diverse"] = "diverse"
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+    count: int = Field(4, ge=2, le=16, description="How many scenes.")
+    level: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="What each must reach, of the known optimum, or else of what one scene alone reaches."
+    )
+    differ: Differ = Field("image", description="In what they are to differ.")
+    apart: Apart = None
+
+
+class Metamer(Part):
+    """Another scene with the same responses."""
+
+    type: Literal["metamer"] = "metamer"
+    neurons: Neurons | None = Field(None, description="Whose responses, counted from 0; null takes all of the model.")
+    layer: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="A layer of the model, by its name in it, whose values are to be the same, for the neurons'."
+    )
+    reference: FilePath = Field(description=f"A scene file, or an image (EXR, HDR, PNG), {LOOKED_UP}.")
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.02, description="Largest distance of the responses over the length of the reference's."
+    )
+    differ: Differ = Field("shape", description="In what it is to differ from the reference.")
+    apart: Apart = None
+
+
+class View(Part):
+    """From where the scene is seen as well; what is left out is as the camera's."""
+
+    azimuth: float | None = Field(None, description="About the y axis, degrees.")
+    elevation: Annotated[float, Field(gt=-89, lt=89)] | None = Field(None, description="Degrees.")
+    distance: Positive | None = Field(None, description="From the origin, scene units.")
+    fov: Annotated[float, Field(gt=0, lt=170)] | None = Field(None, description="Full field of view, degrees.")
+    target: FilePath | None = Field(None, description="An image (EXR, HDR, PNG) of what is seen from there.")
+
+
+class ImageTarget(Part):
+    """Inverse rendering: the scene whose images are the given ones."""
+
+    type: Literal["image"] = "image"
+    target: FilePath | None = Field(
+        None, description=f"A scene file, or an image (EXR, HDR, PNG) of the only view, {LOOKED_UP}."
+    )
+    views: Annotated[tuple[View, ...], Field(strict=False, min_length=1, max_length=64)] = Field(
+        (View(),), description="The cameras, or the images, it is compared by."
+    )
+    error: Literal["l2", "l1", "responses"] = Field(
+        "l2",
+        description="l2: root mean square of the difference over the target's contrast. l1: mean absolute. "
+        "responses: distance of the model's responses over the length of the target's.",
+    )
+    neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
+
+    @model_validator(mode="after")
+    def _said_once(self) -> ImageTarget:
+        own = [view.target is not None for view in self.views]
+        if self.target is not None and any(own):
+            raise ValueError("target and the views' own targets exclude each other; keep one of them")
+        if self.target is None and not all(own):
+            raise ValueError("needs a target: a scene file or an image, or an image for each of its views")
+        return self
+
+
+def _objective_type(value: Any) -> Any:
+    return value.get("type", "activation") if isinstance(value, dict) else getattr(value, "type", "activation")
+
+
+Objective = Annotated[
+    Union[
+        Annotated[Activation, Tag("activation")],
+        Annotated[Discriminate, Tag("discriminate")],
+        Annotated[TargetResponse, Tag("target")],
+        Annotated[Diverse, Tag("diverse")],
+        Annotated[Metamer, Tag("metamer")],
+        Annotated[ImageTarget, Tag("image")],
+    ],
+    Discriminator(_objective_type),
+]

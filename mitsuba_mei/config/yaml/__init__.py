@@ -1,0 +1,1 @@
+"""YAML whose values know their file and line."""

@@ -1,0 +1,200 @@
+"""A finished run's stimuli for an experiment, and its scene for a modelling program."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..config.variants import frozen, rendered_by
+from ..errors import UserError, about
+from ..io.files import read_json
+from ..io.images import write_png
+from ..io.pictures.bitmaps import prepare_files
+from ..optimize.evaluate import Mean
+from ..pipeline import Experiment, build_scene
+from ..report.export.display import Display
+from ..report.export.gltf import gltf_of, left_out, write_glb
+from ..report.export.stimuli import Look, Picture, Shown, prepare, tunings
+from ..runs.folder import RunFolder
+from ..runs.read import FinishedRun, read_run
+from ..scene.parameters import parameters_of, set_parameters
+from .base import RunResult
+from .export_sources import grey_of, initial_stimulus, is_pixel_run, pixel_stimulus, unlike_stimuli
+from .reevaluate import Judge
+
+__all__ = ["export_scene", "export_stimuli"]
+
+COLUMNS = (
+    "number",
+    "png",
+    "npy",
+    "what",
+    "source",
+    "neurons",
+    "activation",
+    "error",
+    "values",
+    "mean_luminance",
+    "rms_contrast",
+    "clipped_fraction",
+    "gamma",
+    "width",
+    "height",
+)
+
+
+def export_stimuli(
+    folder: Path,
+    look: Look,
+    display: Display,
+    out: Path,
+    told: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
+) -> RunResult:
+    """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
+
+    They are the run's own, the pixel MEI where there is one, the initial scene's, rendered anew, and every point of its
+    tunings; of a metamer its reference too; of diverse scenes those of every scene; of a pixel MEI alone that.
+    An ``.npy`` holds the displayed luminance, 0 to 1 of the display's range; a ``.png`` the levels that give it on the
+    monitor.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a finished run.
+    look : Look
+    display : Display
+    out : Path
+        The folder, a new one.
+    told : callable
+        Told of downloads.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load.load_config`.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before anything is written.
+    """
+    look.check()
+    if is_pixel_run(folder):
+        shown: Iterator[Shown] = iter(pixel_stimulus(folder, told, trust_code))
+    else:
+        shown = _of_run(folder, told, trust_code)
+    written = RunFolder(out)
+    rows = []
+    for number, each in enumerate(shown, 1):
+        picture = prepare(each.grey, look)
+        name = f"{number:04d}"
+        pixels = display.levels(picture.luminance)
+        written.write(f"{name}.png", lambda path, pixels=pixels: write_png(path, pixels))
+        written.write(f"{name}.npy", lambda path, values=picture.luminance: np.save(path, values))
+        rows.append(_row(number, name, each, picture, display))
+    written.write("stimuli.csv", lambda path: _write_rows(path, rows))
+    return RunResult(written.path, {"stimuli": rows, "gamma": display.name})
+
+
+def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iterator[Shown]:
+    """Every stimulus of a run; what is wrong with its files is found before the first is given."""
+    run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
+    with about(folder / "config.yaml"):
+        judge = Judge.built(rendered_by(run.config, run.renderer), told)
+    if run.config.objective.type in ("metamer", "diverse"):
+        own = unlike_stimuli(run, judge)
+    else:
+        try:
+            own = [*_own(run, judge.experiment, read_json(folder / "result.json"))]
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
+        own.append(initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus"))
+    for _ in tunings(folder):
+        pass
+    return chain(own, tunings(folder))
+
+
+def _own(run: FinishedRun, experiment: Experiment, said: Mapping[str, Any]) -> Iterator[Shown]:
+    """The run's stimulus, and its pixel MEI."""
+    neurons = run.config.neurons
+    answers = {row["neuron"]: Mean(**row["final"]) for row in said["responses"]}
+    yield Shown("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", experiment), answers)
+    path = run.folder / "pixel_stimulus.npy"
+    if path.is_file():
+        named = zip(experiment.viewer.objective.neurons, said["pixel"]["responses"])
+        answers = {neuron: Mean(float(response), 0.0) for neuron, response in named if neuron in neurons}
+        yield Shown("pixel MEI", path.name, grey_of(path, experiment), answers)
+
+
+def _row(number: int, name: str, shown: Shown, picture: Picture, display: Display) -> dict[str, Any]:
+    known = shown.answers.values()
+    h, w = picture.luminance.shape[:2]
+    values = [
+        number,
+        f"{name}.png",
+        f"{name}.npy",
+        shown.what,
+        shown.source,
+        ";".join(map(str, shown.answers)),
+        _listed([answer.mean for answer in known]),
+        _listed([answer.sem for answer in known]),
+        ";".join(f"{path}={value:.10g}" for path, value in shown.values.items()),
+        f"{picture.mean:.6g}",
+        f"{picture.contrast:.6g}",
+        f"{picture.clipped:.6g}",
+        display.name,
+        w,
+        h,
+    ]
+    return dict(zip(COLUMNS, values))
+
+
+def _listed(values: Sequence[float]) -> str:
+    """Numbers in one cell; nothing for what is not known."""
+    return ";".join("" if math.isnan(value) else f"{value:.6g}" for value in values)
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+CHANNELS = 3
+
+
+def export_scene(folder: Path, out: Path) -> RunResult:
+    """Write ``scene.glb``: object, camera, lights and material of what a run ended with.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a finished run.
+    out : Path
+        The folder, a new one.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend; nothing is written then.
+    """
+    run = read_run(folder, command="export --for blender", also=("metamer", "image", "diverse"))
+    if run.config.objective.type == "diverse":
+        raise UserError(f"{folder} holds several scenes; the object of each is in scenes/<number>/mesh.glb")
+    prepare_files()
+    with about(folder / "config.yaml"):
+        scene = build_scene(frozen(run.config), CHANNELS)
+    set_parameters(scene, run.parameters(parameters_of(scene))[1])
+    with torch.no_grad():
+        if not torch.isfinite(scene().vertices).all():
+            raise UserError(f"{folder}: its parameters make no object; they may be damaged")
+    gltf, data = gltf_of(scene, [light.model_dump(exclude={"free"}) for light in run.config.lighting])
+    written = RunFolder(out)
+    written.write("scene.glb", lambda path: write_glb(path, gltf, data))
+    return RunResult(written.path, {"left_out": left_out(scene)})

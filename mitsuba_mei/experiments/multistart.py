@@ -1,0 +1,298 @@
+"""An optimisation from every start that a scene file asks for, and the best of what they end with."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..config.load import Config
+from ..interrupts import finishing
+from ..io.images import write_png
+from ..optimize.evaluate import Estimate, evaluate
+from ..optimize.loop import optimize
+from ..optimize.loss import Drive, Goal
+from ..optimize.optimizer import Outcome, Settings, Step
+from ..optimize.start_search import find_start
+from ..optimize.state import Snapshot, checked_array
+from ..pipeline import Experiment
+from ..report.grey_scale import DISPLAY
+from ..runs.checkpoint import Checkpoints
+from ..runs.folder import RunFolder
+from ..runs.spread import named_value
+from ..scene.initial import SEARCH
+from ..scene.parameters import parameters_of, write_parameters
+from .base import Labelled, Progress
+from .history import FRAMES, Record, frame, kept_record, posed_mesh
+
+__all__ = ["Optimised", "Trial", "final_seed", "optimise_from_starts"]
+
+SILENT = (
+    "is silent from the start to the end: the objective has no gradient there; start elsewhere (placement.on: "
+    "receptive_field, pose, lighting, seed, optimizer.restarts), or ask for another neuron"
+)
+
+NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
+
+AFRESH = 2**33
+"""Added to a seed for renders that no choice was made by."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one start.
+
+    Attributes
+    ----------
+    index : int
+        Counted from 0.
+    experiment : Experiment
+        Its scene is what the start ended with.
+    record : Record
+        Of every step.
+    start : dict of str to ndarray
+        The parameters of the initial scene, by name.
+    before, after : Estimate
+        Converged, of the initial scene and of the final one. The initial scene is without the small displacement that
+        the optimisation of a file's own scene begins with.
+    outcome : Outcome
+    seconds : float
+        Of the optimisation alone.
+    """
+
+    index: int
+    experiment: Experiment
+    record: Record
+    start: dict[str, np.ndarray]
+    before: Estimate
+    after: Estimate
+    outcome: Outcome
+    seconds: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether the neurons answered nothing from the start to the end."""
+        return self.outcome.reason.endswith(SILENT)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its line of ``result.json``."""
+        return {
+            "restart": self.index,
+            "initial_scene": self.experiment.begins,
+            "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
+            "steps": self.outcome.steps,
+            "seconds": self.seconds,
+            "skipped_steps": self.outcome.skipped,
+            "shortened_gradients": self.outcome.shortened,
+            "ended": self.outcome.ended,
+            **({"setbacks": self.outcome.setbacks} if self.outcome.setbacks else {}),
+            **({"reason": self.outcome.reason} if self.outcome.reason or self.outcome.setbacks else {}),
+            **({"renders_left_out": self.after.left_out} if self.after.left_out else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What became of all starts.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        One a start, less than were asked for where the user did not want to wait.
+    best : Trial
+        That with the highest converged activation.
+    final : Estimate
+        Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
+        figures flatters.
+    asked : int
+        Starts that were asked for.
+    """
+
+    trials: list[Trial]
+    best: Trial
+    final: Estimate
+    asked: int
+
+    @property
+    def ended(self) -> str:
+        """``interrupted``, or how the best start ended: ``done``, ``no better`` or ``failed``."""
+        broken = len(self.trials) < self.asked or self.trials[-1].outcome.ended == "interrupted"
+        return "interrupted" if broken else self.best.outcome.ended
+
+    @property
+    def reason(self) -> str:
+        """Why that failed."""
+        return self.best.outcome.reason if self.ended == "failed" else ""
+
+
+def final_seed(seed: int, starts: int) -> int:
+    """The seed of the renders by which what is kept of so many starts is reported."""
+    return seed if starts == 1 else seed + AFRESH
+
+
+def optimise_from_starts(
+    starts: Iterable[Experiment],
+    config: Config,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    to_the_end: bool = False,
+    goal: Callable[[Experiment], Goal] = Drive,
+    worth: Callable[[Trial], float] = lambda trial: trial.after.mean,
+) -> Optimised:
+    """Optimise from one start after the other.
+
+    Parameters
+    ----------
+    starts : iterable of Experiment
+        One at each start, as many as ``optimizer.restarts`` says; their scenes are moved.
+    config : Config
+    folder : RunFolder
+        Gets every step's metrics, and of several starts what each ended with.
+    progress : Progress
+        Told of every step.
+    interrupted : callable
+        Asked whether to end: after every step, or, ``to_the_end``, after every start.
+    goal : callable
+        What an experiment is optimised for.
+    worth : callable
+        The best start is the one whose end is worth most.
+    """
+    trials: list[Trial] = []
+    asked = config.optimizer.restarts
+    checkpoints = Checkpoints(folder)
+    kept = [checkpoints.read(_loop(index)) for index in range(asked)]
+    folder.continue_metrics(max((kept_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
+    for index, start in enumerate(starts):
+        ending = (lambda: False) if to_the_end else interrupted
+        trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
+        if interrupted():
+            break
+    # A start from which the neurons never answered says nothing: any that they answered from goes before it.
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(worth(each))))
+    final = best.after
+    if len(trials) > 1:
+        progress.doing("evaluating the best start's")
+        accuracy = config.evaluate
+        final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
+    return Optimised(trials, best, final, asked)
+
+
+def _or_least(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
+
+
+def _trial(
+    experiment: Experiment,
+    config: Config,
+    index: int,
+    folder: RunFolder,
+    progress: Progress,
+    interrupted: Callable[[], bool],
+    goal: Callable[[Experiment], Goal],
+    checkpoints: Checkpoints,
+    since: Snapshot | None,
+) -> Trial:
+    """Optimise from one start, or go on with it."""
+    accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
+    several = config.optimizer.restarts > 1
+    if several:
+        label = f"start {index + 1} of {config.optimizer.restarts}"
+        progress.message(label)
+        progress = Labelled(progress, label)
+    if config.optimizer.search:
+        _find(experiment, config, index, progress, checkpoints)
+        experiment = replace(experiment, begins=SEARCH)
+    every = max(1, config.optimizer.steps // FRAMES)
+    record = Record(folder, experiment, progress, config.objective.type, index, every)
+    if since is not None:
+        record.restore(since, checkpoints)
+    progress.doing("evaluating the start")
+    with experiment.scene.shape.undisplaced():
+        start, before = parameters_of(experiment.scene), evaluate(experiment, *accuracy)
+    if not config.optimizer.steps:
+        experiment.scene.shape.put_back()
+    made = min(len(record.history["activation"]), config.optimizer.steps)
+    if made:
+        progress.message(f"going on after {made} of {config.optimizer.steps} steps")
+    progress.start(config.optimizer.steps, done=made)
+    started = time.perf_counter()
+    seed = config.seed * config.optimizer.restarts + index
+    seconds = 0.0 if since is None else kept_record(since).seconds
+
+    def keep(snapshot: Snapshot) -> None:
+        spent = seconds + time.perf_counter() - started
+        checkpoints.write(_loop(index), record.kept(snapshot, spent))
+
+    settings = Settings.of(config.optimizer)
+    with finishing() as begin:
+
+        def add(step: Step) -> None:
+            begin()  # before the first step, whose kernels are compiled, there is nothing to finish
+            record.add(step)
+
+        outcome = optimize(goal(experiment), settings, seed, add, interrupted, keep, since)
+    seconds += time.perf_counter() - started
+    progress.stop()
+    if outcome.ended != "done":
+        why = f" ({outcome.reason})" if outcome.reason else ""
+        again = "; Ctrl-C again ends at once" if outcome.ended == "interrupted" else ""
+        progress.message(
+            f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating and writing what was reached{again}"
+        )
+    progress.doing("evaluating what was reached")
+    after = evaluate(experiment, *accuracy)
+    progress.stop()
+    if not math.isfinite(after.mean):
+        outcome.ended, outcome.reason = "failed", NOT_FINITE
+    elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(experiment, record, before, after):
+        outcome.ended, outcome.reason = "failed", f"model '{experiment.viewer.model.name}' {SILENT}"
+    trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
+    if several:
+        _write_trial(folder, trial)
+        error = f"render s.e. {trial.after.sem:.2g}" if experiment.renderer.noisy else "without render noise"
+        name, sign = named_value(config.objective.type)
+        progress.message(f"converged {name} {sign * trial.after.mean:.4g} ({error})")
+    return trial
+
+
+def _stayed_silent(experiment: Experiment, record: Record, before: Estimate, after: Estimate) -> bool:
+    """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
+    if np.ptp(record.history["activation"]) > 0:
+        return False
+    return all(experiment.viewer.is_silent_at(estimate.image) for estimate in (before, after))
+
+
+def _loop(index: int) -> str:
+    """The name of a start's checkpoint."""
+    return f"start-{index}"
+
+
+def _find(experiment: Experiment, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
+    """Turn object and lights to where the optimisation should start, or take up what was found."""
+    scene = experiment.scene
+    stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
+    found = checkpoints.read(f"found-{index}")
+    if found is not None:
+        with torch.no_grad():
+            for name, tensor in stored.items():
+                tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
+        return
+    progress.start(config.optimizer.search, "looking for a start")
+    find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
+    progress.stop()
+    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in stored.items()}
+    checkpoints.write(f"found-{index}", Snapshot({}, arrays))
+
+
+def _write_trial(folder: RunFolder, trial: Trial) -> None:
+    name, scene = f"restarts/{trial.index}", trial.experiment.scene
+    grey = frame(trial.experiment, trial.after.image)[1]
+    folder.adorn(f"{name}/stimulus.png", lambda path: write_png(path, DISPLAY(grey)))
+    folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
+    folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))

@@ -1,0 +1,240 @@
+"""An experiment with every neuron of every scene, one after the other, and a folder of it all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from ..config.load import Config
+from ..config.variants import for_each_neuron
+from ..errors import UserError, about
+from ..geometry.input_flaws import input_sentences
+from ..interrupts import at_once, interruptible
+from ..io.files import read_json, without_home
+from ..neurons.observer import build_viewer
+from ..pipeline import build_template
+from ..runs.checkpoint import Checkpoints
+from ..runs.folder import RunFolder
+from .base import LOADING, Attentive, Labelled, Progress, RunResult
+
+__all__ = ["Gathered", "Task", "Work", "one_by_one"]
+
+Ready = TypeVar("Ready")
+
+MOST_NAMED = 6
+"""Neurons of one objective that are named in a folder's name."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One neuron, or one objective, of many.
+
+    Attributes
+    ----------
+    scene : Path
+    config : Config
+        For one objective.
+    folder, label : str
+        Where in the folder of it all, and what people are told.
+    """
+
+    scene: Path
+    config: Config
+    folder: str
+    label: str
+
+
+class Work(Protocol):
+    """What is done with one neuron: optimise, and write its folder; gives its figures, ``ended`` among them."""
+
+    def __call__(
+        self, task: Task, ready: Any, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
+    ) -> dict[str, Any]: ...
+
+
+class Gathered:
+    """What there is so far of all neurons together, and its files; subclasses say which."""
+
+    file: ClassVar[str]
+    """What is written by :meth:`result`."""
+
+    def __init__(self, folder: RunFolder, asked: int) -> None:
+        self.folder, self.asked = folder, asked
+        self.neurons: list[dict[str, Any]] = []
+        self.left_out: list[dict[str, str]] = []
+        self._before: dict[str, dict[str, Any]] = {}
+
+    @property
+    def ended(self) -> str:
+        """``done`` once every neuron is done or left out, and ``interrupted`` before."""
+        done = sum(neuron["ended"] == "done" for neuron in self.neurons) + len(self.left_out)
+        return "done" if done == self.asked else "interrupted"
+
+    def take_up(self) -> None:
+        """Remember which neurons were done before.
+
+        Raises
+        ------
+        UserError
+            If the file about them is damaged.
+        """
+        path = self.folder.path / self.file
+        if not path.is_file():
+            return
+        try:
+            self.neurons = [each for each in read_json(path)["neurons"] if each["ended"] == "done"]
+            self.result()
+            self._before = {each["folder"]: each for each in self.neurons}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(f"{path} is damaged; without it, the neurons are evaluated once more") from None
+        finally:
+            self.neurons = []
+
+    def knows(self, task: Task) -> bool:
+        """Whether a neuron was done before; it is added then."""
+        if task.folder not in self._before:
+            return False
+        self.neurons.append(self._before[task.folder])
+        return True
+
+    def forget(self, folder: RunFolder) -> None:
+        """The states that a neuron's runs have kept are not needed any more, since it is done."""
+        Checkpoints.remove_below(folder)
+
+    def add(self, task: Task, figures: dict[str, Any]) -> None:
+        """One neuron more."""
+        self.neurons.append(
+            {"scene": without_home(str(task.scene)), "folder": task.folder, "label": task.label, **figures}
+        )
+        self.write()
+
+    def leave_out(self, task: Task, reason: UserError) -> None:
+        """One that cannot be optimised."""
+        self.left_out.append({"scene": without_home(str(task.scene)), "label": task.label, "reason": str(reason)})
+        self.write()
+
+    def result(self) -> dict[str, Any]:
+        """What the file about all of them says."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """Write the files about all of them anew."""
+        raise NotImplementedError
+
+
+def one_by_one(
+    scenes: Sequence[tuple[Path, Config]],
+    out: Path,
+    progress: Progress,
+    prepare: Callable[[Config, Callable[[str], None]], Ready],
+    work: Work,
+    gather: Callable[[RunFolder, int], Gathered],
+    write_asked: Callable[[RunFolder], None],
+    resumed: bool = False,
+) -> RunResult:
+    """Do the same with every neuron of every scene.
+
+    Ctrl-C ends it after the optimisation under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
+    it at once. It can go on after any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
+
+    Parameters
+    ----------
+    scenes : sequence of (Path, Config)
+        Scene files; the neurons are those that ``compare`` lists, or the objective's own.
+    out : Path
+        The folder, a new one.
+    progress : Progress
+        Told of every step.
+    prepare : callable
+        Makes a configuration ready for ``work``; told of downloads.
+    work : Work
+    gather : callable
+        Of the folder, and of how many neurons were asked for.
+    write_asked : callable
+        Writes into a new folder what is asked for.
+    resumed : bool
+        Whether the experiment in that folder goes on.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first step. A later neuron that cannot be optimised is left
+        out, and the reason is recorded.
+    """
+    tasks = _tasks(scenes)
+    progress.doing(LOADING)
+    for scene, config in scenes:
+        with about(scene):
+            build_viewer(config, progress.message)
+    with about(tasks[0].scene):
+        ready = prepare(tasks[0].config, progress.message)
+    for scene, config in scenes:
+        with about(scene):
+            for sentence in input_sentences(build_template(config)):
+                progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
+    overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
+    if resumed:
+        overall.take_up()
+    else:
+        write_asked(overall.folder)
+    with interruptible() as interrupted, at_once():
+        attentive = Attentive(progress, interrupted)
+        try:
+            for number, task in enumerate(tasks):
+                told = Labelled(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
+                if overall.knows(task):
+                    told.message("done before")
+                    continue
+                if number:
+                    told.doing(LOADING)
+                    try:
+                        ready = prepare(task.config, told.message)
+                    except UserError as error:
+                        overall.leave_out(task, error)
+                        told.message(f"left out: {error}")
+                        continue
+                if interrupted():
+                    break
+                folder = overall.folder.inside(task.folder)
+                overall.add(task, work(task, ready, folder, told, interrupted))
+                if overall.neurons[-1]["ended"] == "done":
+                    overall.forget(folder)
+                if interrupted():
+                    break
+        finally:
+            progress.stop()
+    if overall.ended == "done":
+        Checkpoints.remove_below(overall.folder)
+    overall.folder.tell_missing(progress.message)
+    overall.folder.release()
+    return RunResult(overall.folder.path, overall.result())
+
+
+def _tasks(scenes: Sequence[tuple[Path, Config]]) -> list[Task]:
+    """What is to be compared, under names that differ."""
+    stems = Counter(scene.stem for scene, _ in scenes)
+    twice = [stem for stem, count in stems.items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{stems[twice[0]]} scene files are called '{twice[0]}', and their results would lie in the same folders; "
+            "rename one, or compare them apart"
+        )
+    tasks = []
+    for scene, config in scenes:
+        for each in for_each_neuron(config):
+            what = _named(each)
+            label = what.replace("-", " ") if len(scenes) == 1 else f"{scene.stem} {what.replace('-', ' ')}"
+            tasks.append(Task(scene, each, f"{scene.stem}-{what}", label))
+    return tasks
+
+
+def _named(config: Config) -> str:
+    """``neuron-25``, ``neurons-3-25``, ``discriminate-3``."""
+    numbers = "-".join(map(str, config.neurons))
+    if len(config.neurons) > MOST_NAMED:
+        numbers = f"{len(config.neurons)}-from-{config.neurons[0]}"
+    kind = config.objective.type
+    return f"{kind if kind != 'activation' else 'neuron' if len(config.neurons) == 1 else 'neurons'}-{numbers}"

@@ -1,0 +1,187 @@
+"""A finished run's object evaluated again, under either renderer."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..config.load import Config
+from ..config.variants import frozen, rendered_by
+from ..errors import UserError, about
+from ..io.files import json_text, make_writable, take_name, write_whole
+from ..optimize.evaluate import Estimate, evaluate
+from ..pipeline import Experiment, build_experiment, build_scene
+from ..report.figures.comparison import Seen, write_evaluation
+from ..runs.folder import RunFolder
+from ..runs.read import FinishedRun, read_run
+from ..scene.parameters import parameters_of, set_parameters
+from .base import threads_beside, versions
+from .history import frame
+from .multistart import final_seed
+
+__all__ = ["Evaluation", "Judge", "evaluate_run"]
+
+
+class Judge:
+    """Evaluates scenes that differ in their parameters alone.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Nothing of its scene is free.
+    config : Config
+        Its ``evaluate`` says how accurate.
+    """
+
+    def __init__(self, experiment: Experiment, config: Config) -> None:
+        self.experiment = experiment
+        self._accuracy = config.evaluate.spp, config.evaluate.repeats
+
+    @classmethod
+    def of(cls, experiment: Experiment, config: Config) -> Judge:
+        """One with the renderer and the neurons of an experiment, and a scene of its own."""
+        scene = build_scene(frozen(config), experiment.scene.channels).to(experiment.scene.background.device)
+        return cls(replace(experiment, scene=scene), config)
+
+    @classmethod
+    def built(cls, config: Config, told: Callable[[str], None] = lambda text: None) -> Judge:
+        """One from nothing but a configuration; downloads are told of."""
+        return cls(build_experiment(frozen(config), told), config)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.experiment.scene.background.device
+
+    def __call__(self, parameters: Mapping[str, np.ndarray], seed: int) -> Estimate:
+        """The converged activation of the scene with these parameters."""
+        set_parameters(self.experiment.scene, parameters)
+        with threads_beside(self.experiment.renderer):
+            return evaluate(self.experiment, *self._accuracy, seed)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation: its file, and what it says."""
+
+    path: Path
+    result: dict[str, Any]
+
+
+def evaluate_run(
+    folder: Path,
+    renderer: str | None = None,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    told: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
+) -> Evaluation:
+    """Evaluate a run's initial and final scene, and write ``evaluation-<renderer>.json`` and a picture.
+
+    Under the run's own renderer, with its own settings, the figures are those that it reported.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    renderer : str, optional
+        ``path`` or ``raster``; the run's own by default.
+    overrides : sequence of str
+        Changes of its configuration, as ``evaluate.spp=2048``.
+    out : Path, optional
+        A folder, or the name of a ``.json`` file; the run's folder by default.
+    told : callable
+        Told of downloads.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load.load_config`.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend; nothing is written then.
+    """
+    run = read_run(folder, overrides, trust_code=trust_code)
+    shown = renderer or run.renderer
+    if out is not None and out.suffix.lower() == ".json":
+        _check_free(out)
+    seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}
+    found: dict[str, dict[str, Estimate]] = {}
+    for name in dict.fromkeys((run.renderer, shown)):
+        with about(folder / "config.yaml"):
+            judge = Judge.built(rendered_by(run.config, name), told)
+        ends = dict(zip(seeds, run.parameters(parameters_of(judge.experiment.scene))))
+        found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
+    result = _result(run, shown, judge, found[shown])
+    judge.experiment.viewer.check_unaltered(found[shown]["final"].image.to(judge.device))
+    views = {
+        when: {name: Seen(*frame(judge.experiment, each[when].image.to(judge.device))) for name, each in found.items()}
+        for when in seeds
+    }
+    title = f"{result['model']}, {folder.name}: evaluated under {shown}"
+    target = _target(run, shown, out)
+    write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
+    beside = RunFolder(target.parent, resumed=True)
+    beside.adorn(f"{target.stem}.png", lambda path: write_evaluation(path, title, views, result))
+    beside.tell_missing(told)
+    return Evaluation(target, result)
+
+
+def _checked(judge: Judge, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> Estimate:
+    """What a scene is worth, if it is one."""
+    estimate = judge(parameters, seed)
+    with torch.no_grad():
+        vertices = judge.experiment.scene().vertices
+    if not (torch.isfinite(vertices).all() and math.isfinite(estimate.mean)):
+        raise UserError(f"{folder}: its parameters make no object with a finite activation; they may be damaged")
+    return estimate
+
+
+def _check_free(out: Path) -> None:
+    """Raise UserError where a file, or the picture of its name, is there already."""
+    make_writable(out.parent)
+    taken = [path for path in (out, out.with_suffix(".png")) if path.exists()]
+    if taken:
+        raise UserError(f"--out {out}: {taken[0]} exists already, and is not overwritten; choose another name")
+
+
+def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
+    """The file to write; neither it nor the picture of that name existed."""
+    if out is not None and out.suffix.lower() == ".json":
+        _check_free(out)
+        return out
+    folder = run.folder if out is None else out
+    names = (folder / f"evaluation-{shown}{f'-{number}' if number > 1 else ''}.json" for number in itertools.count(1))
+    return take_name(name for name in names if not name.with_suffix(".png").exists())
+
+
+def _result(run: FinishedRun, shown: str, judge: Judge, found: dict[str, Estimate]) -> dict[str, Any]:
+    """What the file says."""
+    viewer, accuracy = judge.experiment.viewer, run.config.evaluate
+    validation = None
+    if viewer.validator is not None:
+        activation = {when: estimate.validation.as_dict() for when, estimate in found.items()}
+        validation = {"model": viewer.validator.model.name, "activation": activation}
+    return {
+        "run": str(run.folder),
+        "renderer": shown,
+        "variant": judge.experiment.variant,
+        "activation": {when: estimate.as_dict() for when, estimate in found.items()},
+        "validation": validation,
+        "reported": {
+            "renderer": run.renderer,
+            "activation": {"initial": run.initial.as_dict(), "final": run.final.as_dict()},
+        },
+        "objective": run.config.objective.type,
+        "neurons": list(run.config.neurons),
+        "model": viewer.model.name,
+        "evaluate": {"spp": accuracy.spp, "repeats": accuracy.repeats},
+        "seed": run.config.seed,
+        "versions": versions(),
+    }

@@ -1,0 +1,109 @@
+"""From a scene file to its experiment, and what an experiment of many neurons was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..config.load import Config, dump, load_config
+from ..errors import UserError, nearest
+from ..io.files import read_json
+from ..runs.folder import RunFolder
+from ..runs.read import check_version
+from .base import Progress, RunResult
+
+__all__ = ["FOLDER", "Asked", "read_asked", "run_experiment", "write_asked"]
+
+FOLDER = "asked"
+SAID = f"{FOLDER}/asked.json"
+COMMANDS = {"compare": "comparison.json", "factors": "factors.json"}
+"""Commands whose experiments go on, and the file in which each says how far it came."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An experiment that can go on.
+
+    Attributes
+    ----------
+    command : str
+        ``compare`` or ``factors``.
+    scenes : tuple of (Path, Config)
+        As they were asked for; the paths are names only.
+    starts : int or None
+    """
+
+    command: str
+    scenes: tuple[tuple[Path, Config], ...]
+    starts: int | None
+
+
+def write_asked(
+    folder: RunFolder, command: str, scenes: Sequence[tuple[Path, Config]], starts: int | None = None
+) -> None:
+    """Keep it, each scene complete."""
+    names = [f"{number:03d}.yaml" for number in range(len(scenes))]
+    for name, (_, config) in zip(names, scenes):
+        folder.write_text(f"{FOLDER}/{name}", dump(config, folder.path / FOLDER))
+    said = {"command": command, "scenes": [str(scene) for scene, _ in scenes], "starts": starts}
+    folder.write_json(SAID, said | {"versions": {"mitsuba_mei": __version__}})
+
+
+def read_asked(folder: Path, trust_code: bool = False) -> Asked | None:
+    """What the experiment in a folder was asked for; None where the folder is none of such an experiment.
+
+    Raises
+    ------
+    UserError
+        If it came to its end, is of another version, or something in it is damaged.
+    """
+    path = folder / SAID
+    if not path.is_file():
+        return None
+    said = read_json(path)
+    command, named, starts = said.get("command"), said.get("scenes"), said.get("starts")
+    listed = isinstance(named, list) and all(isinstance(name, str) for name in named)
+    if not isinstance(command, str) or not listed or not isinstance(starts, (int, type(None))):
+        raise UserError(f"{path} is damaged: it does not say what was asked for")
+    if command not in COMMANDS:
+        raise UserError(f"{path}: there is no command '{command}' that goes on; {nearest(command, COMMANDS)}")
+    check_version(folder, said)
+    result = folder / COMMANDS[command]
+    if result.is_file() and read_json(result).get("ended") == "done":
+        raise UserError(f"{folder} has come to its end (done); there is nothing to go on with")
+    files = [folder / FOLDER / f"{number:03d}.yaml" for number in range(len(named))]
+    configs = [load_config(file, rendered=command == "compare", trust_code=trust_code) for file in files]
+    return Asked(command, tuple(zip(map(Path, named), configs)), starts)
+
+
+def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
+    """Do the experiment that ``objective.type`` names, and write a run folder.
+
+    Parameters
+    ----------
+    config : Config
+        A scene file.
+    out : Path
+        The folder, a new one.
+    progress : Progress
+        Told of every step.
+    resumed : bool
+        Whether the run in that folder goes on where it was ended.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend, before the first step.
+    """
+    kind = config.objective.type
+    if kind == "image":
+        from .inverse import run_inverse as run
+    elif kind == "metamer":
+        from .metamer import run_metamer as run
+    elif kind == "diverse":
+        from .diverse import run_diverse as run
+    else:
+        from .mei import run_mei as run
+    return run(config, out, progress, resumed)

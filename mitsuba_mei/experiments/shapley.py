@@ -1,0 +1,154 @@
+"""What each factor is worth to a neuron, of what the optimisations with every subset of them ended with."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from ..optimize.evaluate import Mean
+from ..runs.coalitions import (
+    FACTORS,
+    NOBODY,
+    SUBSETS,
+    Coalition,
+    Contrast,
+    added_last,
+    alone,
+    difference,
+    interaction,
+    named,
+    shapley,
+)
+from .statistics import Difference, mean_of_differences
+
+__all__ = ["Values", "factor_rows", "statistics"]
+
+Values = Mapping[Coalition, Sequence[Mean]]
+"""The converged activation that each subset of free factors ended with, start by start."""
+
+PLAYERS = tuple(FACTORS)
+ALL = SUBSETS[-1]
+
+
+def statistics(values: Values) -> dict[str, Any]:
+    """A neuron's figures over its starts, each of them paired: every start is seen with every subset.
+
+    Parameters
+    ----------
+    values : mapping of frozenset to sequence of Mean
+        For the subsets that are done, and for nothing free the start itself. Starts that are not done with all of
+        these, or not finite, do not count.
+
+    Returns
+    -------
+    dict
+        ``starts``, how many count; ``activation`` and ``gain`` (over the start) by subset; ``fraction_of_all``, ratios
+        to the mean activation with all factors free, and ``fraction_of_gain`` to its gain, with standard errors of
+        ratios (Cochran 1977, Sampling Techniques, section 6.4). By factor: ``alone``, its gain over the start;
+        ``last``, what it adds to the other two; ``shapley``, its share of the gain of all, and ``share`` the same over
+        that gain. By pair: ``interaction``. What takes subsets that are not done is None; ``less_with_more`` lists
+        pairs of subsets of which the larger was worth less on average, which the true optimum cannot be.
+
+        Means over starts come with ``sem``, Student's 95 % interval ``low`` to ``high``, and ``n``; of a single start
+        they have no errors.
+    """
+    counted = _counted(values)
+    over = {subset: [trials[start] for start in counted] for subset, trials in values.items()}
+    game = _Game(over, len(counted))
+    whole = {ALL: 1.0}
+    gained = difference(ALL, NOBODY)
+    return {
+        "starts": len(counted),
+        "activation": {named(subset): game.mean({subset: 1.0}) for subset in SUBSETS},
+        "gain": {named(subset): game.mean(difference(subset, NOBODY)) for subset in SUBSETS if subset},
+        "fraction_of_all": {named(subset): game.ratio({subset: 1.0}, whole) for subset in SUBSETS},
+        "fraction_of_gain": {
+            named(subset): game.ratio(difference(subset, NOBODY), gained) for subset in SUBSETS if subset
+        },
+        "alone": {factor: game.mean(alone(factor)) for factor in FACTORS},
+        "last": {factor: game.mean(added_last(PLAYERS, factor)) for factor in FACTORS},
+        "shapley": {factor: game.mean(shapley(PLAYERS, factor)) for factor in FACTORS},
+        "share": {factor: game.ratio(shapley(PLAYERS, factor), gained) for factor in FACTORS},
+        "interaction": {
+            named(frozenset(pair)): game.mean(interaction(PLAYERS, *pair)) for pair in combinations(PLAYERS, 2)
+        },
+        "less_with_more": [
+            {"more": named(more), "less": named(less), **lost}
+            for more in SUBSETS
+            for less in SUBSETS
+            if less < more and (lost := game.mean(difference(more, less))) is not None and lost["mean"] < 0
+        ],
+    }
+
+
+def _counted(values: Values) -> list[int]:
+    """The starts that every subset is done with."""
+    done = min((len(trials) for trials in values.values()), default=0)
+    return [start for start in range(done) if all(math.isfinite(trials[start].mean) for trials in values.values())]
+
+
+class _Game:
+    """A game that is played once a start.
+
+    Parameters
+    ----------
+    values : mapping of frozenset to sequence of Mean
+        As many for each coalition.
+    starts : int
+        How many.
+    """
+
+    def __init__(self, values: Values, starts: int) -> None:
+        self._values, self._starts = values, starts
+
+    def mean(self, contrast: Contrast) -> dict[str, float | None] | None:
+        """The mean of a contrast over the starts; None where it takes what is not known."""
+        found = self._over_starts(contrast)
+        if found is None:
+            return None
+        low, high = found.interval() or (None, None)
+        return {"mean": found.mean, "sem": found.sem if found.n > 1 else None, "low": low, "high": high, "n": found.n}
+
+    def ratio(self, above: Contrast, below: Contrast) -> dict[str, float | None] | None:
+        """The ratio of the means of two contrasts; None where something is not known, or the lower is no more than 0
+        within the rounding of the activations."""
+        first, second = self._over_starts(above), self._over_starts(below)
+        if first is None or second is None:
+            return None
+        coalitions = [*above, *(each for each in below if each not in above)]  # in one order, for the last bit
+        largest = max(abs(each.mean) for coalition in coalitions for each in self._values[coalition])
+        if not second.mean > largest * sys.float_info.epsilon:
+            return None
+        ratio = first.mean / second.mean
+        rest = {each: above.get(each, 0.0) - ratio * below.get(each, 0.0) for each in coalitions}
+        error = self._over_starts(rest).sem / second.mean
+        return {"mean": ratio, "sem": error if self._starts > 1 else None}
+
+    def _over_starts(self, contrast: Contrast) -> Difference | None:
+        if not self._starts or not contrast.keys() <= self._values.keys():
+            return None
+        weights = [(weight, self._values[coalition]) for coalition, weight in contrast.items()]
+        values = [sum(weight * of[start].mean for weight, of in weights) for start in range(self._starts)]
+        errors = [
+            math.sqrt(sum((weight * of[start].sem) ** 2 for weight, of in weights)) for start in range(self._starts)
+        ]
+        return mean_of_differences(values, errors)
+
+
+def factor_rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A neuron's trials as rows: one a start and subset, with 1 for each factor that is free; gains over the start."""
+    about = {name: figures[name] for name in ("scene", "folder", "model", "objective")}
+    about |= {"neurons": " ".join(map(str, figures["neurons"])), "renderer": figures["renderer"]}
+    rows = []
+    for subset in SUBSETS:
+        for trial in figures["trials"].get(named(subset), []):
+            started = figures["trials"][named(NOBODY)][trial["start"]]["activation"]
+            row = about | {"seed": figures["seed"], "start": trial["start"], "subset": named(subset)}
+            row |= {factor: int(factor in subset) for factor in FACTORS}
+            row |= {"activation": trial["activation"]["mean"], "activation_sem": trial["activation"]["sem"]}
+            row["gain"] = trial["activation"]["mean"] - started["mean"]
+            rows.append(row | {name: trial[name] for name in ("steps", "seconds", "ended")})
+    return rows

@@ -1,0 +1,153 @@
+"""What is to be recovered: target images, from files or from a scene whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..config.load import Config, load_config
+from ..config.variants import freeing
+from ..errors import UserError, about
+from ..geometry.input_flaws import input_sentences
+from ..io.images import read_image
+from ..neurons.observer import build_viewer
+from ..pipeline import build_scene
+from ..render.renderer import build_renderer, prepare_backend
+from ..scene.camera import Camera
+from ..scene.color import to_channels
+from ..scene.parameters import parameters_of, read_parameters, set_parameters
+from ..scene.scene import Scene
+
+__all__ = ["Wanted", "cameras_of", "check_targets", "wanted_images"]
+
+SEED = 2**61
+"""Renders of a target share no seed with any other."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Target images.
+
+    Attributes
+    ----------
+    images : Tensor
+        (H, V W, C) linear radiance, one view beside the other.
+    truth : Scene or None
+        Where they come from a scene, that scene.
+    """
+
+    images: Tensor
+    truth: Scene | None = None
+
+
+def cameras_of(config: Config) -> tuple[Camera, ...]:
+    """The cameras of an image objective's views; none where the scene's own is the only one."""
+    views = config.objective.views
+    own = config.camera.model_dump(exclude={"free"})
+    placed = [view.model_dump(exclude={"target"}, exclude_none=True) for view in views]
+    if not any(placed) and len(views) == 1:
+        return ()
+    return tuple(Camera(**(own | there)) for there in placed)
+
+
+def wanted_images(
+    name: str | None,
+    own: Sequence[str | None],
+    config: Config,
+    channels: int,
+    cameras: Sequence[Camera] = (),
+    told: Callable[[str], None] = lambda text: None,
+) -> Wanted:
+    """Read or render the target.
+
+    A scene is rendered as its own file says, at this run's resolution and variant, with as many samples as its
+    converged evaluation has. A finished run's ``config.yaml`` stands for what the run ended with.
+
+    Parameters
+    ----------
+    name : str or None
+        A scene file (``.yaml``), or an image of the only view.
+    own : sequence of str or None
+        An image of every view, where there is no ``name``.
+    config : Config
+        Of this run.
+    channels : int
+        1 or 3.
+    cameras : sequence of Camera
+        From where; none for the scene's own camera, which is then the target scene's own too.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be used, images of another size, or as many images as there are not views.
+    """
+    if name is not None and _is_scene(name):
+        return _of_scene(Path(name), config, channels, cameras, told)
+    views = max(1, len(cameras))
+    if name is not None and views > 1:
+        raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
+    files = [name] if name is not None else own
+    return Wanted(torch.cat([_of_file(Path(file), config.render.resolution, channels, told) for file in files], dim=1))
+
+
+def check_targets(config: Config, told: Callable[[str], None] = lambda text: None) -> None:
+    """Read what a scene file's objective names, without rendering.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be used.
+    """
+    said = config.objective
+    names = [said.reference] if said.type == "metamer" else []
+    if said.type == "image":
+        names = [said.target, *(view.target for view in said.views)]
+    for name in filter(None, names):
+        if _is_scene(name):
+            load_config(Path(name), rendered=False, trust_code=config.trusts_code)
+            continue
+        if Path(name).suffix.lower() != ".png":
+            prepare_backend(config.render, 1)
+        _of_file(Path(name), config.render.resolution, 1, told)
+
+
+def _is_scene(name: str) -> bool:
+    return Path(name).suffix.lower() in (".yaml", ".yml")
+
+
+def _of_file(path: Path, resolution: int, channels: int, told: Callable[[str], None]) -> Tensor:
+    image = torch.from_numpy(read_image(path, "target", told))
+    height, width = image.shape[:2]
+    if (height, width) != (resolution, resolution):
+        raise UserError(
+            f"target image {path} has {width} x {height} pixels, and render.resolution is {resolution}; both must "
+            "be the same, and the image square"
+        )
+    return to_channels(image, channels)
+
+
+@torch.no_grad()
+def _of_scene(
+    path: Path, config: Config, channels: int, cameras: Sequence[Camera], told: Callable[[str], None]
+) -> Wanted:
+    theirs = freeing(load_config(path, rendered=False, trust_code=config.trusts_code), ())
+    with about(path):
+        viewer = build_viewer(theirs, told) if theirs.placement.on is not None else None
+        scene = build_scene(theirs, channels, viewer)
+        for sentence in input_sentences(scene.template):
+            told(f"mesh of {path}: {sentence}")
+        result = path.parent / "parameters.npz"
+        if path.name == "config.yaml" and result.is_file():
+            set_parameters(scene, read_parameters(result, parameters_of(scene)))
+        own = config.render.model_dump(include={"resolution", "variant"})
+        settings = theirs.render.model_copy(update=own)
+        prepare_backend(settings, channels)
+        renderer = build_renderer(settings, scene())
+        states = [scene(camera=camera) for camera in cameras] or [scene()]
+        repeats = theirs.evaluate.repeats if renderer.noisy else 1
+        images = [renderer.render_batch(states, SEED + i, theirs.evaluate.spp) for i in range(repeats)]
+    return Wanted(torch.cat(tuple(torch.stack(images).mean(0)), dim=1), scene)

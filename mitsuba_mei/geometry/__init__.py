@@ -1,0 +1,1 @@
+"""Triangle meshes: templates, files, differential operators, quality, registration."""

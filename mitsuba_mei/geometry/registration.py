@@ -1,0 +1,286 @@
+"""Rigid registration of two surfaces, and the distance between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+import trimesh
+from scipy.spatial.transform import Rotation
+
+from .surface import Surface, surfaces
+
+__all__ = ["Laid", "SurfaceDistance", "align", "alignment", "angle", "surface_distance"]
+
+# Points on each surface and steps: from every start and between samples; from the best few of these and to the surfaces
+# themselves; and from the best of these.
+_SEARCH_POINTS, _SEARCH_STEPS = 150, 15
+_TRIAL_POINTS, _TRIAL_STEPS = 400, 12
+_FINAL_POINTS, _FINAL_STEPS = 800, 25
+
+# What goes on: this many times the best rms distance or less, at most so many, turned so much apart.
+_TO_TRIAL, _MOST_TRIALS, _TRIALS_DEGREES = 1.5, 4, 15.0
+_TO_FINAL, _FINALS_DEGREES = 1.03, 2.0
+_AS_GOOD, _AS_GOOD_RADII = 1.01, 1e-4
+
+
+def align(source: trimesh.Trimesh, target: trimesh.Trimesh, samples: int = 4000, seed: int = 0) -> np.ndarray:
+    """The rigid motion, without scaling and without reflection, that lays one surface onto another.
+
+    It makes the rms distance between the two, over both directions alike, least. Starts are the surfaces' principal
+    axes laid onto each other in all 24 ways (which of two axes is the longer may be chance) and, where both meshes have
+    the same faces, the motion that fits their vertices, weighted by area (Kabsch 1976, A solution for the best rotation
+    to relate two sets of vectors, Acta Crystallographica A 32:922-923). From each of them, iterative closest points
+    (Besl & McKay 1992, A method for registration of 3-D shapes, IEEE PAMI 14:239-256) between few samples finds those
+    worth going on from. These follow the distances to the surfaces themselves by Levenberg-Marquardt steps (Fitzgibbon
+    2003, Robust registration of 2D and 3D point sets, Image and Vision Computing 21:1145-1153): iterative closest
+    points creep where surfaces slide on each other. The best is taken, or, where vertices correspond, of all within one
+    per cent of it the one that turns least away from the vertices' fit: an ellipsoid, which can be laid onto another
+    in four ways, is not turned over.
+
+    Parameters
+    ----------
+    source, target : Trimesh
+        What moves, and what it is laid onto; as for :func:`surface_distance`.
+    samples : int
+        Points on each surface.
+    seed : int
+        Of the points.
+
+    Returns
+    -------
+    ndarray
+        ``(4, 4)``, homogeneous, as ``source.apply_transform`` takes it.
+    """
+    first, second, unit = surfaces(source, target, samples, seed)
+    turn, shift = alignment(first, second)
+    motion = np.eye(4)
+    motion[:3, :3] = turn
+    motion[:3, 3] = second.shape.centroid + unit * shift - turn @ first.shape.centroid
+    return motion
+
+
+class Laid:
+    """One surface laid onto another, and how far apart the two then are.
+
+    Parameters
+    ----------
+    a, b : Surface
+        What is moved, and what it is laid onto.
+    turn, shift : ndarray
+        The motion, ``(3, 3)`` and ``(3,)``.
+    count : int, optional
+        How many of each surface's points count; all where left out.
+    """
+
+    def __init__(self, a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int | None = None) -> None:
+        self.a, self.b, self.turn, self.shift = a, b, turn, shift
+        of_a, of_b = (a.points, b.points) if count is None else (a.some_points(count), b.some_points(count))
+        moved = of_a @ turn.T + shift
+        on_b, normals_b = b.nearest(moved)
+        on_a, normals_a = a.nearest((of_b - shift) @ turn)
+        self.points = np.concatenate([moved, on_a @ turn.T + shift])
+        offsets = self.points - np.concatenate([on_b, of_b])
+        self.distances = np.linalg.norm(offsets, axis=1)
+        self.rms = float(np.sqrt(np.square(self.distances).mean()))
+        # Where a distance grows fastest; where it is none, along the normal.
+        touching = self.distances < 1e-9
+        self.directions = offsets / np.where(touching, 1, self.distances)[:, None]
+        self.directions[touching] = np.concatenate([normals_b, normals_a @ turn.T])[touching]
+
+    @property
+    def farthest_vertex(self) -> float:
+        """The greatest distance of either surface's vertices from the other surface."""
+        of_a, of_b = self.a.knots @ self.turn.T + self.shift, (self.b.knots - self.shift) @ self.turn
+        offsets = [of_a - self.b.nearest(of_a)[0], of_b - self.a.nearest(of_b)[0]]
+        return float(np.linalg.norm(np.concatenate(offsets), axis=1).max())
+
+    def stepped(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
+        """The motion after one Levenberg-Marquardt step.
+
+        A distance changes as the moved point does along its direction. Damping adds that the points shall move little
+        in any direction, which alone, at 1, is the step of iterative closest points.
+        """
+        rates = _rates(self.points, self.directions)
+        anyhow = sum(r.T @ r for r in (_rates(self.points, np.broadcast_to(e, self.points.shape)) for e in np.eye(3)))
+        step = -np.linalg.solve(rates.T @ rates + damping * anyhow, rates.T @ self.distances)
+        turn = Rotation.from_rotvec(step[:3]).as_matrix()
+        return turn @ self.turn, turn @ self.shift + step[3:]
+
+
+def _starts(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
+    """Motions to start from, ``(S, 3, 3)`` and ``(S, 3)``; where vertices correspond, the first is their fit."""
+    turns = [b.shape.axes @ cube @ a.shape.axes.T for cube in Rotation.create_group("O").as_matrix()]
+    shifts = [np.zeros(3)] * len(turns)
+    if _correspond(a, b):
+        weights = a.shape.vertex_weights + b.shape.vertex_weights
+        turn, shift = roma.rigid_points_registration(*map(torch.from_numpy, (a.vertices, b.vertices, weights)))
+        turns.insert(0, turn.numpy())
+        shifts.insert(0, shift.numpy())
+    return np.stack(turns), np.stack(shifts)
+
+
+def _correspond(a: Surface, b: Surface) -> bool:
+    return len(a.vertices) == len(b.vertices) and np.array_equal(a.shape.faces, b.shape.faces)
+
+
+def _searched(
+    a: Surface, b: Surface, turns: np.ndarray, shifts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Iterative closest points between samples: better motions, and rms distances before the last step, ``(S,)``."""
+    of_a, of_b = a.some_points(_SEARCH_POINTS), b.some_points(_SEARCH_POINTS)
+    for _ in range(_SEARCH_STEPS):
+        moved = of_a @ turns.transpose(0, 2, 1) + shifts[:, None]
+        gaps_b, near_b = b.point_tree.query(moved)
+        gaps_a, near_a = a.point_tree.query((of_b - shifts[:, None]) @ turns)
+        sources = np.concatenate([np.broadcast_to(of_a, moved.shape), a.points[near_a]], axis=1)
+        targets = np.concatenate([b.points[near_b], np.broadcast_to(of_b, (len(turns), *of_b.shape))], axis=1)
+        turn, shift = roma.rigid_points_registration(torch.from_numpy(sources), torch.from_numpy(targets))
+        turns, shifts = turn.numpy(), shift.numpy()
+    rms = np.sqrt(np.square(np.concatenate([gaps_a, gaps_b], axis=1)).mean(axis=1))
+    return turns, shifts, rms
+
+
+def _settled(a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int, steps: int) -> Laid:
+    """Levenberg-Marquardt steps until they gain next to nothing."""
+    laid, damping = Laid(a, b, turn, shift, count), 1e-2
+    for _ in range(steps):
+        further = Laid(a, b, *laid.stepped(damping), count)
+        if further.rms < laid.rms:
+            gain, laid = laid.rms - further.rms, further
+            if gain < 5e-5 * laid.rms + 1e-8:
+                break
+            damping = max(damping / 10, 1e-9)
+        elif damping > 1:
+            break
+        else:
+            damping = max(10 * damping, 1e-3)
+    return laid
+
+
+def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
+    """The motion of :func:`align`, about the centroids and in the common unit."""
+    starts = _starts(a, b)
+    turns, shifts, rms = _searched(a, b, *starts)
+    order = [i for i in np.argsort(rms) if rms[i] <= _TO_TRIAL * rms.min()]
+    if _correspond(a, b):
+        order.insert(0, 0)
+    trials = [
+        _settled(a, b, turns[i], shifts[i], _TRIAL_POINTS, _TRIAL_STEPS)
+        for i in _apart(order, turns, _TRIALS_DEGREES)[:_MOST_TRIALS]
+    ]
+    trials.sort(key=lambda laid: laid.rms)
+    order = [i for i, laid in enumerate(trials) if laid.rms <= _TO_FINAL * trials[0].rms]
+    finals = [
+        _settled(a, b, trials[i].turn, trials[i].shift, _FINAL_POINTS, _FINAL_STEPS)
+        for i in _apart(order, [laid.turn for laid in trials], _FINALS_DEGREES)
+    ]
+    best = min(finals, key=lambda laid: laid.rms)
+    if _correspond(a, b):
+        as_good = [laid for laid in finals if laid.rms <= _AS_GOOD * best.rms + _AS_GOOD_RADII]
+        best = min(as_good, key=lambda laid: angle(laid.turn @ starts[0][0].T))
+    return best.turn, best.shift
+
+
+def _apart(order: Sequence[int], turns: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
+    """Those of the indices whose rotation is so many degrees from that of every one before."""
+    kept: list[int] = []
+    for i in order:
+        if all(angle(turns[i] @ turns[j].T) > degrees for j in kept):
+            kept.append(i)
+    return kept
+
+
+def _rates(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """How fast points move along directions as all of them turn about the axes and shift along them, ``(N, 6)``."""
+    return np.concatenate([np.cross(points, directions), directions], axis=1)
+
+
+def angle(turn: np.ndarray) -> float:
+    """The angle of a rotation ``(3, 3)``, degrees, 0 to 180."""
+    return float(np.degrees(Rotation.from_matrix(turn).magnitude()))
+
+
+@dataclass(frozen=True)
+class SurfaceDistance:
+    """How far two surfaces lie apart, as they are or after the rigid motion that brings them closest.
+
+    Parameters
+    ----------
+    mean : float
+        Symmetric mean surface distance, scene units: the mean distance of the first surface's points from the second
+        surface and that of the second's from the first, averaged.
+    rms : float
+        Root mean square distance over both directions alike, scene units. The alignment makes it least.
+    greatest : float
+        Symmetric Hausdorff distance, scene units: the greatest distance of any sample or vertex from the other surface.
+    relative : float
+        ``mean`` over the mean radius of the two, a surface's radius being its rms distance from its centroid.
+    rotation : float
+        The angle of the alignment, degrees, 0 to 180. It means little where the two have little in common and, unless
+        their vertices correspond, where a shape has a symmetry.
+    translation : float
+        How far the alignment moves the centroid of the first surface, scene units.
+    """
+
+    mean: float
+    rms: float
+    greatest: float
+    relative: float
+    rotation: float
+    translation: float
+
+
+def surface_distance(
+    a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000, seed: int = 0, aligned: bool = True
+) -> SurfaceDistance:
+    """The distance between two surfaces, after :func:`~.surface_alignment.align` or as they lie.
+
+    Distances run from points, spread evenly by area, to the nearest point of the whole other surface (Cignoni, Rocchini
+    & Scopigno 1998, Metro: measuring error on simplified surfaces, Computer Graphics Forum 17:167-174), in both
+    directions alike (Aspert, Santa-Cruz & Ebrahimi 2002, MESH: measuring errors between surfaces using the Hausdorff
+    distance, ICME 1:705-708). They have no sign: a dent counts as a bump does. From seed to seed, at 4,000 points, the
+    lengths vary by 0.1 to 0.7 per cent where shapes are recognisably alike. Shapes that have little in common lie
+    about equally well on each other in several ways: which one is found makes some 2 per cent of difference to the
+    lengths, and any to ``rotation``.
+
+    Parameters
+    ----------
+    a, b : Trimesh
+        The surfaces. They may be open; faces without area count for nothing.
+    samples : int
+        Points on each surface.
+    seed : int
+        Of the points.
+    aligned : bool
+        Whether the first is moved onto the second; else rotation and translation are 0.
+
+    Returns
+    -------
+    SurfaceDistance
+        The same for ``b`` and ``a``, up to rounding and to whose centroid moves.
+
+    Raises
+    ------
+    ValueError
+        If a mesh has no area, or vertices that are not finite.
+    """
+    first, second, unit = surfaces(a, b, samples, seed)
+    if aligned:
+        turn, shift = alignment(first, second)
+    else:
+        turn, shift = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
+    laid = Laid(first, second, turn, shift)
+    distances = unit * laid.distances
+    mean = float(distances.mean())
+    return SurfaceDistance(
+        mean=mean,
+        rms=float(np.sqrt(np.square(distances).mean())),
+        greatest=max(float(distances.max()), unit * laid.farthest_vertex),
+        relative=mean / unit,
+        rotation=angle(turn),
+        translation=float(np.linalg.norm(second.shape.centroid + unit * shift - first.shape.centroid)),
+    )

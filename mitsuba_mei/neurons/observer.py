@@ -1,0 +1,276 @@
+"""Who looks: a stimulus' constraint, the neurons behind it, and what is wanted of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..config.load import Config
+from ..errors import ModelFailure, UserError
+from ..objectives import Activation, Objective, build_objective
+from ..stimulus import Stimulus
+from .cards import NeuronModel, load_card
+from .model import Ensemble
+from .repeatable import Memory
+from .same_model import answer_alike, share_weights, varied_images
+
+__all__ = ["Look", "Validator", "Viewer", "build_viewer"]
+
+FAINT = 1.0
+"""Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at an image.
+
+    Attributes
+    ----------
+    image : Tensor
+        The render, (H, W, C).
+    seen : Tensor
+        The neurons' input, (1, channels, h, w).
+    responses : Tensor
+        Of the objective's neurons, (k,).
+    activation : Tensor
+        The objective, scalar.
+    """
+
+    image: Tensor
+    seen: Tensor
+    responses: Tensor
+    activation: Tensor
+
+
+class Validator:
+    """A second model that judges the stimuli made for a first one.
+
+    Both see the same grey levels, each standardised its own way.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The second model.
+    objective : Objective
+        What is wanted of it.
+    stimulus : Stimulus
+        Of the first model.
+    """
+
+    def __init__(self, model: NeuronModel, objective: Objective, stimulus: Stimulus) -> None:
+        self.model, self.objective = model, objective
+        self.neurons = model.select(objective.neurons)
+        std, mean = (torch.as_tensor(v, dtype=torch.float32).reshape(-1, 1, 1) for v in (model.std, model.mean))
+        self.gain = (stimulus.model_std / std)[None]
+        self.shift = ((stimulus.model_mean - mean) / std)[None]
+
+    def to(self, device: str) -> Validator:
+        """The same on another device."""
+        self.neurons, self.objective = self.neurons.to(device), self.objective.to(device)
+        self.gain, self.shift = self.gain.to(device), self.shift.to(device)
+        return self
+
+    def __call__(self, seen: Tensor) -> Tensor:
+        """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
+        return self.objective(self.neurons(seen * self.gain + self.shift))
+
+
+@dataclass
+class Viewer:
+    """From an image to the objective.
+
+    Attributes
+    ----------
+    stimulus : Stimulus
+        What an image becomes before the neurons see it.
+    model : NeuronModel
+        The whole model.
+    neurons : callable
+        From inputs ``(B, channels, h, w)`` to the responses of the objective's neurons alone, ``(B, k)``.
+    objective : Objective
+        What is maximised of those.
+    validator : Validator or None
+        A second model that the optimisation never sees.
+    memory : Memory or None
+        Of how the neurons answered before they were shown anything.
+    """
+
+    stimulus: Stimulus
+    model: NeuronModel
+    neurons: Callable[[Tensor], Tensor]
+    objective: Objective
+    validator: Validator | None = None
+    memory: Memory | None = None
+
+    def look(self, image: Tensor) -> Look:
+        """Show a render (H, W, C) to the neurons."""
+        seen = self.stimulus(image)
+        responses = self.neurons(seen)
+        return Look(image, seen, responses[0], self.objective(responses)[0])
+
+    def sees(self, image: Tensor) -> bool:
+        """Whether anything is to be seen in a render (H, W, C)."""
+        return self.stimulus.contrast_energy(image) != 0
+
+    def is_silent(self, look: Look) -> bool:
+        """Whether it is the neurons' silence where nothing in an image changes the objective."""
+        return True
+
+    def is_silent_at(self, image: Tensor) -> bool:
+        """Whether nothing in a render (H, W, C) changes the objective, for the neurons do not answer."""
+        shown = image.detach().requires_grad_()
+        with torch.enable_grad():
+            look = self.look(shown)
+            (slope,) = torch.autograd.grad(look.activation, shown)
+        return not bool((slope != 0).any()) and self.is_silent(look)
+
+    def altered(self, image: Tensor) -> str:
+        """Why figures of a render (H, W, C) cannot be trusted: the model is no function of its image, or not the same
+        as it was at first. Empty where it is.
+        """
+        if self.memory is None:
+            return ""
+        with torch.no_grad():  # of several cameras' images, which lie side by side, the first
+            found = self.memory.changed(self.neurons, self.stimulus(image[:, : image.shape[0]]))
+        return f"model '{self.model.name}' is no function of its image: {found}" if found else ""
+
+    def check_unaltered(self, image: Tensor) -> None:
+        """Raise ModelFailure where figures of a render (H, W, C) cannot be trusted (:meth:`altered`)."""
+        altered = self.altered(image)
+        if altered:
+            raise ModelFailure(f"{altered}, so that these figures mean nothing; reset its state in forward")
+
+    def shown(self, image: Tensor) -> Tensor:
+        """The stimulus of a render (H, W, C) as people are shown it: grey levels as the neurons saw them, beyond black
+        and white too, (h, w) or (h, w, 3).
+        """
+        return self.stimulus.to_grey(self.stimulus(image), clip=False)
+
+    def to(self, device: str) -> Viewer:
+        """The same on another device."""
+        self.stimulus, self.neurons = self.stimulus.to(device), self.neurons.to(device)
+        self.objective = self.objective.to(device)
+        self.validator = None if self.validator is None else self.validator.to(device)
+        return self
+
+    def optimum(self) -> float | None:
+        """The best objective that any image reaches under the stimulus' constraint, where it is known."""
+        if isinstance(self.objective, Activation):
+            return self.model.optimum(self.objective.neurons, self.stimulus, self.objective.weights.tolist())
+        return None
+
+
+def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None) -> Viewer:
+    """Load the model that a scene file names, the one to validate on, and their objective.
+
+    Parameters
+    ----------
+    config : Config
+    told : callable
+        Told of downloads.
+
+    Raises
+    ------
+    UserError
+        For what of them cannot be used.
+    """
+    model = load_card(config.model.card, told=told, trust_code=config.trusts_code)
+    neurons = model.check_neurons(_asked(config, model))
+    if config.compare.neurons is not None:
+        model.check_neurons(config.compare.neurons)
+    size = config.stimulus.size
+    if size is not None and (size, size) != tuple(model.image_size):
+        raise UserError(
+            f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
+            "pixels; leave it out"
+        )
+    constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
+    stimulus = Stimulus(
+        model.image_size,
+        model.channels,
+        model.mean,
+        model.std,
+        **constraint,
+        display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
+        mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
+    )
+    _tell_faint(model, stimulus, told)
+    objective = build_objective(config.objective, neurons, model.n_neurons)
+    neurons = model.select(objective.neurons)
+    memory = Memory(neurons, (model.channels, *model.image_size))
+    viewer = Viewer(stimulus, model, neurons, objective, memory=memory)
+    if config.model.validate is not None:
+        viewer.validator = _build_validator(config, viewer, told)
+    return viewer
+
+
+def _tell_faint(model: NeuronModel, stimulus: Stimulus, told: Callable[[str], None]) -> None:
+    """Say where the contrast that is asked for is so low that no picture of the stimulus shows it."""
+    if stimulus.constraint == "norm":
+        count = stimulus.channels * stimulus.image_size[0] * stimulus.image_size[1]
+        levels = stimulus.norm / math.sqrt(count) * float(stimulus.model_std.mean())
+    else:
+        levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
+    if levels < FAINT:
+        told(
+            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} of "
+            f"255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
+        )
+
+
+def _asked(config: Config, model: NeuronModel) -> list[int]:
+    """The neurons that it is about: all where images or responses are compared and none is named."""
+    if config.objective.type in ("image", "metamer") and config.named_neurons is None:
+        return model.every_neuron
+    return list(config.neurons)
+
+
+def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]) -> Validator:
+    second = load_card(config.model.validate, told=told, trust_code=config.trusts_code)
+    first = viewer.model
+    if (second.image_size, second.channels) != (first.image_size, first.channels):
+        taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
+        raise UserError(
+            f"model.validate: model '{second.name}' takes {taken[0]}, '{first.name}' {taken[1]}; "
+            "both must take the same"
+        )
+    if second.n_neurons != first.n_neurons:
+        raise UserError(
+            f"model.validate: model '{second.name}' has {second.n_neurons} neurons and '{first.name}' "
+            f"{first.n_neurons}; both must be models of the same neurons"
+        )
+    shared = sorted(set(first.weights) & set(second.weights))
+    if shared:
+        raise UserError(
+            f"model.validate: model '{second.name}' shares {shared[0]} with '{first.name}', and would judge its own "
+            "stimuli; name a model of other weights"
+        )
+    neurons = second.check_neurons(config.neurons)
+    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
+    itself = _itself(config, viewer, validator)
+    if itself:
+        raise UserError(
+            f"model.validate: model '{second.name}' {itself}, and would judge its own stimuli; name a model that was "
+            "trained by itself"
+        )
+    return validator
+
+
+def _itself(config: Config, viewer: Viewer, second: Validator) -> str:
+    """How a second model shows that it is the first one; empty where it is another."""
+    model = viewer.model
+    if config.model.card == config.model.validate:
+        return "is the very model that is optimised for"
+    images = varied_images((model.channels, *model.image_size))
+    alike = answer_alike(viewer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
+    if alike:
+        return f"answers to {len(images)} images just as '{model.name}' does"
+    both = model.module, second.model.module
+    # Two functions may share all their weights; but not where neither answers, or a network is one of an ensemble's.
+    if (alike is None or any(isinstance(each, Ensemble) for each in both)) and share_weights(*both):
+        return f"has a network with the weights of one of '{model.name}'"
+    return ""

@@ -1,0 +1,1 @@
+"""The optimisation of one scene, in memory."""

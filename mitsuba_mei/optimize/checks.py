@@ -1,0 +1,136 @@
+"""Checks before the first step and while a scene is optimised."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import UserError
+from ..geometry.quality import flipped_faces
+from ..pipeline import Experiment
+from ..scene.state import SceneState, check_view
+
+__all__ = ["FOLDED", "Watch", "check_start", "without_effect"]
+
+
+def check_start(experiment: Experiment, seed: int, alone: bool = True, searched: bool = False) -> None:
+    """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
+
+    Where it is ``alone``, without restarts that could do better, also that the neurons are silent. Where turns and
+    directions are ``searched`` first, what these could mend is let through.
+
+    Raises
+    ------
+    UserError
+        With one sentence for the first of these that is found.
+    """
+    scene = experiment.scene
+    states = experiment.states()
+    for state in states:
+        check_view(state)
+    image = experiment.render(seed)
+    if not torch.isfinite(image).all():
+        image = experiment.render(seed + 1)  # a single sample may be to blame
+    if not torch.isfinite(image).all():
+        raise UserError(
+            "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
+        )
+    elsewhere = scene.turning() if searched else {}
+    turned_on = any(name.startswith("lighting.") for name in elsewhere)
+    if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
+        raise UserError(
+            "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
+        )
+    if not turned_on and not experiment.viewer.sees(image.detach()):
+        raise UserError(
+            "the image is uniform: the object cannot be told from the background; change background, lighting or "
+            "material"
+        )
+    if not scene.free_parameters():
+        return
+    for name in _without_effect(experiment, image, seed):
+        if turned_on or name in elsewhere:
+            continue
+        raise UserError(
+            f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
+        )
+    viewer = experiment.viewer
+    look = viewer.look(image.detach().requires_grad_())
+    if not look.activation.requires_grad:
+        raise UserError(
+            f"model '{viewer.model.name}' gives responses without a gradient; its forward pass must not detach them"
+        )
+    if alone and not torch.isfinite(look.activation):
+        raise UserError(
+            f"model '{viewer.model.name}' gives a response to the first render that is not finite; mend the model, or "
+            "start elsewhere"
+        )
+    if alone and not elsewhere and viewer.is_silent_at(image):
+        raise UserError(
+            f"model '{viewer.model.name}' is silent at the start: the objective has no gradient there; start elsewhere "
+            "(placement.on: receptive_field, pose, lighting, seed), or try several starts with optimizer.restarts"
+        )
+
+
+def without_effect(experiment: Experiment, seed: int) -> list[str]:
+    """The free parameters on which the image does not depend where the scene stands."""
+    return _without_effect(experiment, experiment.render(seed), seed)
+
+
+def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:
+    """Of a random functional of the image they have no derivative."""
+    free = experiment.scene.free_parameters()
+    probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
+    gradients = torch.autograd.grad((image * probe).sum(), list(free.values()), allow_unused=True)
+    return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
+
+
+def _is_lit(experiment: Experiment, state: SceneState, seed: int) -> bool:
+    """Whether the object, before a black background, is anything but black."""
+    dark = SceneState(**{**vars(state), "background": torch.zeros_like(state.background)})
+    with torch.no_grad():
+        return bool((experiment.renderer.render(dark, seed) > 0).any())
+
+
+FOLDED = 0.02
+"""The fraction of faces beyond the start's that may be folded over."""
+
+SELDOM = 5
+"""Steps between two looks."""
+
+
+class Watch:
+    """Looks after a scene.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As it starts.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._deforms = "shape" in experiment.scene.groups()
+        self._allowed = self._folded() + FOLDED if self._deforms else 1.0
+
+    @torch.no_grad()
+    def __call__(self, step: int) -> str | None:
+        """What is wrong, in a few words; None where nothing is. It is looked for in some steps only."""
+        if step % SELDOM:
+            return None
+        states = self._experiment.states()
+        if not all(torch.isfinite(state.vertices).all() for state in states):
+            return "the object has vertices that are not finite"
+        try:
+            for state in states:
+                check_view(state)
+        except UserError:
+            return "the object leaves the camera's view, or the camera stands in it"
+        if self._deforms and self._folded() > self._allowed:
+            return f"more than {100 * FOLDED:g} % of the mesh's faces are folded over"
+        return None
+
+    @torch.no_grad()
+    def _folded(self) -> float:
+        scene = self._experiment.scene
+        shape = scene.shape().cpu().double().numpy()
+        return float(flipped_faces(shape, scene.faces.cpu().numpy(), scene.template.edge_faces.cpu().numpy()).mean())

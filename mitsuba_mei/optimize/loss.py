@@ -1,0 +1,217 @@
+"""Losses of an optimisation: minus the activation, or the differences of several scenes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..neurons.observer import Look
+from ..pipeline import Experiment
+from .checks import Watch
+from .dissimilarity import Aspects, Difference, aspects_of
+from .state import checked_array
+
+__all__ = ["MEAN_ACTIVATION", "SMOOTHING", "Attempt", "Differ", "Drive", "Goal"]
+
+MEAN_ACTIVATION = "mean_activation"
+"""The name of several scenes' mean activation among what is watched; what is maximised is another figure there."""
+
+TINY = 1e-6
+"""The least reach of an activation that is divided by."""
+
+
+class Drive:
+    """Maximises the activation over a scene's free parameters, and keeps its object one.
+
+    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
+    for the neuron's input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of
+    a regularizer serves a neuron that answers in thousandths and one that answers in tens.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    watch : callable, optional
+        What says after a step that something is wrong with the scene.
+    """
+
+    def __init__(self, experiment: Experiment, watch: Callable[[int], str | None] | None = None) -> None:
+        self.experiment = experiment
+        self.trouble = Watch(experiment) if watch is None else watch
+        self._reach: float | None = None
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """The scene's free parameters by group."""
+        return self.experiment.scene.groups()
+
+    def memory(self) -> dict[str, float]:
+        """The reach."""
+        return {} if self._reach is None else {"reach": self._reach}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Take up the reach."""
+        self._reach = checked_array(memory, "reach", ()).item() if "reach" in memory else None
+
+    def attempt(self, seed: int) -> Attempt:
+        """Render once and look."""
+        shape = self.experiment.scene.shape()
+        look = self.experiment.look(seed, shape=shape)
+        terms = self.experiment.regularizers(shape)
+        value = look.activation.item()
+        (slope,) = torch.autograd.grad(look.activation, look.seen)
+        now = (slope.norm() * look.seen.detach().norm()).item()
+        if math.isfinite(now):
+            now = max(now, TINY)
+            self._reach = now if self._reach is None else (1 - SMOOTHING) * self._reach + SMOOTHING * now
+        cost = self.experiment.regularizers.total(terms)
+        scale = 1.0 if self._reach is None else self._reach
+        # The model's slope is known already; the cost has none where the shape is frozen.
+        (cost - (slope * look.seen).sum() / scale).backward()
+        return Attempt(
+            value, cost.item() - value / scale, {name: term.item() for name, term in terms.items()}, look.image
+        )
+
+
+class Differ:
+    """Makes scenes differ that all do what is wanted of them.
+
+    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs
+    of how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+        One a scene; the renderer is the same.
+    want : callable
+        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal &
+        Wright 2006, Numerical Optimization, section 17.2).
+    kind : str
+        In what they differ (:mod:`~mitsuba_mei.optimize.dissimilarity`).
+    apart : float
+        How far is far.
+    reference : Aspects, optional
+        A scene that stays as it is, from which they all have to differ; else they have to differ from each other.
+    enough : float
+        Beyond so many times ``apart`` nothing is gained.
+    """
+
+    def __init__(
+        self,
+        experiments: Sequence[Experiment],
+        want: Callable[[Look], Tensor],
+        kind: str,
+        apart: float,
+        reference: Aspects | None = None,
+        enough: float = math.inf,
+    ) -> None:
+        self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
+        self._reference = reference
+        self._watches = [Watch(experiment) for experiment in experiments]
+        count = len(experiments)
+        pairs = (
+            [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
+        )
+        self._pairs = {pair: Difference(kind) for pair in pairs}
+
+    def trouble(self, step: int) -> str | None:
+        """What is wrong with the first scene with which anything is."""
+        return next((trouble for watch in self._watches if (trouble := watch(step)) is not None), None)
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """How surfaces were laid onto each other last, and when."""
+        return {f"{i}.{j}": each.laid for (i, j), each in self._pairs.items() if each.laid is not None}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Take this up."""
+        for (i, j), each in self._pairs.items():
+            each.laid = checked_array(memory, f"{i}.{j}", (5, 4)).copy() if f"{i}.{j}" in memory else None
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """The free parameters of all scenes by group."""
+        found: dict[str, list[nn.Parameter]] = {}
+        for experiment in self.experiments:
+            for name, parameters in experiment.scene.groups().items():
+                found.setdefault(name, []).extend(parameters)
+        return found
+
+    def attempt(self, seed: int) -> Attempt:
+        """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.
+
+        The images lie side by side, (H, k W, C).
+        """
+        shapes = [experiment.scene.shape() for experiment in self.experiments]
+        states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
+        images = self.experiments[0].renderer.render_batch(states, seed)
+        looks = [experiment.viewer.look(image) for experiment, image in zip(self.experiments, images)]
+        aspects = [aspects_of(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
+        others = [*aspects, self._reference]
+        apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
+        missed = -apart if math.isinf(self._enough) else (self._enough - apart).clamp_min(0)
+        terms = [e.regularizers(shape) for e, shape in zip(self.experiments, shapes)]
+        cost = sum(e.regularizers.total(term) for e, term in zip(self.experiments, terms))
+        lost = torch.stack([self._want(look) for look in looks])
+        loss = (cost + lost.sum()) / len(looks) + missed.mean()
+        loss.backward()
+        figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
+        difference = apart.mean().item() * self._apart
+        together = torch.cat(tuple(images), dim=1)
+        watched = {"difference": difference, **figures}
+        if self._reference is None:
+            mean = sum(look.activation.item() for look in looks) / len(looks)
+            watched = {MEAN_ACTIVATION: mean, **watched}
+        return Attempt(-lost.mean().item(), loss.item(), watched, together)
+
+
+SMOOTHING = 0.1
+"""Weight of a step in running means."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a goal makes of the parameters as they stand: noisy figures; gradients lie with the parameters.
+
+    Attributes
+    ----------
+    value : float
+        What is maximised.
+    loss : float
+        What descends.
+    terms : dict of str to float
+        Whatever else is worth watching: regularizers, unweighted, and the like.
+    image : Tensor
+        A render, (H, W, C); of several scenes side by side, (H, k W, C).
+    """
+
+    value: float
+    loss: float
+    terms: dict[str, float]
+    image: Tensor
+
+
+class Goal(Protocol):
+    """What an optimisation is for."""
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """What it moves, by the group whose learning rate applies."""
+        ...
+
+    def attempt(self, seed: int) -> Attempt:
+        """Look at the parameters once, and add the loss's gradient to theirs."""
+        ...
+
+    def trouble(self, step: int) -> str | None:
+        """What is wrong with the scene as it stands after a step, in a few words; None where nothing is."""
+        ...
+
+    def memory(self) -> dict[str, np.ndarray | float]:
+        """What it remembers of earlier attempts, and cannot go on without."""
+        ...
+
+    def remember(self, memory: dict[str, np.ndarray]) -> None:
+        """Remember what :meth:`memory` gave."""
+        ...

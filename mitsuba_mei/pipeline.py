@@ -1,0 +1,255 @@
+"""A scene file made ready: everything between its free parameters and the activation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import roma
+import torch
+
+from .config.load import Config
+from .config.sections import MOST_RESTARTS
+from .errors import UserError
+from .geometry.mesh import TEMPLATES, TriangleMesh
+from .neurons.observer import Look, Viewer, build_viewer
+from .neurons.receptive_field import find_receptive_field, place_on
+from .regularizers import Regularizers
+from .render.memory import check_room
+from .render.renderer import Renderer, build_renderer, prepare_backend
+from .scene.camera import Camera
+from .scene.deformation import RBFDeformation
+from .scene.emitters import EMITTERS, Lighting
+from .scene.initial import FILE, RANDOM
+from .scene.material import MATERIALS
+from .scene.pose import Pose
+from .scene.scene import Scene
+from .scene.state import SceneState, check_view
+
+__all__ = [
+    "Experiment",
+    "build_experiment",
+    "build_scene",
+    "build_template",
+    "check_files",
+    "each_start",
+    "restarted",
+]
+
+START, RESTART = 0.02, 0.06
+"""Root mean square of the random displacement that the first optimisation, and every other one, begins with; object
+units. That of the first breaks the object's symmetry, and is no part of the scene that the file says.
+"""
+
+DRAWS = 20
+"""How often another start is drawn before none is found that can be seen."""
+
+
+@dataclass
+class Experiment:
+    """The chain from a scene to a neuron's activation.
+
+    Attributes
+    ----------
+    scene : Scene
+    renderer : Renderer
+    viewer : Viewer
+    regularizers : Regularizers
+    variant : str
+        What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
+    cameras : tuple of Camera
+        From where the scene is seen; where there are none, by its own camera.
+    begins : str
+        What its initial scene is, as :mod:`~mitsuba_mei.scene.initial` has it.
+    """
+
+    scene: Scene
+    renderer: Renderer
+    viewer: Viewer
+    regularizers: Regularizers
+    variant: str
+    cameras: tuple[Camera, ...] = ()
+    begins: str = FILE
+
+    def render(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> torch.Tensor:
+        """The scene's image (H, W, C); what several cameras see lies side by side, (H, V W, C).
+
+        Parameters
+        ----------
+        seed, spp : int
+            As for the renderer.
+        shape : Tensor, optional
+            Deformed vertices, where they are known already.
+        """
+        if not self.cameras:
+            return self.renderer.render(self.scene(shape), seed, spp)
+        return torch.cat(tuple(self.renderer.render_batch(self.states(shape), seed, spp)), dim=1)
+
+    def states(self, shape: torch.Tensor | None = None) -> list[SceneState]:
+        """The scene as each camera sees it."""
+        shape = self.scene.shape() if shape is None else shape
+        return [self.scene(shape, camera) for camera in self.cameras or (None,)]
+
+    def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
+        """Render the scene and show it to the neurons."""
+        return self.viewer.look(self.render(seed, spp, shape))
+
+
+def _built(registry: Mapping, settings, **extra):
+    """What a mapping of the scene file with a ``type`` describes."""
+    return registry[settings.type](**settings.model_dump(exclude={"type"}), **extra)
+
+
+def build_template(config: Config) -> TriangleMesh:
+    """The mesh that a scene file deforms, as it is before."""
+    return _built(TEMPLATES, config.shape.template)
+
+
+def build_scene(config: Config, channels: int, viewer: Viewer | None = None, restart: int = 0) -> Scene:
+    """The scene of a scene file, in 1 or 3 channels.
+
+    Parameters
+    ----------
+    config : Config
+    channels : int
+    viewer : Viewer, optional
+        On whose receptive field the object is put, where ``placement.on`` says so.
+    restart : int
+        Free offsets are displaced by small random ones, drawn from the seed, which
+        :meth:`~mitsuba_mei.scene.deformation.RBFDeformation.undisplaced` takes away: the scene as the file says it.
+        Every restart from 1 on draws others, larger ones, and another start of what is free of the pose.
+    """
+    template = build_template(config)
+    generator = _generator(config.seed, restart)
+    shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
+    if config.shape.random is not None:
+        shape.initialize(config.shape.random.size, torch.Generator().manual_seed(config.shape.random.seed))
+    if "offsets" in config.shape.free:
+        if restart == 0:
+            shape.displace(START, generator)
+        else:
+            shape.initialize(RESTART, generator)
+    camera = Camera(**config.camera.model_dump())
+    pose = config.pose.model_dump()
+    if config.placement.on is not None and viewer is not None:
+        field = find_receptive_field(viewer, config.seed)
+        extent = template.vertices.norm(dim=1).max().item()
+        pose |= place_on(field, camera, extent, config.placement.size)
+    if restart:
+        pose |= _elsewhere(pose, camera, generator)
+    return Scene(
+        template,
+        shape,
+        Pose(**pose),
+        camera,
+        Lighting([_built(EMITTERS, emitter) for emitter in config.lighting]),
+        _built(MATERIALS, config.material),
+        [config.background],
+        channels,
+    )
+
+
+def _generator(seed: int, restart: int) -> torch.Generator:
+    """Of the random start: the seed's own for the first, and one of its own for every other."""
+    if restart == 0:
+        return torch.Generator().manual_seed(seed)
+    # torch looks at 32 bits of a seed alone.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart)).generate_state(1)[0]))
+
+
+def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
+    """Another start of what is free of a pose: any rotation, about a quarter of its radius aside in the image, larger
+    or smaller.
+    """
+    turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
+    aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator).item()
+    with torch.no_grad():
+        moved = 0.25 * pose["scale"] * aside @ camera.rotation_matrix()[:2]
+    found = {
+        "rotation": roma.rotmat_to_euler("xyz", turn, degrees=True).tolist(),
+        "scale": pose["scale"] * math.exp(0.25 * wider),
+    }
+    found["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
+    return {name: value for name, value in found.items() if name in pose["free"]}
+
+
+def check_files(config: Config, told: Callable[[str], None] = lambda text: None) -> Scene:
+    """Load what a scene file names (models, mesh, images) and build the scene, without rendering; gives the scene.
+
+    Raises
+    ------
+    UserError
+        For anything of it that cannot be used.
+    """
+    viewer = build_viewer(config, told)
+    _check_resolution(config, viewer)
+    if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
+        prepare_backend(config.render, viewer.model.channels)
+    scene = build_scene(config, viewer.model.channels, viewer)
+    _tell_of_pictures(scene, told)
+    return scene
+
+
+def _tell_of_pictures(scene: Scene, told: Callable[[str], None]) -> None:
+    """What of the pictures that light the scene was left out or changed."""
+    for emitter in scene.lighting.emitters:
+        for note in getattr(emitter, "notes", ()):
+            told(note)
+
+
+def _check_resolution(config: Config, viewer: Viewer) -> None:
+    """Raise UserError where the model would see a render of fewer pixels than it takes."""
+    if config.objective.type != "image" or config.objective.error == "responses":
+        viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+
+
+def build_experiment(config: Config, told: Callable[[str], None] = lambda text: None) -> Experiment:
+    """Load the model, choose the backend, build the scene and its renderer; downloads are told of.
+
+    Raises
+    ------
+    UserError
+        For anything in the scene file or its files that cannot be used.
+    """
+    viewer = build_viewer(config, told)
+    _check_resolution(config, viewer)
+    backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
+    if config.render.type == "path" and backend.device == "cpu":
+        check_room(config.render, backend.channels)
+    viewer.to(backend.device)
+    scene = build_scene(config, backend.channels, viewer).to(backend.device)
+    _tell_of_pictures(scene, told)
+    regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
+    with torch.no_grad():
+        renderer = build_renderer(config.render, scene())
+    renderer.own_threads |= config.deterministic  # so that torch computes with one
+    return Experiment(scene, renderer, viewer, regularizers, backend.name)
+
+
+def restarted(experiment: Experiment, config: Config, restart: int) -> Experiment:
+    """The experiment from another start; everything but the scene is shared.
+
+    Raises
+    ------
+    UserError
+        If no start was found at which the object is in view.
+    """
+    for draw in range(DRAWS):
+        scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
+        scene = scene.to(experiment.scene.background.device)
+        try:
+            check_view(scene())
+        except UserError:
+            if draw == DRAWS - 1:
+                raise
+            continue
+        return replace(experiment, scene=scene, begins=RANDOM if restart else FILE)
+
+
+def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:
+    """The experiment at each start that ``optimizer.restarts`` asks for, one after the other; the first is its own."""
+    yield experiment
+    for restart in range(1, config.optimizer.restarts):
+        yield restarted(experiment, config, restart)

@@ -1,0 +1,1 @@
+"""Renderers of a SceneState: a differentiable path tracer and a differentiable rasterizer."""

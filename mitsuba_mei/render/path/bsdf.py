@@ -1,0 +1,85 @@
+"""Materials as Mitsuba's BSDFs, and the names of their parameters."""
+
+from __future__ import annotations
+
+import drjit as dr
+import mitsuba as mi
+
+from ...scene.state import MaterialState
+
+__all__ = ["RoughCoat", "build_material", "update_material"]
+
+PLUGINS = {"diffuse": "diffuse", "plastic": "roughplastic", "principled": "principled"}
+PARAMETERS = {
+    "diffuse": {"reflectance": "reflectance.value"},
+    "plastic": {"reflectance": "diffuse_reflectance.value", "roughness": "alpha"},
+    "principled": {
+        "reflectance": "base_color.value",
+        "roughness": "roughness.value",
+        "metallic": "metallic.value",
+        "specular": "specular",
+    },
+}
+
+
+def build_material(material: MaterialState) -> mi.BSDF:
+    """The BSDF of a material."""
+    rgb = {"type": "rgb", "value": 0.5}
+    description = {"type": PLUGINS[material.kind]}
+    if material.kind == "diffuse":
+        description["reflectance"] = rgb
+    elif material.kind == "plastic":
+        description |= {"diffuse_reflectance": rgb, "nonlinear": True, "int_ior": material.ior, "alpha": 0.3}
+    else:
+        description |= {"base_color": rgb, "roughness": 0.5, "metallic": 0.1, "specular": 0.5}
+    return mi.load_dict(description)
+
+
+def update_material(parameters: mi.SceneParameters, material: MaterialState, values: dict) -> None:
+    """Write the (attached) ``values["material.<name>"]`` into a BSDF's parameters."""
+    for name, key in PARAMETERS[material.kind].items():
+        value = values[f"material.{name}"]
+        if name == "reflectance" and len(mi.Spectrum()) == 3:
+            value = mi.Color3f([dr.gather(mi.Float, value, c) for c in range(3)])
+        # Writing what is there already would rebuild a rough coat's tables.
+        if dr.grad_enabled(value, parameters[key]) or dr.any(value != parameters[key], axis=None):
+            parameters[key] = value
+    parameters.update()
+
+
+class RoughCoat:
+    """A ``roughplastic`` whose derivative by roughness is whole.
+
+    Mitsuba keeps the share of light that the coat lets through in a table without derivatives, so the diffuse base
+    would have none; here its slope comes from two neighbours, rougher and smoother by 5 %.
+    """
+
+    STEP = 0.05
+
+    def __init__(self, bsdf: mi.BSDF, material: MaterialState) -> None:
+        self.pdf, self.sample, self.flags = bsdf.pdf, bsdf.sample, bsdf.flags
+        self._bsdf = bsdf
+        self._neighbours = [build_material(material) for _ in range(2)]
+        self._parameters = [mi.traverse(neighbour) for neighbour in self._neighbours]
+        self._base = mi.BSDFContext()
+        self._base.component = 1
+
+    def update(self, material: MaterialState, values: dict) -> None:
+        """Move the neighbours to either side of the (attached) ``values["material.roughness"]``."""
+        self._roughness = values["material.roughness"]
+        for parameters, factor in zip(self._parameters, (1 - self.STEP, 1 + self.STEP)):
+            near = {name: dr.detach(value) for name, value in values.items() if name.startswith("material.")}
+            near["material.roughness"] = near["material.roughness"] * factor
+            update_material(parameters, material, near)
+
+    def eval(
+        self, context: mi.BSDFContext, si: mi.SurfaceInteraction3f, wo: mi.Vector3f, active: mi.Bool
+    ) -> mi.Spectrum:
+        """BSDF times cosine, as of ``mi.BSDF``."""
+        value = self._bsdf.eval(context, si, wo, active)
+        if not dr.grad_enabled(self._roughness):
+            return value
+        with dr.suspend_grad():
+            below, above = (neighbour.eval(self._base, si, wo, active) for neighbour in self._neighbours)
+            slope = (above - below) / (2 * self.STEP * self._roughness)
+        return value + dr.detach(slope) * (self._roughness - dr.detach(self._roughness))

@@ -1,0 +1,91 @@
+"""Lights at a place or in a single direction, as seen from points: :mod:`~mitsuba_mei.render.path.lights` in plain torch."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...scene.state import LightState
+
+__all__ = ["POWER", "Rays", "rays"]
+
+POWER = {"area": "radiance", "point": "intensity", "spot": "intensity", "directional": "irradiance"}
+"""What a light's colour is called."""
+
+LEAST_POINTS, MOST_POINTS = 4, 16
+"""Places along a side of a rectangle from which its light is taken to come."""
+
+Vector = tuple[Tensor, Tensor, Tensor]
+Rays = tuple[Vector, Tensor]
+"""Unit vectors (N, L) from points to a light, by coordinate, and what arrives along each (N, L) for a colour of 1."""
+
+
+def rays(lights: Sequence[LightState], position: Vector, take: Callable[[Tensor], Tensor], finest: float) -> Rays:
+    """What reaches points from a light, unshadowed.
+
+    Parameters
+    ----------
+    lights : sequence of LightState
+        The light in each of B scenes; of one kind.
+    position : tuple of Tensor
+        (N,) each.
+    take : callable
+        From values (B, K) of the scenes to those of the points, (K, N) or (K, 1).
+    finest : float
+        Radians over which the material's reflection changes; rectangles are resolved as finely.
+    """
+    values = {name: take(torch.stack([light.values[name] for light in lights])) for name in lights[0].values}
+    kind = lights[0].kind
+    if kind == "directional":
+        x, y, z = (-part[:, None] for part in values["direction"])
+        return (x, y, z), torch.ones_like(x)
+    if kind == "area":
+        return _from_rectangle(values, position, finest)
+    way, square = _way(values["position"], position)
+    if kind == "point":
+        return way, 1 / square
+    axis = [target - place for target, place in zip(values["target"], values["position"])]
+    length = sum(part * part for part in axis).sqrt()
+    aligned = -sum((part / length)[:, None] * d for part, d in zip(axis, way))
+    # Within the beam and beyond the cutoff nothing changes; on the axis itself the angle has no derivative.
+    angle = torch.acos(aligned.clamp(-1 + 1e-6, 1 - 1e-6))
+    cutoff, beam = (take(square.new_tensor([[value(light)] for light in lights]))[0][:, None] for value in CONE)
+    return way, ((cutoff - angle) / (cutoff - beam)).clamp(0, 1) / square
+
+
+CONE = (lambda light: light.cutoff), (lambda light: light.beam)
+
+
+def _way(places: Sequence[Tensor], position: Vector) -> tuple[Vector, Tensor]:
+    """Unit vectors (N, L) from points (N,) to places (N or 1, L) or (N or 1,), and squared distances."""
+    x, y, z = ((to if to.ndim == 2 else to[:, None]) - at[:, None] for to, at in zip(places, position))
+    square = (x * x + y * y + z * z).clamp_min(1e-12)
+    inverse = square.rsqrt()
+    return (x * inverse, y * inverse, z * inverse), square
+
+
+def _from_rectangle(values: dict[str, Tensor], position: Vector, finest: float) -> Rays:
+    centre, across, up = values["centre"], values["across"], values["up"]
+    with torch.no_grad():
+        nearest = (centre - torch.stack(position)).norm(dim=0).amin() if len(position[0]) else centre.new_ones(())
+        seen = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
+    count = min(MOST_POINTS, max(LEAST_POINTS, math.ceil(1.5 * seen / finest)))
+    right, above, weight = (centre.new_tensor(part) for part in _square(count))
+    places = [c[:, None] + right * a[:, None] + above * b[:, None] for c, a, b in zip(centre, across, up)]
+    way, square = _way(places, position)
+    normal = torch.linalg.cross(across, up, dim=0)
+    facing = -sum(part[:, None] * d for part, d in zip(normal, way))
+    return way, weight * facing.clamp_min(0) / square
+
+
+@functools.lru_cache(maxsize=None)
+def _square(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places and weights for the mean over the square from -1/2 to 1/2 (Gauss-Legendre)."""
+    at, weight = np.polynomial.legendre.leggauss(count)
+    right, above = np.meshgrid(0.5 * at, 0.5 * at)
+    return right.ravel(), above.ravel(), np.outer(0.5 * weight, 0.5 * weight).ravel()

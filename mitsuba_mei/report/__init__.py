@@ -1,0 +1,1 @@
+"""Results and arrays as pictures, tables and sentences."""

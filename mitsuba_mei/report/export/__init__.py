@@ -1,0 +1,1 @@
+"""Stimuli for a monitor, scenes for Blender."""

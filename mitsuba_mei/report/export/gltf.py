@@ -1,0 +1,230 @@
+"""A scene as glTF 2.0: the posed mesh, the camera, the lights that glTF knows, and the material.
+
+Both are right-handed with y up, a camera looks along its own -z, and so does a light; lengths stay as they are. Powers
+here are radiometric, without a unit of their own; glTF's are photometric, and are 683 lumens per watt times as much,
+which importers divide by: an irradiance E becomes E W/m^2 in Blender. What glTF cannot say is kept in ``extras``.
+
+References
+----------
+Khronos Group (2021). glTF 2.0 Specification; extensions KHR_lights_punctual, KHR_materials_ior, KHR_materials_specular.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from torch import Tensor
+
+from ...scene.distant_emitters import Sun
+from ...scene.emitter import Emitter
+from ...scene.emitters import EMITTERS
+from ...scene.local_emitters import Directional, Point, Spot
+from ...scene.material import Material
+from ...scene.scene import Scene
+
+__all__ = ["LUMENS_PER_WATT", "gltf_of", "left_out", "write_glb"]
+
+LUMENS_PER_WATT = 683.0
+NEAR = 0.01
+FLOAT, UINT = 5126, 5125
+VERTICES, INDICES = 34962, 34963
+UNITS = (
+    "Lengths: scene units as metres. Irradiance, intensity and radiance are radiometric in a unit of the scene's own; "
+    "the lights' intensities in KHR_lights_punctual are 683 times as much (lux for directional lights, candela for "
+    "point and spot lights), so that importers which divide by 683 lm/W give the same numbers in W/m^2 and W/sr."
+)
+
+
+@torch.no_grad()
+def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
+    """The JSON part and the binary part of a scene's glTF.
+
+    Lights are nodes that shine along their own -z. A soft sun becomes a directional light, its sharpness an extra. A
+    diffuse surface is rough and without the reflection of glTF's dielectrics; the roughness of a coat, Beckmann's
+    alpha, becomes its root, since glTF squares it.
+
+    Parameters
+    ----------
+    scene : Scene
+    said : sequence of mapping
+        What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
+    """
+    extras = [{**file, **emitter.in_file_units()} for file, emitter in zip(said, scene.lighting.emitters)]
+    vertices = scene.pose(scene.shape()).cpu().numpy().astype(np.float32)
+    faces = scene.faces.cpu().numpy().astype(np.uint32)
+    normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals.astype(np.float32)
+    data = vertices.tobytes() + normals.tobytes() + faces.tobytes()
+    lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if _kind(emitter)]
+    nodes: list[dict[str, Any]] = [{"name": "object", "mesh": 0}, _camera_node(scene)]
+    nodes += [_light_node(number, emitter, index) for index, (number, emitter) in enumerate(lights)]
+    used = ["KHR_materials_specular"] if scene.material.KIND == "diffuse" else ["KHR_materials_ior"]
+    gltf: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "mitsuba_mei"},
+        "scene": 0,
+        "scenes": [{"nodes": list(range(len(nodes))), "extras": _extras(scene, extras)}],
+        "nodes": nodes,
+        "cameras": [_camera(scene)],
+        "meshes": [{"name": "object", "primitives": [_primitive()]}],
+        "materials": [_material(scene.material)],
+        **_buffers(vertices, faces, len(data)),
+    }
+    if lights:
+        used.append("KHR_lights_punctual")
+        gltf["extensions"] = {"KHR_lights_punctual": {"lights": [_light(*each, extras[each[0]]) for each in lights]}}
+    return gltf | {"extensionsUsed": used}, data
+
+
+def left_out(scene: Scene) -> list[str]:
+    """The lights that glTF cannot hold, as ``lighting.1 (constant)``."""
+    named = enumerate(scene.lighting.emitters)
+    return [f"lighting.{number} ({_type(emitter)})" for number, emitter in named if not _kind(emitter)]
+
+
+def write_glb(path, gltf: dict[str, Any], data: bytes) -> None:
+    """Write both parts as one binary file."""
+    text = json.dumps(gltf, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    data += b"\0" * (-len(data) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+
+
+# ---------------------------------------------------------------------------------------------------------- object
+
+
+def _primitive() -> dict[str, Any]:
+    return {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}
+
+
+def _buffers(vertices: np.ndarray, faces: np.ndarray, size: int) -> dict[str, Any]:
+    """Where in the binary part what lies."""
+    count = len(vertices)
+    ends = {"min": vertices.min(0).tolist(), "max": vertices.max(0).tolist()}
+    return {
+        "accessors": [
+            {"bufferView": 0, "componentType": FLOAT, "count": count, "type": "VEC3", **ends},
+            {"bufferView": 1, "componentType": FLOAT, "count": count, "type": "VEC3"},
+            {"bufferView": 2, "componentType": UINT, "count": faces.size, "type": "SCALAR"},
+        ],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": 12 * count, "target": VERTICES},
+            {"buffer": 0, "byteOffset": 12 * count, "byteLength": 12 * count, "target": VERTICES},
+            {"buffer": 0, "byteOffset": 24 * count, "byteLength": faces.nbytes, "target": INDICES},
+        ],
+        "buffers": [{"byteLength": size}],
+    }
+
+
+def _material(material: Material) -> dict[str, Any]:
+    said = material.in_file_units()
+    colour = _rgb(material.get("reflectance"))
+    metallic, roughness, extensions = 0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}}
+    if material.KIND == "plastic":
+        roughness, extensions = math.sqrt(said["roughness"]), {"KHR_materials_ior": {"ior": material.ior}}
+    elif material.KIND == "principled":
+        metallic, roughness = said["metallic"], said["roughness"]
+        # The reflection at normal incidence is 0.08 times ``specular`` (Burley 2012).
+        root = math.sqrt(0.08 * said["specular"])
+        extensions = {"KHR_materials_ior": {"ior": (1 + root) / (1 - root)}}
+    return {
+        "name": material.KIND,
+        "pbrMetallicRoughness": {
+            "baseColorFactor": [*colour, 1.0],
+            "metallicFactor": metallic,
+            "roughnessFactor": roughness,
+        },
+        "extensions": extensions,
+        "extras": {"type": material.KIND, **said},
+    }
+
+
+# ---------------------------------------------------------------------------------------------- camera and lights
+
+
+def _camera(scene: Scene) -> dict[str, Any]:
+    fov = math.radians(scene.camera.in_file_units()["fov"])
+    return {"type": "perspective", "perspective": {"aspectRatio": 1.0, "yfov": fov, "znear": NEAR}}
+
+
+def _camera_node(scene: Scene) -> dict[str, Any]:
+    axes = scene.camera.rotation_matrix().cpu().double().numpy().T  # columns: right, up, back
+    place = axes[:, 2] * scene.camera.get("distance").item()
+    return {"name": "camera", "camera": 0, "matrix": _matrix(axes, place)}
+
+
+def _matrix(axes: np.ndarray, place: np.ndarray) -> list[float]:
+    """Four by four, column by column."""
+    whole = np.eye(4)
+    whole[:3, :3], whole[:3, 3] = axes, place
+    return whole.T.ravel().tolist()
+
+
+def _type(emitter: Emitter) -> str:
+    """What a scene file calls it."""
+    return next(name for name, kind in EMITTERS.items() if type(emitter) is kind)
+
+
+def _kind(emitter: Emitter) -> str | None:
+    """What glTF calls it; None where it does not know such a light."""
+    kinds = {Sun: "directional", Directional: "directional", Point: "point", Spot: "spot"}
+    return kinds.get(type(emitter))
+
+
+def _light(number: int, emitter: Emitter, extras: Mapping[str, Any]) -> dict[str, Any]:
+    power = emitter.get("irradiance" if _kind(emitter) == "directional" else "intensity")
+    colour = _rgb(power)
+    most = max(colour)
+    light: dict[str, Any] = {
+        "name": f"lighting.{number}",
+        "type": _kind(emitter),
+        "color": [part / most if most > 0 else 1.0 for part in colour],
+        "intensity": LUMENS_PER_WATT * most,
+    }
+    if isinstance(emitter, Spot):
+        light["spot"] = {"innerConeAngle": emitter.beam, "outerConeAngle": emitter.cutoff}
+    return light | {"extras": dict(extras)}
+
+
+def _light_node(number: int, emitter: Emitter, index: int) -> dict[str, Any]:
+    place, direction = np.zeros(3), np.array([0.0, 0.0, -1.0])
+    if _kind(emitter) == "directional":
+        direction = emitter.get("direction").cpu().double().numpy()
+    else:
+        place = emitter.get("position").cpu().double().numpy()
+    if isinstance(emitter, Spot):
+        direction = emitter.get("target").cpu().double().numpy() - place
+    node = {"name": f"lighting.{number}", "matrix": _matrix(_looking(direction), place)}
+    return node | {"extensions": {"KHR_lights_punctual": {"light": index}}}
+
+
+def _looking(direction: np.ndarray) -> np.ndarray:
+    """A rotation (3, 3) that turns -z into a direction."""
+    back = -direction / np.linalg.norm(direction)
+    aside = np.cross([0.0, 1.0, 0.0] if abs(back[1]) < 0.999 else [0.0, 0.0, 1.0], back)
+    right = aside / np.linalg.norm(aside)
+    return np.stack([right, np.cross(back, right), back], axis=1)
+
+
+# ---------------------------------------------------------------------------------------------------------- extras
+
+
+def _extras(scene: Scene, lights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What glTF has no place for."""
+    named = enumerate(scene.lighting.emitters)
+    return {
+        "units": UNITS,
+        "background": scene.background.tolist(),
+        "lights_without_gltf": {f"lighting.{n}": lights[n] for n, emitter in named if not _kind(emitter)},
+    }
+
+
+def _rgb(values: Tensor) -> list[float]:
+    values = values.reshape(-1).tolist()
+    return values * 3 if len(values) == 1 else values

@@ -1,0 +1,330 @@
+"""The plots as data: what Plotly is given, without Plotly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .aim_words import respect
+from .aims import DiverseSet, Metamer
+from .files import Figure
+from .mesh import PackedMesh, Viewpoint
+from .record import RunRecord
+from .words import found, maximised, number, with_error
+
+__all__ = [
+    "activation_figure",
+    "axis",
+    "beside_marker",
+    "curve_figures",
+    "ends_of",
+    "log_axis",
+    "mesh_figure",
+    "plain",
+    "rounded",
+]
+
+BLACK, BLUE, ORANGE, GREEN, PURPLE, GREY = "#1a1a1a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#595959"
+"""Of the Okabe-Ito palette; every series has a dash or marker of its own too."""
+
+STYLES = (
+    (BLUE, "solid", "circle"),
+    (ORANGE, "dash", "square"),
+    (GREEN, "dot", "diamond"),
+    (PURPLE, "dashdot", "triangle-up"),
+    (BLACK, "longdash", "x"),
+    (GREY, "longdashdot", "star"),
+)
+"""Colour, dash and marker of series after series."""
+
+POINTS = 400
+"""Of a curve, at most."""
+
+LEAST = 1e-9
+"""What a logarithmic axis begins with."""
+
+FEW, MANY = 3, 8
+"""Ticks of a logarithmic axis."""
+
+DIFFERENCES = {
+    "image": "1 − correlation of the stimuli",
+    "shape": "surface distance over the radius (estimate)",
+    "pose": "turn between the objects, degrees",
+    "light": "angle between the lights, degrees",
+}
+"""How much scenes differ, on an axis."""
+
+SHADE = "#a9b4bf"
+
+
+def rounded(values: Sequence[float] | np.ndarray, digits: int = 5) -> list[float | None]:
+    """Numbers for JSON with so many digits; None is what is not finite."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in np.asarray(values, float)]
+
+
+def plain(text: str) -> str:
+    """Text that Plotly, which takes some tags, shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with its title, which keeps so many pixels away from its tick labels however many lines it has."""
+    return {"title": {"text": plain(title), "standoff": 8}, "zeroline": False, "automargin": True, **more}
+
+
+def log_axis(title: str, values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """A logarithmic axis of these values, with a few round ticks that are written out."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known) & (known > 0)]
+    if not known.size:
+        return axis(title, type="log")
+    low, high = math.log10(known.min()), math.log10(known.max())
+    margin = max(0.04 * (high - low), 0.02)
+    low, high = low - margin, high + margin
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for mantissas in ((1,), (1, 3), (1, 2, 5), range(1, 10)):
+        ticks = [m * 10.0**e for e in decades for m in mantissas if low <= math.log10(m) + e <= high]
+        if len(ticks) >= FEW:
+            break
+    ticks = ticks[:: -(-len(ticks) // MANY)] if len(ticks) > MANY else ticks
+    if len(ticks) < 2:
+        ticks = [float(f"{known.min():.2g}"), float(f"{known.max():.2g}")]
+    said = {"tickvals": rounded(ticks), "ticktext": [number(tick, 2) for tick in ticks]}
+    return axis(title, type="log", range=rounded([low, high]), **said)
+
+
+def beside_marker(value: float, ends: Sequence[float]) -> str:
+    """On which side of a marker its label has room: that of the farther end of the axis."""
+    return "top left" if value > 0.5 * (ends[0] + ends[1]) else "top right"
+
+
+def ends_of(values: Sequence[float]) -> list[float]:
+    """The ends of an axis that shows these values and 0, with a margin."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    margin = 0.06 * (high - low) or 1.0
+    return [low - margin if low < 0 else low, high + margin if high > 0 else high]
+
+
+def activation_figure(run: RunRecord) -> dict[str, Any]:
+    """Start, result, pixel MEI, optimum and tolerance on one axis, with error bars."""
+    rows = [
+        (found(run), run.final.mean, run.final.sem, BLUE, "circle"),
+        ("start", None if run.initial is None else run.initial.mean, run.initial and run.initial.sem, GREY, "square"),
+        ("pixel MEI", run.pixel, None, ORANGE, "diamond"),
+        ("optimum", run.optimum, None, GREEN, "triangle-up"),
+        ("asked for, at most", getattr(run.aim, "tolerance", None), None, GREEN, "triangle-up"),
+    ]
+    known = [row for row in rows if row[1] is not None]
+    ends = ends_of([mean + sign * (sem or 0.0) for _, mean, sem, *_ in known for sign in (-1, 1)])
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": rounded([mean]),
+            "y": [name],
+            "text": [with_error(Figure(mean, sem)).replace(" (render", "<br>(render")],
+            "textposition": beside_marker(mean, ends),
+            "cliponaxis": False,
+            "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
+            "marker": {"color": colour, "symbol": symbol, "size": 13},
+            "hoverinfo": "skip",
+        }
+        for name, mean, sem, colour, symbol in reversed(known)
+    ]
+    layout = {
+        "xaxis": axis(maximised(run), range=rounded(ends)),
+        "yaxis": {"automargin": True, "type": "category", "range": [-0.5, len(known) - 0.3]},
+        "showlegend": False,
+        "height": 110 + 50 * len(known),
+    }
+    said = "; ".join(f"{name} {number(mean)}" for name, mean, *_ in known)
+    return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {said}."}
+
+
+def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
+    """The activation of every start, and the regularizers of the one that was kept, over the steps."""
+    metrics = run.metrics
+    if "step" not in metrics or "activation" not in metrics or not len(metrics["step"]):
+        return []
+    starts = metrics.get("restart", np.zeros(len(metrics["step"])))
+    figures = [_missed_curve(run) if isinstance(run.aim, DiverseSet) else _activation_curves(run, starts)]
+    known = ("restart", "step", "activation", "mean_activation", "loss", "skipped", "seconds")
+    if isinstance(run.aim, (Metamer, DiverseSet)) and "difference" in metrics:
+        figures.append(_difference_curve(run, starts == run.kept_start))
+        known += ("difference",)
+    terms = [name for name in metrics if name not in known and not name.startswith("gradient_")]
+    if terms:
+        figures.append(_term_curves(run, starts == run.kept_start, terms))
+    return figures
+
+
+def _missed_curve(run: RunRecord) -> dict[str, Any]:
+    """What diverse scenes lose by missing their level: their metrics hold no activation, but minus that."""
+    title = "loss by missing the level"
+    lost = 0.0 - run.metrics["activation"]
+    alt = f"What the scenes lose, in the mean, by missing the level asked for; at last {number(_last(lost))}."
+    return _line(run, np.arange(len(lost)), lost, title, alt, title)
+
+
+def _difference_curve(run: RunRecord, mine: np.ndarray) -> dict[str, Any]:
+    """How far the scenes lie apart, and how far they were to."""
+    rows = np.flatnonzero(mine)
+    far = run.metrics["difference"][rows]
+    what = respect(run.aim.differ)
+    alt = f"How far the scenes lie apart in {what} over the steps; at last {number(_last(far))}."
+    title = DIFFERENCES.get(run.aim.differ or "", "difference")
+    figure = _line(run, rows, far, title, alt, "each step")
+    if run.aim.apart is not None and len(rows):
+        xs = rounded(run.metrics["step"][rows[[0, -1]]], 9)
+        ys, line = rounded([run.aim.apart] * 2), {"color": GREEN, "dash": "dash", "width": 1.5}
+        asked = {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "name": "asked for", "line": line}
+        figure["data"].append(asked)
+    return figure
+
+
+def _line(run: RunRecord, rows: np.ndarray, values: np.ndarray, title: str, alt: str, name: str) -> dict[str, Any]:
+    shown = _thinned(np.arange(len(rows)))
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": rounded(run.metrics["step"][rows[shown]], 9),
+        "y": rounded(values[shown]),
+        "name": name,
+        "line": {"color": BLUE, "width": 2},
+    }
+    layout = {"xaxis": axis("step"), "yaxis": axis(title, rangemode="tozero"), "height": 320, "showlegend": True}
+    return {"data": [trace], "layout": layout, "alt": alt}
+
+
+def _last(values: np.ndarray) -> float | None:
+    return float(values[-1]) if len(values) and np.isfinite(values[-1]) else None
+
+
+def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
+    several = sorted(set(starts.tolist()))
+    data = []
+    for start in sorted(several, key=lambda s: s == run.kept_start):
+        kept = start == run.kept_start or len(several) == 1
+        rows = _thinned(np.flatnonzero(starts == start))
+        noise = "each step, noisy" if run.final.sem else "each step"
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": rounded(run.metrics["step"][rows], 9),
+                "y": rounded(run.metrics["activation"][rows]),
+                "name": noise if len(several) == 1 else f"start {int(start) + 1}{', kept' if kept else ''}",
+                "line": {
+                    "color": BLUE if kept else GREY,
+                    "width": 2 if kept else 1,
+                    "dash": "solid" if kept else "dot",
+                },
+            }
+        )
+    last = float(np.nanmax(run.metrics["step"]))
+    ends = [(0.0, run.initial), (last, run.final)]
+    ends = [(step, figure) for step, figure in ends if figure is not None and figure.mean is not None]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [step for step, _ in ends],
+            "y": rounded([figure.mean for _, figure in ends]),
+            "error_y": {"type": "data", "array": rounded([figure.sem or 0.0 for _, figure in ends])},
+            "name": "converged, bars: render s.e." if run.final.sem else "converged",
+            "marker": {"color": ORANGE, "symbol": "circle", "size": 9},
+            "cliponaxis": False,
+        }
+    )
+    for name, level, dash, colour in (("optimum", run.optimum, "dash", GREEN), ("pixel MEI", run.pixel, "dot", BLACK)):
+        if level is not None:
+            line = {"color": colour, "dash": dash, "width": 1.5}
+            ys = rounded([level, level])
+            data.append({"type": "scatter", "mode": "lines", "x": [0, last], "y": ys, "name": name, "line": line})
+    what = maximised(run)
+    levels = [value for trace in data for value in trace["y"] if value is not None]
+    return {
+        "data": data,
+        "layout": {
+            "xaxis": axis("step"),
+            "yaxis": log_axis(what, levels) if run.is_error else axis(what),
+            "height": 320,
+        },
+        "alt": f"{what} over {last:.0f} steps, from {with_error(run.initial)} to {with_error(run.final)}, converged.",
+    }
+
+
+def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict[str, Any]:
+    rows = _thinned(np.flatnonzero(mine))
+    data = []
+    for name, (colour, dash, _) in zip(terms, STYLES):
+        values = np.maximum(run.metrics[name][rows], LEAST)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": rounded(run.metrics["step"][rows], 9),
+                "y": rounded(values),
+                "name": plain(name.replace("_", " ")),
+                "line": {"color": colour, "dash": dash, "width": 2},
+            }
+        )
+    levels = [value for trace in data for value in trace["y"] if value is not None and value > LEAST]
+    titles = log_axis("regularizer, unweighted", levels)
+    named = ", ".join(name.replace("_", " ") for name in terms)
+    return {
+        "data": data,
+        "layout": {"xaxis": axis("step"), "yaxis": titles, "height": 320},
+        "alt": f"The regularizers {named} over the steps, on a logarithmic axis.",
+    }
+
+
+def _thinned(rows: np.ndarray) -> np.ndarray:
+    """At most so many of them, the first and the last among them."""
+    if len(rows) <= POINTS:
+        return rows
+    return rows[np.round(np.linspace(0, len(rows) - 1, POINTS)).astype(int)]
+
+
+def mesh_figure(meshes: Sequence[PackedMesh], view: Viewpoint, name: str) -> dict[str, Any]:
+    """The object, or one of several, without its vertices and faces, which a page unpacks."""
+    half = 0.5 * view.side
+    axes = {
+        f"{axis}axis": {"range": rounded([middle - half, middle + half], 7), "visible": False, "showspikes": False}
+        for axis, middle in zip("xyz", view.centre)
+    }
+    x, y, z = view.eye
+    right, up = np.cross([0, 1, 0], view.eye), np.array([0.0, 1.0, 0.0])
+    lamp = view.centre + view.side * 20 * (view.eye - right + 1.2 * np.linalg.norm(view.eye) * up)
+    camera = {"eye": _xyz(view.eye), "center": _xyz((0, 0, 0)), "up": _xyz((0, 1, 0))}
+    trace = {
+        "type": "mesh3d",
+        "color": SHADE,
+        "flatshading": False,
+        "lighting": {"ambient": 0.35, "diffuse": 0.75, "specular": 0.12, "roughness": 0.7, "fresnel": 0.05},
+        "lightposition": _xyz(lamp),
+        "hoverinfo": "skip",
+    }
+    scene = {**axes, "aspectmode": "data", "camera": camera, "dragmode": "orbit"}
+    return {
+        "data": [trace],
+        "layout": {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "height": 420, "uirevision": name},
+        "alt": "The object in three dimensions; it can be turned and zoomed.",
+        "meshes": [
+            {
+                "vertices": mesh.vertices,
+                "faces": mesh.key,
+                "wide": mesh.wide,
+                "origin": mesh.origin,
+                "step": mesh.step,
+            }
+            for mesh in meshes
+        ],
+    }
+
+
+def _xyz(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    return {axis: float(f"{value:.6g}") for axis, value in zip("xyz", values)}

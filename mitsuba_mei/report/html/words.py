@@ -1,0 +1,338 @@
+"""What is said of a run, in sentences, and its figures as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from ...config.trust import OPTION
+from ...runs.spread import spread
+from ...scene.initial import initial_in_words
+from ..html import aim_words
+from .aims import Recovered, SceneOfSet
+from .files import Figure
+from .numerals import BARS, measured, moved, number, with_error
+from .record import MeshFigures, RunRecord
+
+__all__ = [
+    "activation_sentences",
+    "beside",
+    "commands",
+    "flaws",
+    "flaws_in_short",
+    "flaws_in_words",
+    "flaws_of_each",
+    "found",
+    "lead",
+    "maximised",
+    "measured",
+    "named_neurons",
+    "number",
+    "objective_sentence",
+    "rendered",
+    "served",
+    "title",
+    "units",
+    "valued",
+    "with_error",
+]
+
+RENDERED = {"path": "path traced", "raster": "rasterized"}
+
+OBJECTIVES = {
+    "discriminate": "The objective is discriminate: it drives some neurons and not others.",
+    "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
+}
+
+
+def rendered(renderer: str | None) -> str:
+    """``path traced``, ``rasterized``, or the renderer's own name."""
+    return "–" if renderer is None else RENDERED.get(renderer, renderer)
+
+
+def named_neurons(neurons: Sequence[int]) -> str:
+    """``neuron 3``, ``neurons 3, 25``."""
+    if not neurons:
+        return "a neuron"
+    return f"neuron{'' if len(neurons) == 1 else 's'} {', '.join(map(str, neurons))}"
+
+
+def maximised(run: RunRecord) -> str:
+    """What the figures are of."""
+    if run.aim is not None:
+        return aim_words.measure(run.aim)
+    return "activation" if run.objective == "activation" else f"objective ({run.objective})"
+
+
+def found(run: RunRecord) -> str:
+    """``3D MEI``; what serves another objective than activation is no MEI."""
+    if run.aim is not None:
+        return aim_words.found(run.aim)
+    return f"{'3D' if run.kind == '3d' else 'pixel'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
+
+
+def title(run: RunRecord) -> str:
+    """What was found, for whom."""
+    if run.aim is not None:
+        return aim_words.title(run.aim, run.model)
+    name = found(run)
+    kind = "" if run.objective == "activation" else f" ({run.objective})"
+    return f"{name[0].upper()}{name[1:]} of {run.model}, {named_neurons(run.neurons)}{kind}"
+
+
+def valued(run: RunRecord) -> str:
+    """The figure that counts, with its name: ``activation 20 (render s.e. 0.12)``."""
+    if run.aim is not None:
+        return f"{aim_words.in_short(run.aim)} {with_error(run.final)}"
+    return f"{'activation' if run.objective == 'activation' else 'objective'} {with_error(run.final)}"
+
+
+def served(run: RunRecord) -> str:
+    """The objective, and whether what was sought was found: ``metamer, not found``."""
+    found = None if run.aim is None else aim_words.outcome(run.aim)
+    return run.objective if found is None else f"{run.objective}, {found}"
+
+
+def beside(run: RunRecord) -> str:
+    """What is shown beside the renders of an optimisation."""
+    if isinstance(run.aim, Recovered):
+        return "Difference from the target: grey where there is none"
+    return f"Stimulus, as the neuron{'s' if run.aim is not None else ''} saw it"
+
+
+def lead(run: RunRecord) -> str:
+    """What a report begins with."""
+    how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
+        run.renderer or "", ""
+    )
+    if run.aim is not None:
+        neurons = named_neurons(run.neurons) if run.neurons else "all neurons"
+        return aim_words.lead(run.aim, f"{neurons} of the model “{run.model}”", how)
+    aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
+    whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
+    if run.kind == "pixel":
+        return (
+            f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
+        )
+    if run.objective == "activation":
+        return (
+            f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {whom} hardest of those "
+            "that the optimiser tried."
+        )
+    return f"The object, as rendered{how}, that best {aim} {whom}, of those that the optimiser tried."
+
+
+def objective_sentence(run: RunRecord) -> str | None:
+    """What was maximised, where it is no single neuron's response."""
+    if run.aim is not None:
+        return None
+    if run.objective != "activation":
+        return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
+    return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
+
+
+def units(run: RunRecord) -> str:
+    """What the figure's axis and rows are."""
+    if run.aim is not None:
+        return aim_words.units(run.aim, bool(run.final.sem))
+    what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
+    said = f"{maximised(run).capitalize()}: {what}."
+    if run.kind == "3d":
+        said += f" Start: {initial_in_words(run.initial_scene)}."
+    if run.final.sem:
+        said += f" {BARS}"
+    if run.pixel is not None:
+        said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
+    if run.optimum is not None:
+        said += " Optimum: the best that any image can reach, known of a simulated neuron."
+    return said
+
+
+def activation_sentences(run: RunRecord) -> list[str]:
+    """How strong the stimulus is, or how near what was sought, beside what it can be compared with."""
+    if run.aim is not None:
+        return [*aim_words.sentences(run.aim, run.initial, run.final), *_starts(run), *_ended(run)]
+    what = maximised(run)
+    if run.kind == "pixel":
+        said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
+    else:
+        came = moved(run.initial, run.final, " at the start")
+        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{came}."]
+    beside = []
+    if run.fraction is not None:
+        best = "" if run.optimum is None else f" ({number(run.optimum)})"
+        beside.append(f"{run.fraction:.3f} of the best that any image can reach{best}")
+    if run.ratio is not None and run.ratio.mean is not None:
+        reached = "" if run.pixel is None else f" ({number(run.pixel)})"
+        beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
+    if beside:
+        said.append(f"This is {' and '.join(beside)}.")
+    if run.pixel is not None and run.ratio is None:
+        said.append(f"The pixel MEI reaches {number(run.pixel)}.")
+    said += _validation(run) + _starts(run)
+    if run.outside_display:
+        said.append(
+            f"{_percent(run.outside_display)} of the stimulus is darker than black or brighter than white: the model "
+            "saw it so, and the pictures are clipped."
+        )
+    return said + _ended(run)
+
+
+def _ended(run: RunRecord) -> list[str]:
+    if run.ended == "done":
+        return []
+    return [f"The optimisation ended early: {run.ended}{f' ({run.reason})' if run.reason else ''}."]
+
+
+def _of(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def _noise(final: Figure) -> str:
+    if final.sem:
+        return ""
+    return " (its renders have no noise)" if final.sem == 0 else " (its error is unknown)"
+
+
+def _ratio(ratio: Figure) -> str:
+    return f"{ratio.mean:.3f}" + (f" (render s.e. {number(ratio.sem, 2)})" if ratio.sem else "")
+
+
+def _validation(run: RunRecord) -> list[str]:
+    second = run.validation
+    if second is None:
+        return []
+    gives = "answers" if run.objective == "activation" else "gives an objective of"
+    text = f"A second model, “{second.model}”, which the optimisation never saw, {gives} {with_error(second.final)}"
+    text += moved(second.initial, second.final)
+    if second.pixel is not None:
+        text += f"; to the pixel MEI {number(second.pixel)}"
+    if second.ratio is not None and second.ratio.mean is not None:
+        text += f", so that the ratio is {_ratio(second.ratio)} there"
+    return [f"{text}."]
+
+
+def _starts(run: RunRecord) -> list[str]:
+    over = [start for start in run.starts if start.ended in ("done", "no better") and start.final is not None]
+    ends = [start.final.mean for start in over if start.final.mean is not None]
+    if len(ends) < 2:
+        return []
+    found = spread(ends)
+    return [
+        f"The best of {len(ends)} starts was kept. Over them the mean is {number(found['mean'])} and the standard "
+        f"deviation {number(found['sd'], 2)} ({number(found['lowest'])} to {number(found['highest'])}): so far apart "
+        "may other starts or seeds end, of which the render s.e. says nothing."
+    ]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
+
+
+def flaws(quality: MeshFigures | None) -> int | None:
+    """How many faces a mesh has that no object has, and its file had not; None where it is unknown."""
+    if quality is None:
+        return None
+    counts = (quality.flipped, quality.degenerate, _made(quality))
+    return None if None in counts else sum(counts)
+
+
+def flaws_in_short(quality: MeshFigures | None) -> str:
+    """``none``, ``18 faces``, ``none, open``."""
+    count = flaws(quality)
+    if quality is None or count is None:
+        return "–"
+    faces = f"{count:,} {_faces(count)}" if count else "none"
+    if _left(quality):
+        faces += f", {_left(quality):,} of the file"
+    return faces + (", open" if quality.watertight is False else "")
+
+
+def _made(quality: MeshFigures) -> int | None:
+    """How many faces pass through others that did not in the mesh's file."""
+    return quality.intersecting if quality.new_intersecting is None else quality.new_intersecting
+
+
+def _left(quality: MeshFigures) -> int:
+    """How many faces pass through others, and did so in the mesh's file."""
+    return (quality.intersecting or 0) - (_made(quality) or 0)
+
+
+def flaws_in_words(quality: MeshFigures | None) -> list[str]:
+    """Whether a mesh is an object that could be made."""
+    if quality is None:
+        return []
+    size = f"{_count(quality.vertices)} vertices and {_count(quality.faces)} triangles"
+    counts = {"flipped": quality.flipped, "degenerate": quality.degenerate, "intersecting": _made(quality)}
+    found = [f"{count:,} {_faces(count)} {WHAT_IS[kind]}" for kind, count in counts.items() if count]
+    unknown = [kind for kind, count in counts.items() if count is None]
+    said = [f"The mesh has {size}."]
+    if found:
+        made = "The optimisation made flaws" if quality.input_intersecting else "It has flaws"
+        said.append(f"{made} that no object has: {'; '.join(found)}.")
+    elif not unknown and not _left(quality):
+        said.append("No face is flipped, degenerate or passes through another.")
+    if quality.input_intersecting:
+        count = quality.input_intersecting
+        said.append(
+            f"In the input mesh {count:,} {_faces(count)} passed through others before any step; {_left(quality):,} of "
+            "them still do."
+        )
+    if unknown:
+        said.append(f"How many faces are {' or '.join(unknown)} is not recorded.")
+    if quality.watertight is not None:
+        closed = "It is watertight: every edge joins exactly two faces."
+        open_ = "It is not watertight: it has a hole, or edges of three faces"
+        open_ += ", as the input mesh had." if quality.input_watertight is False else "."
+        said.append(closed if quality.watertight else open_)
+    if quality.smallest_angle is not None:
+        said.append(f"The smallest angle of a face is {quality.smallest_angle:.2g}°.")
+    if quality.input_said:
+        said.append(f"When its file was read: {'; '.join(quality.input_said)}.")
+    return said
+
+
+def flaws_of_each(scenes: Sequence[SceneOfSet]) -> str | None:
+    """Of several scenes, how many faces no object has; None where it is not known of every one."""
+    counts = [scene.flaws for scene in scenes]
+    if not counts or None in counts:
+        return None
+    if not any(counts):
+        return "In no scene is a face flipped, degenerate or does it pass through another."
+    said = [f"scene {index}: {count:,} {_faces(count)}" for index, count in enumerate(counts, 1) if count]
+    return f"Meshes with faces that no object has (flipped, degenerate or passing through others): {'; '.join(said)}."
+
+
+WHAT_IS = {
+    "flipped": "turned against their neighbours",
+    "degenerate": "squeezed to a line or a point",
+    "intersecting": "passing through others",
+}
+
+
+def _faces(count: int) -> str:
+    return "face" if count == 1 else "faces"
+
+
+def _count(value: int | None) -> str:
+    return "an unknown number of" if value is None else f"{value:,}"
+
+
+def commands(run: RunRecord) -> list[tuple[str, str]]:
+    """What repeats the run, and what looks further: a sentence and a command each."""
+    trust = OPTION * run.runs_code
+    folder = shlex.quote(run.place.name)
+    config = shlex.quote(f"{run.place.name}/config.yaml") + trust
+    again = "again, with the same seed"
+    if run.kind == "pixel":
+        return [(f"Find this image {again}", f"python run.py pixel {config}")]
+    if run.aim is not None:
+        return [(f"Run the experiment {again}", f"python run.py {config}")]
+    other = "raster" if run.renderer == "path" else "path"
+    return [
+        (f"Run the experiment {again}", f"python run.py {config}"),
+        (
+            f"Evaluate the finished object, {RENDERED[other]} this time",
+            f"python run.py evaluate {folder} --render {other}{trust}",
+        ),
+    ]

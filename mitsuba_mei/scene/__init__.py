@@ -1,0 +1,1 @@
+"""Scene components, and the SceneState that a renderer takes."""
