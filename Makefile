@@ -20,9 +20,10 @@ $(BROWSER): $(READY) scripts/ensure_chromium.sh
 quickstart: $(READY)
 	$(VENV)/bin/python run.py scenes/quickstart.yaml
 
-# Two files at a time, where there are two cores.
+# Two files at a time, where there are two cores. Compiled modules are kept, whatever the shell says: tests start many
+# processes.
 test: $(READY) $(BROWSER)
-	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

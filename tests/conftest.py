@@ -9,6 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# Before torch is loaded: two files are tested at a time, and threads that wait for a core must not spin on it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from mitsuba_mei.io.download import Source
 from mitsuba_mei.io.llvm import choose_llvm
 from mitsuba_mei.neurons import cards
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
+from mitsuba_mei.runs.folder import RunFolder
 from tests.neurons import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,15 +94,36 @@ def read_video() -> Callable[[Path, int, int], np.ndarray]:
 
 
 @pytest.fixture
+def without_pictures(request, monkeypatch) -> None:
+    """A run's pictures take half of a short run's time; for tests that look at none.
+
+    Where a whole module uses it, a test marked ``pictured`` has them all the same.
+    """
+    if request.node.get_closest_marker("pictured"):
+        return
+    monkeypatch.setattr(RunFolder, "adorn", lambda *arguments: None)
+
+
+@pytest.fixture
+def without_run_pictures(monkeypatch) -> None:
+    """As ``without_pictures``, but an experiment of several runs has the figure of them all."""
+    monkeypatch.setattr("mitsuba_mei.experiments.outputs._write_pictures", lambda *arguments: None)
+
+
+@pytest.fixture
 def published_weights(monkeypatch, tmp_path) -> list[str]:
-    """Random weights of the right format stand in for every published checkpoint; the sources that were asked for."""
+    """Random weights of the right format stand in for every published checkpoint; the sources that were asked for.
+
+    The V4 models have a sixth of their channels: ten of full width take half a minute for a run of two steps.
+    """
     asked: list[str] = []
 
     def stand_in(source: Source, folder: Path, where: Place, told: Callable[[str], None]) -> Path:
         asked.append(source.location)
         v1 = "v1_data_driven" in source.location
         path = tmp_path / f"{len(asked)}.pth"
-        torch.save(checkpoints.macaque_v1_state(len(asked)) if v1 else checkpoints.macaque_v4_state(len(asked)), path)
+        seed = len(asked)
+        torch.save(checkpoints.macaque_v1_state(seed) if v1 else checkpoints.macaque_v4_state(seed, channels=16), path)
         return path
 
     monkeypatch.setattr(cards, "obtain", stand_in)

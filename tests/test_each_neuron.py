@@ -17,6 +17,8 @@ from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.runs.folder import numbered_folder, remove_empty
 from tests.whole_runs import Silent, called
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 BANK = "{type: simple_cell, parameters: {frequency: [1, 2, 3, 4]}, input: {size: 32, mean: 124, std: 70}}"
 SMALL = """
 shape: {template: {type: icosphere, subdivisions: 1}, rbf: {control_points: 8}}

@@ -19,6 +19,8 @@ from mitsuba_mei.interrupts import at_once, finishing, interruptible
 from tests.faults.runs import SCENE
 from tests.whole_runs import Silent, called
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 SWALLOWING = """
 import os, time
 from pathlib import Path

@@ -170,7 +170,9 @@ def test_both_renderers_start_from_the_same_objects(scene, tmp_path, without_pic
         assert own["parameters"]["lighting.0.direction"]["difference"]["value"] == pytest.approx(0, abs=1e-3)
 
 
-def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_way(scene, tmp_path, without_pictures):
+def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_way(
+    scene, tmp_path, without_run_pictures
+):
     progress = Interrupting(label="neuron 25 (2 of 2), path")
     config = load_config(scene, ["optimizer.steps=3", "evaluate.spp=4", "model.validate=null"])
     compare.run_comparison([(scene, config)], tmp_path / "cut", progress)

@@ -246,7 +246,9 @@ def test_the_pictures_are_not_empty(whole):
     assert sizes[0] == 2 * sizes[1] == 2 * sizes[2]
 
 
-def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(scene, tmp_path, without_pictures):
+def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(
+    scene, tmp_path, without_run_pictures
+):
     progress = Interrupting(label="pose, start 1 of 2")
     outcome = factors.run_factors([(scene, loaded(scene))], tmp_path / "cut", progress, 2)
     assert any("this optimisation is finished first" in text for text in progress.messages)

@@ -18,6 +18,8 @@ from mitsuba_mei.sweep.summary import run_row
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 CELL = {
     "type": "simple_cell",
     "parameters": {"frequency": 1.0, "orientation": 90, "phase": [270, 0], "sigma": 0.4},

@@ -18,6 +18,8 @@ from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.resume import resumable
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 SCENE = """
 deterministic: true
 model: {card: {type: complex_cell, parameters: {frequency: 2}, input: {size: 32, mean: 124, std: 70}}}
@@ -64,7 +66,7 @@ def without_times(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("render", ["raster", "path"])
-def test_a_run_ended_twice_ends_as_one_without_a_break(scene, tmp_path, without_pictures, render):
+def test_a_run_ended_twice_ends_as_one_without_a_break(scene, tmp_path, render):
     search = 3 if render == "raster" else 0  # a search is rasterized, whatever the renderer
     more = [f"render.type={render}", f"optimizer.search={search}"]
     config = load_config(scene, more + (["optimizer.steps=14", "render.spp=4"] if render == "path" else []))
@@ -81,6 +83,7 @@ def test_a_run_ended_twice_ends_as_one_without_a_break(scene, tmp_path, without_
     assert not (again.folder / "checkpoint").exists() and not (again.folder / ".lock").exists()
 
 
+@pytest.mark.pictured
 def test_after_ctrl_c_everything_is_written_and_the_run_can_go_on(scene, tmp_path):
     config = load_config(scene, ["optimizer.restarts=1"])
     whole = run_mei(config, tmp_path / "whole", Ending(-1, signal.SIGINT))
@@ -155,6 +158,7 @@ def test_what_cannot_go_on_is_not_said_to(scene, tmp_path, capsys, monkeypatch, 
     assert "there is no config.yaml" in capsys.readouterr().err
 
 
+@pytest.mark.pictured
 def test_a_run_does_not_go_on_as_another_one(scene, tmp_path):
     config = load_config(scene, ["optimizer.restarts=1", "optimizer.steps=14"])
     with pytest.raises(Terminated):

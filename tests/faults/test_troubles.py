@@ -18,6 +18,8 @@ from mitsuba_mei.scene.state import check_view
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture
 def experiment(tmp_path):

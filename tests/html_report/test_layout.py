@@ -24,7 +24,7 @@ from tests.html_report.run_folders import (
 pytestmark = pytest.mark.browser
 
 KINDS = ("run", "pixel", "recovered", "metamer", "diverse", "all", "results")
-ON_PHONES = ("run", "diverse", "results")
+ON_PHONES = ("run", "recovered", "metamer", "diverse", "results")
 
 DRAWN = """() => [...document.querySelectorAll(".plot")]
   .every((box) => !box.checkVisibility() || box.matches(".has-still"))"""
@@ -140,6 +140,10 @@ def test_nothing_is_cut_broken_or_hidden(window, heard, pages, artefacts, kind, 
     _drawn(page)
     page.screenshot(path=artefacts / f"layout-{kind}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every((i) => i.complete && (i.naturalWidth > 0 || !i.src))")
+    if kind == "run":
+        assert page.locator(".plot .main-svg").count() >= 6
+        assert page.evaluate("[...document.images].every((i) => i.naturalWidth > 0)")
     assert page.evaluate(CLIPPED) == []
     assert page.evaluate(OVERLAPPING) == []
     assert page.evaluate(TOUCHING) == []

@@ -85,10 +85,10 @@ def macaque_v1_state(seed: int = 0) -> dict[str, Tensor]:
     return point_pooled_state(seed, neurons=458, channels=32, first_kernel=24, kernel=9)
 
 
-def macaque_v4_state(seed: int = 0, neurons: int = 1244) -> dict[str, Tensor]:
-    """Random weights in the sizes of the published V4 model, 1,244 neurons."""
+def macaque_v4_state(seed: int = 0, neurons: int = 1244, channels: int = 96) -> dict[str, Tensor]:
+    """Random weights in the sizes of the published V4 model, 1,244 neurons of 96 channels."""
     return attention_state(
-        seed, neurons, channels=96, first_kernel=9, layers=4, kernel=5, embedding=128, image_size=(100, 100)
+        seed, neurons, channels, first_kernel=9, layers=4, kernel=5, embedding=128, image_size=(100, 100)
     )
 
 

@@ -19,6 +19,8 @@ from mitsuba_mei.neurons.model import Layer
 from tests.neurons import checkpoints
 from tests.neurons.users_models import DEPRECATED, built, users_own
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 # ---------------------------------------------------------------------------------------- what is the user's stays so
 
 
@@ -133,6 +135,7 @@ def test_a_stimulus_too_faint_for_a_picture_is_said(scene, capsys):
     assert f"norm 0.3 is a contrast of {expected:.2g} of 255 grey levels" in capsys.readouterr().err
 
 
+@pytest.mark.pictured
 def test_a_colour_models_stimulus_is_the_picture_that_it_saw(scene):
     """Each channel in the model's own units: what is shown, standardised as the card says it, was an input."""
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

@@ -18,6 +18,8 @@ from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.repeatable import Memory, unlike
 from tests.neurons.users_models import DEPRECATED, built, users_own
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 # ------------------------------------------------------------------------------------------------ a function of images
 
 
@@ -211,6 +213,7 @@ def test_units_that_cannot_be_are_asked_about(scene, image, said):
         built(scene("Cells", image))
 
 
+@pytest.mark.pictured
 def test_a_colour_models_stimulus_is_shown_with_its_mean_channel_by_channel(scene):
     image = "{size: 32, channels: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], range: [0, 1]}"
     colours = "material: {type: diffuse, reflectance: [0.8, 0.3, 0.1]}\nstimulus: {norm: 12}\n"
