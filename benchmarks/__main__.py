@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from mitsuba_mei.errors import UserError, nearest
-from mitsuba_mei.report.figures.run import Report
+
+from .report import Report
 
 BENCHMARKS = {
     "iteration": "one iteration against Mitsuba's tutorials and against prb: time and memory",

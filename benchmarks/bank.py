@@ -15,9 +15,10 @@ from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.optimize.loop import optimize
 from mitsuba_mei.optimize.loss import Drive
 from mitsuba_mei.optimize.optimizer import Settings
-from mitsuba_mei.panels import Panel, draw_panels
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import HERE, SIMPLE_CELL, experiment_of
+
+from .panels import Panel, draw_panels
+from .report import Report, Target
+from .setting import HERE, SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 

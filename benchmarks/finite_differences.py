@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mitsuba_mei.measure import mean_and_error
 from mitsuba_mei.render.renderer import Renderer
 from mitsuba_mei.scene.scene import Scene
+
+from .measure import mean_and_error
 
 __all__ = ["Probe", "along", "difference", "gradients", "gross", "weighting"]
 

@@ -6,12 +6,13 @@ import dataclasses
 import statistics
 import time
 
-from mitsuba_mei.measure import resident_mb
 from mitsuba_mei.optimize.loop import optimize
 from mitsuba_mei.optimize.loss import Drive
 from mitsuba_mei.optimize.optimizer import Settings
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SIMPLE_CELL, experiment_of
+
+from .measure import resident_mb
+from .report import Report, Target
+from .setting import SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mitsuba_mei.finite_differences import Probe, along, difference, gradients, weighting
-from mitsuba_mei.measure import AGREES, NOISY, compared
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.scene.scene import Scene
-from mitsuba_mei.setting import BUMPY, make_bumpy, scene_of
+
+from .finite_differences import Probe, along, difference, gradients, weighting
+from .measure import AGREES, NOISY, compared
+from .report import Report, Target
+from .setting import BUMPY, make_bumpy, scene_of
 
 __all__ = ["run"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import HERE
+from .report import Report, Target
+from .setting import HERE
 
 __all__ = ["run"]
 

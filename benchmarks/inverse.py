@@ -11,8 +11,9 @@ import numpy as np
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.inverse import run_inverse
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SCENES, Silent
+
+from .report import Report, Target
+from .setting import SCENES, Silent
 
 __all__ = ["run"]
 

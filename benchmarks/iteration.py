@@ -14,14 +14,15 @@ import torch
 
 from mitsuba_mei.config.load import Config
 from mitsuba_mei.io.memory import peak_memory_mb
-from mitsuba_mei.measure import seconds_each
-from mitsuba_mei.mitsuba_loops import ReplayLoop, TutorialLoop
 from mitsuba_mei.optimize.loop import optimize
 from mitsuba_mei.optimize.loss import Drive
 from mitsuba_mei.optimize.optimizer import Settings
 from mitsuba_mei.pipeline import Experiment
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SIMPLE_CELL, experiment_of, make_bumpy
+
+from .measure import seconds_each
+from .mitsuba_loops import ReplayLoop, TutorialLoop
+from .report import Report, Target
+from .setting import SIMPLE_CELL, experiment_of, make_bumpy
 
 __all__ = ["run"]
 

@@ -16,10 +16,11 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.pixel import PixelMEI, find_pixel_mei
 from mitsuba_mei.neurons.observer import build_viewer
-from mitsuba_mei.panels import Panel, draw_panels
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.report.grey_scale import GreyScale
-from mitsuba_mei.setting import HERE, Silent
+
+from .panels import Panel, draw_panels
+from .report import Report, Target
+from .setting import HERE, Silent
 
 __all__ = ["run"]
 

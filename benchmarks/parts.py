@@ -11,11 +11,12 @@ import trimesh
 from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.geometry.quality import assess
 from mitsuba_mei.geometry.registration import surface_distance
-from mitsuba_mei.measure import seconds_each
 from mitsuba_mei.optimize.loss import Drive
 from mitsuba_mei.regularizers import Regularizers
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SCENES, experiment_of, make_bumpy
+
+from .measure import seconds_each
+from .report import Report, Target
+from .setting import SCENES, experiment_of, make_bumpy
 
 __all__ = ["run"]
 

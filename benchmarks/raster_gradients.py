@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mitsuba_mei.finite_differences import along, difference, gradients, gross, weighting
-from mitsuba_mei.gradients import AREA, BUMPS, LIGHTS, PLASTIC, SUN, probes
-from mitsuba_mei.measure import AGREES, compared
 from mitsuba_mei.render.raster.renderer import RasterRenderer
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.scene.state import SceneState
-from mitsuba_mei.setting import BUMPY, make_bumpy, scene_of
+
+from .finite_differences import along, difference, gradients, gross, weighting
+from .gradients import AREA, BUMPS, LIGHTS, PLASTIC, SUN, probes
+from .measure import AGREES, compared
+from .report import Report, Target
+from .setting import BUMPY, make_bumpy, scene_of
 
 __all__ = ["Supersampled", "run"]
 

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.io.images import write_exr
-from mitsuba_mei.raster_coverage import covered, outline_of
 from mitsuba_mei.render.raster.renderer import RasterRenderer
 from mitsuba_mei.render.renderer import Renderer
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.scene.state import SceneState
-from mitsuba_mei.setting import SIMPLE_CELL, scene_of
+
+from .raster_coverage import covered, outline_of
+from .report import Report, Target
+from .setting import SIMPLE_CELL, scene_of
 
 __all__ = ["LIGHTS", "MATERIALS", "SHAPES", "run", "write_sky"]
 

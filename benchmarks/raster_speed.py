@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.render.renderer import Renderer
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.scene.scene import Scene
 from mitsuba_mei.scene.state import SceneState
-from mitsuba_mei.setting import SIMPLE_CELL, make_bumpy, scene_of
-from mitsuba_mei.soft_rasterizer import SoftRasterizer
+
+from .report import Report, Target
+from .setting import SIMPLE_CELL, make_bumpy, scene_of
+from .soft_rasterizer import SoftRasterizer
 
 __all__ = ["fragments", "run", "soft_image"]
 

@@ -7,11 +7,12 @@ from functools import partial
 
 import torch
 
-from mitsuba_mei.measure import seconds_each
 from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.nnvision_layers import Encoder
-from mitsuba_mei.report.figures.run import Report, Target
 from tests.neurons.checkpoints import macaque_v4_state
+
+from .measure import seconds_each
+from .report import Report, Target
 
 __all__ = ["run"]
 

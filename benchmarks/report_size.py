@@ -11,10 +11,11 @@ from pathlib import Path
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.macaque_v1 import Silent
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.report.html.write import write_report
-from mitsuba_mei.setting import SIMPLE_CELL
+
+from .macaque_v1 import Silent
+from .report import Report, Target
+from .setting import SIMPLE_CELL
 
 __all__ = ["run"]
 

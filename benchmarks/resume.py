@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import HERE
+from .report import Report, Target
+from .setting import HERE
 
 __all__ = ["run"]
 

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsuba_mei.finite_differences import weighting
-from mitsuba_mei.measure import best_split
 from mitsuba_mei.render.renderer import Renderer
-from mitsuba_mei.report.figures.run import Report
 from mitsuba_mei.scene.scene import Scene
-from mitsuba_mei.setting import BUMPY, SIMPLE_CELL, experiment_of, make_bumpy, scene_of
+
+from .finite_differences import weighting
+from .measure import best_split
+from .report import Report
+from .setting import BUMPY, SIMPLE_CELL, experiment_of, make_bumpy, scene_of
 
 __all__ = ["run"]
 

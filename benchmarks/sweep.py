@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet
 
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import HERE
+from .report import Report, Target
+from .setting import HERE
 
 __all__ = ["run"]
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import torch
 
 from mitsuba_mei.config.load import Config
-from mitsuba_mei.mitsuba_loops import TutorialLoop
 from mitsuba_mei.optimize.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.optimize.loop import optimize
 from mitsuba_mei.optimize.loss import Drive
 from mitsuba_mei.optimize.optimizer import Settings
 from mitsuba_mei.pipeline import Experiment
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SIMPLE_CELL, experiment_of
+
+from .mitsuba_loops import TutorialLoop
+from .report import Report, Target
+from .setting import SIMPLE_CELL, experiment_of
 
 __all__ = ["run"]
 

@@ -15,9 +15,10 @@ from mitsuba_mei.config.sections import RENDERERS
 from mitsuba_mei.experiments.tune import run_tuning
 from mitsuba_mei.experiments.tuning_plan import Subject, Wanted, planned, subject_of
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.report.figures.run import Report, Target
 from mitsuba_mei.runs.tuning_grid import points
 from mitsuba_mei.stimulus import Stimulus
+
+from .report import Report, Target
 
 __all__ = ["run", "seen_bars", "seen_sphere", "write_bars"]
 

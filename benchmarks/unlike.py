@@ -10,8 +10,9 @@ from pathlib import Path
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.metamer import run_metamer
-from mitsuba_mei.report.figures.run import Report, Target
-from mitsuba_mei.setting import SCENES, Silent
+
+from .report import Report, Target
+from .setting import SCENES, Silent
 
 __all__ = ["run"]
 

@@ -100,7 +100,7 @@ def test_ci_runs_make_test(root):
     assert "exec make test" in (root / ".ci" / "run").read_text()
     command = ["make", "--no-print-directory", "-n", "test"]
     plan = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    assert plan.splitlines()[-1].startswith(".venv/bin/python -m pytest ")
+    assert " .venv/bin/python -m pytest " in plan.splitlines()[-1]
 
 
 # --------------------------------------------------------------------------------------------------- set-up scripts

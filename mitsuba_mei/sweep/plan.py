@@ -150,7 +150,7 @@ def read_plan(
 def _scene(tree: Located, sweep: Sweep, file: Path, overrides: Sequence[str], trust_code: bool) -> SceneText:
     named = Path(os.path.expanduser(sweep.scene))
     beside = file.parent / named
-    path = beside if beside.is_file() or not named.is_file() else named
+    path = beside if os.path.isfile(beside) or not os.path.isfile(named) else named  # names may be too long
     read(path, tree.at(("scene",)))  # says where it was named
     said = tree.child("overrides")
     settings = [] if said is None else [(key_of(name), value) for name, value in said.value.items()]

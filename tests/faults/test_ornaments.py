@@ -248,4 +248,4 @@ def test_one_module_alone_imports_matplotlib(root):
         for path in (root / "mitsuba_mei").rglob("*.py")
         if re.search(r"^\s*(from|import) matplotlib", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert importing == {"drawing.py"}
+    assert importing == {"report/figures/style.py"}

@@ -95,7 +95,7 @@ def test_pictures_have_words_and_headings_an_order(text):
 
 
 def test_every_file_of_the_page_lies_in_the_package():
-    names = {entry.name for entry in files("mitsuba_mei.report.html.write").joinpath("assets").iterdir()}
+    names = {entry.name for entry in files("mitsuba_mei.report.html").joinpath("assets").iterdir()}
     assert {"aims.html.j2", "report.html.j2", "run.html.j2", "report.css", *page.SCRIPTS} == names
 
 

@@ -445,7 +445,7 @@ import json, os, sys, time
 from pathlib import Path
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.download import Source, obtain
-from mitsuba_mei.yaml_lines import Place
+from mitsuba_mei.config.yaml.located import Place
 
 assert "huggingface_hub" not in sys.modules
 

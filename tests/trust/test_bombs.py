@@ -89,7 +89,7 @@ def test_the_whole_one_could_be_decoded(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.exr", "a.hdr"])
 def test_sizes_are_read_as_they_are_written(name, tmp_path):
-    from mitsuba_mei.render.backend import file_threads, prepare_files
+    from mitsuba_mei.io.pictures.bitmaps import file_threads, prepare_files
 
     prepare_files()
     import mitsuba as mi

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from mitsuba_mei.report.figures.style import COLOUR_MAP, colour_range
+from mitsuba_mei.report.colors import COLOUR_MAP, colour_range
 from mitsuba_mei.report.figures.tuning import TuningFigure, write_tuning
 from mitsuba_mei.runs.tuning_grid import Axis
 

@@ -1,4 +1,4 @@
-"""The only door to matplotlib: figures in a style of their own, and the colours of response maps."""
+"""The only door to matplotlib: figures in its own style, whatever the user's settings of it say."""
 
 from __future__ import annotations
 
@@ -12,19 +12,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import matplotlib  # noqa: E402
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.patches import Rectangle  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 from ..grey_scale import GreyScale
 
 __all__ = [
     "BLUE",
-    "COLOUR_MAP",
     "DIVERGING",
     "GREEN",
     "GREY",
@@ -32,7 +25,6 @@ __all__ = [
     "MaxNLocator",
     "Rectangle",
     "caption",
-    "colour_range",
     "draw_difference",
     "drawn",
     "end_axes",
@@ -85,6 +77,12 @@ def _load_without_settings():
 
 _load()
 
+import matplotlib  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.patches import Rectangle  # noqa: E402
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart."""
@@ -144,15 +142,3 @@ def end_axes(axes) -> None:
 def wrapped(lines: Sequence[str], width: int) -> str:
     """Lines of a text beside a figure, none longer than so many characters; what goes on is indented."""
     return "\n".join(textwrap.fill(line, width, subsequent_indent="   ") for line in lines)
-
-
-COLOUR_MAP = "cividis"
-"""As matplotlib names it; Plotly begins the same name with a capital."""
-
-
-def colour_range(responses: np.ndarray) -> tuple[float, float]:
-    """The responses at the two ends of the colours: lowest and highest, 0 always among them; NaN does not count."""
-    known = np.asarray(responses, dtype=float)
-    known = known[np.isfinite(known)]
-    low, high = min(0.0, float(known.min(initial=0.0))), max(0.0, float(known.max(initial=-np.inf)))
-    return low, high if high > low else low + 1.0

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...runs.tuning_grid import Axis
+from ..colors import COLOUR_MAP, colour_range
 from ..grey_scale import GreyScale
 from ..tables import preferred_text
-from .style import BLUE, COLOUR_MAP, GREY, ORANGE, MaxNLocator, colour_range, drawn
+from .style import BLUE, GREY, ORANGE, MaxNLocator, drawn
 
 __all__ = ["ALONG", "TuningFigure", "chosen", "draw_sheet", "write_tuning"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..figures.style import COLOUR_MAP, colour_range
+from ..colors import COLOUR_MAP, colour_range
 from .figures import BLACK, GREY, STYLES, rounded
 from .figures import axis as titled
 from .tuning import Axis, NeuronTuning, Tuning
