@@ -1,4 +1,4 @@
-"""The one error that a user can cause."""
+"""The one error that a user can cause, and where in a file it lies."""
 
 from __future__ import annotations
 
@@ -6,14 +6,37 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ModelFailure", "Terminated", "UserError", "about", "first_line", "nearest"]
+__all__ = ["ModelFailure", "Place", "Terminated", "UserError", "about", "first_line", "nearest"]
 
 PLACE = re.compile(r"\S+:\d+: ")
 
 LONGEST = 600
 """Letters of a sentence; of a longer one the middle is left out."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written.
+
+    Attributes
+    ----------
+    source : str
+        The file's name as the user wrote it, or the command-line option.
+    folder : Path
+        What relative paths in the value are relative to.
+    line : int or None
+        Counted from 1; None outside files.
+    """
+
+    source: str
+    folder: Path
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.source if self.line is None else f"{self.source}:{self.line}"
 
 
 class UserError(Exception):

@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.config.yaml.located import Place
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.io.download import Source
 from mitsuba_mei.io.llvm import choose_llvm
 from mitsuba_mei.neurons import cards

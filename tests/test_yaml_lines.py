@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.yaml.change import merge, with_value
-from mitsuba_mei.config.yaml.located import Place, locate
+from mitsuba_mei.config.yaml.located import locate
 from mitsuba_mei.config.yaml.text import parse, read, write
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.errors import Place, UserError
 
 HERE = Place("x.yaml", Path("/folder"))
 

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from ..config.sweep import Address, Sweep
 from ..config.validation import validate
-from ..config.yaml.located import Place, locate
-from ..errors import UserError
+from ..config.yaml.located import locate
+from ..errors import Place, UserError
 from ..sweep.scheduler import Standing
 from .errors import interrupted, keeping
 from .options import Quiet, Set, Trust, app

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, nearest
+from ..errors import Place, UserError, nearest
 from ..io.files import named_from
 from .experiment import Config
 from .fields import Part
@@ -16,7 +16,7 @@ from .file_kinds import check_given_scene, check_scene
 from .references import files_of_cards, named_files, with_files
 from .validation import validate
 from .yaml.change import merge, with_value
-from .yaml.located import Key, Located, Place, locate, path_text
+from .yaml.located import Key, Located, locate, path_text
 from .yaml.text import parse, read, write
 
 __all__ = ["Config", "SceneText", "dump", "free_parameters", "freeable_parameters", "json_schema", "load_config"]

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config.yaml.located import Place
-from ..errors import UserError, first_line, nearest
+from ..errors import Place, UserError, first_line, nearest
 from .web import (
     FOLDER_VARIABLE,
     TRANSIENT,

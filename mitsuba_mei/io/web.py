@@ -22,8 +22,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from ..config.yaml.located import Place
-from ..errors import UserError, first_line
+from ..errors import Place, UserError, first_line
 
 __all__ = [
     "FOLDER_VARIABLE",

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ..config.card import CARDS, Card, Input, ModuleCard, PublishedCard
 from ..config.validation import validate
-from ..config.yaml.located import Located, Place, locate
+from ..config.yaml.located import Located, locate
 from ..config.yaml.text import read
-from ..errors import UserError, nearest
+from ..errors import Place, UserError, nearest
 from ..io.download import Source, obtain
 from ..objectives import check_neurons
 from ..stimulus import Stimulus

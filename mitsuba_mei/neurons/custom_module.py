@@ -18,8 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..config.yaml.located import Place
-from ..errors import ModelFailure, UserError, first_line, nearest
+from ..errors import ModelFailure, Place, UserError, first_line, nearest
 from ..io.memory import is_out_of_memory
 from .process_state import process_restored, put_back
 from .repeatable import probes, unlike

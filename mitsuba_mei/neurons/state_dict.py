@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ..config.yaml.located import Place
-from ..errors import UserError, first_line
+from ..errors import Place, UserError, first_line
 from ..io.web import readable
 
 __all__ = ["read_state"]

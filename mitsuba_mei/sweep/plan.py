@@ -14,9 +14,9 @@ from ..config.file_kinds import check_given_scene, check_sweep
 from ..config.load import Config, SceneText, dump
 from ..config.sweep import MOST_RUNS, Address, Slurm, Sweep
 from ..config.validation import validate
-from ..config.yaml.located import Located, Place, path_text
+from ..config.yaml.located import Located, path_text
 from ..config.yaml.text import parse, read
-from ..errors import UserError
+from ..errors import Place, UserError
 from .axes import NEURON, SEED, Axis, key_of, read_axes, read_leave_out
 
 __all__ = ["CHECKED", "Plan", "Row", "check_cluster", "check_plan", "read_plan"]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.config.yaml.located import Place
+from mitsuba_mei.errors import Place
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.io.images import read_image, write_exr
 from mitsuba_mei.neurons.state_dict import read_state

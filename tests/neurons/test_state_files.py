@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mitsuba_mei.config.yaml.located import Place
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.neurons.state_dict import read_state
 
 WHERE = Place("card.yaml", Path("/nowhere"), 5)

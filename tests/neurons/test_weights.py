@@ -15,8 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mitsuba_mei.config.yaml.located import Place
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.io import download as weights
 from mitsuba_mei.io import web
 from mitsuba_mei.io.download import Source, obtain
@@ -445,7 +444,7 @@ import json, os, sys, time
 from pathlib import Path
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.download import Source, obtain
-from mitsuba_mei.config.yaml.located import Place
+from mitsuba_mei.errors import Place
 
 assert "huggingface_hub" not in sys.modules
 

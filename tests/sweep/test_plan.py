@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.sweep import bytes_of
-from mitsuba_mei.config.yaml.located import Place, locate
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.config.yaml.located import locate
+from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.sweep import plan as planning
 from mitsuba_mei.sweep.axes import read_axes
 from mitsuba_mei.sweep.plan import check_plan, read_plan
@@ -139,6 +139,12 @@ def test_a_mistake_ends_in_one_sentence(planned, text):
 def test_an_axis_cannot_be_set_too(planned):
     said = sentence(planned, "axes: {neurons: 0-2}", "model.neuron=3")
     assert said == "--set model.neuron=3: model.neuron: is an axis of this sweep; leave it out here or there"
+
+
+def test_a_scene_whose_name_is_too_long_for_a_file_is_told_too(tmp_path):
+    (tmp_path / "sweep.yaml").write_text(f"scene: {'q' * 300}\n")
+    with pytest.raises(UserError, match=r"sweep\.yaml:1"):
+        read_plan(tmp_path / "sweep.yaml")
 
 
 def test_a_scene_that_is_not_there_is_told_with_the_line(planned, tmp_path):

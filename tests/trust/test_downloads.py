@@ -9,8 +9,7 @@ import huggingface_hub
 import pytest
 import torch
 
-from mitsuba_mei.config.yaml.located import Place
-from mitsuba_mei.errors import UserError
+from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.io import download as weights
 from mitsuba_mei.io.download import Source, obtain
 from mitsuba_mei.neurons.cards import load_card

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import UserError
-from .located import Key, Located, Place, path_text
+from ...errors import Place, UserError
+from .located import Key, Located, path_text
 
 __all__ = ["merge", "with_value"]
 

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-__all__ = ["Key", "Located", "Place", "locate", "path_text"]
+from ...errors import Place
+
+__all__ = ["Key", "Located", "locate", "path_text"]
 
 Key = tuple["str | int", ...]
 """Where a value stands in a document: the mapping keys and list indices that lead to it."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a value was written.
-
-    Attributes
-    ----------
-    source : str
-        The file's name as the user wrote it, or the command-line option.
-    folder : Path
-        What relative paths in the value are relative to.
-    line : int or None
-        Counted from 1; None outside files.
-    """
-
-    source: str
-    folder: Path
-    line: int | None = None
-
-    def __str__(self) -> str:
-        return self.source if self.line is None else f"{self.source}:{self.line}"
 
 
 @dataclass(frozen=True)

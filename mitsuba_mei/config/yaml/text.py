@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from ...errors import UserError, nearest
+from ...errors import Place, UserError, nearest
 from ...io.files import read_ordinary
-from .located import Located, Place
+from .located import Located
 
 __all__ = ["parse", "read", "write"]
 

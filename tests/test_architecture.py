@@ -1,0 +1,190 @@
+"""The rules of the house, read off the imports: rooms use what stands left of them, and libraries stay in their rooms."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mitsuba_mei"
+
+ORDER = [
+    {"errors"},
+    {"interrupts"},
+    {"io"},
+    {"config"},
+    {"stimulus", "objectives", "geometry"},
+    {"regularizers", "scene"},
+    {"render", "neurons"},
+    {"pipeline"},
+    {"optimize"},
+    {"runs"},
+    {"report"},
+    {"experiments"},
+    {"sweep"},
+    {"cli"},
+    {"__main__"},
+]
+"""Rooms and modules of the root; each uses nothing to its right. ``__init__`` holds the version alone."""
+
+PRIVATE = {
+    "mitsuba": ("render.path", "render.backend", "io"),
+    "drjit": ("render.path", "render.backend", "io"),
+    "typer": ("cli",),
+    "rich": ("cli", "io.web"),
+    "matplotlib": ("report.figures.style",),
+    "dask": ("sweep",),
+    "distributed": ("sweep",),
+    "yaml": ("config.yaml",),
+}
+"""Libraries, and the rooms that may import them."""
+
+WITHOUT_TORCH = ("errors", "interrupts", "config", "io")
+
+ROOT_FILES = 9
+
+
+def modules(package: Path = PACKAGE) -> dict[str, Path]:
+    """Every module by its name within the package."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[tuple[str, bool]]:
+    """What a module imports: ``.room.module`` or the name of a library, and whether when it is imported itself."""
+    tree = _parsed(path.read_text(encoding="utf-8"))
+    later = {id(each) for node in ast.walk(tree) if _is_later(node) for each in ast.walk(node)}
+    parts = name.split(".")
+    package = parts if path.name == "__init__.py" else parts[:-1]
+    for node in ast.walk(tree):
+        at_once = id(node) not in later
+        if isinstance(node, ast.Import):
+            yield from ((each.name.partition(".")[0], at_once) for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0], at_once
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+            for each in node.names:
+                inner = ".".join([*base, each.name])
+                yield "." + (inner if inner in known else ".".join(base) or "__init__"), at_once
+
+
+@functools.cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _is_later(node: ast.AST) -> bool:
+    """Functions, and what only a type checker reads."""
+    guarded = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return guarded or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def climbs(package: Path = PACKAGE) -> list[str]:
+    """Imports that go right."""
+    place = {room: index for index, rooms in enumerate(ORDER) for room in rooms}
+    known, found = modules(package), []
+    for name, path in known.items():
+        if name == "__init__":
+            continue
+        room = name.partition(".")[0]
+        for target, _ in imports(name, path, known):
+            other = target[1:].partition(".")[0]
+            if not target.startswith(".") or other in (room, "__init__"):
+                continue
+            if place[other] >= place[room]:
+                found.append(f"{name} imports {target}")
+    return found
+
+
+def strangers(package: Path = PACKAGE) -> list[str]:
+    """Libraries that are imported outside their rooms."""
+    known = modules(package)
+    return [
+        f"{name} imports {target}"
+        for name, path in known.items()
+        for target, _ in imports(name, path, known)
+        if target in PRIVATE and not any(f"{name}.".startswith(f"{room}.") for room in PRIVATE[target])
+    ]
+
+
+def torch_at_once(package: Path = PACKAGE) -> list[str]:
+    """Modules of torch-free rooms that load torch when they are imported."""
+    known = modules(package)
+    return [
+        name
+        for name, path in known.items()
+        if name.partition(".")[0] in WITHOUT_TORCH and ("torch", True) in imports(name, path, known)
+    ]
+
+
+def circles(package: Path = PACKAGE) -> list[str]:
+    """Modules that import each other when they are imported, a line for each circle."""
+    known = modules(package)
+    graph = {
+        name: {target[1:] for target, at_once in imports(name, path, known) if at_once and target[1:] in known}
+        for name, path in known.items()
+        if name != "__init__"
+    }
+    found, done = [], set()
+
+    def visit(name: str, way: list[str]) -> None:
+        if name in way:
+            found.append(" -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for other in sorted(graph.get(name, ())):
+                visit(other, [*way, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+    return found
+
+
+def test_imports_go_left_only():
+    assert climbs() == []
+
+
+def test_libraries_stay_in_their_rooms():
+    assert strangers() == []
+
+
+def test_settings_and_files_load_no_torch():
+    assert torch_at_once() == []
+
+
+def test_no_modules_import_each_other():
+    assert circles() == []
+
+
+def test_the_root_holds_few_files():
+    assert len(list(PACKAGE.glob("*.py"))) <= ROOT_FILES
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "check"),
+    [
+        ("config/fields.py", "from ..scene.scene import Scene", climbs),
+        ("config/fields.py", "def later():\n    from ..cli.main import main", climbs),
+        ("neurons/model.py", "from ..render import backend", climbs),
+        ("sweep/plan.py", "import matplotlib.pyplot", strangers),
+        ("report/sentences.py", "from rich import print", strangers),
+        ("config/fields.py", "import torch", torch_at_once),
+        ("errors.py", "from .stimulus import Stimulus", circles),
+    ],
+)
+def test_a_planted_violation_is_found(tmp_path, file, line, check):
+    planted = tmp_path / "mitsuba_mei"
+    for path in modules().values():
+        copy = planted / path.relative_to(PACKAGE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    before = check(planted)
+    (planted / file).write_text(f"{(planted / file).read_text()}\n{line}\n")
+    assert len(check(planted)) > len(before)
