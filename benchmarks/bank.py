@@ -13,8 +13,8 @@ from mitsuba_mei.geometry.quality import MeshQuality, assess
 from mitsuba_mei.io.images import to_srgb
 from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.optimize.loop import optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
 
 from .panels import Panel, draw_panels
 from .report import Report, Target
@@ -98,7 +98,7 @@ def _optimised(name: str, model: str, steps: int | None) -> Result:
     optimum, e = experiment.viewer.optimum(), config.evaluate
     before = evaluate(experiment, e.spp, e.repeats, config.seed)
     began = time.perf_counter()
-    optimize(Drive(experiment), Settings.of(config.optimizer), config.seed)
+    optimize(ActivationLoss(experiment), OptimizerSettings.of(config.optimizer), config.seed)
     seconds = time.perf_counter() - began
     after = evaluate(experiment, e.spp, e.repeats, config.seed)
     with torch.no_grad():

@@ -7,8 +7,8 @@ import statistics
 import time
 
 from mitsuba_mei.optimize.loop import optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
 
 from .measure import resident_mb
 from .report import Report, Target
@@ -28,7 +28,7 @@ def run(report: Report, steps: int = 500) -> None:
         At least 150: those from 50 to 100 are compared with the last 50.
     """
     config, experiment = experiment_of(SIMPLE_CELL)
-    settings = Settings.of(config.optimizer)
+    settings = OptimizerSettings.of(config.optimizer)
     settings = dataclasses.replace(settings, steps=steps, lr={name: 0.0 for name in settings.lr})
     stamps, memory = [time.perf_counter()], []
 
@@ -36,7 +36,7 @@ def run(report: Report, steps: int = 500) -> None:
         memory.append(resident_mb())
         stamps.append(time.perf_counter())
 
-    optimize(Drive(experiment), settings, config.seed, note)
+    optimize(ActivationLoss(experiment), settings, config.seed, note)
     seconds = [later - earlier for earlier, later in zip(stamps, stamps[1:])]
     rows = [
         {

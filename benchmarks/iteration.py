@@ -15,9 +15,9 @@ import torch
 from mitsuba_mei.config.load import Config
 from mitsuba_mei.io.memory import peak_memory_mb
 from mitsuba_mei.optimize.loop import optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
-from mitsuba_mei.pipeline import Experiment
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
+from mitsuba_mei.pipeline import Pipeline
 
 from .measure import seconds_each
 from .mitsuba_loops import ReplayLoop, TutorialLoop
@@ -91,13 +91,13 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
     )
 
 
-def _scene(bumps: float = BUMPS) -> tuple[Config, Experiment]:
+def _scene(bumps: float = BUMPS) -> tuple[Config, Pipeline]:
     config, experiment = experiment_of(SIMPLE_CELL, [f"render.spp={SPP}"])
     make_bumpy(experiment.scene, bumps)
     return config, experiment
 
 
-def _contender(name: str, config: Config, experiment: Experiment) -> Callable[[int], list[float]]:
+def _contender(name: str, config: Config, experiment: Pipeline) -> Callable[[int], list[float]]:
     """What runs so many iterations and says how long each took."""
     resolution = config.render.resolution
     adjoint = torch.randn(resolution, resolution, 1, generator=torch.Generator().manual_seed(0))
@@ -124,10 +124,10 @@ def _contender(name: str, config: Config, experiment: Experiment) -> Callable[[i
     return lambda count: seconds_each(iterate, count)
 
 
-def _steps(config: Config, experiment: Experiment, count: int) -> list[float]:
+def _steps(config: Config, experiment: Pipeline, count: int) -> list[float]:
     stamps = [time.perf_counter()]
-    settings = dataclasses.replace(Settings.of(config.optimizer), steps=count)
-    optimize(Drive(experiment), settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
+    settings = dataclasses.replace(OptimizerSettings.of(config.optimizer), steps=count)
+    optimize(ActivationLoss(experiment), settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
     return [later - earlier for earlier, later in zip(stamps, stamps[1:])]
 
 

@@ -15,7 +15,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.pixel import PixelMEI, find_pixel_mei
-from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.neurons.observer import build_observer
 from mitsuba_mei.report.grey_scale import GreyScale
 
 from .panels import Panel, draw_panels
@@ -96,14 +96,14 @@ def _drawn(report: Report, count: int, overrides: tuple[str, ...]) -> dict[int, 
 
 def _pixel(neuron: int, overrides: tuple[str, ...]) -> PixelMEI:
     config = load_config(SCENE, [f"model.neuron={neuron}", *overrides])
-    return find_pixel_mei(build_viewer(config), config.pixel, config.seed)
+    return find_pixel_mei(build_observer(config), config.pixel, config.seed)
 
 
 def _second_model(report: Report, overrides: tuple[str, ...]) -> list[str]:
     """The override that validates on the unseen ensemble, where its weights can be had."""
     override = [f"model.validate={UNSEEN}"]
     try:
-        build_viewer(load_config(SCENE, [*overrides, *override]))
+        build_observer(load_config(SCENE, [*overrides, *override]))
     except UserError as error:
         report.say(f"no second model: {error}")
         return []
@@ -131,7 +131,7 @@ def _result(neuron: int, pixel: PixelMEI, overrides: list[str]) -> Result:
         "degenerate": mesh["degenerate_faces"],
     }
     if result["validation"] is not None:
-        viewer = build_viewer(config)
+        viewer = build_observer(config)
         with torch.no_grad():
             row["unseen"] = result["validation"]["activation"]["final"]["mean"] / viewer.validator(pixel.seen).item()
     title = f"neuron {neuron}: {row['3D / pixel']:.3f}"

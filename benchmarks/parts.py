@@ -11,7 +11,7 @@ import trimesh
 from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.geometry.quality import assess
 from mitsuba_mei.geometry.registration import surface_distance
-from mitsuba_mei.optimize.loss import Drive
+from mitsuba_mei.optimize.loss import ActivationLoss
 from mitsuba_mei.regularizers import Regularizers
 
 from .measure import seconds_each
@@ -41,7 +41,7 @@ def run(report: Report, rounds: int = 10) -> None:
     """
     _, experiment = experiment_of(SCENES / "quickstart.yaml", ["render.type=raster"])
     make_bumpy(experiment.scene, 0.05)
-    goal, viewer = Drive(experiment), experiment.viewer
+    goal, viewer = ActivationLoss(experiment), experiment.viewer
     template = icosphere(4)
     energies = Regularizers(template, dict.fromkeys(("smoothness", "area", "edge_length", "rigidity"), 1.0))
     bumpy = experiment.scene.shape().detach()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from mitsuba_mei.config.load import Config, load_config
-from mitsuba_mei.pipeline import Experiment, build_experiment, build_scene
+from mitsuba_mei.pipeline import Pipeline, build_pipeline, build_scene
 from mitsuba_mei.render.renderer import Renderer, build_renderer, prepare_backend
 from mitsuba_mei.scene.scene import Scene
 
@@ -33,10 +33,10 @@ class Silent:
     def stop(self) -> None: ...
 
 
-def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Experiment]:
+def experiment_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Pipeline]:
     """A scene file, varied, and its experiment."""
     config = load_config(scene, overrides)
-    return config, build_experiment(config)
+    return config, build_pipeline(config)
 
 
 def scene_of(scene: Path, overrides: Sequence[str] = ()) -> tuple[Config, Scene, Renderer]:

@@ -10,9 +10,9 @@ import torch
 from mitsuba_mei.config.load import Config
 from mitsuba_mei.optimize.evaluate import EVALUATION_SEEDS, evaluate
 from mitsuba_mei.optimize.loop import optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
-from mitsuba_mei.pipeline import Experiment
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
+from mitsuba_mei.pipeline import Pipeline
 
 from .mitsuba_loops import TutorialLoop
 from .report import Report, Target
@@ -108,7 +108,7 @@ def run(report: Report, cap: float = 600.0) -> None:
     )
 
 
-def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
+def _ours(config: Config, experiment: Pipeline, cap: float) -> Race:
     optimum = experiment.viewer.optimum()
     # Compiled before the clock runs, as the tutorial's is.
     experiment.look(0).activation.backward()
@@ -121,11 +121,11 @@ def _ours(config: Config, experiment: Experiment, cap: float) -> Race:
             race.go()
 
     race.go()
-    optimize(Drive(experiment), Settings.of(config.optimizer), config.seed, look, lambda: race.over)
+    optimize(ActivationLoss(experiment), OptimizerSettings.of(config.optimizer), config.seed, look, lambda: race.over)
     return race
 
 
-def _tutorial(config: Config, experiment: Experiment, cap: float) -> Race:
+def _tutorial(config: Config, experiment: Pipeline, cap: float) -> Race:
     optimum, scene = experiment.viewer.optimum(), experiment.scene
     loop = TutorialLoop(config, scene, config.render.spp)
     parameters = [p for group in scene.groups().values() for p in group]

@@ -26,7 +26,7 @@ SHOW_CURSOR = b"\x1b[?25h\n"
 
 _partings: list[Callable[[], str]] = []
 _ending = threading.Lock()
-_within: list[_Asked] = []
+_within: list[_SignalFlags] = []
 
 Handler = Any
 """What :func:`signal.signal` takes."""
@@ -73,7 +73,7 @@ def parting(words: Callable[[], str]) -> Iterator[None]:
         _partings.remove(words)
 
 
-class _Asked:
+class _SignalFlags:
     """What the user or the system asked for while something else was under way."""
 
     def __init__(self, orderly: bool) -> None:
@@ -111,7 +111,7 @@ def interruptible(orderly: bool = False) -> Iterator[Callable[[], bool]]:
         Whether the second Ctrl-C raises KeyboardInterrupt, so that what was opened is closed; the third one ends at
         once then.
     """
-    asked = _Asked(orderly)
+    asked = _SignalFlags(orderly)
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
@@ -142,7 +142,7 @@ def finishing() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _answered(answer: Callable[[_Asked], Handler]) -> Iterator[Callable[[], None]]:
+def _answered(answer: Callable[[_SignalFlags], Handler]) -> Iterator[Callable[[], None]]:
     """Within it, once what is yielded was called, Ctrl-C has another answer."""
     before: list[Handler] = []
 

@@ -14,10 +14,10 @@ from .config.load import Config
 from .config.sections import MOST_RESTARTS
 from .errors import UserError
 from .geometry.mesh import TEMPLATES, TriangleMesh
-from .neurons.observer import Look, Viewer, build_viewer
+from .neurons.observer import Look, Observer, build_observer
 from .neurons.receptive_field import find_receptive_field, place_on
 from .regularizers import Regularizers
-from .render.memory import check_room
+from .render.memory import check_memory
 from .render.renderer import Renderer, build_renderer, prepare_backend
 from .scene.camera import Camera
 from .scene.deformation import RBFDeformation
@@ -26,11 +26,11 @@ from .scene.initial import FILE, RANDOM
 from .scene.material import MATERIALS
 from .scene.pose import Pose
 from .scene.scene import Scene
-from .scene.state import SceneState, check_view
+from .scene.state import SceneState, check_in_frustum
 
 __all__ = [
-    "Experiment",
-    "build_experiment",
+    "Pipeline",
+    "build_pipeline",
     "build_scene",
     "build_template",
     "check_files",
@@ -48,14 +48,14 @@ DRAWS = 20
 
 
 @dataclass
-class Experiment:
+class Pipeline:
     """The chain from a scene to a neuron's activation.
 
     Attributes
     ----------
     scene : Scene
     renderer : Renderer
-    viewer : Viewer
+    viewer : Observer
     regularizers : Regularizers
     variant : str
         What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
@@ -67,7 +67,7 @@ class Experiment:
 
     scene: Scene
     renderer: Renderer
-    viewer: Viewer
+    viewer: Observer
     regularizers: Regularizers
     variant: str
     cameras: tuple[Camera, ...] = ()
@@ -107,14 +107,14 @@ def build_template(config: Config) -> TriangleMesh:
     return _built(TEMPLATES, config.shape.template)
 
 
-def build_scene(config: Config, channels: int, viewer: Viewer | None = None, restart: int = 0) -> Scene:
+def build_scene(config: Config, channels: int, viewer: Observer | None = None, restart: int = 0) -> Scene:
     """The scene of a scene file, in 1 or 3 channels.
 
     Parameters
     ----------
     config : Config
     channels : int
-    viewer : Viewer, optional
+    viewer : Observer, optional
         On whose receptive field the object is put, where ``placement.on`` says so.
     restart : int
         Free offsets are displaced by small random ones, drawn from the seed, which
@@ -183,7 +183,7 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
     UserError
         For anything of it that cannot be used.
     """
-    viewer = build_viewer(config, told)
+    viewer = build_observer(config, told)
     _check_resolution(config, viewer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare_backend(config.render, viewer.model.channels)
@@ -199,13 +199,13 @@ def _tell_of_pictures(scene: Scene, told: Callable[[str], None]) -> None:
             told(note)
 
 
-def _check_resolution(config: Config, viewer: Viewer) -> None:
+def _check_resolution(config: Config, viewer: Observer) -> None:
     """Raise UserError where the model would see a render of fewer pixels than it takes."""
     if config.objective.type != "image" or config.objective.error == "responses":
         viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
 
 
-def build_experiment(config: Config, told: Callable[[str], None] = lambda text: None) -> Experiment:
+def build_pipeline(config: Config, told: Callable[[str], None] = lambda text: None) -> Pipeline:
     """Load the model, choose the backend, build the scene and its renderer; downloads are told of.
 
     Raises
@@ -213,11 +213,11 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    viewer = build_viewer(config, told)
+    viewer = build_observer(config, told)
     _check_resolution(config, viewer)
     backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
     if config.render.type == "path" and backend.device == "cpu":
-        check_room(config.render, backend.channels)
+        check_memory(config.render, backend.channels)
     viewer.to(backend.device)
     scene = build_scene(config, backend.channels, viewer).to(backend.device)
     _tell_of_pictures(scene, told)
@@ -225,10 +225,10 @@ def build_experiment(config: Config, told: Callable[[str], None] = lambda text: 
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
     renderer.own_threads |= config.deterministic  # so that torch computes with one
-    return Experiment(scene, renderer, viewer, regularizers, backend.name)
+    return Pipeline(scene, renderer, viewer, regularizers, backend.name)
 
 
-def restarted(experiment: Experiment, config: Config, restart: int) -> Experiment:
+def restarted(experiment: Pipeline, config: Config, restart: int) -> Pipeline:
     """The experiment from another start; everything but the scene is shared.
 
     Raises
@@ -240,7 +240,7 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
         scene = scene.to(experiment.scene.background.device)
         try:
-            check_view(scene())
+            check_in_frustum(scene())
         except UserError:
             if draw == DRAWS - 1:
                 raise
@@ -248,7 +248,7 @@ def restarted(experiment: Experiment, config: Config, restart: int) -> Experimen
         return replace(experiment, scene=scene, begins=RANDOM if restart else FILE)
 
 
-def each_start(experiment: Experiment, config: Config) -> Iterator[Experiment]:
+def each_start(experiment: Pipeline, config: Config) -> Iterator[Pipeline]:
     """The experiment at each start that ``optimizer.restarts`` asks for, one after the other; the first is its own."""
     yield experiment
     for restart in range(1, config.optimizer.restarts):

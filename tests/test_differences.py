@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.geometry.registration import surface_distance
-from mitsuba_mei.optimize.dissimilarity import ENOUGH, UNITS, Aspects, Difference, aspects_of, measured
+from mitsuba_mei.optimize.dissimilarity import ENOUGH, UNITS, Difference, SceneFeatures, measured, scene_features
 from mitsuba_mei.pipeline import build_scene
 from tests.small_scene import write_scene
 
@@ -22,23 +22,23 @@ SPHERE = icosphere(3)
 SEEN = torch.zeros(1, 1, 4, 4)
 
 
-def image(values: torch.Tensor) -> Aspects:
-    return Aspects(values)
+def image(values: torch.Tensor) -> SceneFeatures:
+    return SceneFeatures(values)
 
 
-def pose(rotation: torch.Tensor) -> Aspects:
-    return Aspects(SEEN, rotation=rotation)
+def pose(rotation: torch.Tensor) -> SceneFeatures:
+    return SceneFeatures(SEEN, rotation=rotation)
 
 
-def light(directions: torch.Tensor) -> Aspects:
-    return Aspects(SEEN, lights=directions)
+def light(directions: torch.Tensor) -> SceneFeatures:
+    return SceneFeatures(SEEN, lights=directions)
 
 
-def shape(vertices: torch.Tensor) -> Aspects:
-    return Aspects(SEEN, shape=vertices, faces=SPHERE.faces)
+def shape(vertices: torch.Tensor) -> SceneFeatures:
+    return SceneFeatures(SEEN, shape=vertices, faces=SPHERE.faces)
 
 
-def about(kind: str, a: Aspects, b: Aspects) -> float:
+def about(kind: str, a: SceneFeatures, b: SceneFeatures) -> float:
     """What the differentiable measure says."""
     return Difference(kind)(a, b).item()
 
@@ -191,8 +191,10 @@ def test_angles_have_a_finite_slope_where_there_is_no_angle():
 
 @pytest.mark.parametrize("kind", ["shape", "pose", "light"])
 def test_an_image_alone_has_nothing_but_its_image(kind):
-    whole = Aspects(SEEN, SPHERE.vertices, SPHERE.faces, torch.eye(3), torch.eye(3))
-    assert math.isnan(measured(kind, whole, Aspects(SEEN))) and math.isnan(measured(kind, Aspects(SEEN), whole))
+    whole = SceneFeatures(SEEN, SPHERE.vertices, SPHERE.faces, torch.eye(3), torch.eye(3))
+    assert math.isnan(measured(kind, whole, SceneFeatures(SEEN))) and math.isnan(
+        measured(kind, SceneFeatures(SEEN), whole)
+    )
 
 
 def test_lights_of_another_number_cannot_be_compared():
@@ -207,7 +209,7 @@ def test_the_aspects_of_a_scene(tmp_path):
     ]
     pose = {"rotation": [0, 90, 0], "free": ["rotation"]}
     scene = build_scene(load_config(write_scene(tmp_path, "scene", lighting=lighting, pose=pose), trust_code=True), 1)
-    found = aspects_of(scene, scene.shape(), SEEN)
+    found = scene_features(scene, scene.shape(), SEEN)
     torch.testing.assert_close(found.lights, torch.tensor([[0.0, 0, 1], [0, 1, 0]]))
     torch.testing.assert_close(
         found.rotation @ torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 0, -1]), atol=1e-6, rtol=0
@@ -217,4 +219,4 @@ def test_the_aspects_of_a_scene(tmp_path):
     assert not any(value.requires_grad for value in (frozen.shape, frozen.rotation, frozen.lights))
     assert frozen.mesh.is_watertight and len(frozen.mesh.faces) == 320
     dark = build_scene(load_config(write_scene(tmp_path, "dark", lighting=[{"type": "constant"}]), trust_code=True), 1)
-    assert aspects_of(dark, dark.shape(), SEEN).lights is None
+    assert scene_features(dark, dark.shape(), SEEN).lights is None

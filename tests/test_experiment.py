@@ -12,9 +12,9 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.optimize.checks import check_start
 from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.optimize.loop import optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
-from mitsuba_mei.pipeline import Experiment, build_experiment, build_scene, restarted
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
+from mitsuba_mei.pipeline import Pipeline, build_pipeline, build_scene, restarted
 from mitsuba_mei.scene.camera import Camera
 
 SMALL = """
@@ -33,10 +33,10 @@ model:
 def build(tmp_path):
     """An experiment of a small scene, varied."""
 
-    def built(*overrides: str, free: tuple[str, ...] = (), frozen: tuple[str, ...] = ()) -> Experiment:
+    def built(*overrides: str, free: tuple[str, ...] = (), frozen: tuple[str, ...] = ()) -> Pipeline:
         path = tmp_path / "scene.yaml"
         path.write_text(SMALL)
-        return build_experiment(load_config(path, overrides, free, frozen))
+        return build_pipeline(load_config(path, overrides, free, frozen))
 
     return built
 
@@ -121,7 +121,7 @@ def test_a_few_steps_improve_what_the_neuron_answers(build):
     before = evaluate(experiment, 64, 4, 0)
     template = experiment.scene.template.vertices.clone()
     groups = {name: 0.03 for name in experiment.scene.groups()}
-    outcome = optimize(Drive(experiment), Settings(40, groups, warmup=5), 0)
+    outcome = optimize(ActivationLoss(experiment), OptimizerSettings(40, groups, warmup=5), 0)
     after = evaluate(experiment, 64, 4, 0)
     assert outcome.steps == 40 and outcome.skipped == 0
     assert after.mean > before.mean + 10 * (before.sem + after.sem)
@@ -152,7 +152,7 @@ def start(tmp_path):
 def test_every_restart_starts_elsewhere(start):
     scenes = [start(restart) for restart in range(5)] + [start(1, "seed=1")]
     poses = [
-        torch.tensor(sum((scene.pose.in_file_units()[k] for k in ("rotation", "translation")), [])) for scene in scenes
+        torch.tensor(sum((scene.pose.to_settings()[k] for k in ("rotation", "translation")), [])) for scene in scenes
     ]
     offsets = [scene.shape.get("offsets").detach().flatten() for scene in scenes]
     for i in range(6):
@@ -165,7 +165,7 @@ def test_every_restart_starts_elsewhere(start):
 
 def test_what_is_frozen_starts_as_the_file_says(start):
     first, other = start(0, free=("pose.scale",)), start(2, free=("pose.scale",))
-    assert other.pose.in_file_units()["rotation"] == pytest.approx(first.pose.in_file_units()["rotation"], abs=1e-5)
+    assert other.pose.to_settings()["rotation"] == pytest.approx(first.pose.to_settings()["rotation"], abs=1e-5)
     assert torch.equal(other.pose.translation, first.pose.translation)
     assert not torch.equal(other.pose.get("scale"), first.pose.get("scale"))
 
@@ -181,7 +181,7 @@ def test_another_start_is_aside_in_the_image_and_not_in_depth(start):
 def test_a_restart_is_drawn_until_it_can_be_seen(tmp_path):
     (tmp_path / "scene.yaml").write_text(SMALL)
     config = load_config(tmp_path / "scene.yaml", ["camera={distance: 1.4, fov: 100}"], ["pose"])
-    experiment = build_experiment(config)
+    experiment = build_pipeline(config)
     inside = 0
     for restart in range(1, 12):
         inside += (build_scene(config, 1, restart=restart)().vertices[:, 2] > 0).any().item()

@@ -9,9 +9,9 @@ import torch
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.neurons.observer import Look
-from mitsuba_mei.optimize.dissimilarity import aspects_of, measured
+from mitsuba_mei.optimize.dissimilarity import measured, scene_features
 from mitsuba_mei.optimize.loss import Differ
-from mitsuba_mei.pipeline import Experiment, build_experiment, restarted
+from mitsuba_mei.pipeline import Pipeline, build_pipeline, restarted
 from tests.small_scene import write_scene
 
 FREE = ("pose.rotation", "pose.translation", "lighting.0.direction")
@@ -24,9 +24,9 @@ def scenes(tmp_path):
 
     def built(
         count: int, *overrides: str, free: tuple[str, ...] = FREE, frozen: tuple[str, ...] = ()
-    ) -> list[Experiment]:
+    ) -> list[Pipeline]:
         config = load_config(write_scene(tmp_path, "scene", pose=TURNED), overrides, free, frozen, trust_code=True)
-        first = build_experiment(config)
+        first = build_pipeline(config)
         found = [first, *(restarted(first, config, index) for index in range(1, count))]
         with torch.no_grad():
             for index, experiment in enumerate(found):
@@ -91,7 +91,7 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
         lost = [max(0.0, 2 * (1 - look.activation.item())) for look in looks]
         shapes = [experiment.scene.shape() for experiment in experiments]
         costs = [e.regularizers.total(e.regularizers(shape)).item() for e, shape in zip(experiments, shapes)]
-        all_of = [aspects_of(e.scene, shape, look.seen) for e, shape, look in zip(experiments, shapes, looks)]
+        all_of = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(experiments, shapes, looks)]
     angles = [measured("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]
     missed = [max(0.0, 2 - angle / 40) for angle in angles]
     assert found.loss == pytest.approx(sum(costs) / 3 + sum(lost) / 3 + sum(missed) / 3, rel=1e-4)
@@ -123,7 +123,7 @@ def test_from_a_reference_all_have_to_differ_and_it_stays(scenes):
     one, two = scenes(2, frozen=("shape",))
     with torch.no_grad():
         look = two.look(0)
-        reference = aspects_of(two.scene, two.scene.shape(), look.seen).detached()
+        reference = scene_features(two.scene, two.scene.shape(), look.seen).detached()
     goal = Differ([one], nothing, "pose", 30.0, reference)
     found, expected = slopes(goal)
     assert found == pytest.approx(expected, rel=0.03)

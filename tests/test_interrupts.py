@@ -121,7 +121,7 @@ def test_an_evaluation_is_interrupted_at_once_and_the_run_goes_on(scene, monkeyp
 
 
 def test_an_interrupted_run_has_its_code_and_names_resume(scene, monkeypatch):
-    add, left = starts.Record.add, [5]
+    add, left = starts.History.add, [5]
 
     def added(record, step):
         add(record, step)
@@ -129,7 +129,7 @@ def test_an_interrupted_run_has_its_code_and_names_resume(scene, monkeypatch):
         if not left[0]:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(starts.Record, "add", added)
+    monkeypatch.setattr(starts.History, "add", added)
     code, out, err = called("run", "scene.yaml")
     assert code == 130 and "5 steps in" in out
     last = err.splitlines()[-1]

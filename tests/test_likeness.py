@@ -8,31 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.image_error import ERRORS, Likeness
+from mitsuba_mei.neurons.image_error import ERRORS, ImageError
 from mitsuba_mei.stimulus import Stimulus
 
 IMAGES = ("l2", "l1")
 
 
-def images(error: str, target: torch.Tensor, views: int = 1) -> Likeness:
-    return Likeness(None, None, None, None, target=target, views=views, error=error)
+def images(error: str, target: torch.Tensor, views: int = 1) -> ImageError:
+    return ImageError(None, None, None, None, target=target, views=views, error=error)
 
 
-def answers(target: torch.Tensor, views: int = 1, weights: torch.Tensor | None = None) -> Likeness:
+def answers(target: torch.Tensor, views: int = 1, weights: torch.Tensor | None = None) -> ImageError:
     stimulus = Stimulus((6, 6), 1, 120.0, 60.0, norm=10).double()
     weights = drawn(3, 36, seed=9) if weights is None else weights
 
     def neurons(seen: torch.Tensor) -> torch.Tensor:
         return torch.tanh(seen.flatten(1) @ weights.T)
 
-    return Likeness(stimulus, None, neurons, None, target=target, views=views, error="responses")
+    return ImageError(stimulus, None, neurons, None, target=target, views=views, error="responses")
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def error_of(likeness: Likeness, image: torch.Tensor) -> float:
+def error_of(likeness: ImageError, image: torch.Tensor) -> float:
     return -likeness.look(image).activation.item()
 
 

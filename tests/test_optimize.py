@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mitsuba_mei.errors import Terminated, UserError
-from mitsuba_mei.neurons.observer import Viewer
+from mitsuba_mei.neurons.observer import Observer
 from mitsuba_mei.objectives import Activation
 from mitsuba_mei.optimize.evaluate import evaluate
-from mitsuba_mei.optimize.loop import EVERY, LASTING, SETBACKS, optimize
-from mitsuba_mei.optimize.loss import Drive
-from mitsuba_mei.optimize.optimizer import Settings
+from mitsuba_mei.optimize.loop import EVERY, MAX_NONFINITE_STEPS, MAX_ROLLBACKS, optimize
+from mitsuba_mei.optimize.loss import ActivationLoss
+from mitsuba_mei.optimize.optimizer import OptimizerSettings
 from mitsuba_mei.optimize.state import Snapshot
-from mitsuba_mei.pipeline import Experiment
+from mitsuba_mei.pipeline import Pipeline
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
 
@@ -71,16 +71,16 @@ class Size:
         return self.weight * terms["size"]
 
 
-def drive(experiment: Experiment) -> Drive:
+def drive(experiment: Pipeline) -> ActivationLoss:
     """For a scene with which nothing can be wrong."""
-    return Drive(experiment, watch=lambda step: None)
+    return ActivationLoss(experiment, watch=lambda step: None)
 
 
-def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = None) -> Experiment:
-    return Experiment(
+def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = None) -> Pipeline:
+    return Pipeline(
         scene=Line(),
         renderer=renderer or Pixels(),
-        viewer=Viewer(
+        viewer=Observer(
             stimulus=lambda image: image.permute(2, 0, 1)[None],
             model=None,
             neurons=lambda seen: gain * (seen.flatten(1) @ TARGET)[:, None],
@@ -91,8 +91,8 @@ def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = Non
     )
 
 
-def settings(steps: int, **changed) -> Settings:
-    return Settings(**{"steps": steps, "lr": {"shape": 0.05}, "warmup": 5, **changed})
+def settings(steps: int, **changed) -> OptimizerSettings:
+    return OptimizerSettings(**{"steps": steps, "lr": {"shape": 0.05}, "warmup": 5, **changed})
 
 
 # ---------------------------------------------------------------------------------------------------- learning rates
@@ -101,7 +101,7 @@ def settings(steps: int, **changed) -> Settings:
 @given(steps=st.integers(1, 500), warmup=st.integers(0, 50), decay=st.floats(0.01, 1))
 @hypothesis_settings(max_examples=50, deadline=None)
 def test_rates_rise_linearly_and_fall_along_a_cosine(steps, warmup, decay):
-    s = Settings(steps, {}, warmup, decay)
+    s = OptimizerSettings(steps, {}, warmup, decay)
     rates = [s.rate(i) for i in range(max(steps, warmup + 1) + 1)]
     assert rates[:warmup] == pytest.approx([(i + 1) / warmup for i in range(warmup)])
     assert rates[warmup] == pytest.approx(1)
@@ -345,9 +345,11 @@ def test_so_does_one_that_is_set_back(stops, seed):
         noise = 0.1 * torch.rand(4, generator=torch.Generator().manual_seed(seed)).view(2, 2, 1)
         return image + noise if (seed % 2**20) % 37 < 14 else image * math.nan
 
-    def wrong(experiment: Experiment) -> Drive:
+    def wrong(experiment: Pipeline) -> ActivationLoss:
         x = experiment.scene.x
-        return Drive(experiment, lambda step: "too far" if step % 5 == 0 and x.detach().abs().max() > 0.5 else None)
+        return ActivationLoss(
+            experiment, lambda step: "too far" if step % 5 == 0 and x.detach().abs().max() > 0.5 else None
+        )
 
     def run(stop: int | None, since: Snapshot | None):
         experiment, asked = linear(renderer=Pixels(spoil)), iter(range(10**6))
@@ -389,9 +391,9 @@ def test_a_scene_that_goes_wrong_is_brought_back_with_smaller_steps():
     """Beyond 0.5 something is wrong: steps shrink until the optimisation has failed, and what stays is good."""
     experiment = linear()
     x = experiment.scene.x
-    wrong = Drive(experiment, watch=lambda step: "too far" if x.detach().abs().max() > 0.5 else None)
+    wrong = ActivationLoss(experiment, watch=lambda step: "too far" if x.detach().abs().max() > 0.5 else None)
     outcome = optimize(wrong, settings(2000), 0)
-    assert outcome.ended == "failed" and outcome.reason == "too far" and outcome.setbacks == SETBACKS + 1
+    assert outcome.ended == "failed" and outcome.reason == "too far" and outcome.setbacks == MAX_ROLLBACKS + 1
     assert 0.1 < x.detach().abs().max() <= 0.5
 
 
@@ -400,7 +402,7 @@ def test_nothing_finite_for_long_is_trouble():
     kept: list[Snapshot] = []
     outcome = optimize(drive(experiment), settings(500), 0, keep=kept.append)
     assert outcome.ended == "failed" and "finite" in outcome.reason
-    assert outcome.skipped == LASTING * (SETBACKS + 1) and torch.isfinite(experiment.scene.x).all()
+    assert outcome.skipped == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1) and torch.isfinite(experiment.scene.x).all()
     assert kept[0].step == EVERY and kept[-1].step == EVERY
 
 

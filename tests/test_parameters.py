@@ -14,7 +14,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.pipeline import build_scene
-from mitsuba_mei.scene.parameters import parameters_of, read_parameters, set_parameters, write_parameters
+from mitsuba_mei.scene.parameters import get_parameters, read_parameters, set_parameters, write_parameters
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 12}}
@@ -45,10 +45,10 @@ def scene(config):
 
 
 def test_every_parameter_comes_back_to_the_last_bit(config, scene, tmp_path):
-    values = parameters_of(scene)
+    values = get_parameters(scene)
     write_parameters(tmp_path / "parameters.npz", values)
     other = build_scene(frozen(config), 1)
-    read = read_parameters(tmp_path / "parameters.npz", parameters_of(other))
+    read = read_parameters(tmp_path / "parameters.npz", get_parameters(other))
     set_parameters(other, read)
     first, second = scene(), other()
     assert torch.equal(first.vertices, second.vertices) and torch.equal(first.tan_half_fov, second.tan_half_fov)
@@ -57,14 +57,14 @@ def test_every_parameter_comes_back_to_the_last_bit(config, scene, tmp_path):
     )
     for name, value in first.material.values.items():
         assert torch.equal(value, second.material.values[name])
-    assert scene.in_file_units() == other.in_file_units()
-    again = parameters_of(other)
+    assert scene.to_settings() == other.to_settings()
+    again = get_parameters(other)
     assert values.keys() == again.keys()
     assert all(np.array_equal(values[name], again[name]) for name in values)
 
 
 def test_numpy_reads_it_under_the_names_of_the_scene_file(scene, tmp_path):
-    write_parameters(tmp_path / "parameters.npz", parameters_of(scene))
+    write_parameters(tmp_path / "parameters.npz", get_parameters(scene))
     found = np.load(tmp_path / "parameters.npz", allow_pickle=False)
     assert {name for name in scene.free_parameters()} <= set(found)
     assert set(found) - set(scene.free_parameters()) == {"camera.azimuth", "pose.start", "shape.control_points"}
@@ -98,7 +98,7 @@ def header(shape: tuple[int, ...]) -> bytes:
 @pytest.fixture
 def refused(config, tmp_path):
     """Write a file of parameters, members of it changed (None leaves one out); the sentence that it is refused with."""
-    like = parameters_of(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(frozen(config), 1))
     path = tmp_path / "parameters.npz"
 
     def attempt(changed: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> str:
@@ -148,7 +148,7 @@ def test_no_more_is_unpacked_than_is_expected(refused):
 
 
 def test_files_that_are_none(config, tmp_path):
-    like = parameters_of(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(frozen(config), 1))
     path = tmp_path / "parameters.npz"
     with pytest.raises(UserError, match="there is no file"):
         read_parameters(path, like)
@@ -169,7 +169,7 @@ def test_files_that_are_none(config, tmp_path):
 
 
 def test_a_name_that_is_there_twice(config, tmp_path):
-    like = parameters_of(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(frozen(config), 1))
     path = tmp_path / "parameters.npz"
     write_parameters(path, like)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):

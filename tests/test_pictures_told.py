@@ -8,7 +8,7 @@ from PIL import Image
 
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.render.backend import prepare
 from tests.picture_files.written import write_exr
 
@@ -53,5 +53,5 @@ def test_a_run_says_it_once(tmp_path):
     pictures(tmp_path, 16, 48)
     (tmp_path / "scene.yaml").write_text(LIGHT.replace("FILE", "rgbz.exr"))
     told: list[str] = []
-    build_experiment(load_config(tmp_path / "scene.yaml"), told.append)
+    build_pipeline(load_config(tmp_path / "scene.yaml"), told.append)
     assert [note.partition("exr: ")[2][:23] for note in told] == ["its channels Z are left", "it has 48 x 16 pixels, "]

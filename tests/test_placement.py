@@ -7,9 +7,9 @@ import torch
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.neurons.observer import build_observer
 from mitsuba_mei.neurons.receptive_field import ReceptiveField, find_receptive_field, place_on
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.scene.camera import Camera
 
 CELL = """
@@ -37,7 +37,7 @@ def config(tmp_path):
 @pytest.mark.parametrize("kind", ["simple_cell", "complex_cell"])
 @pytest.mark.parametrize(("x", "y", "sigma"), [(0.0, 0.0, 0.2), (0.4, -0.2, 0.15), (-0.3, 0.35, 0.1)])
 def test_the_receptive_field_of_a_gabor_is_its_envelope(config, kind, x, y, sigma):
-    field = find_receptive_field(build_viewer(config(x, y, sigma, kind)), 0)
+    field = find_receptive_field(build_observer(config(x, y, sigma, kind)), 0)
     assert (field.x, field.y) == pytest.approx((x, y), abs=0.04)
     # The gradient is the Gabor: its energy has the standard deviation sigma / sqrt 2 along each axis.
     assert field.radius == pytest.approx(sigma, rel=0.4)
@@ -65,7 +65,7 @@ def test_models_that_are_not_square(tmp_path, h, w):
     size = f"{{size: [{h}, {w}], mean: 124, std: 70}}"
     card = f"{{type: simple_cell, parameters: {{center: [0.4, 0.3], sigma: 0.15}}, input: {size}}}"
     path.write_text(f"model: {{card: {card}}}\nrender: {{resolution: 120}}\nplacement: {{on: receptive_field}}\n")
-    experiment = build_experiment(load_config(path))
+    experiment = build_pipeline(load_config(path))
     with torch.no_grad():
         seen = experiment.viewer.stimulus.resample(experiment.renderer.render(experiment.scene(), 0))[0]
     rows, columns = torch.nonzero((seen - 0.5).abs() > 0.05, as_tuple=True)
@@ -81,8 +81,8 @@ def test_the_object_stays_visible(size, outline):
 
 
 def test_a_scene_starts_there(config):
-    placed = build_experiment(config(0.4, -0.2, 0.15))
-    usual = build_experiment(config(0.4, -0.2, 0.15, overrides=["placement.on=null"]))
+    placed = build_pipeline(config(0.4, -0.2, 0.15))
+    usual = build_pipeline(config(0.4, -0.2, 0.15, overrides=["placement.on=null"]))
     assert placed.scene.pose.translation[0] > 0.3 and placed.scene.pose.translation[1] < -0.1
     assert placed.scene.pose.scale < 0.7 * usual.scene.pose.scale
     with torch.no_grad():
@@ -94,7 +94,7 @@ def test_a_scene_starts_there(config):
 
 
 def test_neurons_without_a_gradient_have_no_receptive_field(config):
-    viewer = build_viewer(config())
+    viewer = build_observer(config())
     viewer.neurons = lambda seen: 0 * seen.flatten(1)[:, :1]
     with pytest.raises(UserError, match=r"placement.on: no receptive field was found"):
         find_receptive_field(viewer, 0)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mitsuba_mei.cli.progress import LiveProgress
 from mitsuba_mei.cli.sweep import SweepProgress
-from mitsuba_mei.sweep.scheduler import Standing
+from mitsuba_mei.sweep.scheduler import SweepStatus
 
 TERMS = {"activation": -0.123456, "smoothness": 0.0042, "area": 0.00257, "edge_length": 0.00479, "rigidity": 0.00719}
 BAR, COUNT, TIME = "━{3,}", r"61/150", r"\d:\d\d:\d\d|-:--:--"
@@ -75,7 +75,7 @@ def test_what_is_under_way_is_said_at_once_on_a_terminal_alone():
 def test_a_sweeps_table_fits_into_eighty_columns():
     screen = io.StringIO()
     with SweepProgress(Console(file=screen, force_terminal=True, width=80, color_system=None)) as told:
-        told.update(Standing(123_456, 23_456, 50_000, 1_234, 16, 16, 3.5 * 86_400, 1234.5))
+        told.update(SweepStatus(123_456, 23_456, 50_000, 1_234, 16, 16, 3.5 * 86_400, 1234.5))
     text = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", screen.getvalue())
     head, row = (next(line for line in text.splitlines() if word in line) for word in ("failed", "123456"))
     assert "time left" in head and "about" in row and "…" not in head + row

@@ -6,7 +6,14 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mitsuba_mei.report.figures.comparison import MEI, Contest, Seen, write_contest, write_evaluation, write_overview
+from mitsuba_mei.report.figures.comparison import (
+    MEI,
+    ComparedMEIs,
+    Seen,
+    write_contest,
+    write_evaluation,
+    write_overview,
+)
 
 
 def picture(level: float, channels: int = 1) -> np.ndarray:
@@ -37,7 +44,7 @@ def test_the_picture_of_a_neuron_shows_every_part(tmp_path, channels, pixel):
     renders = {"path": picture(0.9, channels), "raster": picture(0.4, channels)}
     grey = np.linspace(0, 255, 400).reshape(20, 20)
     mei = MEI(renders, grey, picture(1.0, channels))
-    contest = Contest("V4, neuron 3", {"path": mei, "raster": mei}, grey if pixel else None, figures(pixel=pixel))
+    contest = ComparedMEIs("V4, neuron 3", {"path": mei, "raster": mei}, grey if pixel else None, figures(pixel=pixel))
     write_contest(tmp_path / "comparison.png", contest)
     pixels = iio.imread(tmp_path / "comparison.png")[..., :3]
     height, width = pixels.shape[:2]

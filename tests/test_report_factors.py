@@ -8,11 +8,11 @@ import pytest
 
 from mitsuba_mei.experiments.shapley import statistics
 from mitsuba_mei.optimize.evaluate import Mean
-from mitsuba_mei.report.figures.factors import Played, write_factors
+from mitsuba_mei.report.figures.factors import FactorsResult, write_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
 
 
-def played(subsets, starts: int = 3, best: str = "shape", **more) -> Played:
+def played(subsets, starts: int = 3, best: str = "shape", **more) -> FactorsResult:
     """One factor gains 1, the others a tenth; ``more`` are figures."""
     gains = {factor: 1.0 if factor == best else 0.1 for factor in ("shape", "pose", "light")}
     values = {s: [Mean(0.1 * i + sum(gains[f] for f in s), 0.01) for i in range(starts)] for s in subsets}
@@ -30,7 +30,7 @@ def played(subsets, starts: int = 3, best: str = "shape", **more) -> Played:
     }
     renders = {name: np.full((20, 20, 1), 0.2, np.float32) for name in trials}
     stimuli = {name: np.linspace(0, 255, 400).reshape(20, 20) for name in trials}
-    return Played("neuron 3", figures | statistics(values) | more, renders, stimuli)
+    return FactorsResult("neuron 3", figures | statistics(values) | more, renders, stimuli)
 
 
 def drawn(path, every) -> np.ndarray:

@@ -34,30 +34,30 @@ def test_every_scene_is_drawn_to_a_number_that_can_be_seen(tmp_path, count, apar
 
 
 @pytest.mark.parametrize("portraits", [(), ("metamer",), ("reference", "metamer")])
-def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, portraits):
+def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, previews):
     both = ("reference", "metamer")
     picture = MetamerPicture(
         title="title",
         renders=dict.fromkeys(both, RENDER),
         stimuli=dict.fromkeys(both, GREY),
-        portraits={name: [RENDER, RENDER] for name in portraits},
+        previews={name: [RENDER, RENDER] for name in previews},
         responses={"reference": np.arange(5.0), "metamer": np.arange(5.0) + 0.1},
         said=("a sentence",),
     )
     write_metamer(tmp_path / "summary.png", picture)
     pixels = drawn(tmp_path / "summary.png")
-    columns = 4 if portraits else 2
+    columns = 4 if previews else 2
     assert abs(pixels.shape[1] - 110 * (2.4 * columns + 5)) < 3
     ink = (pixels < 200).any(axis=2)
     half, width = len(pixels) // 2, int(110 * 2.4)
     for row, name in ((slice(40, half), "reference"), (slice(half, None), "metamer")):
         assert ink[row, : 2 * width].mean() > 0.1
-        if portraits:
-            assert (ink[row, 2 * width : 4 * width].mean() > 0.1) == (name in portraits)
+        if previews:
+            assert (ink[row, 2 * width : 4 * width].mean() > 0.1) == (name in previews)
 
 
 @pytest.mark.parametrize("portraits", [False, True], ids=["without objects", "with objects"])
-def test_a_metamers_figure_leaves_no_blank_between_its_parts(tmp_path, monkeypatch, portraits):
+def test_a_metamers_figure_leaves_no_blank_between_its_parts(tmp_path, monkeypatch, previews):
     figures = []
 
     @contextlib.contextmanager
@@ -68,7 +68,7 @@ def test_a_metamers_figure_leaves_no_blank_between_its_parts(tmp_path, monkeypat
 
     monkeypatch.setattr(report_unlike, "drawn", kept)
     both = ("reference", "metamer")
-    of_both = dict.fromkeys(both, [RENDER, RENDER]) if portraits else {}
+    of_both = dict.fromkeys(both, [RENDER, RENDER]) if previews else {}
     responses = dict.fromkeys(both, np.arange(5.0))
     scenes = dict.fromkeys(both, RENDER), dict.fromkeys(both, GREY)
     write_metamer(tmp_path / "summary.png", MetamerPicture("title", *scenes, of_both, responses, ("a sentence",) * 4))

@@ -15,8 +15,8 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.pipeline import build_scene
-from mitsuba_mei.scene.parameters import parameters_of
-from mitsuba_mei.scene.scalar_parameters import SceneValues
+from mitsuba_mei.scene.parameters import get_parameters
+from mitsuba_mei.scene.scalar_parameters import ScalarParameters
 from mitsuba_mei.scene.scene import Scene
 
 LIGHTS = """
@@ -36,15 +36,15 @@ material: {{type: plastic, reflectance: 0.6, roughness: 0.4}}
 ANGLE = st.floats(-180, 180)
 
 
-def scene_of(text: str, folder: Path) -> tuple[Scene, SceneValues]:
+def scene_of(text: str, folder: Path) -> tuple[Scene, ScalarParameters]:
     (folder / "scene.yaml").write_text(text)
     config = load_config(folder / "scene.yaml", rendered=False)
     scene = build_scene(frozen(config), 1)
-    return scene, SceneValues(scene, config.pose.rotation)
+    return scene, ScalarParameters(scene, config.pose.rotation)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> tuple[Scene, SceneValues]:
+def made(tmp_path_factory) -> tuple[Scene, ScalarParameters]:
     return scene_of(SCENE, tmp_path_factory.mktemp("values"))
 
 
@@ -108,14 +108,14 @@ def test_light_comes_from_its_azimuth_and_elevation(made, azimuth, elevation):
 def test_every_number_is_set_alone_and_given_back(made):
     scene, values = made
     values.set({})
-    before = parameters_of(scene)
+    before = get_parameters(scene)
     for path, quantity in values.quantities.items():
         step = 7.0 if quantity.unit == "deg" else 0.125
         values.set({path: values.own(path) + step})
-        again = SceneValues(scene)
+        again = ScalarParameters(scene)
         if "rotation" not in path:
             assert again.own(path) == pytest.approx(values.own(path) + step, abs=1e-4), path
-        changed = [name for name, value in parameters_of(scene).items() if not np.array_equal(value, before[name])]
+        changed = [name for name, value in get_parameters(scene).items() if not np.array_equal(value, before[name])]
         stored = "pose.start" if "pose.rotation" in path else path
         if path in ("lighting.0.azimuth", "lighting.0.elevation"):
             stored = "lighting.0.direction"
@@ -125,14 +125,14 @@ def test_every_number_is_set_alone_and_given_back(made):
             {name: own for name, own in others.items() if "rotation" not in name}, rel=1e-5, abs=1e-5
         )
     values.set({})
-    assert all(np.array_equal(value, before[name]) for name, value in parameters_of(scene).items())
+    assert all(np.array_equal(value, before[name]) for name, value in get_parameters(scene).items())
 
 
 def test_the_amount_scales_the_offsets(tmp_path):
     scene, _ = scene_of(SCENE, tmp_path)
     with torch.no_grad():
         scene.shape.offsets.copy_(torch.randn(8, 3, generator=torch.Generator().manual_seed(0)))
-    values = SceneValues(scene)
+    values = ScalarParameters(scene)
     whole = scene.shape() - scene.shape.vertices
     for amount in (0.0, 0.5, -2.0, 1.0):
         values.set({"shape.amount": amount})
@@ -142,7 +142,7 @@ def test_the_amount_scales_the_offsets(tmp_path):
 def test_a_rotation_that_the_scene_left_is_decomposed(tmp_path):
     scene, _ = scene_of(SCENE, tmp_path)
     scene.pose.start.copy_(torch.from_numpy(about(2, 20) @ about(1, -30) @ about(0, 40)))
-    values = SceneValues(scene, (10, 120, 30))
+    values = ScalarParameters(scene, (10, 120, 30))
     assert [values.own(f"pose.rotation.{axis}") for axis in "xyz"] == pytest.approx([40, -30, 20], abs=1e-3)
 
 
@@ -166,8 +166,8 @@ def test_a_rotation_that_the_scene_left_is_decomposed(tmp_path):
 def test_what_is_no_number_or_out_of_range_is_said(made, path, value, expected):
     scene, values = made
     values.set({})
-    before = parameters_of(scene)
+    before = get_parameters(scene)
     with pytest.raises(UserError) as caught:
         values.set({path: value})
     assert expected in str(caught.value)
-    assert all(np.array_equal(stood, before[name]) for name, stood in parameters_of(scene).items())
+    assert all(np.array_equal(stood, before[name]) for name, stood in get_parameters(scene).items())

@@ -15,7 +15,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.inverse import build_inverse
 from mitsuba_mei.optimize import start_search as search
 from mitsuba_mei.optimize.start_search import find_start, spread_rotations
-from mitsuba_mei.pipeline import Experiment, build_experiment
+from mitsuba_mei.pipeline import Pipeline, build_pipeline
 from tests.small_scene import LUMP, write_scene
 
 TRUE_TURN, TRUE_SUN = [40.0, 65.0, -30.0], [0.7, -0.5, -0.6]
@@ -75,7 +75,7 @@ def soon(monkeypatch):
 def recovering(tmp_path):
     """The experiment of a lump whose turn, sun or both are sought, from a start that is far off."""
 
-    def built(turn: bool = True, sun: bool = True, views: int = 1, free: tuple[str, ...] = (), **parts) -> Experiment:
+    def built(turn: bool = True, sun: bool = True, views: int = 1, free: tuple[str, ...] = (), **parts) -> Pipeline:
         true_sun = {**SUN, "direction": TRUE_SUN}
         shape = {"shape": LUMP}
         write_scene(tmp_path, "truth", pose={"rotation": TRUE_TURN}, lighting=[true_sun, SKY], **shape)
@@ -90,9 +90,9 @@ def recovering(tmp_path):
     return built
 
 
-def off(experiment: Experiment) -> tuple[float, float]:
+def off(experiment: Pipeline) -> tuple[float, float]:
     """How far turn and sun are from the truth, degrees."""
-    said = experiment.scene.in_file_units()
+    said = experiment.scene.to_settings()
     first, second = (
         roma.euler_to_rotmat("xyz", torch.tensor(a, dtype=torch.float64), degrees=True)
         for a in (said["pose"]["rotation"], TRUE_TURN)
@@ -136,14 +136,14 @@ def test_all_else_stays_to_the_last_bit(recovering):
 def test_the_worth_of_what_is_found_is_that_of_where_the_scene_is_left(recovering):
     """Place, size and power are free too, and no part of the search: it must not count on them."""
     experiment = recovering(free=("pose", "lighting"))
-    finder = search._Finder(experiment)
+    finder = search._StartSearch(experiment)
     start = finder.improved(finder.own(), whole=True)
     finder.put(start)
     with torch.no_grad():
         assert experiment.look(0).activation.item() == pytest.approx(start.value, rel=1e-5)
 
 
-def found(experiment: Experiment, *arguments: int) -> torch.Tensor:
+def found(experiment: Pipeline, *arguments: int) -> torch.Tensor:
     find_start(experiment, *arguments)
     scene = experiment.scene
     return torch.cat([scene.pose.rotation_matrix().flatten(), scene.lighting.emitters[0].get("direction")]).detach()
@@ -170,7 +170,7 @@ def test_the_truth_is_not_left(recovering):
 def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, seed):
     pose = {"rotation": [20, 50, 80], "free": ["rotation"]}
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})
-    experiment = build_experiment(load_config(path, free=["lighting.0.direction"], trust_code=True))
+    experiment = build_pipeline(load_config(path, free=["lighting.0.direction"], trust_code=True))
     with torch.no_grad():
         before = experiment.look(0).activation.item()
     find_start(experiment, 1 + seed, seed)

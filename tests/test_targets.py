@@ -15,7 +15,7 @@ from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.targets import SEED, cameras_of, wanted_images
 from mitsuba_mei.io.images import to_srgb, write_exr
 from mitsuba_mei.io.pictures.bitmaps import file_threads
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.render.renderer import build_renderer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent
@@ -38,9 +38,9 @@ def configured(folder: Path, name: str = "run", objective: dict | None = None, *
 def test_a_scene_is_seen_by_its_own_camera_where_no_view_says_another(tmp_path, truth, channels):
     config = configured(tmp_path)
     wanted = wanted_images(str(truth), (None,), config, channels, cameras_of(config))
-    direct = build_experiment(load_config(truth, rendered=False, trust_code=True))
+    direct = build_pipeline(load_config(truth, rendered=False, trust_code=True))
     torch.testing.assert_close(wanted.images, direct.render(0).expand(-1, -1, channels), atol=1e-6, rtol=0)
-    assert wanted.truth.camera.in_file_units()["elevation"] == pytest.approx(30)
+    assert wanted.truth.camera.to_settings()["elevation"] == pytest.approx(30)
     assert not wanted.truth.free_parameters()
 
 
@@ -48,7 +48,7 @@ def test_a_scene_is_seen_by_every_view(tmp_path, truth):
     config = configured(tmp_path, objective={"type": "image", "target": "truth.yaml", "views": VIEWS})
     cameras = cameras_of(config)
     wanted = wanted_images(str(truth), (None, None), config, 1, cameras)
-    direct = build_experiment(load_config(truth, rendered=False, trust_code=True))
+    direct = build_pipeline(load_config(truth, rendered=False, trust_code=True))
     for image, camera in zip(wanted.images.chunk(2, dim=1), cameras):
         torch.testing.assert_close(image, direct.renderer.render(direct.scene(camera=camera), 0))
     assert wanted.images.shape == (32, 64, 1)
@@ -60,7 +60,7 @@ def test_a_scene_of_another_renderer_is_rendered_as_its_own_file_says(tmp_path):
     config = configured(tmp_path, render={"type": "raster", "resolution": 48})
     found = wanted_images(str(truth), (None,), config, 1).images
     theirs = load_config(truth, ["render.resolution=48"], rendered=False, trust_code=True)
-    scene = build_experiment(theirs).scene
+    scene = build_pipeline(theirs).scene
     with torch.no_grad():
         traced = build_renderer(theirs.render, scene())
         images = torch.stack([traced.render(scene(), SEED + i, 64) for i in range(3)])
@@ -77,9 +77,9 @@ def test_a_finished_run_stands_for_what_it_ended_with(tmp_path):
     wanted = wanted_images(config.objective.target, (None,), config, 1)
     final = torch.from_numpy(read_exr(run.folder / "render.exr"))
     torch.testing.assert_close(wanted.images, final, atol=1e-5, rtol=0)
-    start = build_experiment(load_config(path, trust_code=True)).render(0)
+    start = build_pipeline(load_config(path, trust_code=True)).render(0)
     assert (wanted.images - start).abs().mean() > 1e-3
-    assert wanted.truth.in_file_units()["pose"]["rotation"] == pytest.approx(run.result["scene"]["pose"]["rotation"])
+    assert wanted.truth.to_settings()["pose"]["rotation"] == pytest.approx(run.result["scene"]["pose"]["rotation"])
 
 
 def test_a_target_scene_that_is_wrong_is_named(tmp_path):
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_image_is_refused(tmp_path, config, content, name):
 def test_what_a_view_leaves_out_is_as_the_cameras(tmp_path, truth):
     said = {"type": "image", "target": "truth.yaml", "views": VIEWS}
     config = configured(tmp_path, objective=said, camera={"elevation": 10, "fov": 40, "distance": 6})
-    first, second = (camera.in_file_units() for camera in cameras_of(config))
+    first, second = (camera.to_settings() for camera in cameras_of(config))
     assert first == pytest.approx({"azimuth": 20, "elevation": 10, "fov": 40, "distance": 6}, rel=1e-5)
     assert second == pytest.approx({"azimuth": 140, "elevation": 10, "fov": 40, "distance": 4}, rel=1e-5)
 

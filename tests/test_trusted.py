@@ -68,14 +68,14 @@ def test_a_report_of_another_model_does_not(tmp_path, monkeypatch):
 
 
 def test_what_was_interrupted_names_resume_with_it(scene, monkeypatch):
-    add = starts.Record.add
+    add = starts.History.add
 
     def added(record, step):
         add(record, step)
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(starts.Record, "add", added)
+        patched.setattr(starts.History, "add", added)
         code, _, err = called("run", "scene.yaml", "--trust-code", "--out", "run", "-q")
     (command,) = re.findall(r"'(resume [^']*)' goes on", err)
     assert code == 130 and command == "resume run --trust-code"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mitsuba_mei.config.load import free_parameters, load_config
-from mitsuba_mei.config.variants import for_each_neuron, frozen, rendered_by
+from mitsuba_mei.config.variants import for_each_neuron, frozen, with_renderer
 
 SCENE = """
 pose: {free: [rotation]}
@@ -26,9 +26,9 @@ def test_each_neuron_of_the_list_gets_a_scene_file_of_its_own(tmp_path):
 def test_another_renderer_changes_nothing_else(tmp_path):
     (tmp_path / "scene.yaml").write_text(SCENE)
     config = load_config(tmp_path / "scene.yaml")
-    other = rendered_by(config, "raster")
+    other = with_renderer(config, "raster")
     assert other.render.type == "raster" and other != config
-    assert rendered_by(other, "path") == config
+    assert with_renderer(other, "path") == config
 
 
 def test_frozen_is_free_of_everything(tmp_path):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.config.load import Config
-from mitsuba_mei.pipeline import build_experiment
-from mitsuba_mei.render.preview import object_of, portraits
+from mitsuba_mei.pipeline import build_pipeline
+from mitsuba_mei.render.preview import object_of, previews
 
 
 @pytest.fixture(scope="module")
 def experiment():
     card = {"type": "complex_cell", "parameters": {"frequency": 2}, "input": {"size": 64, "mean": 124, "std": 70}}
-    return build_experiment(
+    return build_pipeline(
         Config(
             model={"card": card},
             shape={"template": {"type": "icosphere", "subdivisions": 2}, "free": []},
@@ -29,15 +29,15 @@ def width(portrait: np.ndarray) -> int:
 
 def test_objects_keep_their_sizes_beside_each_other(experiment):
     vertices, state = object_of(experiment.scene)
-    large, small = portraits(experiment.renderer, [(vertices, state), (0.5 * vertices, state)], (0,))
+    large, small = previews(experiment.renderer, [(vertices, state), (0.5 * vertices, state)], (0,))
     assert width(large[0]) > 55
     assert width(small[0]) / width(large[0]) == pytest.approx(0.5, abs=0.08)
-    (alone,) = portraits(experiment.renderer, [(0.5 * vertices, state)], (0,))
+    (alone,) = previews(experiment.renderer, [(0.5 * vertices, state)], (0,))
     assert width(alone[0]) > 55
 
 
 def test_sides_of_a_long_object_are_shown_at_one_scale(experiment):
     vertices, state = object_of(experiment.scene)
     long = vertices * vertices.new_tensor([1.0, 0.5, 0.4])
-    ((front, side),) = portraits(experiment.renderer, [(long, state)], (0, 90))
+    ((front, side),) = previews(experiment.renderer, [(long, state)], (0, 90))
     assert width(side) / width(front) == pytest.approx(0.4, abs=0.08)

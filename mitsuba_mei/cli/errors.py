@@ -22,7 +22,7 @@ from ..io.files import read_json, without_home
 from ..io.memory import is_out_of_memory
 from .arguments import COMMANDS
 
-__all__ = ["Mishap", "interrupted", "keeping", "say_mishap", "usage"]
+__all__ = ["Mishap", "interrupted", "report_kept", "say_mishap", "usage"]
 
 FIRST = ("optimizer", "render", "model", "evaluate", "stimulus", "objective", "camera", "pose", "shape")
 """Sections of the scene file, those first that are meant most often."""
@@ -106,7 +106,7 @@ class Mishap(Exception):
 
 
 @contextmanager
-def keeping(folder: Path) -> Iterator[None]:
+def report_kept(folder: Path) -> Iterator[None]:
     """Within it, results are written into a folder: of what goes wrong, it is said what is kept there."""
     with parting(lambda: without_home(_kept(folder))):
         try:

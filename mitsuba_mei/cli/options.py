@@ -20,7 +20,7 @@ from ..errors import UserError, nearest
 from ..interrupts import parting
 from ..runs.folder import numbered_folder, remove_empty
 from .arguments import COMMANDS
-from .errors import interrupted, keeping
+from .errors import interrupted, report_kept
 from .progress import LiveProgress
 
 __all__ = [
@@ -173,7 +173,7 @@ def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
     progress = LiveProgress(Console(stderr=True), quiet)
     progress.doing("loading the libraries")
     try:
-        with keeping(folder):
+        with report_kept(folder):
             yield progress
     finally:
         progress.stop()

@@ -73,7 +73,7 @@ def run_each(
         label = f"neuron {neuron} ({index + 1} of {len(configs)})"
         place = None if out is None else out / f"neuron-{neuron}"
         with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, telling(quiet, folder) as progress:
-            from ..experiments.base import Labelled
+            from ..experiments.base import LabelledProgress
             from ..experiments.registry import run_experiment
 
             if not index:
@@ -81,7 +81,7 @@ def run_each(
                     _check(config)
             try:
                 with about(scene):
-                    outcome = run_experiment(each, folder, Labelled(progress, label))
+                    outcome = run_experiment(each, folder, LabelledProgress(progress, label))
             except UserError as error:
                 refused += [f"{label}: {sentence}" for sentence in error.sentences]
                 continue
@@ -215,10 +215,10 @@ def resume(
     with telling(quiet, run) as progress:
         from ..experiments.compare import run_comparison
         from ..experiments.factors import run_factors
-        from ..experiments.registry import read_asked, run_experiment
+        from ..experiments.registry import read_request, run_experiment
         from ..experiments.resume import resumable
 
-        asked = read_asked(run, trust)
+        asked = read_request(run, trust)
         if asked is None:
             config = resumable(run, trust)
             with about(run / "config.yaml"):

@@ -18,8 +18,8 @@ from ..config.sweep import Address, Sweep
 from ..config.validation import validate
 from ..config.yaml.located import locate
 from ..errors import Place, UserError
-from ..sweep.scheduler import Standing
-from .errors import interrupted, keeping
+from ..sweep.scheduler import SweepStatus
+from .errors import interrupted, report_kept
 from .options import Quiet, Set, Trust, app
 from .progress import LiveProgress
 
@@ -27,7 +27,7 @@ __all__ = ["SweepProgress", "describe_sweep", "duration", "standing_sentence"]
 
 if TYPE_CHECKING:
     from ..sweep.run import SweepOutcome
-    from ..sweep.scheduler import Standing
+    from ..sweep.scheduler import SweepStatus
 
 
 MOST_TOLD = 8
@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
     return f"{seconds} s"
 
 
-def standing_sentence(standing: Standing) -> str:
+def standing_sentence(standing: SweepStatus) -> str:
     """How far it is, in a line."""
     parts = [f"{standing.before + standing.done} of {standing.asked} runs done", f"{standing.running} running"]
     if standing.failed:
@@ -139,7 +139,7 @@ class SweepProgress:
         """What is under way before the first run, on a terminal."""
         self._before.doing(text)
 
-    def update(self, standing: Standing) -> None:
+    def update(self, standing: SweepStatus) -> None:
         """So far it is."""
         if self._quiet:
             return
@@ -162,7 +162,7 @@ class SweepProgress:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(standing: Standing, width: int) -> Table:
+def _table(standing: SweepStatus, width: int) -> Table:
     """As much as there is room for."""
     table = Table(box=None, pad_edge=False)
     left = standing.seconds_left
@@ -209,7 +209,7 @@ def sweep(
 ) -> None:
     """Do many runs of a scene, on worker processes. Started again, do what is missing."""
     out = Path("runs") / file.stem if out is None else out
-    with keeping(out), SweepProgress(Console(stderr=True), quiet) as watcher:
+    with report_kept(out), SweepProgress(Console(stderr=True), quiet) as watcher:
         watcher.doing("loading the libraries")
         from ..sweep.plan import check_cluster, read_plan
         from ..sweep.run import every_neuron, run_sweep

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from .fields import Disagreements, NonNegative, Part
-from .objective import DRIVES, Activation, Objective
+from .objective import ACTIVATION_OBJECTIVES, Activation, Objective
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 from .sections import DEFAULT_NORM, Compare, Evaluate, Model, Optimizer, Pixel, Regularizers, Render, Stimulus
 
@@ -153,9 +153,9 @@ class Config(Part):
         kind = self.objective.type
         asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
         for name, value in asked.items():
-            if value is not None and kind not in DRIVES:
+            if value is not None and kind not in ACTIVATION_OBJECTIVES:
                 raise ValueError(
-                    f"{name} goes with objective.type {', '.join(DRIVES[:-1])} or {DRIVES[-1]}, not '{kind}', whose "
+                    f"{name} goes with objective.type {', '.join(ACTIVATION_OBJECTIVES[:-1])} or {ACTIVATION_OBJECTIVES[-1]}, not '{kind}', whose "
                     "result is no activation; leave it out"
                 )
 

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from .fields import LOOKED_UP, FilePath, Index, Part, Positive
 
-__all__ = ["DIFFERENCES", "DRIVES", "Activation", "Discriminate", "Objective", "TargetResponse"]
+__all__ = ["DIFFERENCES", "ACTIVATION_OBJECTIVES", "Activation", "Discriminate", "Objective", "TargetResponse"]
 
 
 def _scalar_or_list(value: Any) -> str:
@@ -60,7 +60,7 @@ class TargetResponse(Part):
     )
 
 
-DRIVES = ("activation", "discriminate", "target")
+ACTIVATION_OBJECTIVES = ("activation", "discriminate", "target")
 """The types of ``objective`` that one look at one image answers."""
 
 DIFFERENCES = ("image", "shape", "pose", "light")

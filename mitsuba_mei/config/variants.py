@@ -8,14 +8,14 @@ from typing import Any
 from ..errors import UserError
 from .experiment import Config
 from .fields import Part
-from .objective import DRIVES, Activation
+from .objective import ACTIVATION_OBJECTIVES, Activation
 from .scene import Placement
 from .sections import Compare
 
-__all__ = ["check_drives", "for_each_neuron", "freeing", "frozen", "rendered_by"]
+__all__ = ["check_activation_objective", "for_each_neuron", "with_free", "frozen", "with_renderer"]
 
 
-def check_drives(objective: str, command: str, also: Collection[str] = ()) -> None:
+def check_activation_objective(objective: str, command: str, also: Collection[str] = ()) -> None:
     """See to it that an objective is one that a single look at a single image answers.
 
     Parameters
@@ -32,7 +32,7 @@ def check_drives(objective: str, command: str, also: Collection[str] = ()) -> No
     UserError
         If it is not.
     """
-    taken = [*DRIVES, *also]
+    taken = [*ACTIVATION_OBJECTIVES, *also]
     if objective not in taken:
         raise UserError(
             f"{command} works with objective.type {', '.join(taken[:-1])} or {taken[-1]}, not '{objective}', whose "
@@ -49,12 +49,12 @@ def for_each_neuron(config: Config) -> list[Config]:
     return [alone.model_copy(update={"model": model, "objective": Activation()}) for model in models]
 
 
-def rendered_by(config: Config, renderer: str) -> Config:
+def with_renderer(config: Config, renderer: str) -> Config:
     """The configuration with another ``render.type``."""
     return config.model_copy(update={"render": config.render.model_copy(update={"type": renderer})})
 
 
-def freeing(config: Config, paths: Collection[str]) -> Config:
+def with_free(config: Config, paths: Collection[str]) -> Config:
     """The configuration with exactly these parameters free, such as ``shape.offsets`` and ``lighting.0.direction``."""
     update: dict[str, Any] = {
         name: _freeing(getattr(config, name), name, paths) for name in ("shape", "pose", "camera", "material")
@@ -67,7 +67,7 @@ def freeing(config: Config, paths: Collection[str]) -> Config:
 
 def frozen(config: Config) -> Config:
     """The configuration of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
-    return freeing(config, ()).model_copy(update={"placement": Placement()})
+    return with_free(config, ()).model_copy(update={"placement": Placement()})
 
 
 def _freeing(part: Part, where: str, paths: Collection[str]) -> Part:

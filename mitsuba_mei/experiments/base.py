@@ -18,7 +18,7 @@ from ..config.load import Config, dump
 from ..geometry.input_flaws import input_sentences
 from ..interrupts import at_once, interruptible
 from ..optimize.checks import check_start
-from ..pipeline import Experiment
+from ..pipeline import Pipeline
 from ..render.renderer import Renderer
 from ..runs.folder import RunFolder
 from .resume import BEGUN_WITH
@@ -26,8 +26,8 @@ from .resume import BEGUN_WITH
 __all__ = [
     "LOADING",
     "WRITING",
-    "Attentive",
-    "Labelled",
+    "InterruptNotice",
+    "LabelledProgress",
     "Progress",
     "RunResult",
     "every_core",
@@ -59,7 +59,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledProgress:
     """Tells another one how a part of a longer experiment goes on, and which part that is."""
 
     progress: Progress
@@ -81,7 +81,7 @@ class Labelled:
         self.progress.stop()
 
 
-class Attentive:
+class InterruptNotice:
     """Tells another one, and answers a Ctrl-C, which would go unnoticed until an optimisation ends."""
 
     def __init__(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
@@ -163,7 +163,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def working(
-    experiment: Experiment,
+    experiment: Pipeline,
     config: Config,
     out: Path,
     progress: Progress,

@@ -10,30 +10,30 @@ import torch
 
 from ..config.load import Config, dump
 from ..config.sections import RENDERERS
-from ..config.variants import check_drives, rendered_by
+from ..config.variants import check_activation_objective, with_renderer
 from ..errors import UserError, about
 from ..optimize.checks import check_start
-from ..pipeline import Experiment, build_experiment, each_start
-from ..render.preview import object_of, portraits
-from ..report.figures.comparison import MEI, Contest, write_contest, write_overview
+from ..pipeline import Pipeline, build_pipeline, each_start
+from ..render.preview import object_of, previews
+from ..report.figures.comparison import MEI, ComparedMEIs, write_contest, write_overview
 from ..runs.folder import RunFolder
-from ..scene.parameters import parameters_of, set_parameters
-from .base import Labelled, Progress, RunResult, threads_beside, versions
-from .comparison import Contested, comparison_row, comparison_statistics, figures, write_rows
+from ..scene.parameters import get_parameters, set_parameters
+from .base import LabelledProgress, Progress, RunResult, threads_beside, versions
+from .comparison import NeuronComparison, comparison_row, comparison_statistics, figures, write_rows
 from .history import frame
-from .multistart import Optimised, final_seed
-from .outputs import optimise_and_leave
-from .per_neuron import Gathered, Task, one_by_one
+from .multistart import MultistartResult, final_seed
+from .outputs import optimize_and_write
+from .per_neuron import NeuronResults, Task, one_by_one
 from .pixel import PixelMEI, find_for_reference
-from .reevaluate import Judge
-from .registry import COMMANDS, write_asked
+from .reevaluate import FrozenEvaluator
+from .registry import COMMANDS, write_request
 
 __all__ = ["compare_neuron", "prepare", "run_comparison"]
 
 PATH, RASTER = RENDERERS
 
 
-def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> dict[str, Experiment]:
+def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> dict[str, Pipeline]:
     """A scene file's experiment under each renderer, each at the same first start.
 
     Raises
@@ -41,15 +41,15 @@ def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> 
     UserError
         For anything that the user can mend.
     """
-    traced = _ready(rendered_by(config, PATH), told)
+    traced = _ready(with_renderer(config, PATH), told)
     try:
-        return {PATH: traced, RASTER: _ready(rendered_by(config, RASTER), told)}
+        return {PATH: traced, RASTER: _ready(with_renderer(config, RASTER), told)}
     except UserError as error:
         raise UserError(f"under render.type {RASTER}: {error}") from None
 
 
-def _ready(config: Config, told: Callable[[str], None]) -> Experiment:
-    experiment = build_experiment(config, told)
+def _ready(config: Config, told: Callable[[str], None]) -> Pipeline:
+    experiment = build_pipeline(config, told)
     with threads_beside(experiment.renderer):
         check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
     return experiment
@@ -57,7 +57,7 @@ def _ready(config: Config, told: Callable[[str], None]) -> Experiment:
 
 def compare_neuron(
     config: Config,
-    experiments: dict[str, Experiment],
+    experiments: dict[str, Pipeline],
     folder: RunFolder,
     progress: Progress,
     interrupted: Callable[[], bool],
@@ -69,7 +69,7 @@ def compare_neuron(
     ----------
     config : Config
         For one objective.
-    experiments : dict of str to Experiment
+    experiments : dict of str to Pipeline
         By renderer, from :func:`prepare`.
     folder : RunFolder
         Gets a run folder for each renderer, ``comparison.json`` and ``comparison.png``.
@@ -86,17 +86,17 @@ def compare_neuron(
     """
     config = config.model_copy(update={"compare_to": "pixel"})
     pixel = find_for_reference(experiments[PATH].viewer, config, progress)
-    done: dict[str, Optimised] = {}
+    done: dict[str, MultistartResult] = {}
     for renderer, experiment in experiments.items():
         if interrupted():
             break
-        rendered, told = rendered_by(config, renderer), Labelled(progress, renderer)
+        rendered, told = with_renderer(config, renderer), LabelledProgress(progress, renderer)
         run = folder.inside(renderer)
         run.write_text("config.yaml", dump(rendered, run.path))
         starts = each_start(experiment, rendered)
-        done[renderer] = optimise_and_leave(run, rendered, starts, experiment.renderer, told, interrupted, pixel)
+        done[renderer] = optimize_and_write(run, rendered, starts, experiment.renderer, told, interrupted, pixel)
         experiment.viewer.check_unaltered(done[renderer].best.after.image)
-    judges = {renderer: Judge.of(experiment, config) for renderer, experiment in experiments.items()}
+    judges = {renderer: FrozenEvaluator.of(experiment, config) for renderer, experiment in experiments.items()}
     contested = _evaluated(config, done, judges, pixel)
     result = figures(contested)
     folder.write_json("comparison.json", result)
@@ -107,12 +107,12 @@ def compare_neuron(
 
 
 def _evaluated(
-    config: Config, done: dict[str, Optimised], judges: dict[str, Judge], pixel: PixelMEI | None
-) -> Contested:
+    config: Config, done: dict[str, MultistartResult], judges: dict[str, FrozenEvaluator], pixel: PixelMEI | None
+) -> NeuronComparison:
     """What was kept under every renderer, and what every start ended with."""
-    contested = Contested(config, done, judges, pixel)
+    contested = NeuronComparison(config, done, judges, pixel)
     for made, optimised in done.items():
-        ends = [parameters_of(trial.experiment.scene) for trial in optimised.trials]
+        ends = [get_parameters(trial.experiment.scene) for trial in optimised.trials]
         contested.ends[made] = ends[optimised.best.index]
         contested.kept[made] = {made: optimised.final}
         contested.starts[made] = {made: [trial.after for trial in optimised.trials]}
@@ -127,7 +127,7 @@ def _evaluated(
 
 
 @torch.no_grad()
-def _picture(label: str, contested: Contested, result: dict[str, Any]) -> Contest:
+def _picture(label: str, contested: NeuronComparison, result: dict[str, Any]) -> ComparedMEIs:
     judge = contested.judges[PATH]
     traced = judge.experiment
     meis, objects = {}, []
@@ -137,10 +137,10 @@ def _picture(label: str, contested: Contested, result: dict[str, Any]) -> Contes
         renders = {shown: contested.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
         stimulus = frame(traced, contested.kept[made][PATH].image.to(judge.device))[1]
         meis[made] = renders, stimulus
-    sides = portraits(traced.renderer, objects, (0,))
+    sides = previews(traced.renderer, objects, (0,))
     meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}
     seen = None if contested.pixel is None else contested.pixel.grey(traced.viewer.stimulus)
-    return Contest(f"{result['model']}, {label}", meis, seen, result)
+    return ComparedMEIs(f"{result['model']}, {label}", meis, seen, result)
 
 
 def run_comparison(
@@ -171,7 +171,7 @@ def run_comparison(
 
     def work(
         task: Task,
-        experiments: dict[str, Experiment],
+        experiments: dict[str, Pipeline],
         folder: RunFolder,
         told: Progress,
         interrupted: Callable[[], bool],
@@ -180,15 +180,15 @@ def run_comparison(
 
     for scene, config in scenes:
         with about(scene):
-            check_drives(config.objective.type, "compare")
+            check_activation_objective(config.objective.type, "compare")
 
     def asked(folder: RunFolder) -> None:
-        write_asked(folder, "compare", scenes)
+        write_request(folder, "compare", scenes)
 
     return one_by_one(scenes, out, progress, prepare, work, _Overall, asked, resumed)
 
 
-class _Overall(Gathered):
+class _Overall(NeuronResults):
     """What there is of a comparison so far, and its files."""
 
     file = COMMANDS["compare"]

@@ -19,12 +19,12 @@ from ..optimize.evaluate import Estimate, Mean
 from ..scene.parameters import parameter_at, parameter_difference, set_parameters
 from .base import ratio
 from .history import posed_mesh
-from .multistart import Optimised
+from .multistart import MultistartResult
 from .pixel import PixelMEI
-from .reevaluate import Judge
+from .reevaluate import FrozenEvaluator
 from .statistics import bootstrap_median, mean_difference
 
-__all__ = ["Contested", "comparison_row", "comparison_statistics", "figures", "write_rows"]
+__all__ = ["NeuronComparison", "comparison_row", "comparison_statistics", "figures", "write_rows"]
 
 PATH, RASTER = RENDERERS
 
@@ -33,15 +33,15 @@ ASIDE = 2**34
 
 
 @dataclass
-class Contested:
+class NeuronComparison:
     """Two optimisations, and what each object is worth under either renderer.
 
     Attributes
     ----------
     config : Config
-    done : dict of str to Optimised
+    done : dict of str to MultistartResult
         By the renderer that they were made under; both, or less where the user did not want to wait.
-    judges : dict of str to Judge
+    judges : dict of str to FrozenEvaluator
         By the renderer that they show under.
     pixel : PixelMEI or None
     ends : dict of str to dict
@@ -53,8 +53,8 @@ class Contested:
     """
 
     config: Config
-    done: dict[str, Optimised]
-    judges: dict[str, Judge]
+    done: dict[str, MultistartResult]
+    judges: dict[str, FrozenEvaluator]
     pixel: PixelMEI | None
     ends: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kept: dict[str, dict[str, Estimate]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Contested:
         return len(self.kept) == len(RENDERERS)
 
 
-def figures(contested: Contested) -> dict[str, Any]:
+def figures(contested: NeuronComparison) -> dict[str, Any]:
     """What ``comparison.json`` says.
 
     In tables the renderer that made an object comes first, then the one that shows it. What takes both objects is None
@@ -106,7 +106,7 @@ def _tables(kept: dict[str, dict[str, Mean]], pixel: float | None) -> dict[str, 
     return {"activation": activation, "ratio_to_pixel": over}
 
 
-def _validation(contested: Contested) -> dict[str, Any] | None:
+def _validation(contested: NeuronComparison) -> dict[str, Any] | None:
     """What the second model makes of the same stimuli."""
     validator = contested.judges[PATH].experiment.viewer.validator
     if validator is None:
@@ -138,7 +138,7 @@ def _start_by_start(starts: dict[str, dict[str, list[Estimate]]], shown: str) ->
 
 
 @torch.no_grad()
-def _stimuli(contested: Contested) -> dict[str, float]:
+def _stimuli(contested: NeuronComparison) -> dict[str, float]:
     """How far what the neuron saw of the two objects lies apart, both path traced; grey levels."""
     judge = contested.judges[PATH]
     stimulus = judge.experiment.viewer.stimulus
@@ -151,7 +151,7 @@ def _correlation(a: torch.Tensor, b: torch.Tensor) -> float:
     return torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
 
 
-def _transport(contested: Contested, made: str) -> float | None:
+def _transport(contested: NeuronComparison, made: str) -> float | None:
     """What simulated light adds to an object: its path-traced render less its rasterized one.
 
     The root mean square of the difference, over that of the path-traced render's deviation from its mean. For squares
@@ -164,7 +164,7 @@ def _transport(contested: Contested, made: str) -> float | None:
     return math.sqrt(square / contrast) if contrast > 0 else None
 
 
-def _shape(done: dict[str, Optimised]) -> dict[str, float] | None:
+def _shape(done: dict[str, MultistartResult]) -> dict[str, float] | None:
     """How far the surfaces lie apart, as they stand in the scene but for a rigid motion; None where one is none."""
     try:
         return asdict(surface_distance(*(posed_mesh(done[made].best.experiment.scene) for made in RENDERERS)))
@@ -172,12 +172,12 @@ def _shape(done: dict[str, Optimised]) -> dict[str, float] | None:
         return None
 
 
-def _parameters(contested: Contested) -> dict[str, Any]:
+def _parameters(contested: NeuronComparison) -> dict[str, Any]:
     """What else was free than the shape: where it started, and where it ended under each renderer."""
     scene = contested.judges[PATH].experiment.scene
     set_parameters(scene, contested.done[PATH].best.start)
-    start = scene.in_file_units()
-    ends = {made: optimised.best.experiment.scene.in_file_units() for made, optimised in contested.done.items()}
+    start = scene.to_settings()
+    ends = {made: optimised.best.experiment.scene.to_settings() for made, optimised in contested.done.items()}
     found = {}
     for path in free_parameters(contested.config):
         if not path.startswith("shape."):

@@ -19,24 +19,24 @@ from ..geometry.quality import together_of
 from ..interrupts import finishing
 from ..io.images import write_png
 from ..neurons.observer import Look
-from ..optimize.dissimilarity import ENOUGH, UNITS, Aspects, aspects_of, measured
+from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, measured, scene_features
 from ..optimize.evaluate import Estimate, evaluate
 from ..optimize.loop import optimize
-from ..optimize.loss import Differ, Drive
-from ..optimize.optimizer import Settings, Step
+from ..optimize.loss import ActivationLoss, Differ
+from ..optimize.optimizer import OptimizerSettings, Step
 from ..optimize.state import KeptRecord, Snapshot, checked_numbers
-from ..pipeline import Experiment, build_experiment, restarted
-from ..render.preview import object_of, portraits
+from ..pipeline import Pipeline, build_pipeline, restarted
+from ..render.preview import object_of, previews
 from ..report.figures.diversity import DiversePicture, write_diverse
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_diversity import describe_set
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
-from ..scene.parameters import parameters_of
+from ..scene.parameters import get_parameters
 from .base import LOADING, WRITING, Progress, RunResult, working
-from .frames import Course, write_end, write_render
-from .history import FRAMES, Record, frame
-from .multistart import Trial
+from .frames import Course, write_final, write_render
+from .history import FRAMES, History, frame
+from .multistart import StartResult
 from .outputs import finish, run_facts, write_object, write_result
 
 __all__ = ["run_diverse"]
@@ -78,7 +78,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    experiment = build_experiment(config, progress.message)
+    experiment = build_pipeline(config, progress.message)
     with working(experiment, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
         starts = _starts(experiment, config)
         search = _Search(config, folder, progress, interrupted)
@@ -89,7 +89,7 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     return RunResult(folder.path, result)
 
 
-def _starts(experiment: Experiment, config: Config) -> list[Experiment]:
+def _starts(experiment: Pipeline, config: Config) -> list[Pipeline]:
     """Starts that differ in what is to differ: scenes that are the same have no direction in which they differ."""
     starts = [experiment, *(restarted(experiment, config, index) for index in range(1, config.objective.count))]
     elsewhere = "offsets" in config.shape.free or config.pose.free
@@ -101,7 +101,7 @@ def _starts(experiment: Experiment, config: Config) -> list[Experiment]:
 
 
 @torch.no_grad()
-def _scatter(start: Experiment, generator: torch.Generator) -> None:
+def _scatter(start: Pipeline, generator: torch.Generator) -> None:
     for name, parameter in start.scene.free_parameters().items():
         if name.startswith("lighting.") and name.endswith((".direction", ".position")):
             parameter += SPREAD * parameter.norm() * torch.randn(3, generator=generator).to(parameter)
@@ -113,10 +113,10 @@ class _Search:
     def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
         self._checkpoints = Checkpoints(folder)
-        self._settings = Settings.of(config.optimizer)
+        self._settings = OptimizerSettings.of(config.optimizer)
         self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
 
-    def maximum(self, alone: Experiment) -> dict[str, Any]:
+    def maximum(self, alone: Pipeline) -> dict[str, Any]:
         """The most that the neurons answer: ``value``, its standard error, and where it is ``from``."""
         known = alone.viewer.optimum()
         if known is not None:
@@ -125,7 +125,9 @@ class _Search:
         settings = self._settings
         if not settings.steps:
             alone.scene.shape.put_back()
-        optimize(Drive(alone), settings, self._config.seed, self._tell)  # nothing of it is kept: a Ctrl-C ends at once
+        optimize(
+            ActivationLoss(alone), settings, self._config.seed, self._tell
+        )  # nothing of it is kept: a Ctrl-C ends at once
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
         if not reached.mean > 0:
@@ -138,7 +140,7 @@ class _Search:
     def _tell(self, step: Step) -> None:
         self._progress.step({"activation": step.activation})
 
-    def optimised(self, starts: list[Experiment], maximum: float) -> list[Trial]:
+    def optimised(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
         said = self._config.objective
         apart = ENOUGH[said.differ] if said.apart is None else said.apart
@@ -152,11 +154,11 @@ class _Search:
         for start in starts:
             with start.scene.shape.undisplaced():
                 before.append(evaluate(start, *self._accuracy))
-                first.append(parameters_of(start.scene))
+                first.append(get_parameters(start.scene))
             if not self._settings.steps:
                 start.scene.shape.put_back()
         every = max(1, self._settings.steps // FRAMES)
-        record = Record(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
+        record = History(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
         began = time.perf_counter()
         goal = Differ(starts, want, said.differ, apart)
         since = self._checkpoints.read(SCENES)
@@ -185,12 +187,12 @@ class _Search:
         self._progress.doing("evaluating what was reached")
         after = [evaluate(start, *self._accuracy) for start in starts]
         return [
-            Trial(index, start, record, first[index], before[index], after[index], outcome, seconds / len(starts))
+            StartResult(index, start, record, first[index], before[index], after[index], outcome, seconds / len(starts))
             for index, start in enumerate(starts)
         ]
 
 
-def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict[str, Any]) -> dict[str, Any]:
+def _leave(folder: RunFolder, config: Config, trials: list[StartResult], maximum: dict[str, Any]) -> dict[str, Any]:
     said, count = config.objective, len(trials)
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     aspects = [_aspects(trial) for trial in trials]
@@ -239,7 +241,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[Trial], maximum: dict
     course = _course(trials)
     result["exposure"] = course.exposure
     for trial, scene in zip(trials, scenes):
-        write_end(folder, trial.experiment, trial.after.image, course.exposure, f"{scene['folder']}/")
+        write_final(folder, trial.experiment, trial.after.image, course.exposure, f"{scene['folder']}/")
         write_object(folder, trial, f"{scene['folder']}/")
     write_render(folder, course.last, course.exposure)
     write_result(folder, config, result)
@@ -258,19 +260,19 @@ def _mean(estimates: list[Estimate]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _aspects(trial: Trial) -> Aspects:
+def _aspects(trial: StartResult) -> SceneFeatures:
     scene = trial.experiment.scene
-    return aspects_of(scene, scene.shape(), trial.experiment.viewer.stimulus(trial.after.image)).detached()
+    return scene_features(scene, scene.shape(), trial.experiment.viewer.stimulus(trial.after.image)).detached()
 
 
-def _pairs(kind: str, aspects: list[Aspects]) -> np.ndarray:
+def _pairs(kind: str, aspects: list[SceneFeatures]) -> np.ndarray:
     values = np.zeros((len(aspects), len(aspects)))
     for i, j in combinations(range(len(aspects)), 2):
         values[i, j] = values[j, i] = measured(kind, aspects[i], aspects[j])
     return values
 
 
-def _course(trials: list[Trial]) -> Course:
+def _course(trials: list[StartResult]) -> Course:
     """All scenes side by side, at first, on the way and at last."""
     images = ([trial.before.image for trial in trials], [trial.after.image for trial in trials])
     first, last = (torch.cat(tuple(each), dim=1) for each in images)
@@ -278,7 +280,7 @@ def _course(trials: list[Trial]) -> Course:
 
 
 @torch.no_grad()
-def _picture(trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> DiversePicture:
+def _picture(trials: list[StartResult], said: dict[str, Any], pairs: np.ndarray) -> DiversePicture:
     frames = [frame(trial.experiment, trial.after.image) for trial in trials]
     objects = [object_of(trial.experiment.scene) for trial in trials]
     return DiversePicture(
@@ -286,7 +288,7 @@ def _picture(trials: list[Trial], said: dict[str, Any], pairs: np.ndarray) -> Di
         + ("diverse scenes" if said["found"] else "no diverse set found"),
         renders=[render for render, _ in frames],
         stimuli=[grey for _, grey in frames],
-        portraits=[front for (front,) in portraits(trials[0].experiment.renderer, objects, (0,))],
+        previews=[front for (front,) in previews(trials[0].experiment.renderer, objects, (0,))],
         labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
         pairs=pairs,
         unit=said["unit"],

@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.variants import frozen, rendered_by
+from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..io.files import read_json
 from ..io.images import write_png
 from ..io.pictures.bitmaps import prepare_files
 from ..optimize.evaluate import Mean
-from ..pipeline import Experiment, build_scene
+from ..pipeline import Pipeline, build_scene
 from ..report.export.display import Display
 from ..report.export.gltf import gltf_of, left_out, write_glb
 from ..report.export.stimuli import Look, Picture, Shown, prepare, tunings
 from ..runs.folder import RunFolder
 from ..runs.read import FinishedRun, read_run
-from ..scene.parameters import parameters_of, set_parameters
+from ..scene.parameters import get_parameters, set_parameters
 from .base import RunResult
 from .export_sources import grey_of, initial_stimulus, is_pixel_run, pixel_stimulus, unlike_stimuli
-from .reevaluate import Judge
+from .reevaluate import FrozenEvaluator
 
 __all__ = ["export_scene", "export_stimuli"]
 
@@ -105,7 +105,7 @@ def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iter
     """Every stimulus of a run; what is wrong with its files is found before the first is given."""
     run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
     with about(folder / "config.yaml"):
-        judge = Judge.built(rendered_by(run.config, run.renderer), told)
+        judge = FrozenEvaluator.built(with_renderer(run.config, run.renderer), told)
     if run.config.objective.type in ("metamer", "diverse"):
         own = unlike_stimuli(run, judge)
     else:
@@ -119,7 +119,7 @@ def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iter
     return chain(own, tunings(folder))
 
 
-def _own(run: FinishedRun, experiment: Experiment, said: Mapping[str, Any]) -> Iterator[Shown]:
+def _own(run: FinishedRun, experiment: Pipeline, said: Mapping[str, Any]) -> Iterator[Shown]:
     """The run's stimulus, and its pixel MEI."""
     neurons = run.config.neurons
     answers = {row["neuron"]: Mean(**row["final"]) for row in said["responses"]}
@@ -190,7 +190,7 @@ def export_scene(folder: Path, out: Path) -> RunResult:
     prepare_files()
     with about(folder / "config.yaml"):
         scene = build_scene(frozen(run.config), CHANNELS)
-    set_parameters(scene, run.parameters(parameters_of(scene))[1])
+    set_parameters(scene, run.parameters(get_parameters(scene))[1])
     with torch.no_grad():
         if not torch.isfinite(scene().vertices).all():
             raise UserError(f"{folder}: its parameters make no object; they may be damaged")

@@ -13,15 +13,15 @@ from ..config.load import load_config
 from ..errors import UserError, about
 from ..io.files import read_json
 from ..io.images import read_image
-from ..neurons.observer import Viewer, build_viewer
+from ..neurons.observer import Observer, build_observer
 from ..optimize.evaluate import Mean
-from ..pipeline import Experiment
+from ..pipeline import Pipeline
 from ..report.export.stimuli import Shown, read_array
 from ..runs.read import FinishedRun, check_version
 from ..scene.color import to_channels
-from ..scene.parameters import parameters_of, read_parameters
+from ..scene.parameters import get_parameters, read_parameters
 from .history import frame
-from .reevaluate import Judge
+from .reevaluate import FrozenEvaluator
 
 __all__ = ["grey_of", "initial_stimulus", "is_pixel_run", "pixel_stimulus", "unlike_stimuli"]
 
@@ -40,11 +40,11 @@ def pixel_stimulus(folder: Path, told: Callable[[str], None], trust_code: bool) 
     check_version(folder, read_json(folder / "result.json"))
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        viewer = build_viewer(config, told)
+        viewer = build_observer(config, told)
     return [_stored(viewer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
 
 
-def unlike_stimuli(run: FinishedRun, judge: Judge) -> list[Shown]:
+def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
     """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
     viewer, neurons = judge.experiment.viewer, _asked(run, judge)
     if run.config.objective.type == "metamer":
@@ -65,22 +65,22 @@ def unlike_stimuli(run: FinishedRun, judge: Judge) -> list[Shown]:
     return found
 
 
-def initial_stimulus(run: FinishedRun, judge: Judge, file: str, what: str) -> Shown:
+def initial_stimulus(run: FinishedRun, judge: FrozenEvaluator, file: str, what: str) -> Shown:
     """That of the initial scene, whose parameters lie in a file, rendered anew with many samples."""
-    parameters = read_parameters(run.folder / file, parameters_of(judge.experiment.scene))
+    parameters = read_parameters(run.folder / file, get_parameters(judge.experiment.scene))
     estimate = judge(parameters, run.config.seed)
     grey = frame(judge.experiment, estimate.image.to(judge.device))[1]
     named = zip(judge.experiment.viewer.objective.neurons, estimate.responses)
     return Shown(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
 
 
-def grey_of(path: Path, experiment: Experiment) -> np.ndarray:
+def grey_of(path: Path, experiment: Pipeline) -> np.ndarray:
     """Grey levels of an input as the neuron takes it."""
     viewer = experiment.viewer
     return viewer.stimulus.to_grey(_seen(path, viewer, experiment.scene.background.device), clip=False).cpu().numpy()
 
 
-def _asked(run: FinishedRun, judge: Judge) -> tuple[int, ...]:
+def _asked(run: FinishedRun, judge: FrozenEvaluator) -> tuple[int, ...]:
     """The neurons that the run is about; a metamer's that names none has them all."""
     if run.config.objective.type == "metamer" and run.config.named_neurons is None:
         return tuple(judge.experiment.viewer.objective.neurons)
@@ -92,7 +92,7 @@ def _number(folder: Path) -> tuple[int, str]:
     return (int(folder.name), "") if folder.name.isdecimal() else (0, folder.name)
 
 
-def _seen(path: Path, viewer: Viewer, device: torch.device) -> torch.Tensor:
+def _seen(path: Path, viewer: Observer, device: torch.device) -> torch.Tensor:
     seen = np.array(read_array(path))
     stimulus = viewer.stimulus
     if seen.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(seen).all():
@@ -101,20 +101,20 @@ def _seen(path: Path, viewer: Viewer, device: torch.device) -> torch.Tensor:
 
 
 def _stored(
-    viewer: Viewer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
+    viewer: Observer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
 ) -> Shown:
     """An array of the run, and what the neurons answer to it; the errors are those of an array, and unknown."""
     return _shown(viewer, _seen(folder / file, viewer, device), what, file, neurons)
 
 
 @torch.no_grad()
-def _shown(viewer: Viewer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
+def _shown(viewer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
     grey = viewer.stimulus.to_grey(seen, clip=False).cpu().numpy()
     named = zip(viewer.objective.neurons, viewer.neurons(seen)[0].tolist())
     return Shown(what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons})
 
 
-def _reference(run: FinishedRun, judge: Judge, neurons: tuple[int, ...]) -> Shown:
+def _reference(run: FinishedRun, judge: FrozenEvaluator, neurons: tuple[int, ...]) -> Shown:
     """What a metamer has the responses of, of its stored render."""
     path = run.folder / "reference.exr"
     image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.experiment.scene.channels)

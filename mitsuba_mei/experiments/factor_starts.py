@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..config.load import Config, free_parameters
-from ..config.variants import freeing
+from ..config.variants import with_free
 from ..errors import UserError
 from ..optimize.checks import check_start, without_effect
-from ..pipeline import Experiment, build_experiment, each_start
+from ..pipeline import Pipeline, build_pipeline, each_start
 from ..runs.coalitions import FACTORS, Coalition, chosen_parameters, factor_of, factor_parameters
 from ..scene.initial import DRAWN, FILE
 from .base import threads_beside
@@ -31,19 +31,19 @@ class Prepared:
         With all three factors free, and nothing else; its ``optimizer.restarts`` is the number of starts.
     parameters : dict of str to tuple of str
         What each factor frees.
-    starts : tuple of Experiment
+    starts : tuple of Pipeline
         One at each start, with all three factors free; none of them is to be moved.
     """
 
     config: Config
     parameters: dict[str, tuple[str, ...]]
-    starts: tuple[Experiment, ...]
+    starts: tuple[Pipeline, ...]
 
     def paths(self, subset: Coalition) -> tuple[str, ...]:
         """The parameters that are free where these factors are."""
         return tuple(path for factor in self.parameters if factor in subset for path in self.parameters[factor])
 
-    def variant(self, subset: Coalition) -> tuple[Config, list[Experiment]]:
+    def variant(self, subset: Coalition) -> tuple[Config, list[Pipeline]]:
         """The configuration and the starts with these factors free, for an optimiser to move.
 
         Whatever is free, a start is the same scene to the last bit: it was drawn once with everything free, and what
@@ -52,10 +52,10 @@ class Prepared:
         paths, moved = self.paths(subset), []
         for start in self.starts:
             scene = copy.deepcopy(start.scene)
-            scene.freeze_but(paths)
+            scene.freeze_except(paths)
             scene.shape.own_offsets = None  # frozen or free, it is the same start
             moved.append(replace(start, scene=scene, begins=DRAWN if start.begins == FILE else start.begins))
-        return freeing(self.config, paths), moved
+        return with_free(self.config, paths), moved
 
 
 def prepare(config: Config, starts: int | None = None, told: Callable[[str], None] = lambda text: None) -> Prepared:
@@ -85,7 +85,7 @@ def prepare(config: Config, starts: int | None = None, told: Callable[[str], Non
         told(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")
     chosen, parameters = chosen_parameters(config), factor_parameters(config)
     whole = _freed(config, parameters, count)
-    experiment = build_experiment(whole, told)
+    experiment = build_pipeline(whole, told)
     with threads_beside(experiment.renderer):
         idle = [path for path in without_effect(experiment, config.seed) if path not in chosen]
         if idle:
@@ -93,7 +93,7 @@ def prepare(config: Config, starts: int | None = None, told: Callable[[str], Non
             _check_each(parameters, idle)
             told(f"left frozen, since the image does not depend on it here: {', '.join(idle)}")
             whole = _freed(config, parameters, count)
-            experiment.scene.freeze_but(free_parameters(whole))
+            experiment.scene.freeze_except(free_parameters(whole))
         check_start(experiment, config.seed, alone=count == 1)
     return Prepared(whole, parameters, tuple(each_start(experiment, whole)))
 
@@ -102,7 +102,7 @@ def _freed(config: Config, parameters: dict[str, tuple[str, ...]], starts: int) 
     """The configuration with these parameters free and so many starts."""
     optimizer = config.optimizer.model_copy(update={"restarts": starts})
     free = [path for paths in parameters.values() for path in paths]
-    return freeing(config.model_copy(update={"optimizer": optimizer}), free)
+    return with_free(config.model_copy(update={"optimizer": optimizer}), free)
 
 
 def _check_each(parameters: dict[str, tuple[str, ...]], idle: list[str]) -> None:

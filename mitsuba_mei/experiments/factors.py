@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from ..config.load import Config, dump
-from ..config.variants import check_drives, for_each_neuron
+from ..config.variants import check_activation_objective, for_each_neuron
 from ..errors import about
 from ..optimize.evaluate import Estimate
-from ..report.figures.factors import Played, write_factors
+from ..report.figures.factors import FactorsResult, write_factors
 from ..runs.coalitions import FACTORS, NOBODY, SUBSETS, Coalition, named
 from ..runs.folder import RunFolder
-from .base import Labelled, Progress, RunResult, versions
+from .base import LabelledProgress, Progress, RunResult, versions
 from .comparison import write_rows
 from .factor_starts import Prepared, prepare
 from .history import frame
-from .multistart import Optimised, Trial
-from .outputs import optimise_and_leave
-from .per_neuron import Gathered, Task, one_by_one
+from .multistart import MultistartResult, StartResult
+from .outputs import optimize_and_write
+from .per_neuron import NeuronResults, Task, one_by_one
 from .pixel import PixelMEI, find_for_reference
-from .registry import COMMANDS, write_asked
+from .registry import COMMANDS, write_request
 from .shapley import factor_rows, statistics
 
-__all__ = ["play", "run_factors"]
+__all__ = ["run_coalitions", "run_factors"]
 
 NOTE = """\
 # One of {count} optimisations with common starts, which were drawn with shape, pose and light free ({starts} of them).
@@ -34,9 +34,9 @@ NOTE = """\
 """
 
 
-def play(
+def run_coalitions(
     prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool], label: str
-) -> Played:
+) -> FactorsResult:
     """Optimise with every subset of the factors free, and write all of it.
 
     Parameters
@@ -52,7 +52,7 @@ def play(
 
     Returns
     -------
-    Played
+    FactorsResult
         Its figures are what ``factors.json`` says.
     """
     config, viewer = prepared.config, prepared.starts[0].viewer
@@ -63,7 +63,7 @@ def play(
     for subset in SUBSETS[1:]:
         if interrupted():
             break
-        told = Labelled(progress, named(subset))
+        told = LabelledProgress(progress, named(subset))
         game.add(subset, _run(prepared, subset, folder, told, interrupted, pixel))
         folder.write_json("factors.json", game.figures())
     starts = prepared.starts
@@ -81,13 +81,13 @@ def _run(
     progress: Progress,
     interrupted: Callable[[], bool],
     pixel: PixelMEI | None,
-) -> Optimised:
+) -> MultistartResult:
     """Optimise with some factors free, and leave an ordinary run folder of the best start."""
     config, starts = prepared.variant(subset)
     run = folder.inside(named(subset).replace(" + ", "-"))
     note = NOTE.format(count=len(SUBSETS) - 1, starts=len(starts))
     run.write_text("config.yaml", note + dump(_alone(config), run.path))
-    return optimise_and_leave(run, config, starts, starts[0].renderer, progress, interrupted, pixel)
+    return optimize_and_write(run, config, starts, starts[0].renderer, progress, interrupted, pixel)
 
 
 def _alone(config: Config) -> Config:
@@ -120,7 +120,7 @@ class _Game:
     best: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def add(self, subset: Coalition, done: Optimised) -> None:
+    def add(self, subset: Coalition, done: MultistartResult) -> None:
         """One subset more; the first gives the starts too."""
         if not self.values:
             starts = [trial.before for trial in done.trials]
@@ -155,13 +155,13 @@ class _Game:
         ends = list(self.values.values())[-1][:common]
         return max(range(common), key=lambda i: -math.inf if math.isnan(ends[i].mean) else ends[i].mean)
 
-    def played(self, label: str) -> Played:
+    def played(self, label: str) -> FactorsResult:
         """What is drawn of it; of one start alone, so that every subset begins with the same object."""
         start = self.shown_start()
         experiment = self.prepared.starts[0]
         frames = {named(subset): frame(experiment, each[start].image) for subset, each in self.values.items()}
         renders, stimuli = ({name: both[i] for name, both in frames.items()} for i in range(2))
-        return Played(label, self.figures(), renders, stimuli)
+        return FactorsResult(label, self.figures(), renders, stimuli)
 
     def figures(self) -> dict[str, Any]:
         """What ``factors.json`` says."""
@@ -192,7 +192,7 @@ def _trial(start: int, activation: Estimate) -> dict[str, Any]:
     return {"start": start, "activation": activation.as_dict()}
 
 
-def _outcome(trial: Trial) -> dict[str, Any]:
+def _outcome(trial: StartResult) -> dict[str, Any]:
     return {"steps": trial.outcome.steps, "seconds": trial.seconds, "ended": trial.outcome.ended}
 
 
@@ -231,7 +231,7 @@ def run_factors(
         For anything that the user can mend, before the first step, such as a factor of a scene that nothing can be
         moved of. A later neuron that cannot be optimised is left out, and the reason is recorded.
     """
-    shown: list[Played] = []
+    shown: list[FactorsResult] = []
 
     def ready(config: Config, told: Callable[[str], None]) -> Prepared:
         return prepare(config, starts, told)
@@ -239,15 +239,15 @@ def run_factors(
     def work(
         task: Task, prepared: Prepared, folder: RunFolder, told: Progress, interrupted: Callable[[], bool]
     ) -> dict[str, Any]:
-        shown.append(play(prepared, folder, told, interrupted, task.label))
+        shown.append(run_coalitions(prepared, folder, told, interrupted, task.label))
         return shown[-1].figures
 
     def asked(folder: RunFolder) -> None:
-        write_asked(folder, "factors", scenes, starts)
+        write_request(folder, "factors", scenes, starts)
 
     for scene, config in scenes:
         with about(scene):
-            check_drives(config.objective.type, "factors")
+            check_activation_objective(config.objective.type, "factors")
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
             prepare(for_each_neuron(config)[0], starts)
@@ -258,12 +258,12 @@ def run_factors(
     return one_by_one(scenes, out, progress, ready, work, gather, asked, resumed)
 
 
-class _Overall(Gathered):
+class _Overall(NeuronResults):
     """What there is so far, and its files."""
 
     file = COMMANDS["factors"]
 
-    def __init__(self, folder: RunFolder, asked: int, shown: list[Played]) -> None:
+    def __init__(self, folder: RunFolder, asked: int, shown: list[FactorsResult]) -> None:
         super().__init__(folder, asked)
         self._shown = shown
 

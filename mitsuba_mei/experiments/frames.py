@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from ..io.images import common_exposure, to_srgb, write_exr, write_png
-from ..pipeline import Experiment
+from ..pipeline import Pipeline
 from ..report.grey_scale import DISPLAY, GreyScale
 from ..report.video import write_video
 from ..runs.folder import RunFolder
-from .history import Record, frame, rendered
+from .history import History, frame, rendered
 
-__all__ = ["Beside", "Course", "write_end", "write_render"]
+__all__ = ["Beside", "Course", "write_final", "write_render"]
 
 STILLS = 12
 """Moments of an optimisation of which pictures are kept, at most."""
@@ -48,7 +48,7 @@ class Beside:
     together: Callable[[Sequence[np.ndarray]], tuple[Callable[[np.ndarray], np.ndarray], str]]
 
     @classmethod
-    def stimulus(cls, experiment: Experiment, scenes: int = 1) -> Beside:
+    def stimulus(cls, experiment: Pipeline, scenes: int = 1) -> Beside:
         """What the neurons saw of each render; of ``scenes``, which lie side by side."""
         device = experiment.scene.background.device
 
@@ -88,8 +88,8 @@ class Course:
     @classmethod
     def of(
         cls,
-        experiment: Experiment,
-        record: Record,
+        experiment: Pipeline,
+        record: History,
         images: tuple[torch.Tensor, torch.Tensor],
         beside: Beside | None = None,
         others: Sequence[np.ndarray] = (),
@@ -131,8 +131,8 @@ class Course:
         write_video(path, [*frames, *frames[-1:] * (REST - 1)], (f"render{darker}", said))
 
 
-def write_end(
-    folder: RunFolder, experiment: Experiment, image: torch.Tensor, exposure: float, prefix: str = ""
+def write_final(
+    folder: RunFolder, experiment: Pipeline, image: torch.Tensor, exposure: float, prefix: str = ""
 ) -> None:
     """Write a finished scene's render (H, W, C) and the neurons' input of it."""
     render, grey = frame(experiment, image)

@@ -12,14 +12,14 @@ from ..errors import UserError
 from ..optimize.loss import MEAN_ACTIVATION
 from ..optimize.optimizer import Step
 from ..optimize.state import KeptRecord, Snapshot, checked_array, checked_numbers
-from ..pipeline import Experiment
+from ..pipeline import Pipeline
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
 from ..runs.spread import named_value
 from ..scene.scene import Scene
 from .base import Progress
 
-__all__ = ["FRAMES", "Record", "frame", "kept_record", "posed_mesh", "rendered"]
+__all__ = ["FRAMES", "History", "frame", "kept_record", "posed_mesh", "rendered"]
 
 FRAMES = 60
 """About how many pictures the animation has."""
@@ -30,13 +30,13 @@ def kept_record(snapshot: Snapshot) -> KeptRecord:
     return checked_numbers(KeptRecord, snapshot.numbers)
 
 
-class Record:
+class History:
     """What is kept of every step.
 
     Parameters
     ----------
     folder : RunFolder
-    experiment : Experiment
+    experiment : Pipeline
     progress : Progress
     objective : str
         Its ``objective.type``, by which what is maximised has its name.
@@ -56,7 +56,7 @@ class Record:
     def __init__(
         self,
         folder: RunFolder,
-        experiment: Experiment,
+        experiment: Pipeline,
         progress: Progress,
         objective: str,
         restart: int,
@@ -125,7 +125,7 @@ def rendered(image: torch.Tensor) -> np.ndarray:
     return image.detach().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
 
 
-def frame(experiment: Experiment, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def frame(experiment: Pipeline, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A render (H, W, C), and the grey levels that the neurons saw of it.
 
     Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.

@@ -17,28 +17,28 @@ from ..config.load import Config, free_parameters
 from ..config.variants import frozen
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
-from ..neurons.image_error import Likeness
+from ..neurons.image_error import ImageError
 from ..optimize.evaluate import Mean
-from ..pipeline import Experiment, build_experiment, build_scene, each_start
-from ..render.preview import object_of, portraits
+from ..pipeline import Pipeline, build_pipeline, build_scene, each_start
+from ..render.preview import object_of, previews
 from ..report.figures.recovery import LEAST, Recovery, signed_difference, write_recovery
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_recovery import describe_truth
 from ..runs.folder import RunFolder
 from ..runs.spread import describe_spread
-from ..scene.parameters import parameter_at, parameter_difference, parameters_of, set_parameters
+from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
 from .frames import Beside, Course, write_render
 from .history import posed_mesh
-from .multistart import Optimised, optimise_from_starts
+from .multistart import MultistartResult, optimise_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import cameras_of, wanted_images
 
 __all__ = ["build_inverse", "distance_to_truth", "leave_recovered", "run_inverse"]
 
 
-def leave_recovered(folder: RunFolder, config: Config, done: Optimised, truth: Scene | None) -> dict[str, Any]:
+def leave_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> dict[str, Any]:
     """Write everything; gives what ``result.json`` says."""
     best = done.best
     experiment = best.experiment
@@ -86,7 +86,7 @@ def _difference_from(target: np.ndarray) -> Beside:
     )
 
 
-def _difference(experiment: Experiment, done: Optimised) -> dict[str, Any]:
+def _difference(experiment: Pipeline, done: MultistartResult) -> dict[str, Any]:
     """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
     left = done.final.image.to(experiment.viewer.target) - experiment.viewer.target
     return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
@@ -123,13 +123,13 @@ def distance_to_truth(
     """
     copy = build_scene(frozen(config), scene.channels)
     stages = {}
-    for when, values in {"initial": start, "final": parameters_of(scene)}.items():
+    for when, values in {"initial": start, "final": get_parameters(scene)}.items():
         set_parameters(copy, values)
-        stages[when] = posed_mesh(copy), copy.in_file_units()
+        stages[when] = posed_mesh(copy), copy.to_settings()
     free = list(scene.free_parameters())
     meshes = {when: mesh for when, (mesh, _) in stages.items()}
     surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
-    said = {when: values for when, (_, values) in stages.items()} | {"true": truth.in_file_units()}
+    said = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
     others = [name for name in free if not name.startswith("shape.")]
     found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
     return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
@@ -158,7 +158,9 @@ def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
     return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
 
 
-def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: dict[str, Any], course: Course) -> None:
+def _write_pictures(
+    folder: RunFolder, config: Config, done: MultistartResult, result: dict[str, Any], course: Course
+) -> None:
     difference, (target,) = course.beside.of(course.last), course.others
     folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
     left = signed_difference(difference, result["difference"]["reach"])
@@ -168,14 +170,14 @@ def _write_pictures(folder: RunFolder, config: Config, done: Optimised, result: 
     folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
 
 
-def _recovery(config: Config, done: Optimised, result: dict[str, Any], course: Course) -> Recovery:
+def _recovery(config: Config, done: MultistartResult, result: dict[str, Any], course: Course) -> Recovery:
     experiment = done.best.experiment
     images = {"target": course.others[0], "initial": course.first, "final": course.last}
     what = ", ".join(free_parameters(config)) or "nothing free"
     return Recovery(
         title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
         views={name: np.split(image, experiment.viewer.views, axis=1) for name, image in images.items()},
-        portraits=portraits(experiment.renderer, [object_of(experiment.scene)])[0],
+        previews=previews(experiment.renderer, [object_of(experiment.scene)])[0],
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
@@ -188,7 +190,7 @@ def _said(error: Mapping[str, float]) -> str:
     return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")
 
 
-def build_inverse(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Experiment, Scene | None]:
+def build_inverse(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Pipeline, Scene | None]:
     """The chain from a scene to the error of its images, and the scene behind the target where it is known.
 
     Raises
@@ -196,14 +198,14 @@ def build_inverse(config: Config, told: Callable[[str], None] = lambda text: Non
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    experiment = build_experiment(config, told)
+    experiment = build_pipeline(config, told)
     device = experiment.scene.background.device
     cameras = tuple(camera.to(device) for camera in cameras_of(config))
     said, viewer = config.objective, experiment.viewer
     own = [view.target for view in said.views]
     with threads_beside(experiment.renderer):
         wanted = wanted_images(said.target, own, config, experiment.scene.channels, cameras, told)
-    likeness = Likeness(
+    likeness = ImageError(
         viewer.stimulus,
         viewer.model,
         viewer.neurons,

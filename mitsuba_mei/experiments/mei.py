@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config.load import Config
-from ..pipeline import build_experiment, each_start
+from ..pipeline import build_pipeline, each_start
 from .base import LOADING, WRITING, Progress, RunResult, working
 from .multistart import optimise_from_starts
 from .outputs import leave
@@ -38,7 +38,7 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    experiment = build_experiment(config, progress.message)
+    experiment = build_pipeline(config, progress.message)
     with working(experiment, config, out, progress, resumed) as (folder, interrupted):
         done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
         pixel = None

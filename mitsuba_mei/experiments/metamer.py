@@ -12,24 +12,24 @@ import torch
 from ..config.load import Config
 from ..errors import UserError
 from ..io.images import to_srgb, write_exr, write_png
-from ..neurons.custom_module import Answering
-from ..neurons.image_error import Likeness
-from ..neurons.model import Layer
+from ..neurons.custom_module import GuardedModule
+from ..neurons.image_error import ImageError
+from ..neurons.model import FeatureExtractor
 from ..neurons.repeatable import Memory
-from ..optimize.dissimilarity import ENOUGH, UNITS, Aspects, aspects_of, comparable, measured
+from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, comparable, measured, scene_features
 from ..optimize.evaluate import Mean
 from ..optimize.loss import Differ
-from ..pipeline import Experiment, build_experiment, each_start
-from ..render.preview import portraits
+from ..pipeline import Pipeline, build_pipeline, each_start
+from ..render.preview import previews
 from ..report.figures.diversity import MetamerPicture, write_metamer
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_diversity import RESPONSES, describe_pair
 from ..runs.folder import RunFolder
 from ..runs.spread import describe_spread
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
-from .frames import Course, write_end
+from .frames import Course, write_final
 from .history import frame, posed_mesh
-from .multistart import Optimised, Trial, optimise_from_starts
+from .multistart import MultistartResult, StartResult, optimise_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import Wanted, wanted_images
 
@@ -49,14 +49,14 @@ class Reference:
     Attributes
     ----------
     wanted : Wanted
-    aspects : Aspects
+    aspects : SceneFeatures
     """
 
     wanted: Wanted
-    aspects: Aspects
+    aspects: SceneFeatures
 
 
-def build_metamer(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Experiment, Reference]:
+def build_metamer(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Pipeline, Reference]:
     """The chain from a scene to the distance of its responses from the reference's.
 
     Raises
@@ -64,21 +64,21 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    said, experiment = config.objective, build_experiment(config, told)
+    said, experiment = config.objective, build_pipeline(config, told)
     viewer, device = experiment.viewer, experiment.scene.background.device
     neurons, memory = viewer.neurons, viewer.memory
     if said.layer is not None:
-        neurons = Answering(Layer(viewer.model.module, said.layer), viewer.model.name).to(device)
+        neurons = GuardedModule(FeatureExtractor(viewer.model.module, said.layer), viewer.model.name).to(device)
         memory = Memory(neurons, (viewer.stimulus.channels, *viewer.stimulus.image_size))
     with threads_beside(experiment.renderer):
         wanted = wanted_images(said.reference, (), config, experiment.scene.channels, told=told)
     target = wanted.images.to(device)
     parts = (viewer.stimulus, viewer.model, neurons, viewer.objective)
-    likeness = Likeness(*parts, memory=memory, target=target, error="responses")
+    likeness = ImageError(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
         seen = viewer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
-        aspects = Aspects(seen) if truth is None else aspects_of(truth, truth.shape(), seen).detached()
+        aspects = SceneFeatures(seen) if truth is None else scene_features(truth, truth.shape(), seen).detached()
     if not comparable(said.differ, aspects, _aspects(experiment, seen)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
@@ -115,12 +115,12 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     progress.doing(LOADING)
     experiment, reference = build_metamer(config, progress.message)
 
-    def goal(start: Experiment) -> Differ:
+    def goal(start: Pipeline) -> Differ:
         return Differ(
             [start], lambda look: -look.activation, said.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
         )
 
-    def worth(trial: Trial) -> float:
+    def worth(trial: StartResult) -> float:
         far = measured(said.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
@@ -133,16 +133,18 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
 
 
 @torch.no_grad()
-def _aspects(experiment: Experiment, seen: torch.Tensor) -> Aspects:
-    return aspects_of(experiment.scene, experiment.scene.shape(), seen).detached()
+def _aspects(experiment: Pipeline, seen: torch.Tensor) -> SceneFeatures:
+    return scene_features(experiment.scene, experiment.scene.shape(), seen).detached()
 
 
-def _final(trial: Trial) -> Aspects:
+def _final(trial: StartResult) -> SceneFeatures:
     with torch.no_grad():
         return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
 
 
-def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Reference, apart: float) -> dict[str, Any]:
+def _leave(
+    folder: RunFolder, config: Config, done: MultistartResult, reference: Reference, apart: float
+) -> dict[str, Any]:
     best, said = done.best, config.objective
     experiment, found = best.experiment, _final(best)
     differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
@@ -172,7 +174,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
     course = Course.of(experiment, best.record, (best.before.image, done.final.image), others=[target])
     result["exposure"] = course.exposure
     write_object(folder, best)
-    write_end(folder, experiment, done.final.image, course.exposure)
+    write_final(folder, experiment, done.final.image, course.exposure)
     folder.write("reference.exr", lambda path: write_exr(path, target))
     truth = reference.wanted.truth
     if truth is not None:
@@ -185,7 +187,7 @@ def _leave(folder: RunFolder, config: Config, done: Optimised, reference: Refere
 
 
 @torch.no_grad()
-def _answers(done: Optimised, config: Config) -> list[dict[str, Any]] | None:
+def _answers(done: MultistartResult, config: Config) -> list[dict[str, Any]] | None:
     """What each neuron answers to the reference and to what was found; None where a layer is compared."""
     if config.objective.layer is not None:
         return None
@@ -202,7 +204,7 @@ def _positive(estimate: Mean) -> dict[str, float]:
     return {"mean": -estimate.mean, "sem": estimate.sem}
 
 
-def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, result: dict[str, Any]) -> None:
+def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Reference, result: dict[str, Any]) -> None:
     experiment = done.best.experiment
     target, seen = frame(experiment, experiment.viewer.target)
     folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result["exposure"] * target)))
@@ -211,7 +213,7 @@ def _write_pictures(folder: RunFolder, done: Optimised, reference: Reference, re
 
 
 @torch.no_grad()
-def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
+def _picture(done: MultistartResult, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
     experiment = done.best.experiment
     viewer = experiment.viewer
     name = "metamer" if result["metamer"]["found"] else "nearest scene"  # only what is one is called one
@@ -227,7 +229,7 @@ def _picture(done: Optimised, reference: Reference, result: dict[str, Any]) -> M
         title=f"{viewer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
         renders={name: render for name, (render, _) in frames.items()},
         stimuli={name: grey for name, (_, grey) in frames.items()},
-        portraits=dict(zip(shown, portraits(experiment.renderer, objects, (0, 90)))),
+        previews=dict(zip(shown, previews(experiment.renderer, objects, (0, 90)))),
         responses={name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
         said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
     )

@@ -16,21 +16,21 @@ from ..interrupts import finishing
 from ..io.images import write_png
 from ..optimize.evaluate import Estimate, evaluate
 from ..optimize.loop import optimize
-from ..optimize.loss import Drive, Goal
-from ..optimize.optimizer import Outcome, Settings, Step
+from ..optimize.loss import ActivationLoss, Loss
+from ..optimize.optimizer import OptimizerSettings, Outcome, Step
 from ..optimize.start_search import find_start
 from ..optimize.state import Snapshot, checked_array
-from ..pipeline import Experiment
+from ..pipeline import Pipeline
 from ..report.grey_scale import DISPLAY
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
 from ..runs.spread import named_value
 from ..scene.initial import SEARCH
-from ..scene.parameters import parameters_of, write_parameters
-from .base import Labelled, Progress
-from .history import FRAMES, Record, frame, kept_record, posed_mesh
+from ..scene.parameters import get_parameters, write_parameters
+from .base import LabelledProgress, Progress
+from .history import FRAMES, History, frame, kept_record, posed_mesh
 
-__all__ = ["Optimised", "Trial", "final_seed", "optimise_from_starts"]
+__all__ = ["MultistartResult", "StartResult", "final_seed", "optimise_from_starts"]
 
 SILENT = (
     "is silent from the start to the end: the objective has no gradient there; start elsewhere (placement.on: "
@@ -39,21 +39,21 @@ SILENT = (
 
 NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
 
-AFRESH = 2**33
+REEVALUATION_SEED = 2**33
 """Added to a seed for renders that no choice was made by."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class StartResult:
     """What became of one start.
 
     Attributes
     ----------
     index : int
         Counted from 0.
-    experiment : Experiment
+    experiment : Pipeline
         Its scene is what the start ended with.
-    record : Record
+    record : History
         Of every step.
     start : dict of str to ndarray
         The parameters of the initial scene, by name.
@@ -66,8 +66,8 @@ class Trial:
     """
 
     index: int
-    experiment: Experiment
-    record: Record
+    experiment: Pipeline
+    record: History
     start: dict[str, np.ndarray]
     before: Estimate
     after: Estimate
@@ -97,14 +97,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Optimised:
+class MultistartResult:
     """What became of all starts.
 
     Attributes
     ----------
-    trials : list of Trial
+    trials : list of StartResult
         One a start, less than were asked for where the user did not want to wait.
-    best : Trial
+    best : StartResult
         That with the highest converged activation.
     final : Estimate
         Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
@@ -113,8 +113,8 @@ class Optimised:
         Starts that were asked for.
     """
 
-    trials: list[Trial]
-    best: Trial
+    trials: list[StartResult]
+    best: StartResult
     final: Estimate
     asked: int
 
@@ -132,24 +132,24 @@ class Optimised:
 
 def final_seed(seed: int, starts: int) -> int:
     """The seed of the renders by which what is kept of so many starts is reported."""
-    return seed if starts == 1 else seed + AFRESH
+    return seed if starts == 1 else seed + REEVALUATION_SEED
 
 
 def optimise_from_starts(
-    starts: Iterable[Experiment],
+    starts: Iterable[Pipeline],
     config: Config,
     folder: RunFolder,
     progress: Progress,
     interrupted: Callable[[], bool],
     to_the_end: bool = False,
-    goal: Callable[[Experiment], Goal] = Drive,
-    worth: Callable[[Trial], float] = lambda trial: trial.after.mean,
-) -> Optimised:
+    goal: Callable[[Pipeline], Loss] = ActivationLoss,
+    worth: Callable[[StartResult], float] = lambda trial: trial.after.mean,
+) -> MultistartResult:
     """Optimise from one start after the other.
 
     Parameters
     ----------
-    starts : iterable of Experiment
+    starts : iterable of Pipeline
         One at each start, as many as ``optimizer.restarts`` says; their scenes are moved.
     config : Config
     folder : RunFolder
@@ -163,7 +163,7 @@ def optimise_from_starts(
     worth : callable
         The best start is the one whose end is worth most.
     """
-    trials: list[Trial] = []
+    trials: list[StartResult] = []
     asked = config.optimizer.restarts
     checkpoints = Checkpoints(folder)
     kept = [checkpoints.read(_loop(index)) for index in range(asked)]
@@ -180,7 +180,7 @@ def optimise_from_starts(
         progress.doing("evaluating the best start's")
         accuracy = config.evaluate
         final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
-    return Optimised(trials, best, final, asked)
+    return MultistartResult(trials, best, final, asked)
 
 
 def _or_least(value: float) -> float:
@@ -188,33 +188,33 @@ def _or_least(value: float) -> float:
 
 
 def _trial(
-    experiment: Experiment,
+    experiment: Pipeline,
     config: Config,
     index: int,
     folder: RunFolder,
     progress: Progress,
     interrupted: Callable[[], bool],
-    goal: Callable[[Experiment], Goal],
+    goal: Callable[[Pipeline], Loss],
     checkpoints: Checkpoints,
     since: Snapshot | None,
-) -> Trial:
+) -> StartResult:
     """Optimise from one start, or go on with it."""
     accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
     several = config.optimizer.restarts > 1
     if several:
         label = f"start {index + 1} of {config.optimizer.restarts}"
         progress.message(label)
-        progress = Labelled(progress, label)
+        progress = LabelledProgress(progress, label)
     if config.optimizer.search:
         _find(experiment, config, index, progress, checkpoints)
         experiment = replace(experiment, begins=SEARCH)
     every = max(1, config.optimizer.steps // FRAMES)
-    record = Record(folder, experiment, progress, config.objective.type, index, every)
+    record = History(folder, experiment, progress, config.objective.type, index, every)
     if since is not None:
         record.restore(since, checkpoints)
     progress.doing("evaluating the start")
     with experiment.scene.shape.undisplaced():
-        start, before = parameters_of(experiment.scene), evaluate(experiment, *accuracy)
+        start, before = get_parameters(experiment.scene), evaluate(experiment, *accuracy)
     if not config.optimizer.steps:
         experiment.scene.shape.put_back()
     made = min(len(record.history["activation"]), config.optimizer.steps)
@@ -229,7 +229,7 @@ def _trial(
         spent = seconds + time.perf_counter() - started
         checkpoints.write(_loop(index), record.kept(snapshot, spent))
 
-    settings = Settings.of(config.optimizer)
+    settings = OptimizerSettings.of(config.optimizer)
     with finishing() as begin:
 
         def add(step: Step) -> None:
@@ -252,7 +252,7 @@ def _trial(
         outcome.ended, outcome.reason = "failed", NOT_FINITE
     elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(experiment, record, before, after):
         outcome.ended, outcome.reason = "failed", f"model '{experiment.viewer.model.name}' {SILENT}"
-    trial = Trial(index, experiment, record, start, before, after, outcome, seconds)
+    trial = StartResult(index, experiment, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
         error = f"render s.e. {trial.after.sem:.2g}" if experiment.renderer.noisy else "without render noise"
@@ -261,7 +261,7 @@ def _trial(
     return trial
 
 
-def _stayed_silent(experiment: Experiment, record: Record, before: Estimate, after: Estimate) -> bool:
+def _stayed_silent(experiment: Pipeline, record: History, before: Estimate, after: Estimate) -> bool:
     """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
     if np.ptp(record.history["activation"]) > 0:
         return False
@@ -273,7 +273,7 @@ def _loop(index: int) -> str:
     return f"start-{index}"
 
 
-def _find(experiment: Experiment, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
+def _find(experiment: Pipeline, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
     """Turn object and lights to where the optimisation should start, or take up what was found."""
     scene = experiment.scene
     stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
@@ -290,9 +290,9 @@ def _find(experiment: Experiment, config: Config, index: int, progress: Progress
     checkpoints.write(f"found-{index}", Snapshot({}, arrays))
 
 
-def _write_trial(folder: RunFolder, trial: Trial) -> None:
+def _write_trial(folder: RunFolder, trial: StartResult) -> None:
     name, scene = f"restarts/{trial.index}", trial.experiment.scene
     grey = frame(trial.experiment, trial.after.image)[1]
     folder.adorn(f"{name}/stimulus.png", lambda path: write_png(path, DISPLAY(grey)))
     folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
-    folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
+    folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, get_parameters(scene)))

@@ -12,24 +12,24 @@ from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
 from ..io.memory import peak_memory_mb
 from ..optimize.evaluate import Estimate
-from ..pipeline import Experiment
-from ..render.preview import object_of, portraits
+from ..pipeline import Pipeline
+from ..render.preview import object_of, previews
 from ..render.renderer import Renderer
 from ..report.figures.run import Summary, write_summary
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
 from ..runs.spread import ends_of, named_value, spread
-from ..scene.parameters import parameters_of, write_parameters
+from ..scene.parameters import get_parameters, write_parameters
 from .base import WRITING, Progress, ratio, threads_beside, versions
-from .frames import Course, write_end
+from .frames import Course, write_final
 from .history import frame, posed_mesh
-from .multistart import Optimised, Trial, optimise_from_starts
+from .multistart import MultistartResult, StartResult, optimise_from_starts
 from .pixel import PixelMEI
 
 __all__ = [
     "finish",
     "leave",
-    "optimise_and_leave",
+    "optimize_and_write",
     "over_starts",
     "run_facts",
     "write_object",
@@ -43,7 +43,7 @@ TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 def leave(
     folder: RunFolder,
     config: Config,
-    done: Optimised,
+    done: MultistartResult,
     pixel: PixelMEI | None,
     over: bool = True,
 ) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def leave(
     course = Course.of(experiment, done.best.record, images)
     result = _result(config, done, pixel) | {"exposure": course.exposure}
     write_object(folder, done.best)
-    write_end(folder, experiment, done.final.image, course.exposure)
+    write_final(folder, experiment, done.final.image, course.exposure)
     if pixel is not None:
         pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
     write_result(folder, config, result)
@@ -77,12 +77,12 @@ def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -
     folder.write_json("result.json", result)
 
 
-def write_object(folder: RunFolder, trial: Trial, prefix: str = "") -> None:
+def write_object(folder: RunFolder, trial: StartResult, prefix: str = "") -> None:
     """Write the object that a start ended with, and all parameters of its first and last scene."""
     scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment.scene)
     folder.write(f"{prefix}mesh.ply", lambda path: mesh.export(path, file_type="ply"))
     folder.adorn(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
-    folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, parameters_of(scene)))
+    folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, get_parameters(scene)))
     folder.write(f"{prefix}initial_parameters.npz", lambda path: write_parameters(path, trial.start))
 
 
@@ -108,22 +108,22 @@ def finish(folder: RunFolder, config: Config, result: dict[str, Any], over: bool
     folder.release()
 
 
-def optimise_and_leave(
+def optimize_and_write(
     folder: RunFolder,
     config: Config,
-    starts: Iterable[Experiment],
+    starts: Iterable[Pipeline],
     renderer: Renderer,
     progress: Progress,
     interrupted: Callable[[], bool],
     pixel: PixelMEI | None,
-) -> Optimised:
+) -> MultistartResult:
     """Optimise from every start, each to its end, and leave an ordinary run folder, but for its ``config.yaml``.
 
     Its states stay in it, so that the experiment of which it is a part can go on.
 
     Parameters
     ----------
-    starts : iterable of Experiment
+    starts : iterable of Pipeline
         As many as ``optimizer.restarts`` says.
     renderer : Renderer
         Theirs.
@@ -143,7 +143,7 @@ def optimise_and_leave(
     return done
 
 
-def _result(config: Config, done: Optimised, pixel: PixelMEI | None) -> dict[str, Any]:
+def _result(config: Config, done: MultistartResult, pixel: PixelMEI | None) -> dict[str, Any]:
     """What ``result.json`` says."""
     experiment, before, after = done.best.experiment, done.best.before, done.final
     viewer = experiment.viewer
@@ -180,20 +180,20 @@ def _against(config: Config, before: Estimate, after: Estimate, neurons: Sequenc
     return {"against": rows} if rows else {}
 
 
-def over_starts(done: Optimised, config: Config) -> dict[str, Any] | None:
+def over_starts(done: MultistartResult, config: Config) -> dict[str, Any] | None:
     """Mean and standard deviation of what the starts ended with; of a single one None."""
     name, sign = named_value(config.objective.type)
     return spread(ends_of([trial.as_dict() for trial in done.trials], sign), name)
 
 
 def run_facts(
-    config: Config, experiment: Experiment, trials: Sequence[Trial], ended: str, reason: str
+    config: Config, experiment: Pipeline, trials: Sequence[StartResult], ended: str, reason: str
 ) -> dict[str, Any]:
     """What ``result.json`` says of any optimisation: time, mesh, renderer, versions, and every start.
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
         With the scene that is kept.
     ended, reason : str
         How the optimisation ended, and why where it failed.
@@ -221,13 +221,13 @@ def run_facts(
         "ended": ended,
         "reason": reason or None,
         "restarts": restarts,
-        "scene": scene.in_file_units(),
+        "scene": scene.to_settings(),
         "versions": versions(),
     }
 
 
 def _validation(
-    experiment: Experiment, before: Estimate, after: Estimate, pixel: PixelMEI | None
+    experiment: Pipeline, before: Estimate, after: Estimate, pixel: PixelMEI | None
 ) -> dict[str, Any] | None:
     """What the second model makes of the same stimuli."""
     validator = experiment.viewer.validator
@@ -248,7 +248,7 @@ def _write_pictures(folder: RunFolder, course: Course, summary: Callable[[], Sum
     folder.adorn("summary.png", lambda path: write_summary(path, summary()))
 
 
-def _summary(config: Config, done: Optimised, pixel: PixelMEI | None, result: dict[str, Any]) -> Summary:
+def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, result: dict[str, Any]) -> Summary:
     experiment, before, after = done.best.experiment, done.best.before, done.final
     frames = {when: frame(experiment, each.image) for when, each in (("initial", before), ("final", after))}
     stimuli = {when: grey for when, (_, grey) in frames.items()}
@@ -258,7 +258,7 @@ def _summary(config: Config, done: Optimised, pixel: PixelMEI | None, result: di
         title=_title(config, experiment, result),
         renders={when: render for when, (render, _) in frames.items()},
         stimuli=stimuli,
-        portraits=portraits(experiment.renderer, [object_of(experiment.scene)])[0],
+        previews=previews(experiment.renderer, [object_of(experiment.scene)])[0],
         history=done.best.record.history,
         what="activation" if result["objective"] == "activation" else f"objective ({result['objective']})",
         initial=(before.mean, before.sem),
@@ -268,7 +268,7 @@ def _summary(config: Config, done: Optimised, pixel: PixelMEI | None, result: di
     )
 
 
-def _title(config: Config, experiment: Experiment, result: dict[str, Any]) -> str:
+def _title(config: Config, experiment: Pipeline, result: dict[str, Any]) -> str:
     final = result["activation"]["final"]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "

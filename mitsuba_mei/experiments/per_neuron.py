@@ -14,13 +14,13 @@ from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..interrupts import at_once, interruptible
 from ..io.files import read_json, without_home
-from ..neurons.observer import build_viewer
+from ..neurons.observer import build_observer
 from ..pipeline import build_template
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
-from .base import LOADING, Attentive, Labelled, Progress, RunResult
+from .base import LOADING, InterruptNotice, LabelledProgress, Progress, RunResult
 
-__all__ = ["Gathered", "Task", "Work", "one_by_one"]
+__all__ = ["NeuronResults", "Task", "Work", "one_by_one"]
 
 Ready = TypeVar("Ready")
 
@@ -55,7 +55,7 @@ class Work(Protocol):
     ) -> dict[str, Any]: ...
 
 
-class Gathered:
+class NeuronResults:
     """What there is so far of all neurons together, and its files; subclasses say which."""
 
     file: ClassVar[str]
@@ -73,7 +73,7 @@ class Gathered:
         done = sum(neuron["ended"] == "done" for neuron in self.neurons) + len(self.left_out)
         return "done" if done == self.asked else "interrupted"
 
-    def take_up(self) -> None:
+    def load_previous(self) -> None:
         """Remember which neurons were done before.
 
         Raises
@@ -131,8 +131,8 @@ def one_by_one(
     progress: Progress,
     prepare: Callable[[Config, Callable[[str], None]], Ready],
     work: Work,
-    gather: Callable[[RunFolder, int], Gathered],
-    write_asked: Callable[[RunFolder], None],
+    gather: Callable[[RunFolder, int], NeuronResults],
+    write_request: Callable[[RunFolder], None],
     resumed: bool = False,
 ) -> RunResult:
     """Do the same with every neuron of every scene.
@@ -168,7 +168,7 @@ def one_by_one(
     progress.doing(LOADING)
     for scene, config in scenes:
         with about(scene):
-            build_viewer(config, progress.message)
+            build_observer(config, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
     for scene, config in scenes:
@@ -177,14 +177,14 @@ def one_by_one(
                 progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
     overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
     if resumed:
-        overall.take_up()
+        overall.load_previous()
     else:
-        write_asked(overall.folder)
+        write_request(overall.folder)
     with interruptible() as interrupted, at_once():
-        attentive = Attentive(progress, interrupted)
+        attentive = InterruptNotice(progress, interrupted)
         try:
             for number, task in enumerate(tasks):
-                told = Labelled(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
+                told = LabelledProgress(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
                 if overall.knows(task):
                     told.message("done before")
                     continue

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from ..config.load import Config, dump
 from ..config.sections import Pixel
-from ..config.variants import check_drives
+from ..config.variants import check_activation_objective
 from ..errors import UserError
 from ..interrupts import finishing, interruptible
 from ..io.images import write_png
-from ..neurons.observer import Viewer, build_viewer
+from ..neurons.observer import Observer, build_observer
 from ..report.figures.run import write_pixel_summary
 from ..report.grey_scale import DISPLAY
 from ..runs.folder import RunFolder
@@ -34,7 +34,7 @@ CHANNEL_AXES = (1, 2, 3)
 GREY, CONTRAST = 0.5, 0.15
 """Mean and standard deviation of the images that are optimised, radiance."""
 
-LAST_STEP = 0.02
+FINAL_STEP_RATIO = 0.02
 """The last step over the first."""
 
 AT_ONCE = 4
@@ -43,7 +43,7 @@ AT_ONCE = 4
 FAINT = 0.1
 """Where the mask is below this, pixels are not moved the faster for it."""
 
-BLURRED = 0.6
+BLUR_FRACTION = 0.6
 """Part of the steps over which the gradient's blur falls to nothing."""
 
 
@@ -124,9 +124,9 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     UserError
         For anything that the user can mend, before the first step.
     """
-    check_drives(config.objective.type, "pixel")
+    check_activation_objective(config.objective.type, "pixel")
     progress.doing(LOADING)
-    viewer = build_viewer(config, progress.message)
+    viewer = build_observer(config, progress.message)
     viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     progress.start(config.pixel.steps)
@@ -187,7 +187,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
 
 def find_for_reference(
-    viewer: Viewer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
+    viewer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
 ) -> PixelMEI | None:
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
 
@@ -216,7 +216,7 @@ def find_for_reference(
 
 
 def find_pixel_mei(
-    viewer: Viewer,
+    viewer: Observer,
     settings: Pixel,
     seed: int,
     on_step: Callable[[int, float], None] = lambda step, activation: None,
@@ -233,7 +233,7 @@ def find_pixel_mei(
 
     Parameters
     ----------
-    viewer : Viewer
+    viewer : Observer
     settings : schema.Pixel
         Steps, step size, restarts and the preconditioning.
     seed : int
@@ -259,14 +259,16 @@ def find_pixel_mei(
         history.append(values)
         with torch.no_grad():
             progress = index / settings.steps
-            rate = settings.step_size * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + math.cos(math.pi * progress)))
+            rate = settings.step_size * (
+                FINAL_STEP_RATIO + (1 - FINAL_STEP_RATIO) * 0.5 * (1 + math.cos(math.pi * progress))
+            )
             if not clipped:
                 # As though the step were taken on what is left of the image under the mask.
                 slope = slope / stimulus.mask.clamp_min(FAINT).square()
             if settings.parameters == "fourier":
                 slope = _whitened(slope, not clipped)
             else:
-                slope = gaussian_blur(slope, settings.blur * max(0.0, 1 - progress / BLURRED))
+                slope = gaussian_blur(slope, settings.blur * max(0.0, 1 - progress / BLUR_FRACTION))
             step = slope / _size(slope).clamp_min(torch.finfo(slope.dtype).tiny)
             images = images + rate * torch.nan_to_num(step)
             images = _displayable(images) if clipped else _normalised(images)
@@ -304,7 +306,7 @@ def find_pixel_mei(
     )
 
 
-def _slope(viewer: Viewer, images: Tensor) -> tuple[list[float], Tensor]:
+def _slope(viewer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
     """Each image's objective, and its gradient by that image."""
     values, slopes = [], []
     for part in images.split(AT_ONCE):
@@ -315,7 +317,7 @@ def _slope(viewer: Viewer, images: Tensor) -> tuple[list[float], Tensor]:
     return values, torch.cat(slopes)
 
 
-def _seen(viewer: Viewer, images: Tensor) -> Tensor:
+def _seen(viewer: Observer, images: Tensor) -> Tensor:
     """The neurons' inputs of contrast images (B, channels, h, w)."""
     return torch.cat([viewer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
 

@@ -13,47 +13,47 @@ import numpy as np
 import torch
 
 from ..config.load import Config
-from ..config.variants import frozen, rendered_by
+from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..io.files import json_text, make_writable, take_name, write_whole
 from ..optimize.evaluate import Estimate, evaluate
-from ..pipeline import Experiment, build_experiment, build_scene
+from ..pipeline import Pipeline, build_pipeline, build_scene
 from ..report.figures.comparison import Seen, write_evaluation
 from ..runs.folder import RunFolder
 from ..runs.read import FinishedRun, read_run
-from ..scene.parameters import parameters_of, set_parameters
+from ..scene.parameters import get_parameters, set_parameters
 from .base import threads_beside, versions
 from .history import frame
 from .multistart import final_seed
 
-__all__ = ["Evaluation", "Judge", "evaluate_run"]
+__all__ = ["Evaluation", "FrozenEvaluator", "evaluate_run"]
 
 
-class Judge:
+class FrozenEvaluator:
     """Evaluates scenes that differ in their parameters alone.
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
         Nothing of its scene is free.
     config : Config
         Its ``evaluate`` says how accurate.
     """
 
-    def __init__(self, experiment: Experiment, config: Config) -> None:
+    def __init__(self, experiment: Pipeline, config: Config) -> None:
         self.experiment = experiment
         self._accuracy = config.evaluate.spp, config.evaluate.repeats
 
     @classmethod
-    def of(cls, experiment: Experiment, config: Config) -> Judge:
+    def of(cls, experiment: Pipeline, config: Config) -> FrozenEvaluator:
         """One with the renderer and the neurons of an experiment, and a scene of its own."""
         scene = build_scene(frozen(config), experiment.scene.channels).to(experiment.scene.background.device)
         return cls(replace(experiment, scene=scene), config)
 
     @classmethod
-    def built(cls, config: Config, told: Callable[[str], None] = lambda text: None) -> Judge:
+    def built(cls, config: Config, told: Callable[[str], None] = lambda text: None) -> FrozenEvaluator:
         """One from nothing but a configuration; downloads are told of."""
-        return cls(build_experiment(frozen(config), told), config)
+        return cls(build_pipeline(frozen(config), told), config)
 
     @property
     def device(self) -> torch.device:
@@ -115,8 +115,8 @@ def evaluate_run(
     found: dict[str, dict[str, Estimate]] = {}
     for name in dict.fromkeys((run.renderer, shown)):
         with about(folder / "config.yaml"):
-            judge = Judge.built(rendered_by(run.config, name), told)
-        ends = dict(zip(seeds, run.parameters(parameters_of(judge.experiment.scene))))
+            judge = FrozenEvaluator.built(with_renderer(run.config, name), told)
+        ends = dict(zip(seeds, run.parameters(get_parameters(judge.experiment.scene))))
         found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
     result = _result(run, shown, judge, found[shown])
     judge.experiment.viewer.check_unaltered(found[shown]["final"].image.to(judge.device))
@@ -133,7 +133,7 @@ def evaluate_run(
     return Evaluation(target, result)
 
 
-def _checked(judge: Judge, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> Estimate:
+def _checked(judge: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> Estimate:
     """What a scene is worth, if it is one."""
     estimate = judge(parameters, seed)
     with torch.no_grad():
@@ -161,7 +161,7 @@ def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
     return take_name(name for name in names if not name.with_suffix(".png").exists())
 
 
-def _result(run: FinishedRun, shown: str, judge: Judge, found: dict[str, Estimate]) -> dict[str, Any]:
+def _result(run: FinishedRun, shown: str, judge: FrozenEvaluator, found: dict[str, Estimate]) -> dict[str, Any]:
     """What the file says."""
     viewer, accuracy = judge.experiment.viewer, run.config.evaluate
     validation = None

@@ -14,7 +14,7 @@ from ..runs.folder import RunFolder
 from ..runs.read import check_version
 from .base import Progress, RunResult
 
-__all__ = ["FOLDER", "Asked", "read_asked", "run_experiment", "write_asked"]
+__all__ = ["FOLDER", "ExperimentRequest", "read_request", "run_experiment", "write_request"]
 
 FOLDER = "asked"
 SAID = f"{FOLDER}/asked.json"
@@ -23,7 +23,7 @@ COMMANDS = {"compare": "comparison.json", "factors": "factors.json"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExperimentRequest:
     """An experiment that can go on.
 
     Attributes
@@ -40,7 +40,7 @@ class Asked:
     starts: int | None
 
 
-def write_asked(
+def write_request(
     folder: RunFolder, command: str, scenes: Sequence[tuple[Path, Config]], starts: int | None = None
 ) -> None:
     """Keep it, each scene complete."""
@@ -51,7 +51,7 @@ def write_asked(
     folder.write_json(SAID, said | {"versions": {"mitsuba_mei": __version__}})
 
 
-def read_asked(folder: Path, trust_code: bool = False) -> Asked | None:
+def read_request(folder: Path, trust_code: bool = False) -> ExperimentRequest | None:
     """What the experiment in a folder was asked for; None where the folder is none of such an experiment.
 
     Raises
@@ -75,7 +75,7 @@ def read_asked(folder: Path, trust_code: bool = False) -> Asked | None:
         raise UserError(f"{folder} has come to its end (done); there is nothing to go on with")
     files = [folder / FOLDER / f"{number:03d}.yaml" for number in range(len(named))]
     configs = [load_config(file, rendered=command == "compare", trust_code=trust_code) for file in files]
-    return Asked(command, tuple(zip(map(Path, named), configs)), starts)
+    return ExperimentRequest(command, tuple(zip(map(Path, named), configs)), starts)
 
 
 def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:

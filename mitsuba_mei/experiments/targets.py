@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from ..config.load import Config, load_config
-from ..config.variants import freeing
+from ..config.variants import with_free
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..io.images import read_image
-from ..neurons.observer import build_viewer
+from ..neurons.observer import build_observer
 from ..pipeline import build_scene
 from ..render.renderer import build_renderer, prepare_backend
 from ..scene.camera import Camera
 from ..scene.color import to_channels
-from ..scene.parameters import parameters_of, read_parameters, set_parameters
+from ..scene.parameters import get_parameters, read_parameters, set_parameters
 from ..scene.scene import Scene
 
 __all__ = ["Wanted", "cameras_of", "check_targets", "wanted_images"]
@@ -134,15 +134,15 @@ def _of_file(path: Path, resolution: int, channels: int, told: Callable[[str], N
 def _of_scene(
     path: Path, config: Config, channels: int, cameras: Sequence[Camera], told: Callable[[str], None]
 ) -> Wanted:
-    theirs = freeing(load_config(path, rendered=False, trust_code=config.trusts_code), ())
+    theirs = with_free(load_config(path, rendered=False, trust_code=config.trusts_code), ())
     with about(path):
-        viewer = build_viewer(theirs, told) if theirs.placement.on is not None else None
+        viewer = build_observer(theirs, told) if theirs.placement.on is not None else None
         scene = build_scene(theirs, channels, viewer)
         for sentence in input_sentences(scene.template):
             told(f"mesh of {path}: {sentence}")
         result = path.parent / "parameters.npz"
         if path.name == "config.yaml" and result.is_file():
-            set_parameters(scene, read_parameters(result, parameters_of(scene)))
+            set_parameters(scene, read_parameters(result, get_parameters(scene)))
         own = config.render.model_dump(include={"resolution", "variant"})
         settings = theirs.render.model_copy(update=own)
         prepare_backend(settings, channels)

@@ -12,15 +12,15 @@ import torch
 
 from ..config.fields import listed_neurons
 from ..config.load import Config, load_config
-from ..config.variants import frozen, rendered_by
+from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..optimize.evaluate import EVALUATION_SEEDS, Accuracy, Responses, respond
-from ..pipeline import Experiment, build_experiment
+from ..pipeline import Pipeline, build_pipeline
 from ..runs.read import read_run
 from ..runs.tuning_grid import MOST_POINTS, Axis, axes_of, parse_over, points
-from ..scene.parameters import parameters_of, set_parameters
-from ..scene.scalar_parameters import SceneValues
+from ..scene.parameters import get_parameters, set_parameters
+from ..scene.scalar_parameters import ScalarParameters
 from ..scene.state import check_before_camera
 from .base import Progress
 from .history import frame
@@ -72,14 +72,14 @@ class Subject:
         A run's folder, or a scene file.
     config : Config
         Nothing is free in it, but what was said otherwise.
-    experiment : Experiment
+    experiment : Pipeline
         Its scene stands as the run ended, or as the file says.
     is_run : bool
     """
 
     source: Path
     config: Config
-    experiment: Experiment
+    experiment: Pipeline
     is_run: bool
 
 
@@ -90,7 +90,7 @@ class Plan:
     Attributes
     ----------
     subject : Subject
-    values : SceneValues
+    values : ScalarParameters
         Of its scene.
     axes : tuple of Axis
     neurons : list of int
@@ -100,7 +100,7 @@ class Plan:
     """
 
     subject: Subject
-    values: SceneValues
+    values: ScalarParameters
     axes: tuple[Axis, ...]
     neurons: list[int]
     module: torch.nn.Module
@@ -136,16 +136,16 @@ def subject_of(
     """
     if source.is_dir() or not source.suffix:
         run = read_run(source, overrides, "tune", trust_code)
-        config = rendered_by(run.config, renderer or run.renderer)
+        config = with_renderer(run.config, renderer or run.renderer)
         with about(source / "config.yaml"):
-            experiment = build_experiment(frozen(config), progress.message)
-        set_parameters(experiment.scene, run.parameters(parameters_of(experiment.scene))[1])
+            experiment = build_pipeline(frozen(config), progress.message)
+        set_parameters(experiment.scene, run.parameters(get_parameters(experiment.scene))[1])
         return Subject(source, config, experiment, True)
     config = load_config(source, overrides, rendered=False, trust_code=trust_code)
-    config = config if renderer is None else rendered_by(config, renderer)
+    config = config if renderer is None else with_renderer(config, renderer)
     with about(source):
         still = frozen(config).model_copy(update={"placement": config.placement})
-        experiment = build_experiment(still, progress.message)
+        experiment = build_pipeline(still, progress.message)
         for sentence in input_sentences(experiment.scene.template):
             progress.message(f"mesh: {sentence}")
         return Subject(source, config, experiment, False)
@@ -181,7 +181,7 @@ def planned(subject: Subject, wanted: Wanted) -> Plan:
     """
     check_wanted(wanted)
     experiment = subject.experiment
-    values = SceneValues(experiment.scene, subject.config.pose.rotation)
+    values = ScalarParameters(experiment.scene, subject.config.pose.rotation)
     axes = axes_of([parse_over(text) for text in wanted.over], values, wanted.relative)
     model = experiment.viewer.model
     if wanted.neurons is None:

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from .surface import Surface, surfaces
 
-__all__ = ["Laid", "SurfaceDistance", "align", "alignment", "angle", "surface_distance"]
+__all__ = ["Registration", "SurfaceDistance", "align", "alignment", "angle", "surface_distance"]
 
 # Points on each surface and steps: from every start and between samples; from the best few of these and to the surfaces
 # themselves; and from the best of these.
@@ -63,7 +63,7 @@ def align(source: trimesh.Trimesh, target: trimesh.Trimesh, samples: int = 4000,
     return motion
 
 
-class Laid:
+class Registration:
     """One surface laid onto another, and how far apart the two then are.
 
     Parameters
@@ -144,11 +144,11 @@ def _searched(
     return turns, shifts, rms
 
 
-def _settled(a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int, steps: int) -> Laid:
+def _settled(a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int, steps: int) -> Registration:
     """Levenberg-Marquardt steps until they gain next to nothing."""
-    laid, damping = Laid(a, b, turn, shift, count), 1e-2
+    laid, damping = Registration(a, b, turn, shift, count), 1e-2
     for _ in range(steps):
-        further = Laid(a, b, *laid.stepped(damping), count)
+        further = Registration(a, b, *laid.stepped(damping), count)
         if further.rms < laid.rms:
             gain, laid = laid.rms - further.rms, further
             if gain < 5e-5 * laid.rms + 1e-8:
@@ -273,7 +273,7 @@ def surface_distance(
         turn, shift = alignment(first, second)
     else:
         turn, shift = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
-    laid = Laid(first, second, turn, shift)
+    laid = Registration(first, second, turn, shift)
     distances = unit * laid.distances
     mean = float(distances.mean())
     return SurfaceDistance(

@@ -14,8 +14,8 @@ from ..errors import Place, UserError, first_line, nearest
 from .web import (
     FOLDER_VARIABLE,
     TRANSIENT,
-    Hopeless,
-    Interrupted,
+    PermanentError,
+    RetryableError,
     download,
     file_names,
     is_allowed,
@@ -250,7 +250,7 @@ def _from_web(location: str, expected: str | None, where: Place, on_message: Cal
                 return found
             on_message(f"downloading {location} to {target}")
             download(location, target, expected, where, on_message)
-    except (Interrupted, Hopeless) as error:
+    except (RetryableError, PermanentError) as error:
         by_hand = f"or download it elsewhere and put it at {target}{found_folder}"
         raise UserError(f"{where}: cannot download {location}: {error}; {error.remedy}, {by_hand}") from None
     except OSError as error:

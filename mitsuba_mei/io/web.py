@@ -26,8 +26,8 @@ from ..errors import Place, UserError, first_line
 
 __all__ = [
     "FOLDER_VARIABLE",
-    "Hopeless",
-    "Interrupted",
+    "PermanentError",
+    "RetryableError",
     "TRANSIENT",
     "download",
     "file_names",
@@ -72,7 +72,7 @@ def sha256_of(path: Path, where: Place) -> str:
     return digest.hexdigest()
 
 
-class Interrupted(Exception):
+class RetryableError(Exception):
     """A download broke off, and another try may go on from there."""
 
     remedy = "try again later"
@@ -82,7 +82,7 @@ class Interrupted(Exception):
         self.connected = connected
 
 
-class Hopeless(Exception):
+class PermanentError(Exception):
     """A download failed so that no other try would help."""
 
     def __init__(self, reason: str, remedy: str = "correct the location") -> None:
@@ -108,7 +108,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, request, response, code, message, headers, url):  # noqa: D102
         if not is_allowed(url):
             response.close()
-            raise Hopeless(f"the server redirects to {url}, which is not https")
+            raise PermanentError(f"the server redirects to {url}, which is not https")
         return super().redirect_request(request, response, code, message, headers, url)
 
 
@@ -156,7 +156,7 @@ def download(url: str, target: Path, expected: str, where: Place, on_message: Ca
             try:
                 _fetch(url, part, show)
                 whole = True
-            except Interrupted as error:
+            except RetryableError as error:
                 gained = _size(part) - before
                 received = received or gained > 0
                 failures = 1 if gained >= MEGABYTE else failures + 1
@@ -181,7 +181,7 @@ def _fetch(url: str, part: Path, show: Callable[[int, int | None], None]) -> Non
             said = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
             if said is None or int(said[1]) != start:
                 part.unlink()
-                raise Interrupted("the server sends another part than it was asked for")
+                raise RetryableError("the server sends another part than it was asked for")
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdecimal() else None
         _check_room(part, start, total)
@@ -192,26 +192,26 @@ def _fetch(url: str, part: Path, show: Callable[[int, int | None], None]) -> Non
                 try:
                     chunk = response.read1(MEGABYTE)
                 except (OSError, http.client.HTTPException) as error:
-                    raise Interrupted(f"the connection broke off ({first_line(error)})") from None
+                    raise RetryableError(f"the connection broke off ({first_line(error)})") from None
                 if not chunk:
                     break
                 size += len(chunk)
                 if size > MAX_SIZE:
                     part.unlink()
-                    raise Hopeless(f"the file is larger than {MAX_SIZE / 1e9:.1f} GB")
+                    raise PermanentError(f"the file is larger than {MAX_SIZE / 1e9:.1f} GB")
                 file.write(chunk)
     if total is not None and size < total:
-        raise Interrupted(f"the connection broke off after {size / 1e6:.1f} of {total / 1e6:.1f} MB")
+        raise RetryableError(f"the connection broke off after {size / 1e6:.1f} of {total / 1e6:.1f} MB")
 
 
 def _check_room(part: Path, start: int, total: int | None) -> None:
     if total is None:
         return
     if total > MAX_SIZE:
-        raise Hopeless(f"the file is {total / 1e9:.1f} GB large, and at most {MAX_SIZE / 1e9:.1f} GB are taken")
+        raise PermanentError(f"the file is {total / 1e9:.1f} GB large, and at most {MAX_SIZE / 1e9:.1f} GB are taken")
     free = shutil.disk_usage(part.parent).free
     if total - start > free:
-        raise Hopeless(
+        raise PermanentError(
             f"{part.parent} has {free / 1e6:.0f} MB free, and {(total - start) / 1e6:.0f} MB are needed",
             f"free some, set {FOLDER_VARIABLE} to a folder elsewhere",
         )
@@ -232,22 +232,22 @@ def _opened(url: str, part: Path, start: int) -> Any:
         error.close()
         if error.code == 416:  # more is there than the server has
             part.unlink(missing_ok=True)
-            raise Interrupted("the server has no such part of the file") from None
-        kind = Interrupted if error.code in TRANSIENT else Hopeless
+            raise RetryableError("the server has no such part of the file") from None
+        kind = RetryableError if error.code in TRANSIENT else PermanentError
         raise kind(f"the server answers {error.code} {' '.join(str(error.reason).split())[:200]}") from None
     except urllib.error.URLError as error:
         reason = error.reason
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise Hopeless(
+            raise PermanentError(
                 f"the server's certificate is not trusted ({reason.verify_message})", "see to the certificates here"
             ) from None
         text = first_line(reason) if isinstance(reason, Exception) else str(reason)
         broken = isinstance(reason, ConnectionResetError)
-        raise Interrupted(f"no connection to the server ({text})", connected=broken) from None
+        raise RetryableError(f"no connection to the server ({text})", connected=broken) from None
     except (ValueError, http.client.InvalidURL) as error:
-        raise Hopeless(f"it is no URL ({first_line(error)})") from None
+        raise PermanentError(f"it is no URL ({first_line(error)})") from None
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(f"the server broke off ({first_line(error)})") from None
+        raise RetryableError(f"the server broke off ({first_line(error)})") from None
 
 
 @contextlib.contextmanager

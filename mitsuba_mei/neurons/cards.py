@@ -18,7 +18,7 @@ from ..errors import Place, UserError, nearest
 from ..io.download import Source, obtain
 from ..objectives import check_neurons
 from ..stimulus import Stimulus
-from .custom_module import Answering, check_function, count_neurons, freeze, import_model, watched
+from .custom_module import GuardedModule, check_function, count_neurons, freeze, import_model, watched
 from .model import Ensemble
 from .nnvision import build_nnvision
 from .nnvision_layers import Encoder
@@ -117,7 +117,7 @@ class NeuronModel:
         if callable(getattr(self.module, "select", None)):
             chosen = self._selected_by_itself(neurons, chosen)
         if not isinstance(self.module, tuple(MODULES.values())):
-            chosen = Answering(chosen, self.name)
+            chosen = GuardedModule(chosen, self.name)
         return freeze(chosen)
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:

@@ -24,12 +24,12 @@ from .process_state import process_restored, put_back
 from .repeatable import probes, unlike
 from .wrappers import explained
 
-__all__ = ["Answering", "check_function", "count_neurons", "freeze", "import_model", "watched"]
+__all__ = ["GuardedModule", "check_function", "count_neurons", "freeze", "import_model", "watched"]
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-class Answering(nn.Module):
+class GuardedModule(nn.Module):
     """A module of the user's, where what it raises is said in one sentence, with the line that raised it.
 
     Parameters

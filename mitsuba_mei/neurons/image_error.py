@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from .observer import Look, Viewer
+from .observer import Look, Observer
 
-__all__ = ["ERRORS", "Likeness"]
+__all__ = ["ERRORS", "ImageError"]
 
 LEAST = 1e-5
 """A target's contrast below this part of its radiance is rounding."""
 
 
 @dataclass
-class Likeness(Viewer):
+class ImageError(Observer):
     """Compares images with a target's. What is maximised is minus the error, 0 at best.
 
     Attributes
@@ -75,7 +75,7 @@ class Likeness(Viewer):
         """There is no fraction of an error of 0."""
         return None
 
-    def smaller(self, size: int) -> Likeness:
+    def smaller(self, size: int) -> ImageError:
         """The same for images of ``size`` pixels along a side, each the mean of what lay there."""
         views = torch.stack(self.target.chunk(self.views, dim=1)).permute(0, 3, 1, 2)
         target = torch.cat(tuple(F.interpolate(views, (size, size), mode="area").permute(0, 2, 3, 1)), dim=1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..errors import UserError, nearest
 from .nnvision_layers import Encoder
 
-__all__ = ["Ensemble", "Layer"]
+__all__ = ["Ensemble", "FeatureExtractor"]
 
 
 class Ensemble(nn.Module):
@@ -53,7 +53,7 @@ class Ensemble(nn.Module):
         return Ensemble([member.select(neurons) for member in self.members])
 
 
-class Layer(nn.Module):
+class FeatureExtractor(nn.Module):
     """What a layer of a model says, as responses.
 
     Parameters

@@ -18,7 +18,7 @@ from .model import Ensemble
 from .repeatable import Memory
 from .same_model import answer_alike, share_weights, varied_images
 
-__all__ = ["Look", "Validator", "Viewer", "build_viewer"]
+__all__ = ["Look", "Validator", "Observer", "build_observer"]
 
 FAINT = 1.0
 """Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
@@ -80,7 +80,7 @@ class Validator:
 
 
 @dataclass
-class Viewer:
+class Observer:
     """From an image to the objective.
 
     Attributes
@@ -150,7 +150,7 @@ class Viewer:
         """
         return self.stimulus.to_grey(self.stimulus(image), clip=False)
 
-    def to(self, device: str) -> Viewer:
+    def to(self, device: str) -> Observer:
         """The same on another device."""
         self.stimulus, self.neurons = self.stimulus.to(device), self.neurons.to(device)
         self.objective = self.objective.to(device)
@@ -164,7 +164,7 @@ class Viewer:
         return None
 
 
-def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None) -> Viewer:
+def build_observer(config: Config, told: Callable[[str], None] = lambda text: None) -> Observer:
     """Load the model that a scene file names, the one to validate on, and their objective.
 
     Parameters
@@ -202,7 +202,7 @@ def build_viewer(config: Config, told: Callable[[str], None] = lambda text: None
     objective = build_objective(config.objective, neurons, model.n_neurons)
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
-    viewer = Viewer(stimulus, model, neurons, objective, memory=memory)
+    viewer = Observer(stimulus, model, neurons, objective, memory=memory)
     if config.model.validate is not None:
         viewer.validator = _build_validator(config, viewer, told)
     return viewer
@@ -229,7 +229,7 @@ def _asked(config: Config, model: NeuronModel) -> list[int]:
     return list(config.neurons)
 
 
-def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]) -> Validator:
+def _build_validator(config: Config, viewer: Observer, told: Callable[[str], None]) -> Validator:
     second = load_card(config.model.validate, told=told, trust_code=config.trusts_code)
     first = viewer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
@@ -260,7 +260,7 @@ def _build_validator(config: Config, viewer: Viewer, told: Callable[[str], None]
     return validator
 
 
-def _itself(config: Config, viewer: Viewer, second: Validator) -> str:
+def _itself(config: Config, viewer: Observer, second: Validator) -> str:
     """How a second model shows that it is the first one; empty where it is another."""
     model = viewer.model
     if config.model.card == config.model.validate:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..scene.camera import Camera
 from ..stimulus import gaussian_blur, image_coordinates
-from .observer import Viewer
+from .observer import Observer
 
 __all__ = ["ReceptiveField", "find_receptive_field", "place_on"]
 
@@ -47,7 +47,7 @@ class ReceptiveField:
     sensitivity: Tensor
 
 
-def find_receptive_field(viewer: Viewer, seed: int) -> ReceptiveField:
+def find_receptive_field(viewer: Observer, seed: int) -> ReceptiveField:
     """Find where the objective's gradient has its energy, over stimuli of smooth noise.
 
     Each noise image is brought under the stimulus' constraint; the squared gradient by its pixels is divided by its

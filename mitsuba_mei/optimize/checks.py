@@ -6,13 +6,13 @@ import torch
 
 from ..errors import UserError
 from ..geometry.quality import flipped_faces
-from ..pipeline import Experiment
-from ..scene.state import SceneState, check_view
+from ..pipeline import Pipeline
+from ..scene.state import SceneState, check_in_frustum
 
-__all__ = ["FOLDED", "Watch", "check_start", "without_effect"]
+__all__ = ["FOLDED", "FailureMonitor", "check_start", "without_effect"]
 
 
-def check_start(experiment: Experiment, seed: int, alone: bool = True, searched: bool = False) -> None:
+def check_start(experiment: Pipeline, seed: int, alone: bool = True, searched: bool = False) -> None:
     """Say before the first step what would be in vain: nothing seen, nothing lit, a parameter that nothing moves.
 
     Where it is ``alone``, without restarts that could do better, also that the neurons are silent. Where turns and
@@ -26,7 +26,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
     scene = experiment.scene
     states = experiment.states()
     for state in states:
-        check_view(state)
+        check_in_frustum(state)
     image = experiment.render(seed)
     if not torch.isfinite(image).all():
         image = experiment.render(seed + 1)  # a single sample may be to blame
@@ -34,7 +34,7 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
         raise UserError(
             "the first render has values that are not finite; look for extreme numbers in lighting, material and camera"
         )
-    elsewhere = scene.turning() if searched else {}
+    elsewhere = scene.rotation_parameters() if searched else {}
     turned_on = any(name.startswith("lighting.") for name in elsewhere)
     if not turned_on and not any(_is_lit(experiment, state, seed) for state in states):
         raise UserError(
@@ -71,12 +71,12 @@ def check_start(experiment: Experiment, seed: int, alone: bool = True, searched:
         )
 
 
-def without_effect(experiment: Experiment, seed: int) -> list[str]:
+def without_effect(experiment: Pipeline, seed: int) -> list[str]:
     """The free parameters on which the image does not depend where the scene stands."""
     return _without_effect(experiment, experiment.render(seed), seed)
 
 
-def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> list[str]:
+def _without_effect(experiment: Pipeline, image: torch.Tensor, seed: int) -> list[str]:
     """Of a random functional of the image they have no derivative."""
     free = experiment.scene.free_parameters()
     probe = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image)
@@ -84,7 +84,7 @@ def _without_effect(experiment: Experiment, image: torch.Tensor, seed: int) -> l
     return [name for name, gradient in zip(free, gradients) if gradient is None or not (gradient != 0).any()]
 
 
-def _is_lit(experiment: Experiment, state: SceneState, seed: int) -> bool:
+def _is_lit(experiment: Pipeline, state: SceneState, seed: int) -> bool:
     """Whether the object, before a black background, is anything but black."""
     dark = SceneState(**{**vars(state), "background": torch.zeros_like(state.background)})
     with torch.no_grad():
@@ -98,16 +98,16 @@ SELDOM = 5
 """Steps between two looks."""
 
 
-class Watch:
+class FailureMonitor:
     """Looks after a scene.
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
         As it starts.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Pipeline) -> None:
         self._experiment = experiment
         self._deforms = "shape" in experiment.scene.groups()
         self._allowed = self._folded() + FOLDED if self._deforms else 1.0
@@ -122,7 +122,7 @@ class Watch:
             return "the object has vertices that are not finite"
         try:
             for state in states:
-                check_view(state)
+                check_in_frustum(state)
         except UserError:
             return "the object leaves the camera's view, or the camera stands in it"
         if self._deforms and self._folded() > self._allowed:

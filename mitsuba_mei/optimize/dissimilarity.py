@@ -17,7 +17,7 @@ from torch import Tensor
 from ..geometry.registration import align, surface_distance
 from ..scene.scene import Scene
 
-__all__ = ["ENOUGH", "UNITS", "Aspects", "Difference", "aspects_of", "comparable", "measured"]
+__all__ = ["ENOUGH", "UNITS", "SceneFeatures", "Difference", "scene_features", "comparable", "measured"]
 
 ENOUGH = {"image": 0.5, "shape": 0.25, "pose": 30.0, "light": 30.0}
 """How far is far enough, where a scene file does not say it."""
@@ -37,7 +37,7 @@ AHEAD = 1e-6
 
 
 @dataclass(frozen=True)
-class Aspects:
+class SceneFeatures:
     """What of a scene may differ from another's.
 
     Attributes
@@ -60,9 +60,9 @@ class Aspects:
     rotation: Tensor | None = None
     lights: Tensor | None = None
 
-    def detached(self) -> Aspects:
+    def detached(self) -> SceneFeatures:
         """The same without gradients."""
-        return Aspects(*(None if value is None else value.detach() for value in vars(self).values()))
+        return SceneFeatures(*(None if value is None else value.detach() for value in vars(self).values()))
 
     @property
     def mesh(self) -> trimesh.Trimesh:
@@ -71,9 +71,9 @@ class Aspects:
         return trimesh.Trimesh(vertices, self.faces.cpu().numpy(), process=False)
 
 
-def aspects_of(scene: Scene, shape: Tensor, seen: Tensor) -> Aspects:
+def scene_features(scene: Scene, shape: Tensor, seen: Tensor) -> SceneFeatures:
     """Of a scene, its deformed vertices, and what the neurons see of it."""
-    return Aspects(seen, shape, scene.faces, scene.pose.rotation_matrix(), _towards_lights(scene))
+    return SceneFeatures(seen, shape, scene.faces, scene.pose.rotation_matrix(), _towards_lights(scene))
 
 
 def _towards_lights(scene: Scene) -> Tensor | None:
@@ -106,16 +106,16 @@ class Difference:
     """
 
     def __init__(self, kind: str) -> None:
-        self._measure: Callable[[Aspects, Aspects], Tensor]
+        self._measure: Callable[[SceneFeatures, SceneFeatures], Tensor]
         self._measure = {"image": _images, "shape": self._shapes, "pose": _turns, "light": _lights}[kind]
         self.laid: np.ndarray | None = None
         """The motion (4, 4) that lays one surface onto the other, and below it how often it has served, (5, 4)."""
 
-    def __call__(self, a: Aspects, b: Aspects) -> Tensor:
+    def __call__(self, a: SceneFeatures, b: SceneFeatures) -> Tensor:
         """How far; always of the same two scenes, of which an alignment is remembered."""
         return self._measure(a, b)
 
-    def _shapes(self, a: Aspects, b: Aspects) -> Tensor:
+    def _shapes(self, a: SceneFeatures, b: SceneFeatures) -> Tensor:
         if self.laid is None or self.laid[4, 0] >= REALIGNED:
             self.laid = np.vstack([align(a.mesh, b.mesh, samples=1500), np.zeros(4)])
         self.laid[4] += 1
@@ -125,16 +125,16 @@ class Difference:
         return 0.5 * (_to_surface(laid, b.shape, b.faces) + _to_surface(b.shape, laid, a.faces)) / radius
 
 
-def _images(a: Aspects, b: Aspects) -> Tensor:
+def _images(a: SceneFeatures, b: SceneFeatures) -> Tensor:
     x, y = ((each.seen - each.seen.mean()).flatten() for each in (a, b))
     return 1 - F.cosine_similarity(x, y, dim=0)
 
 
-def _turns(a: Aspects, b: Aspects) -> Tensor:
+def _turns(a: SceneFeatures, b: SceneFeatures) -> Tensor:
     return _degrees(0.5 * ((a.rotation * b.rotation).sum() - 1))
 
 
-def _lights(a: Aspects, b: Aspects) -> Tensor:
+def _lights(a: SceneFeatures, b: SceneFeatures) -> Tensor:
     return _degrees((a.lights * b.lights).sum(1)).mean()
 
 
@@ -158,14 +158,14 @@ def _to_surface(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
     return ((points - vertices[nearest]) * normals[nearest]).sum(1).abs().mean()
 
 
-def comparable(kind: str, a: Aspects, b: Aspects) -> bool:
+def comparable(kind: str, a: SceneFeatures, b: SceneFeatures) -> bool:
     """Whether both scenes have something of a kind, and as many lights."""
     needed = {"image": "seen", "shape": "shape", "pose": "rotation", "light": "lights"}[kind]
     first, second = getattr(a, needed), getattr(b, needed)
     return first is not None and second is not None and (kind != "light" or first.shape == second.shape)
 
 
-def measured(kind: str, a: Aspects, b: Aspects) -> float:
+def measured(kind: str, a: SceneFeatures, b: SceneFeatures) -> float:
     """How far two scenes lie apart, exactly; NaN where they are not :func:`comparable`.
 
     Of shapes the symmetric mean surface distance after alignment over the mean radius

@@ -11,8 +11,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ..neurons.observer import Viewer
-from ..pipeline import Experiment
+from ..neurons.observer import Observer
+from ..pipeline import Pipeline
 
 __all__ = ["CONFIDENCE", "Accuracy", "Estimate", "Mean", "Responses", "evaluate", "respond"]
 
@@ -77,7 +77,7 @@ class Estimate(Mean):
 
 
 @torch.no_grad()
-def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estimate:
+def evaluate(experiment: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     """The activation of the scene as it stands.
 
     A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
@@ -123,7 +123,7 @@ def evaluate(experiment: Experiment, spp: int, repeats: int, seed: int) -> Estim
     )
 
 
-def _exact(viewer: Viewer, image: Tensor) -> Estimate:
+def _exact(viewer: Observer, image: Tensor) -> Estimate:
     """Of an image without noise."""
     look = viewer.look(image)
     image = image.nan_to_num(0.0, 0.0, 0.0)
@@ -190,7 +190,7 @@ class Responses:
 
 @torch.no_grad()
 def respond(
-    experiment: Experiment, neurons: Callable[[Tensor], Tensor], accuracy: Accuracy, first_seed: int
+    experiment: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: Accuracy, first_seed: int
 ) -> Responses:
     r"""The converged responses to the scene as it stands.
 
@@ -203,7 +203,7 @@ def respond(
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
         Its scene, renderer and stimulus count.
     neurons : callable
         From inputs ``(B, channels, h, w)`` to responses ``(B, k)``; sees all inputs of the scene at once.
@@ -227,7 +227,7 @@ def respond(
     return Responses(mean, sem, mean - reach, mean + reach, image)
 
 
-def _answers(experiment: Experiment, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
+def _answers(experiment: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
     """Responses to each image, ``(len(images), k)`` float64."""
     seen = torch.cat([experiment.viewer.stimulus(image) for image in images])
     return torch.cat([neurons(part) for part in seen.split(BATCH)]).double().cpu().numpy()

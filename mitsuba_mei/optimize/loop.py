@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .loss import Goal
-from .optimizer import Descent, Outcome, Settings, Step
+from .loss import Loss
+from .optimizer import OptimizerSettings, Outcome, SceneOptimizer, Step
 from .state import Snapshot
 
-__all__ = ["EVERY", "LASTING", "SETBACKS", "optimize"]
+__all__ = ["EVERY", "MAX_NONFINITE_STEPS", "MAX_ROLLBACKS", "optimize"]
 
 EVERY = 10
 """Steps between two states that are kept."""
 
-SETBACKS = 5
+MAX_ROLLBACKS = 5
 """How often a scene is brought back before its optimisation has failed."""
 
-LASTING = 20
+MAX_NONFINITE_STEPS = 20
 """Steps in a row without anything finite that count as trouble."""
 
 NOT_FINITE = "the loss or its gradient stays without a finite value"
 
 
 def optimize(
-    goal: Goal,
-    settings: Settings,
+    goal: Loss,
+    settings: OptimizerSettings,
     seed: int,
     on_step: Callable[[Step], None] = lambda step: None,
     interrupted: Callable[[], bool] = lambda: False,
@@ -36,12 +36,12 @@ def optimize(
     Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown
     away, one that is far longer than usual is shortened. Where the goal says that something is wrong with the scene, or
     nothing has been finite for long, the last good state is taken up again with steps half as long; after
-    :data:`SETBACKS` of these the optimisation has failed, and the last good state stays.
+    :data:`MAX_ROLLBACKS` of these the optimisation has failed, and the last good state stays.
 
     Parameters
     ----------
-    goal : Goal
-    settings : Settings
+    goal : Loss
+    settings : OptimizerSettings
     seed : int
         Step i renders with a seed of its own.
     on_step : callable
@@ -53,7 +53,7 @@ def optimize(
     since : Snapshot, optional
         Where to go on.
     """
-    descent = Descent(goal, settings, seed)
+    descent = SceneOptimizer(goal, settings, seed)
     if since is not None:
         if since.good is not None:
             descent.restore(since.good)  # damage in it is found now, not when it is needed
@@ -62,11 +62,17 @@ def optimize(
     while descent.index < settings.steps and outcome.ended == "done":
         step = descent.step()
         on_step(step)
-        trouble = goal.trouble(descent.index) if not step.skipped else NOT_FINITE if descent.lost >= LASTING else None
+        trouble = (
+            goal.trouble(descent.index)
+            if not step.skipped
+            else NOT_FINITE
+            if descent.lost >= MAX_NONFINITE_STEPS
+            else None
+        )
         if trouble is not None:
-            descent.set_back(good)
+            descent.roll_back(good)
             outcome = descent.outcome
-            if outcome.setbacks > SETBACKS:
+            if outcome.setbacks > MAX_ROLLBACKS:
                 outcome.ended, outcome.reason = "failed", trouble
                 break
         elif not step.skipped and descent.index % EVERY == 0:

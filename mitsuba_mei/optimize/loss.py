@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ..neurons.observer import Look
-from ..pipeline import Experiment
-from .checks import Watch
-from .dissimilarity import Aspects, Difference, aspects_of
+from ..pipeline import Pipeline
+from .checks import FailureMonitor
+from .dissimilarity import Difference, SceneFeatures, scene_features
 from .state import checked_array
 
-__all__ = ["MEAN_ACTIVATION", "SMOOTHING", "Attempt", "Differ", "Drive", "Goal"]
+__all__ = ["MEAN_ACTIVATION", "SMOOTHING", "Attempt", "Differ", "ActivationLoss", "Loss"]
 
 MEAN_ACTIVATION = "mean_activation"
 """The name of several scenes' mean activation among what is watched; what is maximised is another figure there."""
@@ -26,7 +26,7 @@ TINY = 1e-6
 """The least reach of an activation that is divided by."""
 
 
-class Drive:
+class ActivationLoss:
     """Maximises the activation over a scene's free parameters, and keeps its object one.
 
     The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
@@ -35,14 +35,14 @@ class Drive:
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
     watch : callable, optional
         What says after a step that something is wrong with the scene.
     """
 
-    def __init__(self, experiment: Experiment, watch: Callable[[int], str | None] | None = None) -> None:
+    def __init__(self, experiment: Pipeline, watch: Callable[[int], str | None] | None = None) -> None:
         self.experiment = experiment
-        self.trouble = Watch(experiment) if watch is None else watch
+        self.trouble = FailureMonitor(experiment) if watch is None else watch
         self._reach: float | None = None
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -85,7 +85,7 @@ class Differ:
 
     Parameters
     ----------
-    experiments : sequence of Experiment
+    experiments : sequence of Pipeline
         One a scene; the renderer is the same.
     want : callable
         From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal &
@@ -94,7 +94,7 @@ class Differ:
         In what they differ (:mod:`~mitsuba_mei.optimize.dissimilarity`).
     apart : float
         How far is far.
-    reference : Aspects, optional
+    reference : SceneFeatures, optional
         A scene that stays as it is, from which they all have to differ; else they have to differ from each other.
     enough : float
         Beyond so many times ``apart`` nothing is gained.
@@ -102,16 +102,16 @@ class Differ:
 
     def __init__(
         self,
-        experiments: Sequence[Experiment],
+        experiments: Sequence[Pipeline],
         want: Callable[[Look], Tensor],
         kind: str,
         apart: float,
-        reference: Aspects | None = None,
+        reference: SceneFeatures | None = None,
         enough: float = math.inf,
     ) -> None:
         self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
         self._reference = reference
-        self._watches = [Watch(experiment) for experiment in experiments]
+        self._watches = [FailureMonitor(experiment) for experiment in experiments]
         count = len(experiments)
         pairs = (
             [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
@@ -148,7 +148,7 @@ class Differ:
         states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
         images = self.experiments[0].renderer.render_batch(states, seed)
         looks = [experiment.viewer.look(image) for experiment, image in zip(self.experiments, images)]
-        aspects = [aspects_of(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
+        aspects = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
         others = [*aspects, self._reference]
         apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
         missed = -apart if math.isinf(self._enough) else (self._enough - apart).clamp_min(0)
@@ -193,7 +193,7 @@ class Attempt:
     image: Tensor
 
 
-class Goal(Protocol):
+class Loss(Protocol):
     """What an optimisation is for."""
 
     def groups(self) -> dict[str, list[nn.Parameter]]:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .loss import SMOOTHING, Goal
+from .loss import SMOOTHING, Loss
 from .state import KeptDescent, Snapshot, checked_array, checked_numbers
 
-__all__ = ["Descent", "Outcome", "Settings", "Step"]
+__all__ = ["SceneOptimizer", "Outcome", "OptimizerSettings", "Step"]
 
 MEMORY = 50
 """Steps over which the usual size of a gradient is known."""
@@ -26,7 +26,7 @@ OUTLIER = 3.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class OptimizerSettings:
     """How to optimise.
 
     Attributes
@@ -49,7 +49,7 @@ class Settings:
     patience: int | None = None
 
     @classmethod
-    def of(cls, optimizer) -> Settings:
+    def of(cls, optimizer) -> OptimizerSettings:
         """What a scene file's ``optimizer`` (schema.Optimizer) says."""
         rates = {name: getattr(optimizer, f"lr_{name}") for name in ("pose", "camera", "lighting", "material")}
         return cls(
@@ -121,13 +121,13 @@ class Outcome:
     reason: str = ""
 
 
-class Descent:
+class SceneOptimizer:
     """What an optimisation knows between two steps, and how it makes one.
 
     Parameters
     ----------
-    goal : Goal
-    settings : Settings
+    goal : Loss
+    settings : OptimizerSettings
     seed : int
         Step i renders with a seed of its own.
 
@@ -141,7 +141,7 @@ class Descent:
         So far.
     """
 
-    def __init__(self, goal: Goal, settings: Settings, seed: int) -> None:
+    def __init__(self, goal: Loss, settings: OptimizerSettings, seed: int) -> None:
         self._goal, self._settings, self._seed = goal, settings, seed
         self._groups = goal.groups()
         self._optimizer = torch.optim.Adam(
@@ -188,7 +188,7 @@ class Descent:
         self._since_best += 1
         return self._since_best >= self._settings.patience
 
-    def set_back(self, good: Snapshot) -> None:
+    def roll_back(self, good: Snapshot) -> None:
         """Take up a good state again, with smaller steps; what has been counted stays."""
         outcome, caution = self.outcome, 0.5 * self._caution
         self.restore(good)

@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..neurons.image_error import Likeness
-from ..pipeline import Experiment
+from ..neurons.image_error import ImageError
+from ..pipeline import Pipeline
 from ..regularizers import Regularizers
 from ..render.raster.renderer import RasterRenderer
 from ..scene.camera import Camera
 from ..scene.distant_emitters import harmonics
 from ..scene.state import SceneState
 from .loop import optimize
-from .loss import Drive
-from .optimizer import Settings
+from .loss import ActivationLoss
+from .optimizer import OptimizerSettings
 
 __all__ = ["find_start", "spread_rotations"]
 
@@ -85,7 +85,7 @@ def spread_rotations(count: int, first: Tensor) -> Tensor:
 
 
 def find_start(
-    experiment: Experiment,
+    experiment: Pipeline,
     count: int,
     seed: int,
     restart: int = 0,
@@ -104,7 +104,7 @@ def find_start(
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
         Its scene is moved.
     count : int
         How many are looked at.
@@ -113,7 +113,7 @@ def find_start(
     told : callable
         Called after each.
     """
-    finder = _Finder(experiment)
+    finder = _StartSearch(experiment)
     own = [finder.own()] if restart == 0 else []
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart, count)).generate_state(1)[0]))
     turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
@@ -142,14 +142,14 @@ def _best(starts: list[Start], count: int) -> list[Start]:
     return sorted(starts, key=lambda start: -start.value if math.isfinite(start.value) else math.inf)[:count]
 
 
-class _Finder:
+class _StartSearch:
     """Tries starts of a scene, through the rasterizer."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Pipeline) -> None:
         scene, viewer = experiment.scene, experiment.viewer
         free = scene.free_parameters()
         self._scene = scene
-        self._moved = scene.turning()
+        self._moved = scene.rotation_parameters()
         self._turns = "pose.rotation" in self._moved
         emitters = enumerate(scene.lighting.emitters)
         self._lights = [light for i, light in emitters if f"lighting.{i}.direction" in self._moved]
@@ -160,7 +160,7 @@ class _Finder:
         bare = replace(experiment, regularizers=Regularizers(scene.template, {}))
         self._whole = self._small = replace(bare, renderer=RasterRenderer(state, size))
         self._explains = None
-        if isinstance(viewer, Likeness) and viewer.error != "responses":
+        if isinstance(viewer, ImageError) and viewer.error != "responses":
             small = min(SMALL, size)
             self._small = replace(bare, renderer=RasterRenderer(state, small), viewer=viewer.smaller(small))
             if self._turns and self._lights:
@@ -209,21 +209,21 @@ class _Finder:
         """What some steps make of a start, on whole images or on small ones."""
         experiment = self._whole if whole else self._small
         self.put(start)
-        optimize(_Turn(experiment, self._moved), Settings(STEPS, {"turn": RATE}, warmup=2), 0)
+        optimize(_Turn(experiment, self._moved), OptimizerSettings(STEPS, {"turn": RATE}, warmup=2), 0)
         return self._standing(experiment)
 
     @torch.no_grad()
-    def _standing(self, experiment: Experiment) -> Start:
+    def _standing(self, experiment: Pipeline) -> Start:
         """Turn and directions as they are, and what they are worth."""
         value = experiment.look(0, shape=self._shape).activation.item()
         directions = tuple(F.normalize(light.direction, dim=0) for light in self._lights)
         return Start(self._scene.pose.rotation_matrix().clone(), directions, value)
 
 
-class _Turn(Drive):
+class _Turn(ActivationLoss):
     """Moves turn and directions, whatever else is free."""
 
-    def __init__(self, experiment: Experiment, moved: dict[str, nn.Parameter]) -> None:
+    def __init__(self, experiment: Pipeline, moved: dict[str, nn.Parameter]) -> None:
         super().__init__(experiment, watch=lambda step: None)
         self._moved = list(moved.values())
 
@@ -235,7 +235,7 @@ class _Turn(Drive):
 class _AnyLight:
     """How well the object, as it stands, explains the target under the light that explains it best."""
 
-    def __init__(self, experiment: Experiment, shape: Tensor) -> None:
+    def __init__(self, experiment: Pipeline, shape: Tensor) -> None:
         self._scene, self._shape, viewer = experiment.scene, shape, experiment.viewer
         self._cameras = experiment.cameras or (None,)
         self._target = torch.stack(viewer.target.chunk(viewer.views, dim=1)).mean(dim=-1)

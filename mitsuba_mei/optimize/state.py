@@ -74,7 +74,7 @@ class _Outcome(_Kept):
 
 
 class KeptDescent(_Kept):
-    """The numbers of :class:`~mitsuba_mei.optimize.optimizer.Descent`."""
+    """The numbers of :class:`~mitsuba_mei.optimize.optimizer.SceneOptimizer`."""
 
     index: Annotated[int, Field(ge=0, le=2**20)]
     lost: Count
@@ -87,7 +87,7 @@ class KeptDescent(_Kept):
 
 
 class KeptRecord(_Kept):
-    """The numbers of :class:`~mitsuba_mei.experiments.multistart.Record`."""
+    """The numbers of :class:`~mitsuba_mei.experiments.multistart.History`."""
 
     metrics: Count
     seconds: NonNegative

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import UserError
 from ..io.memory import free_memory_mb
 
-__all__ = ["MAX_PATHS", "check_room", "memory_mb"]
+__all__ = ["MAX_PATHS", "check_memory", "memory_mb"]
 
 MAX_PATHS = 2**22
 """Paths traced in one pass of an image."""
@@ -34,7 +34,7 @@ def memory_mb(settings, channels: int) -> float:
     return COMPILED + SEGMENT * settings.max_depth + (PIXEL * pixels + PATH * channels * paths) / 2**20
 
 
-def check_room(settings, channels: int) -> None:
+def check_memory(settings, channels: int) -> None:
     """Say before the first step that it would find no memory.
 
     Raises

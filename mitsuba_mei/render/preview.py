@@ -13,13 +13,13 @@ from ..scene.scene import Scene
 from ..scene.state import MaterialState, SceneState
 from .renderer import Renderer
 
-__all__ = ["object_of", "portraits"]
+__all__ = ["object_of", "previews"]
 
 FIELD = math.radians(30)
 
 
 @torch.no_grad()
-def portraits(
+def previews(
     renderer: Renderer,
     objects: Sequence[tuple[torch.Tensor, SceneState]],
     azimuths: Sequence[float] = (-60, 0, 60),
@@ -52,7 +52,7 @@ def portraits(
 
 @torch.no_grad()
 def object_of(scene: Scene) -> tuple[torch.Tensor, SceneState]:
-    """A scene's object as :func:`portraits` takes it, whatever becomes of the scene."""
+    """A scene's object as :func:`previews` takes it, whatever becomes of the scene."""
     state = scene()
     values = {name: value.clone() for name, value in state.material.values.items()}
     return scene.pose(scene.shape()), replace(state, material=replace(state.material, values=values))

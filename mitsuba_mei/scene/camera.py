@@ -65,7 +65,7 @@ class Camera(Component):
         """Tangent of half the field of view."""
         return torch.tan(0.5 * self.get("fov"))
 
-    def in_file_units(self) -> dict[str, float]:
+    def to_settings(self) -> dict[str, float]:
         """The camera as a scene file says it."""
         values = {name: self.get(name).item() for name in self.FREEABLE}
         return {name: math.degrees(v) if name in self.ANGLES else v for name, v in values.items()}

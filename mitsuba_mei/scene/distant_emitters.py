@@ -130,8 +130,8 @@ class Environment(EnvironmentEmitter):
         image = self.luminance if channels == 1 else self.colours
         return look_at(image, longitude, latitude, self.smooth) * self.power("intensity", channels)
 
-    def in_file_units(self) -> dict[str, float | list[float]]:
-        return super().in_file_units() | {"rotation": math.degrees(self.get("rotation").item())}
+    def to_settings(self) -> dict[str, float | list[float]]:
+        return super().to_settings() | {"rotation": math.degrees(self.get("rotation").item())}
 
 
 class SphericalHarmonics(EnvironmentEmitter):

@@ -20,7 +20,7 @@ __all__ = ["Emitter", "EnvironmentEmitter", "LobeEmitter", "LocalEmitter", "unit
 class Emitter(Component):
     """A light."""
 
-    def in_file_units(self) -> dict[str, float | list[float]]:
+    def to_settings(self) -> dict[str, float | list[float]]:
         """The light as a scene file says it."""
         return {name: self.get(name).tolist() for name in self.parameter_names}
 

@@ -26,7 +26,7 @@ class Material(Component):
         values["reflectance"] = to_channels(values["reflectance"], channels)
         return MaterialState(self.KIND, values, self.ior)
 
-    def in_file_units(self) -> dict[str, float | list[float]]:
+    def to_settings(self) -> dict[str, float | list[float]]:
         """The material as a scene file says it."""
         return {name: self.get(name).tolist() for name in self.parameter_names}
 

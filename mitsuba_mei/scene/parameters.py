@@ -21,7 +21,7 @@ __all__ = [
     "ParameterDifference",
     "parameter_at",
     "parameter_difference",
-    "parameters_of",
+    "get_parameters",
     "read_parameters",
     "set_parameters",
     "write_parameters",
@@ -37,7 +37,7 @@ MOST_BESIDE = 2**20
 """Bytes of a file that are not what is expected of it."""
 
 
-def parameters_of(scene: Scene) -> dict[str, np.ndarray]:
+def get_parameters(scene: Scene) -> dict[str, np.ndarray]:
     """All of a scene's parameters, free or frozen, by their path in the scene file.
 
     Lengths are in scene units and angles in radians. ``shape.offsets`` (K, 3) and ``shape.scales`` (K,) are those of

@@ -54,7 +54,7 @@ class Pose(Component):
         """Vertices (V, 3) in the object's frame, moved into the scene."""
         return self.get("scale") * vertices @ self.rotation_matrix().T + self.get("translation")
 
-    def in_file_units(self) -> dict[str, list[float] | float]:
+    def to_settings(self) -> dict[str, list[float] | float]:
         """The pose as a scene file says it."""
         angles = roma.rotmat_to_euler("xyz", self.rotation_matrix().detach().double(), degrees=True)
         return {

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..errors import UserError, nearest
 from .component import Component
-from .parameters import parameters_of, set_parameters
+from .parameters import get_parameters, set_parameters
 from .scene import Scene
 
-__all__ = ["Quantity", "SceneValues"]
+__all__ = ["ParameterInfo", "ScalarParameters"]
 
 DEGREES, LENGTH, PLAIN = "deg", "scene units", ""
 TURN = 360.0
@@ -23,7 +23,7 @@ XYZ, RGB = "xyz", "rgb"
 
 
 @dataclass(frozen=True)
-class Quantity:
+class ParameterInfo:
     """What a number of a scene is.
 
     Attributes
@@ -65,19 +65,19 @@ class Quantity:
         return " and ".join(ends) or "any number"
 
 
-_ANGLE = Quantity("", DEGREES, period=TURN)
-_PLACE = Quantity("", LENGTH)
-_FRACTION = Quantity("", PLAIN, 0, 1, False, False)
-_POWER = Quantity("", PLAIN, 0, low_open=False)
-_KINDS: dict[str, Quantity] = {
+_ANGLE = ParameterInfo("", DEGREES, period=TURN)
+_PLACE = ParameterInfo("", LENGTH)
+_FRACTION = ParameterInfo("", PLAIN, 0, 1, False, False)
+_POWER = ParameterInfo("", PLAIN, 0, low_open=False)
+_KINDS: dict[str, ParameterInfo] = {
     "pose.translation": _PLACE,
-    "pose.scale": Quantity("", PLAIN, 0),
-    "camera.fov": Quantity("", DEGREES, 0, 170),
-    "camera.distance": Quantity("", LENGTH, 0),
+    "pose.scale": ParameterInfo("", PLAIN, 0),
+    "camera.fov": ParameterInfo("", DEGREES, 0, 170),
+    "camera.distance": ParameterInfo("", LENGTH, 0),
     "camera.azimuth": _ANGLE,
-    "camera.elevation": Quantity("", DEGREES, -89, 89),
+    "camera.elevation": ParameterInfo("", DEGREES, -89, 89),
     "material.reflectance": _FRACTION,
-    "material.roughness": Quantity("", PLAIN, 0, 1, True, False),
+    "material.roughness": ParameterInfo("", PLAIN, 0, 1, True, False),
     "material.metallic": _FRACTION,
     "material.specular": _FRACTION,
     "lighting.irradiance": _POWER,
@@ -86,15 +86,15 @@ _KINDS: dict[str, Quantity] = {
     "lighting.rotation": _ANGLE,
     "lighting.position": _PLACE,
     "lighting.target": _PLACE,
-    "lighting.coefficients": Quantity(""),
+    "lighting.coefficients": ParameterInfo(""),
 }
 """What a scene file's parameters are, or each of their components; a light's without its number."""
 
-_ELEVATION = Quantity("", DEGREES, -90, 90, False, False)
+_ELEVATION = ParameterInfo("", DEGREES, -90, 90, False, False)
 _ROTATION, _AMOUNT = "pose.rotation", "shape.amount"
 
 
-class SceneValues:
+class ScalarParameters:
     """The numbers of one scene in which nothing is free, in the scene file's units.
 
     Beside what a scene file says there are ``pose.rotation.x``, ``.y`` and ``.z``, the Euler angles about the fixed
@@ -114,19 +114,19 @@ class SceneValues:
 
     def __init__(self, scene: Scene, rotation: Sequence[float] | None = None) -> None:
         self.scene = scene
-        self._base = parameters_of(scene)
+        self._base = get_parameters(scene)
         self._tensors = dict(_named(scene))
         self._own: dict[str, float] = {}
-        self.quantities: dict[str, Quantity] = {}
+        self.quantities: dict[str, ParameterInfo] = {}
         """Every quantity by its path."""
         for axis, angle in zip(XYZ, _euler_angles(scene, rotation)):
             self._add(replace(_ANGLE, path=f"{_ROTATION}.{axis}"), angle)
         for path, tensor in self._tensors.items():
             self._add_parameter(path, tensor)
         if bool((scene.shape.get("offsets") != 0).any()):
-            self._add(Quantity(_AMOUNT), 1.0)
+            self._add(ParameterInfo(_AMOUNT), 1.0)
 
-    def _add(self, quantity: Quantity, own: float) -> None:
+    def _add(self, quantity: ParameterInfo, own: float) -> None:
         self.quantities[quantity.path] = quantity
         self._own[quantity.path] = own
 
@@ -143,7 +143,7 @@ class SceneValues:
                 in_radians = kind.unit == DEGREES
                 self._add(replace(kind, path=each), math.degrees(value) if in_radians else value)
 
-    def quantity(self, path: str) -> Quantity:
+    def quantity(self, path: str) -> ParameterInfo:
         """What a path stands for.
 
         Raises
@@ -232,7 +232,7 @@ def _euler_angles(scene: Scene, rotation: Sequence[float] | None) -> list[float]
         said = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
         if torch.allclose(said, scene.pose.rotation_matrix().detach().cpu().double(), atol=1e-5):
             return list(map(float, rotation))
-    return scene.pose.in_file_units()["rotation"]
+    return scene.pose.to_settings()["rotation"]
 
 
 def _angles_of(direction: Sequence[float]) -> tuple[float, float]:

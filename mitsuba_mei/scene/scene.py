@@ -111,22 +111,22 @@ class Scene(nn.Module):
         stored = {path: getattr(component, name) for path, component, name in self.named()}
         return {path: parameter for path, parameter in stored.items() if parameter.requires_grad}
 
-    def turning(self) -> dict[str, nn.Parameter]:
+    def rotation_parameters(self) -> dict[str, nn.Parameter]:
         """Those of the free parameters that turn the object or a light."""
         free = self.free_parameters().items()
         return {path: value for path, value in free if path == "pose.rotation" or path.endswith(".direction")}
 
-    def freeze_but(self, paths: Collection[str]) -> None:
+    def freeze_except(self, paths: Collection[str]) -> None:
         """Freeze every free parameter but those of these paths; the scene stays the same to the last bit."""
         for path, component, name in self.named():
             if path not in paths and getattr(component, name).requires_grad:
                 component.freeze(name)
 
-    def in_file_units(self) -> dict:
+    def to_settings(self) -> dict:
         """Pose, camera, lighting and material as a scene file says them."""
         return {
-            "pose": self.pose.in_file_units(),
-            "camera": self.camera.in_file_units(),
-            "lighting": [emitter.in_file_units() for emitter in self.lighting.emitters],
-            "material": self.material.in_file_units(),
+            "pose": self.pose.to_settings(),
+            "camera": self.camera.to_settings(),
+            "lighting": [emitter.to_settings() for emitter in self.lighting.emitters],
+            "material": self.material.to_settings(),
         }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UserError
 
-__all__ = ["LightState", "Lobe", "MaterialState", "SceneState", "check_before_camera", "check_view"]
+__all__ = ["LightState", "Lobe", "MaterialState", "SceneState", "check_before_camera", "check_in_frustum"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class SceneState:
         return max(self.detail, *(lobe.detail for lobe in self.lobes), 0)
 
 
-def check_view(state: SceneState) -> None:
+def check_in_frustum(state: SceneState) -> None:
     """Raise UserError where the camera cannot see the object, or stands in it."""
     depth = -state.vertices[:, 2].detach()
     place = state.vertices[:, :2].detach() / (depth * state.tan_half_fov.detach())[:, None]

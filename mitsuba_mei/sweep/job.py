@@ -20,7 +20,7 @@ from ..errors import UserError, first_line
 from ..io.memory import is_out_of_memory
 from .folder import Attempt
 
-__all__ = ["Job", "do_job", "look_around"]
+__all__ = ["Job", "do_job", "check_workers"]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _memory_mb() -> float:
     return psutil.Process().memory_info().rss / 1e6
 
 
-def look_around(folder: Path, version: str) -> str | None:
+def check_workers(folder: Path, version: str) -> str | None:
     """Why this worker is of no use to a sweep; None where it is."""
     if version != __version__:
         return f"has mitsuba_mei {__version__}, and the sweep {version}; install the same on both"

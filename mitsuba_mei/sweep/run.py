@@ -22,7 +22,7 @@ from .folder import SweepFolder
 from .job import Job
 from .over_seeds import write_over_seeds
 from .plan import Plan, check_plan
-from .scheduler import Conductor, Watcher
+from .scheduler import SweepScheduler, Watcher
 from .summary import write_summary
 from .workers import opened_pool, threads_of
 
@@ -139,7 +139,7 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
                     pool.check(folder.path)
                     recycle = sweep.workers.recycle_after
                     longest = math.inf if sweep.max_hours is None else 3600 * sweep.max_hours
-                    conductor = Conductor(pool, folder, make, watcher, sweep.retries, recycle, longest)
+                    conductor = SweepScheduler(pool, folder, make, watcher, sweep.retries, recycle, longest)
                     begin()
                     conductor.run(missing, len(plan.rows), interrupted)
                     ended = interrupted()

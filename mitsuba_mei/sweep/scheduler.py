@@ -13,7 +13,7 @@ from ..errors import UserError
 from .folder import Attempt, SweepFolder
 from .job import Job
 
-__all__ = ["Conductor", "Pool", "Standing", "Watcher"]
+__all__ = ["SweepScheduler", "Pool", "SweepStatus", "Watcher"]
 
 TICK = 0.5
 """Seconds between two looks at the workers."""
@@ -30,7 +30,7 @@ DIED = "its process died: killed, or out of memory (workers.memory)"
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepStatus:
     """How far a sweep is.
 
     Attributes
@@ -70,7 +70,7 @@ class Standing:
 class Watcher(Protocol):
     """Who is told how a sweep goes on."""
 
-    def update(self, standing: Standing) -> None: ...
+    def update(self, standing: SweepStatus) -> None: ...
 
     def message(self, text: str) -> None: ...
 
@@ -97,7 +97,7 @@ class _UnderWay:
     begun: float
 
 
-class Conductor:
+class SweepScheduler:
     """Does all runs that are missing.
 
     A worker has one run at a time, and no run waits at a worker, so that one that dies takes a single attempt with it.
@@ -256,8 +256,8 @@ class Conductor:
         self._failed += 1
         self._watcher.message(f"{attempt.name}: {attempt.reason}")
 
-    def _standing(self, asked: int, before: int, elapsed: float) -> Standing:
+    def _standing(self, asked: int, before: int, elapsed: float) -> SweepStatus:
         mean = self._seconds / self._done if self._done else float("nan")
-        return Standing(
+        return SweepStatus(
             asked, before, self._done, self._failed, len(self._under_way), len(self._present), elapsed, mean
         )

@@ -24,7 +24,7 @@ from .. import __version__
 from ..config.sweep import Address, Slurm, Sweep, Workers, bytes_of
 from ..errors import UserError, first_line
 from .folder import Attempt
-from .job import Job, do_job, look_around
+from .job import Job, check_workers, do_job
 
 __all__ = ["PATIENCE", "DaskPool", "local_workers", "opened_pool", "slurm_cluster", "threads_of", "workers_wanted"]
 
@@ -64,7 +64,7 @@ class DaskPool:
     def check(self, folder: Path) -> None:
         """Raise UserError where a worker that is there is of no use."""
         try:
-            said = self._client.run(look_around, folder, __version__)
+            said = self._client.run(check_workers, folder, __version__)
         except (ImportError, AttributeError) as error:
             raise UserError(
                 f"the workers cannot import mitsuba_mei ({first_line(error)}); install it on them"
@@ -127,7 +127,7 @@ SETTINGS = {
 WITHOUT_DASHBOARD = {"dashboard": False, "dashboard_address": f"{LOCALHOST}:0"}
 
 
-class DeafToInterrupts(WorkerPlugin):
+class IgnoreSigint(WorkerPlugin):
     """Ctrl-C at a terminal reaches every process of the program; what becomes of the runs is not for workers to say."""
 
     def setup(self, worker: Any) -> None:
@@ -215,7 +215,7 @@ def local_workers(workers: Workers) -> dict[str, dict[str, Any]]:
             "memory_limit": bytes_of(workers.memory),
             "env": environment,
             "resources": None if workers.gpus is None else {"gpu": 1},
-            "plugins": (DeafToInterrupts(),),
+            "plugins": (IgnoreSigint(),),
             "silence_logs": logging.CRITICAL,
             **WITHOUT_DASHBOARD,
         }

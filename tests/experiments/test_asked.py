@@ -9,7 +9,7 @@ import pytest
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.registry import Asked, read_asked, write_asked
+from mitsuba_mei.experiments.registry import ExperimentRequest, read_request, write_request
 from mitsuba_mei.io.files import without_home
 from mitsuba_mei.runs.folder import RunFolder
 
@@ -18,7 +18,7 @@ from mitsuba_mei.runs.folder import RunFolder
 def folder(tmp_path, root) -> Path:
     scenes = [root / "scenes" / name for name in ("compare_v4.yaml", "convex.yaml")]
     folder = RunFolder(tmp_path / "run")
-    write_asked(folder, "factors", [(scene, load_config(scene)) for scene in scenes], 4)
+    write_request(folder, "factors", [(scene, load_config(scene)) for scene in scenes], 4)
     return folder.path
 
 
@@ -30,8 +30,8 @@ def said(folder: Path, **changed) -> None:
 def test_what_was_asked_for_is_read_again(folder, root):
     scenes = [root / "scenes" / name for name in ("compare_v4.yaml", "convex.yaml")]
     named = [Path(without_home(str(scene))) for scene in scenes]
-    assert read_asked(folder) == Asked("factors", tuple(zip(named, map(load_config, scenes))), 4)
-    assert read_asked(folder.parent) is None
+    assert read_request(folder) == ExperimentRequest("factors", tuple(zip(named, map(load_config, scenes))), 4)
+    assert read_request(folder.parent) is None
 
 
 DAMAGED = {
@@ -46,10 +46,10 @@ DAMAGED = {
 def test_what_cannot_be_gone_on_with_is_told(folder, sentence):
     said(folder, **DAMAGED[sentence])
     with pytest.raises(UserError, match=sentence):
-        read_asked(folder)
+        read_request(folder)
 
 
 def test_what_is_done_does_not_go_on(folder):
     (folder / "factors.json").write_text('{"ended": "done"}')
     with pytest.raises(UserError, match="has come to its end"):
-        read_asked(folder)
+        read_request(folder)

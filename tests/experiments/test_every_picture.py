@@ -20,9 +20,9 @@ from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments import frames as course
 from mitsuba_mei.experiments import outputs as leavings
-from mitsuba_mei.experiments.reevaluate import Judge
+from mitsuba_mei.experiments.reevaluate import FrozenEvaluator
 from mitsuba_mei.io.images import read_image, to_srgb
-from mitsuba_mei.scene.parameters import parameters_of, read_parameters
+from mitsuba_mei.scene.parameters import get_parameters, read_parameters
 
 MEAN, STD, SIZE = 120.0, 64.0, 32
 CARD = f"{{type: complex_cell, parameters: {{frequency: 2}}, input: {{size: {SIZE}, mean: {MEAN}, std: {STD}}}}}"
@@ -166,8 +166,8 @@ def scene_of(run: Path, parameters: str) -> tuple[np.ndarray, np.ndarray]:
     """The render (H, W, 1) and the grey levels of a scene of a run, made anew."""
     config = load_config(run / "config.yaml")
     config = config.model_copy(update={"objective": load_config(run.parent / "mei.yaml").objective})
-    judge = Judge.built(config)
-    estimate = judge(read_parameters(run / parameters, parameters_of(judge.experiment.scene)), config.seed)
+    judge = FrozenEvaluator.built(config)
+    estimate = judge(read_parameters(run / parameters, get_parameters(judge.experiment.scene)), config.seed)
     with torch.no_grad():
         seen = judge.experiment.viewer.stimulus(estimate.image)
     return estimate.image.numpy(), seen[0, 0].numpy() * STD + MEAN
@@ -220,7 +220,7 @@ def test_what_belongs_to_a_run_is_what_its_name_says(made):
 
 
 def scene_of_truth(made: Path) -> tuple[np.ndarray, np.ndarray]:
-    judge = Judge.built(load_config(made / "truth.yaml"))
+    judge = FrozenEvaluator.built(load_config(made / "truth.yaml"))
     with torch.no_grad():
         image = judge.experiment.render(0)
         return image.numpy(), judge.experiment.viewer.stimulus(image)[0, 0].numpy() * STD + MEAN

@@ -11,7 +11,7 @@ import torch
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.io.images import read_image
-from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.neurons.observer import build_observer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import called, read_json
 
@@ -47,7 +47,7 @@ def test_a_metamer_goes_with_its_reference_and_what_each_neuron_answers(tmp_path
     folder = run(tmp_path, SAME)
     rows = exported(folder)
     assert [row["what"] for row in rows] == ["stimulus", "reference", "initial stimulus"]
-    viewer = build_viewer(load_config(folder / "config.yaml"))
+    viewer = build_observer(load_config(folder / "config.yaml"))
     found = torch.from_numpy(np.load(folder / "stimulus.npy"))
     reference = viewer.stimulus(torch.from_numpy(read_image(folder / "reference.exr")[..., :1]))
     for row, seen in zip(rows, (found, reference)):

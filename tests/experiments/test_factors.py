@@ -19,7 +19,7 @@ from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.report.tables import describe_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
-from mitsuba_mei.scene.parameters import parameters_of
+from mitsuba_mei.scene.parameters import get_parameters
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
 SCENE = """
@@ -62,12 +62,12 @@ def whole(scene) -> tuple[Path, str, str]:
 
 def test_every_variant_starts_from_the_same_scene_to_the_last_bit(scene):
     prepared = prepare(loaded(scene), 3)
-    first = [parameters_of(start.scene) for start in prepared.starts]
+    first = [get_parameters(start.scene) for start in prepared.starts]
     images = [start.renderer.render(start.scene(), 0).detach() for start in prepared.starts]
     for subset in SUBSETS[1:]:
         config, starts = prepared.variant(subset)
         for start, same, image in zip(starts, first, images):
-            found = parameters_of(start.scene)
+            found = get_parameters(start.scene)
             assert all(np.array_equal(found[name], same[name]) for name in same)
             assert torch.equal(start.renderer.render(start.scene(), 0).detach(), image)
             assert set(start.scene.free_parameters()) == set(free_parameters(config)) == set(prepared.paths(subset))
@@ -79,13 +79,13 @@ def test_every_variant_starts_from_the_same_scene_to_the_last_bit(scene):
 
 def test_what_a_variant_moves_moves_no_start(scene):
     prepared = prepare(loaded(scene), 1)
-    before = parameters_of(prepared.starts[0].scene)
+    before = get_parameters(prepared.starts[0].scene)
     for subset in SUBSETS[1:]:
         (moved,) = prepared.variant(subset)[1]
         with torch.no_grad():
             for parameter in moved.scene.free_parameters().values():
                 parameter.add_(0.1)
-    after = parameters_of(prepared.starts[0].scene)
+    after = get_parameters(prepared.starts[0].scene)
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 

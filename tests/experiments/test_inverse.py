@@ -22,7 +22,7 @@ from mitsuba_mei.optimize import start_search as search
 from mitsuba_mei.pipeline import build_scene
 from mitsuba_mei.report.sentences_recovery import describe_recovery
 from mitsuba_mei.report.video import STRIP
-from mitsuba_mei.scene.parameters import parameters_of, set_parameters
+from mitsuba_mei.scene.parameters import get_parameters, set_parameters
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 
@@ -145,8 +145,8 @@ def test_a_start_at_the_truth_is_at_no_distance_from_it(tmp_path):
 def test_distances_are_those_by_which_a_scene_was_moved(tmp_path):
     config = configured(tmp_path, shape={**LUMP, "free": ["offsets"]}, pose={**TURNED, "free": ["translation"]})
     scene, truth = build_scene(config, 1), build_scene(frozen(config), 1)
-    set_parameters(truth, parameters_of(scene))
-    start = parameters_of(scene)
+    set_parameters(truth, get_parameters(scene))
+    start = get_parameters(scene)
     with torch.no_grad():
         scene.pose.translation += torch.tensor([0.3, 0.0, -0.4])
     found = distance_to_truth(config, scene, start, truth)
@@ -165,7 +165,7 @@ def test_what_the_true_scene_has_not_is_left_out(tmp_path):
     scene = build_scene(config, 1)
     other = configured(tmp_path, "other", lighting=lighting[:1], pose={**TURNED, "free": ["scale"]})
     true = build_scene(frozen(other), 1)
-    found = distance_to_truth(config, scene, parameters_of(scene), true)
+    found = distance_to_truth(config, scene, get_parameters(scene), true)
     assert set(found["parameters"]) == {"pose.scale"}
 
 

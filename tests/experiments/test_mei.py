@@ -19,7 +19,7 @@ from mitsuba_mei.experiments import outputs as leavings
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.io.images import read_image
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.report.video import STRIP
 from tests.whole_runs import Interrupting, Silent
 
@@ -376,7 +376,7 @@ def test_the_title_says_what_the_renders_and_the_starts_are_wrong_by(compared):
     """Beside each other: neither stands for the other, and the ratio is the kept start's."""
     result = compared[0].result
     config = load_config(compared[0].folder / "config.yaml")
-    title = leavings._title(config, build_experiment(config), result)
+    title = leavings._title(config, build_pipeline(config), result)
     over, final = result["over_starts"], result["activation"]["final"]
     assert "±" not in title
     assert f"{final['mean']:.4g} (render s.e. {final['sem']:.2g})" in title

@@ -11,7 +11,7 @@ import torch
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.pixel import find_pixel_mei, run_pixel
-from mitsuba_mei.neurons.observer import build_viewer
+from mitsuba_mei.neurons.observer import build_observer
 from tests.whole_runs import Interrupting, Silent
 
 CELL = """
@@ -35,7 +35,7 @@ def config(tmp_path):
 
 
 def pixel_mei(config, **told):
-    return find_pixel_mei(build_viewer(config), config.pixel, config.seed, **told)
+    return find_pixel_mei(build_observer(config), config.pixel, config.seed, **told)
 
 
 @pytest.mark.parametrize("parameters", ["pixels", "fourier"])
@@ -44,7 +44,7 @@ def pixel_mei(config, **told):
 )
 def test_every_start_reaches_the_known_optimum(config, parameters, stimulus):
     made = config(f"stimulus={stimulus}", f"pixel.parameters={parameters}")
-    optimum = build_viewer(made).optimum()
+    optimum = build_observer(made).optimum()
     pixel = pixel_mei(made)
     assert pixel.activation <= optimum * (1 + 1e-5)
     assert min(pixel.restarts) > 0.995 * optimum
@@ -64,13 +64,13 @@ def test_the_stimulus_keeps_the_constraint_exactly(config):
 
 def test_a_clipped_stimulus_uses_the_whole_range_and_no_more(config):
     made = config("stimulus={clip: true}")
-    viewer = build_viewer(made)
+    viewer = build_observer(made)
     pixel = pixel_mei(made)
     luminance = viewer.stimulus.to_grey(pixel.seen) / 255
     assert 0 <= luminance.min() < 0.01 and 0.99 < luminance.max() <= 1
     # No image in 0..1 has a larger product with the filters than their signs; the energy of two cannot exceed that.
     even, odd = (
-        viewer.model.module.preferred(0, build_viewer(config()).stimulus).flatten(),
+        viewer.model.module.preferred(0, build_observer(config()).stimulus).flatten(),
         pixel.seen.flatten(),
     )
     assert torch.corrcoef(torch.stack([even, odd]))[0, 1].abs() > 0.3
@@ -99,14 +99,14 @@ def test_it_can_be_stopped(config):
 def test_a_dead_start_does_no_harm(config):
     """A rectified cell has no gradient where it is silent; the other starts go on."""
     made = config("model.card={type: simple_cell, input: {size: 48, channels: 1, mean: 124.54, std: 70.28}}")
-    pixel = find_pixel_mei(build_viewer(made), made.pixel.model_copy(update={"restarts": 6}), 0)
+    pixel = find_pixel_mei(build_observer(made), made.pixel.model_copy(update={"restarts": 6}), 0)
     assert all(np.isfinite(pixel.restarts))
-    assert pixel.activation > 0.99 * build_viewer(made).optimum()
+    assert pixel.activation > 0.99 * build_observer(made).optimum()
 
 
 def test_other_objectives(config):
     alone = pixel_mei(config())
-    viewer = build_viewer(config())
+    viewer = build_observer(config())
     told_apart = pixel_mei(config("objective={type: discriminate, against: [1], temperature: 0.5}"))
     with torch.no_grad():
         both = [viewer.model(pixel.seen)[0] for pixel in (alone, told_apart)]
@@ -121,7 +121,7 @@ def test_the_second_model_judges_the_best(config, tmp_path):
         "input: {size: 48, channels: 1, mean: 100, std: 50}}"
     )
     made = config(f"model.validate={card}")
-    viewer = build_viewer(made)
+    viewer = build_observer(made)
     pixel = pixel_mei(made)
     grey = pixel.seen * 70.28 + 124.54
     expected = viewer.validator.model((grey - 100) / 50)[0, 0].item()
@@ -141,7 +141,7 @@ def test_a_run_leaves_its_figures_and_pictures(config, tmp_path):
     assert result["fraction_of_optimum"] == pytest.approx(result["activation"] / result["optimum"])
     seen = torch.from_numpy(np.load(outcome.folder / "stimulus.npy"))
     with torch.no_grad():
-        assert build_viewer(made).model(seen)[0, 0].item() == pytest.approx(result["activation"], rel=1e-5)
+        assert build_observer(made).model(seen)[0, 0].item() == pytest.approx(result["activation"], rel=1e-5)
     assert iio.imread(outcome.folder / "summary.png").std() > 5
     assert load_config(outcome.folder / "config.yaml") == made
 
@@ -151,7 +151,7 @@ def test_fourier_steps_move_the_mean_where_it_is_free(config):
     made = config("stimulus={clip: true}", "pixel={steps: 80, restarts: 1}")
     reached = {}
     for parameters in ("pixels", "fourier"):
-        viewer = build_viewer(made)
+        viewer = build_observer(made)
         viewer.neurons = lambda seen: seen.mean((1, 2, 3))[:, None]
         pixel = find_pixel_mei(viewer, made.pixel.model_copy(update={"parameters": parameters}), 0)
         reached[parameters] = pixel.activation

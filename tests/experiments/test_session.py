@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mitsuba_mei.experiments.base import Labelled, every_core, interruptible, ratio, threads_beside
+from mitsuba_mei.experiments.base import LabelledProgress, every_core, interruptible, ratio, threads_beside
 
 
 def test_all_cores_within_and_as_many_as_before_after(monkeypatch):
@@ -38,7 +38,7 @@ def test_what_is_said_of_a_part_says_which(capsys):
         def message(self, text):
             print(text)
 
-    inner = Labelled(Labelled(Telling(), "neuron 3"), "raster")
+    inner = LabelledProgress(LabelledProgress(Telling(), "neuron 3"), "raster")
     inner.start(7)
     inner.message("start 1 of 2")
     assert capsys.readouterr().out == "7 neuron 3, raster\nneuron 3, raster, start 1 of 2\n"

@@ -19,8 +19,8 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.optimize.checks import check_start
 from mitsuba_mei.optimize.evaluate import EVALUATION_SEEDS, evaluate
-from mitsuba_mei.optimize.loop import LASTING, SETBACKS
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.optimize.loop import MAX_NONFINITE_STEPS, MAX_ROLLBACKS
+from mitsuba_mei.pipeline import build_pipeline
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
@@ -53,7 +53,7 @@ class Faulty:
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : Pipeline
     at : callable
         From the seed of a render to what is put there, if anything.
     place : str
@@ -98,11 +98,11 @@ def run(tmp_path, monkeypatch):
         made = []
 
         def build(config, told):
-            faulty = Faulty(build_experiment(config, told), at, place, noisy)
+            faulty = Faulty(build_pipeline(config, told), at, place, noisy)
             made.append(faulty.experiment)
             return faulty.experiment
 
-        monkeypatch.setattr(mei, "build_experiment", build)
+        monkeypatch.setattr(mei, "build_pipeline", build)
         config = load_config(
             write_scene(tmp_path, "scene", optimizer={"steps": STEPS, "warmup": 1, **optimizer}), trust_code=True
         )
@@ -141,9 +141,13 @@ def test_a_step_without_a_finite_value_is_skipped_and_counted(run, place, seed):
 @pytest.mark.parametrize("place", ["image", "gradient", "model"])
 def test_where_it_lasts_the_run_has_failed_with_its_last_good_state(run, place):
     folder, result, experiment = run(in_steps(dict.fromkeys(range(12, 500), math.nan)), place, steps=500)
-    assert (result["ended"], result["restarts"][0]["setbacks"]) == ("failed", SETBACKS + 1)
+    assert (result["ended"], result["restarts"][0]["setbacks"]) == ("failed", MAX_ROLLBACKS + 1)
     assert "finite" in result["restarts"][0]["reason"]
-    assert result["skipped_steps"] == LASTING * (SETBACKS + 1) == sum(row["skipped"] == "1" for row in rows(folder))
+    assert (
+        result["skipped_steps"]
+        == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1)
+        == sum(row["skipped"] == "1" for row in rows(folder))
+    )
     assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
     assert (folder / "mesh.ply").is_file() and (folder / "summary.png").is_file()
 
@@ -168,7 +172,7 @@ def test_a_result_that_is_not_finite_is_no_success(run):
 
 @pytest.fixture
 def experiment(tmp_path):
-    return build_experiment(load_config(write_scene(tmp_path, "scene"), trust_code=True))
+    return build_pipeline(load_config(write_scene(tmp_path, "scene"), trust_code=True))
 
 
 def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(experiment):

@@ -10,11 +10,11 @@ import torch
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.geometry.quality import flipped_faces
-from mitsuba_mei.optimize.checks import FOLDED, Watch
-from mitsuba_mei.optimize.loop import SETBACKS
-from mitsuba_mei.pipeline import build_experiment
-from mitsuba_mei.scene.parameters import parameters_of, read_parameters, set_parameters
-from mitsuba_mei.scene.state import check_view
+from mitsuba_mei.optimize.checks import FOLDED, FailureMonitor
+from mitsuba_mei.optimize.loop import MAX_ROLLBACKS
+from mitsuba_mei.pipeline import build_pipeline
+from mitsuba_mei.scene.parameters import get_parameters, read_parameters, set_parameters
+from mitsuba_mei.scene.state import check_in_frustum
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("without_pictures")
 
 @pytest.fixture
 def experiment(tmp_path):
-    return build_experiment(load_config(write_scene(tmp_path, "scene", pose={"scale": 0.2}), trust_code=True))
+    return build_pipeline(load_config(write_scene(tmp_path, "scene", pose={"scale": 0.2}), trust_code=True))
 
 
 def folded(scene) -> float:
@@ -33,7 +33,7 @@ def folded(scene) -> float:
 
 
 def test_what_is_wrong_with_a_scene_is_seen(experiment):
-    watch, scene = Watch(experiment), experiment.scene
+    watch, scene = FailureMonitor(experiment), experiment.scene
     assert watch(5) is None
     (offsets,) = scene.groups()["shape"]
     with torch.no_grad():
@@ -63,11 +63,11 @@ def test_steps_that_are_far_too_long_end_with_a_scene_that_can_be_seen(tmp_path,
     (start,) = result["restarts"]
     assert start["setbacks"] > 0
     if result["ended"] == "failed":
-        assert start["setbacks"] == SETBACKS + 1 and any(word in start["reason"] for word in reason.split("|"))
+        assert start["setbacks"] == MAX_ROLLBACKS + 1 and any(word in start["reason"] for word in reason.split("|"))
     # What is on the disk is a good scene.
     frozen = load_config(scene, frozen=["shape", "pose"], rendered=False, trust_code=True)
-    kept = build_experiment(frozen)
-    set_parameters(kept.scene, read_parameters(folder / "parameters.npz", parameters_of(kept.scene)))
+    kept = build_pipeline(frozen)
+    set_parameters(kept.scene, read_parameters(folder / "parameters.npz", get_parameters(kept.scene)))
     for state in kept.states():
-        check_view(state)
-    assert folded(kept.scene) <= folded(build_experiment(config).scene) + FOLDED
+        check_in_frustum(state)
+    assert folded(kept.scene) <= folded(build_pipeline(config).scene) + FOLDED

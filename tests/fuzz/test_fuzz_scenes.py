@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import Config, dump, load_config
 from mitsuba_mei.optimize.checks import check_start
-from mitsuba_mei.pipeline import build_experiment
+from mitsuba_mei.pipeline import build_pipeline
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.yaml_mutations import KEYS, ODD_TEXT, PATHS, RAW, mutations, other_numbers
 
@@ -75,6 +75,6 @@ def test_a_scene_that_is_built(folder, content):
     path = folder / "scenes" / "changed.yaml"
     path.write_bytes(content)
     config = outcome(load_config, path)
-    experiment = None if config is None else outcome(build_experiment, small(config))
+    experiment = None if config is None else outcome(build_pipeline, small(config))
     if experiment is not None:
         outcome(check_start, experiment, 0)

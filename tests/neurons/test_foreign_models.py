@@ -15,7 +15,7 @@ import torch
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.neurons.model import Layer
+from mitsuba_mei.neurons.model import FeatureExtractor
 from tests.neurons import checkpoints
 from tests.neurons.users_models import DEPRECATED, built, users_own
 
@@ -125,7 +125,7 @@ def test_of_torchscript_the_error_itself_is_said(scene):
 @DEPRECATED
 def test_a_layer_of_torchscript_cannot_be_read(scene):
     with pytest.raises(UserError, match=r"objective.layer: .* TorchScript module, whose layers cannot be read"):
-        Layer(torch.jit.script(torch.nn.Sequential(torch.nn.ReLU())), "0")
+        FeatureExtractor(torch.jit.script(torch.nn.Sequential(torch.nn.ReLU())), "0")
 
 
 def test_a_stimulus_too_faint_for_a_picture_is_said(scene, capsys):

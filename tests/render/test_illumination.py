@@ -12,7 +12,7 @@ from torch import Tensor
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.render.raster import shading as illumination
 from mitsuba_mei.render.raster.cubemap import cells
-from mitsuba_mei.render.raster.shading import Illumination, Remembered
+from mitsuba_mei.render.raster.shading import Illumination, Memo
 from mitsuba_mei.scene.distant_emitters import harmonics
 from mitsuba_mei.scene.state import LightState, Lobe, MaterialState, SceneState
 from tests.render.bsdfs import of_mitsuba
@@ -84,7 +84,7 @@ def facets(count: int = 24) -> tuple[Tensor, Tensor, Tensor]:
 
 def reflected(states: list[SceneState], image: Tensor | None = None, count: int = 24) -> Tensor:
     parts = (tuple(part.unbind(1)) for part in facets(count))
-    return Illumination(states, Remembered()).reflected(*parts, image)
+    return Illumination(states, Memo()).reflected(*parts, image)
 
 
 def local(normal: Tensor) -> Tensor:
@@ -193,17 +193,17 @@ def test_many_points_are_taken_in_parts(scene, monkeypatch):
 
 def test_unknown_lights_are_refused(scene):
     with pytest.raises(UserError, match="the rasterizer has no 'laser'.*render.type=path"):
-        Illumination([scene("diffuse", lights=(LightState("laser", {}),))], Remembered())
+        Illumination([scene("diffuse", lights=(LightState("laser", {}),))], Memo())
 
 
 def test_suns_of_a_batch_are_equally_sharp(scene):
     states = [scene("diffuse", lobes=(sun(sharpness),)) for sharpness in (50.0, 60.0)]
     with pytest.raises(ValueError, match="equally sharp"):
-        Illumination(states, Remembered())
+        Illumination(states, Memo())
 
 
 def test_what_does_not_change_is_remembered():
-    remembered, calls = Remembered(), []
+    remembered, calls = Memo(), []
 
     def squared(value: Tensor) -> Tensor:
         return remembered("square", lambda: (calls.append(1), value.square())[1], value)

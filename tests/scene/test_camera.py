@@ -48,7 +48,7 @@ def test_file_units_come_back():
     with torch.no_grad():
         for parameter in camera.parameters():
             parameter += 0.2
-    again = Camera(**camera.in_file_units())
+    again = Camera(**camera.to_settings())
     points = torch.randn(5, 3)
     torch.testing.assert_close(again(points), camera(points), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(again.tan_half_fov(), camera.tan_half_fov(), rtol=1e-5, atol=1e-6)
@@ -60,6 +60,6 @@ def test_whatever_the_optimizer_does_it_stays_a_camera():
         with torch.no_grad():
             for parameter in camera.parameters():
                 parameter += push
-        values = camera.in_file_units()
+        values = camera.to_settings()
         assert 0 <= values["fov"] <= 170.001 and values["distance"] >= 0 and abs(values["elevation"]) <= 89.001
         assert torch.isfinite(camera(torch.eye(3))).all()

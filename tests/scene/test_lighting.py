@@ -193,7 +193,7 @@ def test_file_units_come_back(kind, freed):
     with torch.no_grad():
         for parameter in light.parameters():
             parameter += 0.1
-    again = EMITTERS[kind](**fixed, **light.in_file_units())
+    again = EMITTERS[kind](**fixed, **light.to_settings())
     if kind in ("sun", "constant", "spherical_harmonics"):
         torch.testing.assert_close(incident(again, ALL[::97], 3), incident(light, ALL[::97], 3), rtol=1e-4, atol=1e-6)
     else:
@@ -205,8 +205,8 @@ def test_file_units_come_back(kind, freed):
 
 def test_an_environments_file_units_come_back(panorama):
     light = Environment(panorama, 2.0, 40.0, free=["rotation"])
-    assert light.in_file_units() == pytest.approx({"intensity": 2.0, "rotation": 40.0})
-    again = Environment(panorama, **light.in_file_units())
+    assert light.to_settings() == pytest.approx({"intensity": 2.0, "rotation": 40.0})
+    again = Environment(panorama, **light.to_settings())
     torch.testing.assert_close(incident(again, ALL[::97], 3), incident(light, ALL[::97], 3), rtol=1e-4, atol=1e-5)
 
 

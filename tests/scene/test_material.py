@@ -17,7 +17,7 @@ def test_every_parameter_can_be_free_and_stays_in_its_range(kind):
         with torch.no_grad():
             for parameter in material.parameters():
                 parameter += push
-        assert all(0 <= value <= 1 for value in material.in_file_units().values())
+        assert all(0 <= value <= 1 for value in material.to_settings().values())
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -35,7 +35,7 @@ def test_a_state_has_the_scenes_channels(channels):
 @pytest.mark.parametrize("free", [(), ("reflectance", "roughness", "metallic")])
 def test_file_units_come_back(reflectance, free):
     material = Principled(reflectance, 0.4, 0.2, 0.6, free=free)
-    again = Principled(**material.in_file_units())
+    again = Principled(**material.to_settings())
     for name, value in material.state(3).values.items():
         torch.testing.assert_close(again.state(3).values[name], value, rtol=1e-5, atol=1e-6)
 

@@ -45,7 +45,7 @@ def test_file_units_come_back(angles, scale):
     with torch.no_grad():
         pose.rotation.add_(torch.tensor([0.3, -0.8, 0.2]))
         pose.scale.add_(0.1)
-    again = Pose(**pose.in_file_units())
+    again = Pose(**pose.to_settings())
     torch.testing.assert_close(again(POINTS), pose(POINTS), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(pose.rotation_matrix() @ pose.rotation_matrix().T, torch.eye(3), rtol=0.0, atol=1e-5)
 

@@ -122,7 +122,7 @@ def test_file_units_build_the_same_scene():
             for parameter in parameters:
                 if group != "shape":
                     parameter += 0.1 * torch.rand_like(parameter)
-    said = scene.in_file_units()
+    said = scene.to_settings()
     again = build(
         pose=Pose(**said["pose"]),
         camera=Camera(**said["camera"]),
@@ -181,5 +181,5 @@ def test_another_camera_sees_the_same_scene_from_elsewhere():
 
 def test_what_turns_is_the_object_and_lights_with_a_direction():
     scene = build(free={"pose": Pose.FREEABLE, "sun": Sun.FREEABLE, "point": Point.FREEABLE})
-    assert list(scene.turning()) == ["pose.rotation", "lighting.0.direction"]
-    assert build().turning() == {}
+    assert list(scene.rotation_parameters()) == ["pose.rotation", "lighting.0.direction"]
+    assert build().rotation_parameters() == {}

@@ -22,7 +22,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.sweep import workers as clusters
 from mitsuba_mei.sweep.folder import SweepFolder
 from mitsuba_mei.sweep.job import Job
-from mitsuba_mei.sweep.scheduler import Conductor
+from mitsuba_mei.sweep.scheduler import SweepScheduler
 from mitsuba_mei.sweep.workers import local_workers, opened_pool, slurm_cluster, workers_wanted
 from tests.sweep.stand_ins import light_work
 
@@ -49,7 +49,7 @@ def conducted(sweep: Sweep, path: Path, names: list[str], recycle=None, seconds=
     (path / "plan.json").write_text("{}")
     with opened_pool(sweep, path, light_work) as pool:
         pool.check(folder.path)
-        conductor = Conductor(
+        conductor = SweepScheduler(
             pool, folder, lambda name: Job(name, Config(), folder.path, 1), heard, 1, recycle, seconds
         )
         conductor.run(names, len(names), lambda: False)

@@ -14,7 +14,7 @@ from mitsuba_mei.config.load import Config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.sweep.folder import Attempt
 from mitsuba_mei.sweep.job import Job
-from mitsuba_mei.sweep.scheduler import DIED, SLOW, Conductor
+from mitsuba_mei.sweep.scheduler import DIED, SLOW, SweepScheduler
 
 
 class Clock:
@@ -111,7 +111,7 @@ def job(name: str) -> Job:
 def conducted(names, count, draw, retries=1, recycle=None, make=job, interrupted=lambda: False, asked=None):
     clock, done = Clock(), set()
     pool, folder, watcher = Pretended(clock, count, draw, done), Folder(done), Watcher()
-    conductor = Conductor(pool, folder, make, watcher, retries, recycle, clock=clock)
+    conductor = SweepScheduler(pool, folder, make, watcher, retries, recycle, clock=clock)
     conductor.run(names, len(names) if asked is None else asked, interrupted)
     return pool, folder, watcher
 
@@ -161,7 +161,7 @@ def test_a_run_that_never_ends_is_ended_with_its_process_and_the_others_go_on():
 
     clock, done = Clock(), set()
     pool, folder, watcher = Hanging(clock, 1, always("done"), done), Folder(done), Watcher()
-    Conductor(pool, folder, job, watcher, 1, None, 100.0, clock).run(["hangs", "a", "b"], 3, lambda: False)
+    SweepScheduler(pool, folder, job, watcher, 1, None, 100.0, clock).run(["hangs", "a", "b"], 3, lambda: False)
     assert [(a.name, a.ended, a.reason) for a in folder.recorded] == [
         ("hangs", "failed", SLOW),
         ("a", "done", None),
@@ -187,7 +187,7 @@ def test_what_a_user_can_mend_is_not_tried_again():
 def test_after_an_interruption_no_run_begins_and_those_under_way_end():
     clock, done = Clock(), set()
     pool, folder, watcher = Pretended(clock, 2, always("done"), done), Folder(done), Watcher()
-    conductor = Conductor(pool, folder, job, watcher, 0, None, clock=clock)
+    conductor = SweepScheduler(pool, folder, job, watcher, 0, None, clock=clock)
     conductor.run([f"run-{i}" for i in range(50)], 50, lambda: len(done) >= 4)
     assert pool.under_way == {}
     assert len(done) == 5
@@ -204,6 +204,6 @@ def test_time_left_is_the_mean_of_a_run_over_the_workers():
 def test_without_workers_it_waits_and_says_so():
     clock, done = Clock(), set()
     pool, folder, watcher = Pretended(clock, 0, random.choice, done), Folder(done), Watcher()
-    conductor = Conductor(pool, folder, job, watcher, 0, None, clock=clock)
+    conductor = SweepScheduler(pool, folder, job, watcher, 0, None, clock=clock)
     conductor.run(["run"], 1, lambda: clock.now > 100)
     assert watcher.messages == ["there is no worker yet, or none any more; waiting for one"]

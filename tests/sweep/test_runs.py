@@ -23,7 +23,7 @@ from mitsuba_mei.experiments import registry as dispatch
 from mitsuba_mei.sweep import job as jobs
 from mitsuba_mei.sweep import run as runs
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
-from mitsuba_mei.sweep.job import Job, do_job, look_around
+from mitsuba_mei.sweep.job import Job, check_workers, do_job
 from mitsuba_mei.sweep.plan import read_plan
 from mitsuba_mei.sweep.summary import FIGURES, write_summary
 from tests.sweep import slurm
@@ -57,7 +57,7 @@ class Here:
         self.did, self.results = [], queue.SimpleQueue()
 
     def check(self, folder):
-        assert look_around(folder, jobs.__version__) is None
+        assert check_workers(folder, jobs.__version__) is None
 
     def workers(self):
         return {"here"}

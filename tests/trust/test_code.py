@@ -16,7 +16,7 @@ from mitsuba_mei.cli.arguments import COMMANDS
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import json_schema, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.registry import read_asked, write_asked
+from mitsuba_mei.experiments.registry import read_request, write_request
 from mitsuba_mei.io.images import read_image
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.report.export.stimuli import read_array
@@ -92,12 +92,12 @@ def test_who_trusts_it_has_it_run(command, here, capsys):
 def test_a_comparison_that_goes_on_asks_again(command, here, capsys):
     """It was trusted when it began; that is not kept."""
     config = load_config(here / "scene.yaml", trust_code=True)
-    write_asked(
+    write_request(
         RunFolder(here / "asked"), command, [(here / "scene.yaml", config)], 3 if command == "factors" else None
     )
     assert main(["resume", "asked", "-q"]) == 2
     assert "card.yaml:2: module would run code" in capsys.readouterr().err and not mark_of(here / "scene.yaml").exists()
-    assert read_asked(here / "asked", trust_code=True).scenes[0][1].trusts_code
+    assert read_request(here / "asked", trust_code=True).scenes[0][1].trusts_code
 
 
 def test_a_report_needs_no_model(here):

@@ -14,7 +14,7 @@ import pytest
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import Config, dump, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.experiments.per_neuron import Gathered, Task
+from mitsuba_mei.experiments.per_neuron import NeuronResults, Task
 from mitsuba_mei.io.files import named_from, without_home
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.write import write_page
@@ -90,7 +90,7 @@ def test_a_run_tells_nobody_where_somebody_lives(home, card, where, capsys):
 
 
 def test_what_is_said_of_many_neurons_and_why_one_was_left_out(home):
-    gathered = Gathered(RunFolder(home / "out"), 2)
+    gathered = NeuronResults(RunFolder(home / "out"), 2)
     gathered.write = lambda: None
     task = Task(home / "work" / "scene.yaml", Config(), "scene-neuron-3", "neuron 3")
     gathered.add(task, {"ended": "done"})

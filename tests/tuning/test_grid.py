@@ -7,16 +7,16 @@ import pytest
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.runs.tuning_grid import Axis, axes_of, parse_over, points
-from mitsuba_mei.scene.scalar_parameters import Quantity
+from mitsuba_mei.scene.scalar_parameters import ParameterInfo
 
 
 class Numbers:
     """Stands in for a scene: two angles and a length."""
 
     quantities = {
-        "pose.rotation.z": Quantity("pose.rotation.z", "deg", period=360.0),
-        "lighting.0.azimuth": Quantity("lighting.0.azimuth", "deg", period=360.0),
-        "pose.scale": Quantity("pose.scale", "", 0),
+        "pose.rotation.z": ParameterInfo("pose.rotation.z", "deg", period=360.0),
+        "lighting.0.azimuth": ParameterInfo("lighting.0.azimuth", "deg", period=360.0),
+        "pose.scale": ParameterInfo("pose.scale", "", 0),
     }
 
     def quantity(self, path):

@@ -21,7 +21,7 @@ import mitsuba as mi
 from .edges import EdgeFrame, Edges, EdgeSample, draw
 from .film import Film
 from .sampler import Sampler
-from .transport import World, radiance, reflected, surface
+from .transport import RenderContext, radiance, reflected, surface
 
 __all__ = ["View", "silhouette_term", "shadow_term"]
 
@@ -38,7 +38,7 @@ class View:
 
     Attributes
     ----------
-    world : World
+    world : RenderContext
         The scene.
     edges : Edges
         Of its mesh.
@@ -50,7 +50,7 @@ class View:
         Derivative of the objective with respect to the image, (H * W * channels,).
     """
 
-    world: World
+    world: RenderContext
     edges: Edges
     vertices: mi.Float
     film: Film
@@ -270,7 +270,7 @@ class _CameraMeets:
 
 
 def _incident_jump(
-    world: World, receiver: _Receiver, frame: EdgeFrame, d: mi.Vector3f, sampler: Sampler, active: mi.Bool
+    world: RenderContext, receiver: _Receiver, frame: EdgeFrame, d: mi.Vector3f, sampler: Sampler, active: mi.Bool
 ) -> mi.Spectrum:
     """Radiance incident on the receiver from the occluder's side of an edge, less that from the open side."""
     outside, inside = frame.y + frame.normal * EPSILON, frame.y - frame.normal * EPSILON

@@ -19,7 +19,7 @@ from .edges import Edges
 from .environment import EnvironmentTable, TexelMeans
 from .film import Film
 from .sampler import Sampler
-from .transport import World, radiance
+from .transport import RenderContext, radiance
 
 __all__ = ["GradientBudget", "PathRenderer"]
 
@@ -135,7 +135,7 @@ class PathRenderer:
         """The images (B, H, W, C) of several scenes with the same topology and kinds of lights and material."""
         return torch.stack([self.render(state, seed + i * BATCH, spp) for i, state in enumerate(states)])
 
-    def _world(self, state: SceneState, values: dict) -> tuple[World, Film]:
+    def _world(self, state: SceneState, values: dict) -> tuple[RenderContext, Film]:
         """The scene around the (attached) ``values``; mesh and material are updated on the way."""
         self._shown = values
         self._parameters[self._positions] = values["vertices"]
@@ -154,7 +154,7 @@ class PathRenderer:
             if light.kind == "spot":
                 fields |= {"cutoff": light.cutoff, "beam": light.beam}
             world_lights.append(LIGHTS[light.kind](**fields))
-        world = World(
+        world = RenderContext(
             self._scene,
             self._scene.shapes()[0],
             bsdf,
@@ -173,12 +173,12 @@ class PathRenderer:
             return self._spectrum(values)
         return mi.Vector3f([dr.gather(mi.Float, values, k) for k in range(3)])
 
-    def _primary(self, world: World, film: Film, sampler: Sampler) -> mi.Spectrum:
+    def _primary(self, world: RenderContext, film: Film, sampler: Sampler) -> mi.Spectrum:
         with dr.suspend_grad():
             q = film.samples(sampler)
         return radiance(world, film.ray(q), sampler)[0]
 
-    def _image(self, world: World, film: Film, seed: int, spp: int) -> Tensor:
+    def _image(self, world: RenderContext, film: Film, seed: int, spp: int) -> Tensor:
         """The image, in passes that bound the memory."""
         passes = max(1, math.ceil(spp * self.resolution**2 / MAX_PATHS))
         each = math.ceil(spp / passes)
@@ -192,7 +192,9 @@ class PathRenderer:
         dr.sync_thread()
         return image.reshape(self.resolution, self.resolution, self.channels).clone()
 
-    def _objective(self, world: World, film: Film, vertices: mi.Float, adjoint: mi.Float, seed: int) -> mi.Float:
+    def _objective(
+        self, world: RenderContext, film: Film, vertices: mi.Float, adjoint: mi.Float, seed: int
+    ) -> mi.Float:
         """A scalar whose derivative is that of ``sum(adjoint * image)``."""
         pixels, budget = self.resolution**2, self.gradient
         total = mi.Float(0)

@@ -16,14 +16,14 @@ import mitsuba as mi
 from .environment import EnvironmentTable
 from .sampler import Sampler
 
-__all__ = ["World", "radiance", "surface", "unoccluded"]
+__all__ = ["RenderContext", "radiance", "surface", "unoccluded"]
 
 GRAZING = 1e-3
 """The least cosine between a shading normal and the viewer, or a direction drawn from the material."""
 
 
 @dataclass
-class World:
+class RenderContext:
     """What a ray can meet.
 
     Attributes
@@ -54,7 +54,9 @@ class World:
     context: mi.BSDFContext = field(default_factory=mi.BSDFContext)
 
 
-def surface(world: World, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool) -> mi.SurfaceInteraction3f:
+def surface(
+    world: RenderContext, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, active: mi.Bool
+) -> mi.SurfaceInteraction3f:
     """The surface at an intersection, its normals turned to the viewer.
 
     A mesh is seen from both sides. Where the interpolated normal points away from the viewer, as it can in the last
@@ -78,7 +80,7 @@ def surface(world: World, pi: mi.PreliminaryIntersection3f, ray: mi.Ray3f, activ
 
 
 def _lift(
-    world: World, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: mi.Bool, active: mi.Bool
+    world: RenderContext, pi: mi.PreliminaryIntersection3f, p: mi.Point3f, front: mi.Bool, active: mi.Bool
 ) -> mi.Vector3f:
     """From a point on a facet to the smooth surface that its vertex normals describe, where that lies above the facet.
 
@@ -97,7 +99,7 @@ def _lift(
 
 
 def unoccluded(
-    world: World, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distance: mi.Float, active: mi.Bool
+    world: RenderContext, si: mi.SurfaceInteraction3f, d: mi.Vector3f, distance: mi.Float, active: mi.Bool
 ) -> mi.Bool:
     """Whether light from direction ``d``, ``distance`` away, reaches the front of the surface."""
     active = active & (dr.dot(si.sh_frame.n, d) > 0)
@@ -106,7 +108,9 @@ def unoccluded(
     return active & ~world.scene.ray_test(dr.detach(ray), active)
 
 
-def direct(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, weigh: bool, active: mi.Bool) -> mi.Spectrum:
+def direct(
+    world: RenderContext, si: mi.SurfaceInteraction3f, sampler: Sampler, weigh: bool, active: mi.Bool
+) -> mi.Spectrum:
     """Reflected radiance by sampling the lights; ``weigh`` the distant one's share by the balance heuristic."""
     result = mi.Spectrum(0)
     if world.environment is not None:
@@ -127,7 +131,9 @@ def direct(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, weigh: b
     return result
 
 
-def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth: int, active: mi.Bool) -> mi.Spectrum:
+def reflected(
+    world: RenderContext, si: mi.SurfaceInteraction3f, sampler: Sampler, depth: int, active: mi.Bool
+) -> mi.Spectrum:
     """Radiance that leaves the surface towards ``si.wi``.
 
     Parameters
@@ -166,7 +172,7 @@ def reflected(world: World, si: mi.SurfaceInteraction3f, sampler: Sampler, depth
 
 
 def radiance(
-    world: World, ray: mi.Ray3f, sampler: Sampler, active: mi.Bool = True
+    world: RenderContext, ray: mi.Ray3f, sampler: Sampler, active: mi.Bool = True
 ) -> tuple[mi.Spectrum, mi.PreliminaryIntersection3f]:
     """Radiance that arrives at the camera along ``ray``, the background where it meets nothing, and what it met."""
     pi = world.scene.ray_intersect_preliminary(dr.detach(ray), coherent=True, active=active)

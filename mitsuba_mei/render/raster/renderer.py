@@ -10,7 +10,7 @@ from torch import Tensor
 from ...scene.state import SceneState
 from .coverage import Rasterizer
 from .gather import gather
-from .shading import Illumination, Remembered
+from .shading import Illumination, Memo
 
 __all__ = ["RasterRenderer"]
 
@@ -49,7 +49,7 @@ class RasterRenderer:
         self.resolution = resolution
         self.faces = state.faces
         self._rasterizer = Rasterizer(state.faces, resolution, cells)
-        self._remembered = Remembered()
+        self._remembered = Memo()
         Illumination([state], self._remembered)
 
     def render(self, state: SceneState, seed: int = 0, spp: int | None = None) -> Tensor:

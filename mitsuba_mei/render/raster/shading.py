@@ -22,7 +22,7 @@ from .cubemap import look_up
 from .distant_light import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
 from .lights import POWER, Vector, rays
 
-__all__ = ["Illumination", "Remembered"]
+__all__ = ["Illumination", "Memo"]
 
 SMOOTH, DETAILED = (5, 12), (8, 20)
 """Half vectors by slope and by azimuth over which a coat's reflection of distant light is summed."""
@@ -40,7 +40,7 @@ AT_ONCE = 2**15
 """Points whose coats are summed at once; more are computed again in the backward pass, to bound memory."""
 
 
-class Remembered:
+class Memo:
     """The last result of each function, given again while the tensors that it depends on are the same and need no
     gradient.
     """
@@ -67,7 +67,7 @@ class Illumination:
     ----------
     states : sequence of SceneState
         B scenes with the same kinds of lights and material.
-    remembered : Remembered
+    remembered : Memo
         Of the renderer: what does not change from render to render.
 
     Raises
@@ -76,7 +76,7 @@ class Illumination:
         For a kind of light or material that is not known here.
     """
 
-    def __init__(self, states: Sequence[SceneState], remembered: Remembered) -> None:
+    def __init__(self, states: Sequence[SceneState], remembered: Memo) -> None:
         for light in states[0].lights:
             if light.kind not in POWER:
                 raise UserError(
@@ -99,7 +99,7 @@ class Illumination:
             self._see(remembered)
         self.received = [lobe_moments(lobe.sharpness, profile, self.sky.device) for lobe, *_ in self.lobes]
 
-    def _see(self, remembered: Remembered) -> None:
+    def _see(self, remembered: Memo) -> None:
         """Tabulate the smooth distant light."""
         material, sky = self.material, self.sky
         a, b = material.coefficients(material.colour.new_ones(len(material.colour)), None)

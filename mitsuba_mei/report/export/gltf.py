@@ -56,7 +56,7 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, 
     said : sequence of mapping
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
-    extras = [{**file, **emitter.in_file_units()} for file, emitter in zip(said, scene.lighting.emitters)]
+    extras = [{**file, **emitter.to_settings()} for file, emitter in zip(said, scene.lighting.emitters)]
     vertices = scene.pose(scene.shape()).cpu().numpy().astype(np.float32)
     faces = scene.faces.cpu().numpy().astype(np.uint32)
     normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals.astype(np.float32)
@@ -123,7 +123,7 @@ def _buffers(vertices: np.ndarray, faces: np.ndarray, size: int) -> dict[str, An
 
 
 def _material(material: Material) -> dict[str, Any]:
-    said = material.in_file_units()
+    said = material.to_settings()
     colour = _rgb(material.get("reflectance"))
     metallic, roughness, extensions = 0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}}
     if material.KIND == "plastic":
@@ -149,7 +149,7 @@ def _material(material: Material) -> dict[str, Any]:
 
 
 def _camera(scene: Scene) -> dict[str, Any]:
-    fov = math.radians(scene.camera.in_file_units()["fov"])
+    fov = math.radians(scene.camera.to_settings()["fov"])
     return {"type": "perspective", "perspective": {"aspectRatio": 1.0, "yfov": fov, "znear": NEAR}}
 
 

@@ -15,7 +15,7 @@ from ..grey_scale import GreyScale
 from ..sentences import SHOWN, signed_percent
 from .style import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show
 
-__all__ = ["MEI", "Contest", "Seen", "write_contest", "write_evaluation", "write_overview"]
+__all__ = ["MEI", "ComparedMEIs", "Seen", "write_contest", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
@@ -42,7 +42,7 @@ class MEI:
 
 
 @dataclass(frozen=True)
-class Contest:
+class ComparedMEIs:
     """What the figure of one neuron shows.
 
     Attributes
@@ -65,7 +65,7 @@ class Contest:
 # ---------------------------------------------------------------------------------------------------- one neuron
 
 
-def write_contest(path: Path, contest: Contest) -> None:
+def write_contest(path: Path, contest: ComparedMEIs) -> None:
     """Draw the figure of one neuron as a PNG."""
     renders = [mei.renders for mei in contest.meis.values()]
     exposure = common_exposure(image for both in renders for image in both.values())

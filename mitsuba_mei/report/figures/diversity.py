@@ -43,7 +43,7 @@ class DiversePicture:
     title: str
     renders: Sequence[np.ndarray]
     stimuli: Sequence[np.ndarray]
-    portraits: Sequence[np.ndarray]
+    previews: Sequence[np.ndarray]
     labels: Sequence[str]
     pairs: np.ndarray
     unit: str
@@ -69,7 +69,7 @@ class MetamerPicture:
     title: str
     renders: Mapping[str, np.ndarray]
     stimuli: Mapping[str, np.ndarray]
-    portraits: Mapping[str, Sequence[np.ndarray]]
+    previews: Mapping[str, Sequence[np.ndarray]]
     responses: Mapping[str, np.ndarray]
     said: Sequence[str]
 
@@ -87,7 +87,7 @@ def write_diverse(path: Path, picture: DiversePicture) -> None:
             title = f"scene {number + 1}\n{picture.labels[number]}"
             show(rows[0, number], to_srgb(exposure * picture.renders[number]), title, 9)
             show(rows[1, number], scale(picture.stimuli[number]), "stimulus", 9)
-            show(rows[2, number], to_srgb(picture.portraits[number]), "object", 9)
+            show(rows[2, number], to_srgb(picture.previews[number]), "object", 9)
         left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         above, below = right.subfigures(2, 1, height_ratios=(1.5, 1))
         _draw_pairs(above, picture)
@@ -109,7 +109,7 @@ def _draw_pairs(figure, picture: DiversePicture) -> None:
 
 def write_metamer(path: Path, picture: MetamerPicture) -> None:
     """Draw reference and metamer, and the responses to both, as a PNG."""
-    columns = 2 + 2 * bool(picture.portraits)
+    columns = 2 + 2 * bool(picture.previews)
     exposure = common_exposure(picture.renders.values())
     scale = GreyScale.of(picture.stimuli.values())
     shown = [image for each in (picture.renders, picture.stimuli) for image in each.values()]
@@ -123,7 +123,7 @@ def write_metamer(path: Path, picture: MetamerPicture) -> None:
         for row, name in zip(left.subplots(2, columns, squeeze=False), picture.renders):
             show(row[0], to_srgb(exposure * picture.renders[name]), f"{name}, render", 9)
             show(row[1], scale(picture.stimuli[name]), f"{name}, stimulus", 9)
-            sides = picture.portraits.get(name, ())
+            sides = picture.previews.get(name, ())
             for axes, image, side in zip(row[2:], sides, ("front", "side")):
                 show(axes, to_srgb(image), f"{name}, object, {side}", 9)
             for axes in row[2 + len(sides) :]:

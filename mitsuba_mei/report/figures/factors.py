@@ -16,7 +16,7 @@ from ..sentences import SHOWN
 from ..tables import percent, signed
 from .style import BLUE, GREEN, GREY, ORANGE, caption, drawn, show
 
-__all__ = ["Played", "write_factors"]
+__all__ = ["FactorsResult", "write_factors"]
 
 COLOURS = dict(zip(FACTORS, (BLUE, ORANGE, GREEN)))
 PALE = "#dddddd"
@@ -29,7 +29,7 @@ HEIGHT = TITLE + 2 * PICTURE + 0.12 + POINTS + MATRIX + BELOW
 
 
 @dataclass(frozen=True)
-class Played:
+class FactorsResult:
     """One neuron, optimised with every subset of the factors free.
 
     Attributes
@@ -49,7 +49,7 @@ class Played:
     stimuli: Mapping[str, np.ndarray]
 
 
-def write_factors(path: Path, every: Sequence[Played]) -> None:
+def write_factors(path: Path, every: Sequence[FactorsResult]) -> None:
     """Draw neurons below one another as a PNG."""
     with drawn(path, WIDTH, HEIGHT * len(every), layout=None) as figure:
         for number, played in enumerate(every):
@@ -67,7 +67,7 @@ class _Block:
     def __init__(self, figure, top: float) -> None:
         self._figure, self._top = figure, top
 
-    def draw(self, played: Played) -> None:
+    def draw(self, played: FactorsResult) -> None:
         figures = played.figures
         starts = figures["starts"]
         title = f"{figures['model']}, {played.label}"

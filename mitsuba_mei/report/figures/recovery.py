@@ -43,7 +43,7 @@ class Recovery:
 
     title: str
     views: Mapping[str, Sequence[np.ndarray]]
-    portraits: Sequence[np.ndarray]
+    previews: Sequence[np.ndarray]
     errors: Sequence[float]
     initial: tuple[float, float]
     final: tuple[float, float]
@@ -84,7 +84,7 @@ def write_recovery(path: Path, recovery: Recovery) -> None:
                 axes.spines[:].set_color("#cccccc")
         pictures.colorbar(last, ax=list(grid[-1]), location="bottom", fraction=0.08, aspect=40, label="radiance")
         above, curve, text = side.subfigures(3, 1, height_ratios=(1, 1.4, 0.9))
-        for axes, image, name in zip(above.subplots(1, len(recovery.portraits)), recovery.portraits, SIDES):
+        for axes, image, name in zip(above.subplots(1, len(recovery.previews)), recovery.previews, SIDES):
             show(axes, to_srgb(image), f"found, {name}", 9)
         _plot_error(curve.subplots(), recovery)
         text.text(0.02, 0.95, wrapped(recovery.truth, 56), va="top", fontsize=9)

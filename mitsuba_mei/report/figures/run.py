@@ -44,7 +44,7 @@ class Summary:
     title: str
     renders: dict[str, np.ndarray]
     stimuli: dict[str, np.ndarray]
-    portraits: Sequence[np.ndarray]
+    previews: Sequence[np.ndarray]
     history: dict[str, Sequence[float]]
     what: str
     initial: tuple[float, float]
@@ -67,7 +67,7 @@ def write_summary(path: Path, summary: Summary) -> None:
             show(axes, pixels, title)
         above.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         *sides, course, terms = below.subplots(1, 5, width_ratios=(1, 1, 1, 1.35, 1.35))
-        for axes, portrait, side in zip(sides, summary.portraits, ("left", "front", "right")):
+        for axes, portrait, side in zip(sides, summary.previews, ("left", "front", "right")):
             show(axes, to_srgb(portrait), f"object, {side}")
         _plot_course(course, summary)
         _plot_terms(terms, summary)
