@@ -54,7 +54,7 @@ class Result:
 
 
 def run(report: Report, cells: int | None = None, steps: int | None = None) -> None:
-    """Optimise for every cell as the scene file of the simple cell says.
+    """Optimize for every cell as the scene file of the simple cell says.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def run(report: Report, cells: int | None = None, steps: int | None = None) -> N
     """
     simple = []
     for i, name in enumerate(_names()[:cells]):
-        simple.append(_optimised(name, f"{{card: {BANK}, neuron: {i}}}", steps))
+        simple.append(_optimized(name, f"{{card: {BANK}, neuron: {i}}}", steps))
         report.say(f"{name}: {simple[-1].fraction:.3f} in {simple[-1].seconds:.1f} s")
-    complex_cell = _optimised("complex cell", f"{{card: {COMPLEX}}}", steps)
+    complex_cell = _optimized("complex cell", f"{{card: {COMPLEX}}}", steps)
     rows = [result.row() for result in (*simple, complex_cell)]
     report.table("Fraction of the optimum, converged", rows, key="cells")
     heads = ("best image", "stimulus", "render")
@@ -76,7 +76,7 @@ def run(report: Report, cells: int | None = None, steps: int | None = None) -> N
         Target("median fraction, simple cells", statistics.median(fractions), least=0.96),
         Target("least fraction, simple cells", min(fractions), least=0.91),
         Target("fraction, complex cell", complex_cell.fraction, least=0.95),
-        Target("longest optimisation, s", max(row["seconds"] for row in rows), most=45),
+        Target("longest optimization, s", max(row["seconds"] for row in rows), most=45),
         Target("most intersecting faces, %", max(row["intersecting %"] for row in rows), most=1),
         Target("most flipped faces", max(row["flipped"] for row in rows), most=0),
         Target("most degenerate faces", max(row["degenerate"] for row in rows), most=0),
@@ -91,28 +91,28 @@ def _names() -> list[str]:
     ]
 
 
-def _optimised(name: str, model: str, steps: int | None) -> Result:
+def _optimized(name: str, model: str, steps: int | None) -> Result:
     overrides = [f"model={model}", *([] if steps is None else [f"optimizer.steps={steps}"])]
-    config, experiment = experiment_of(SIMPLE_CELL, overrides)
+    config, pipeline = experiment_of(SIMPLE_CELL, overrides)
     (neuron,) = config.neurons
-    optimum, e = experiment.viewer.optimum(), config.evaluate
-    before = evaluate(experiment, e.spp, e.repeats, config.seed)
+    optimum, e = pipeline.observer.optimum(), config.evaluate
+    before = evaluate(pipeline, e.spp, e.repeats, config.seed)
     began = time.perf_counter()
-    optimize(ActivationLoss(experiment), OptimizerSettings.of(config.optimizer), config.seed)
+    optimize(ActivationLoss(pipeline), OptimizerSettings.of(config.optimizer), config.seed)
     seconds = time.perf_counter() - began
-    after = evaluate(experiment, e.spp, e.repeats, config.seed)
+    after = evaluate(pipeline, e.spp, e.repeats, config.seed)
     with torch.no_grad():
-        vertices = experiment.scene.shape()
-        seen = experiment.viewer.stimulus.to_grey(experiment.viewer.stimulus(after.image))
-    preferred = experiment.viewer.model.module.preferred(neuron, experiment.viewer.stimulus)
+        vertices = pipeline.scene.shape()
+        seen = pipeline.observer.stimulus.to_grey(pipeline.observer.stimulus(after.image))
+    preferred = pipeline.observer.model.module.preferred(neuron, pipeline.observer.stimulus)
     fraction = after.mean / optimum
-    pictures = [experiment.viewer.stimulus.to_grey(preferred).numpy(), seen.numpy(), to_srgb(after.image.numpy())]
+    pictures = [pipeline.observer.stimulus.to_grey(preferred).numpy(), seen.numpy(), to_srgb(after.image.numpy())]
     return Result(
         name,
         fraction,
         after.sem / optimum,
         before.mean / optimum,
         seconds,
-        assess(vertices, experiment.scene.faces, experiment.scene.template.vertices),
+        assess(vertices, pipeline.scene.faces, pipeline.scene.template.vertices),
         Panel(f"{name}: {fraction:.3f}", *pictures),
     )

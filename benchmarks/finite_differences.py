@@ -35,7 +35,7 @@ class Probe:
     parameter : str
         A free parameter, by its path in the scene file.
     direction : Tensor
-        In the coordinates that the optimiser moves, as large as the parameter.
+        In the coordinates that the optimizer moves, as large as the parameter.
     step : float
         Of finite differences, along it.
     """

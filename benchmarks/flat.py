@@ -20,14 +20,14 @@ BLOCK = 50
 
 
 def run(report: Report, steps: int = 500) -> None:
-    """Optimise with all learning rates at zero, so that every step has the same work.
+    """Optimize with all learning rates at zero, so that every step has the same work.
 
     Parameters
     ----------
     steps : int
         At least 150: those from 50 to 100 are compared with the last 50.
     """
-    config, experiment = experiment_of(SIMPLE_CELL)
+    config, pipeline = experiment_of(SIMPLE_CELL)
     settings = OptimizerSettings.of(config.optimizer)
     settings = dataclasses.replace(settings, steps=steps, lr={name: 0.0 for name in settings.lr})
     stamps, memory = [time.perf_counter()], []
@@ -36,7 +36,7 @@ def run(report: Report, steps: int = 500) -> None:
         memory.append(resident_mb())
         stamps.append(time.perf_counter())
 
-    optimize(ActivationLoss(experiment), settings, config.seed, note)
+    optimize(ActivationLoss(pipeline), settings, config.seed, note)
     seconds = [later - earlier for earlier, later in zip(stamps, stamps[1:])]
     rows = [
         {

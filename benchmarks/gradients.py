@@ -46,7 +46,7 @@ def run(report: Report, spp: int = 256, each: float = 4.0, backward: float = 12.
         Seconds for the gradients of one scene.
     """
     report.say(
-        "Derivatives of a weighted image by the optimiser's coordinates: radians, scene units, logarithms, logits"
+        "Derivatives of a weighted image by the optimizer's coordinates: radians, scene units, logarithms, logits"
     )
     every = []
     for name, lights in LIGHTS.items():

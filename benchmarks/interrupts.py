@@ -77,7 +77,7 @@ class _Told:
     steps_after : int
         Steps that were written after the signal.
     seconds : float
-        Until the process had ended; after an interruption in the steps until the optimisation had.
+        Until the process had ended; after an interruption in the steps until the optimization had.
     whole : float
         Until the process had ended.
     code : int
@@ -119,10 +119,10 @@ def _told(here: Path, name: str, moment: float, longest: float) -> _Told:
     complete = (out / "result.json").exists()
     rows, state = _rows(out), out / "checkpoint"
     process.send_signal(signal.SIGINT)
-    sent, optimised = time.monotonic(), None
+    sent, optimized = time.monotonic(), None
     while process.poll() is None and time.monotonic() - sent < 60 + longest:
-        if optimised is None and rows and b"interrupted" in (here / f"{name}.err").read_bytes():
-            optimised = time.monotonic() - sent
+        if optimized is None and rows and b"interrupted" in (here / f"{name}.err").read_bytes():
+            optimized = time.monotonic() - sent
         time.sleep(POLL)
     whole = time.monotonic() - sent
     error = (here / f"{name}.err").read_text(errors="replace")
@@ -137,7 +137,7 @@ def _told(here: Path, name: str, moment: float, longest: float) -> _Told:
         resumed = _started(here, name, "resume", str(out)).wait() == 0
     elif left == "to resume" and not any(out.glob("*.*")):
         left = "nothing"
-    seconds = whole if not in_steps or optimised is None else optimised
+    seconds = whole if not in_steps or optimized is None else optimized
     return _Told(
         sent - begun, phase, max(0, _steps_of(result, rows) - rows) if in_steps else 0, seconds, whole,
         process.returncode, left, resumed, "Traceback" in error, last,

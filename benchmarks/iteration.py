@@ -1,4 +1,4 @@
-"""One optimisation iteration, against the loop of Mitsuba's tutorials and against a bare ``prb``."""
+"""One optimization iteration, against the loop of Mitsuba's tutorials and against a bare ``prb``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WARMUP, ROUNDS = 10, 3
 OURS, STEP, PRB, TUTORIAL, ROUND = "ours", "ours, whole step", "prb", "tutorial", "tutorial, round"
 WHAT = {
     OURS: "render and gradient to the vertices: interior, silhouettes, shadows",
-    STEP: "the same in the optimiser: deformation, stimulus, neuron, regularizers, Adam",
+    STEP: "the same in the optimizer: deformation, stimulus, neuron, regularizers, Adam",
     PRB: "pure Dr.Jit, forward and backward to the vertices; knows no silhouettes, no shadow edges",
     TUTORIAL: "dr.wrap around mi.render, direct_projective as it comes; direct light only",
     ROUND: "the same on the undeformed sphere, which does not shadow itself: its octree of shadow edges is empty",
@@ -49,8 +49,8 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
     quick, slow : int
         Iterations of each quick contender in each of three rounds, and of the tutorial's loop.
     """
-    config, experiment = _scene()
-    contenders = {name: _contender(name, config, experiment) for name in ALIKE}
+    config, pipeline = _scene()
+    contenders = {name: _contender(name, config, pipeline) for name in ALIKE}
     times: dict[str, list[float]] = {name: [] for name in ALIKE}
     for contender in contenders.values():
         contender(WARMUP)
@@ -58,8 +58,8 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
         for name, contender in contenders.items():
             times[name] += contender(quick)
     for name, bumps in ((TUTORIAL, BUMPS), (ROUND, 0.0)):
-        config, experiment = _scene(bumps)
-        tutorial = _contender(TUTORIAL, config, experiment)
+        config, pipeline = _scene(bumps)
+        tutorial = _contender(TUTORIAL, config, pipeline)
         tutorial(2)
         times[name] = tutorial(slow)
     memory = {name: _memory_alone(name, quick if name in ALIKE else slow) for name in (*ALIKE, TUTORIAL)}
@@ -76,7 +76,7 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
         }
         for name, values in times.items()
     ]
-    r, faces = config.render, len(experiment.scene.faces)
+    r, faces = config.render, len(pipeline.scene.faces)
     note = [f"{name}: {what}" for name, what in WHAT.items()]
     report.table(
         f"One iteration: {r.resolution} x {r.resolution} pixels, {SPP} spp, max_depth {r.max_depth}, {faces} faces",
@@ -92,28 +92,28 @@ def run(report: Report, quick: int = 30, slow: int = 6) -> None:
 
 
 def _scene(bumps: float = BUMPS) -> tuple[Config, Pipeline]:
-    config, experiment = experiment_of(SIMPLE_CELL, [f"render.spp={SPP}"])
-    make_bumpy(experiment.scene, bumps)
-    return config, experiment
+    config, pipeline = experiment_of(SIMPLE_CELL, [f"render.spp={SPP}"])
+    make_bumpy(pipeline.scene, bumps)
+    return config, pipeline
 
 
-def _contender(name: str, config: Config, experiment: Pipeline) -> Callable[[int], list[float]]:
+def _contender(name: str, config: Config, pipeline: Pipeline) -> Callable[[int], list[float]]:
     """What runs so many iterations and says how long each took."""
     resolution = config.render.resolution
     adjoint = torch.randn(resolution, resolution, 1, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        state = experiment.scene()
+        state = pipeline.scene()
     if name == STEP:
-        return lambda count: _steps(config, experiment, count)
+        return lambda count: _steps(config, pipeline, count)
     if name == PRB:
-        loop = ReplayLoop(config, experiment.scene, SPP, adjoint)
+        loop = ReplayLoop(config, pipeline.scene, SPP, adjoint)
         return lambda count: seconds_each(loop.iterate, count)
     if name == OURS:
 
         def render(vertices, seed):
-            return experiment.renderer.render(dataclasses.replace(state, vertices=vertices), seed)
+            return pipeline.renderer.render(dataclasses.replace(state, vertices=vertices), seed)
     elif name == TUTORIAL:
-        render = TutorialLoop(config, experiment.scene, SPP).render
+        render = TutorialLoop(config, pipeline.scene, SPP).render
     else:
         raise ValueError(name)
 
@@ -124,10 +124,10 @@ def _contender(name: str, config: Config, experiment: Pipeline) -> Callable[[int
     return lambda count: seconds_each(iterate, count)
 
 
-def _steps(config: Config, experiment: Pipeline, count: int) -> list[float]:
+def _steps(config: Config, pipeline: Pipeline, count: int) -> list[float]:
     stamps = [time.perf_counter()]
     settings = dataclasses.replace(OptimizerSettings.of(config.optimizer), steps=count)
-    optimize(ActivationLoss(experiment), settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
+    optimize(ActivationLoss(pipeline), settings, config.seed, on_step=lambda step: stamps.append(time.perf_counter()))
     return [later - earlier for earlier, later in zip(stamps, stamps[1:])]
 
 
@@ -139,8 +139,8 @@ def _memory_alone(name: str, iterations: int) -> float:
 
 def _alone(name: str, iterations: int) -> float:
     torch.set_num_threads(1)
-    config, experiment = _scene()
-    _contender(name, config, experiment)(iterations)
+    config, pipeline = _scene()
+    _contender(name, config, pipeline)(iterations)
     return peak_memory_mb()
 
 

@@ -71,7 +71,7 @@ def run(report: Report, neurons: int = NEURONS, overrides: tuple[str, ...] = ())
     report.targets(
         Target("median ratio", statistics.median(ratios), least=0.8),
         Target("lower quartile of the ratio", float(np.quantile(ratios, 0.25)), least=0.65),
-        Target("longest optimisation, s", max(row["seconds"] for row in rows), most=90),
+        Target("longest optimization, s", max(row["seconds"] for row in rows), most=90),
     )
 
 
@@ -131,9 +131,9 @@ def _result(neuron: int, pixel: PixelMEI, overrides: list[str]) -> Result:
         "degenerate": mesh["degenerate_faces"],
     }
     if result["validation"] is not None:
-        viewer = build_observer(config)
+        observer = build_observer(config)
         with torch.no_grad():
-            row["unseen"] = result["validation"]["activation"]["final"]["mean"] / viewer.validator(pixel.seen).item()
+            row["unseen"] = result["validation"]["activation"]["final"]["mean"] / observer.validator(pixel.seen).item()
     title = f"neuron {neuron}: {row['3D / pixel']:.3f}"
     best = pixel.seen[0, 0].numpy()
     scale = GreyScale.of([best, seen])  # the two of a neuron are to be compared

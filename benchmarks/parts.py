@@ -1,4 +1,4 @@
-"""What parts of the tool cost, over an iteration of the optimisation: ratios, which no other process changes much."""
+"""What parts of the tool cost, over an iteration of the optimization: ratios, which no other process changes much."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def run(report: Report, rounds: int = 10) -> None:
     rounds : int
         Calls of each.
     """
-    _, experiment = experiment_of(SCENES / "quickstart.yaml", ["render.type=raster"])
-    make_bumpy(experiment.scene, 0.05)
-    goal, viewer = ActivationLoss(experiment), experiment.viewer
+    _, pipeline = experiment_of(SCENES / "quickstart.yaml", ["render.type=raster"])
+    make_bumpy(pipeline.scene, 0.05)
+    goal, observer = ActivationLoss(pipeline), pipeline.observer
     template = icosphere(4)
     energies = Regularizers(template, dict.fromkeys(("smoothness", "area", "edge_length", "rigidity"), 1.0))
-    bumpy = experiment.scene.shape().detach()
-    image = experiment.render(0).detach()
+    bumpy = pipeline.scene.shape().detach()
+    image = pipeline.render(0).detach()
     first, second = (
         trimesh.Trimesh(vertices.numpy(), template.faces.numpy(), process=False)
         for vertices in (bumpy, bumpy + 0.05 * torch.sin(3 * bumpy.roll(1, dims=1)))
@@ -55,7 +55,7 @@ def run(report: Report, rounds: int = 10) -> None:
         energies.total(energies(bumpy.clone().requires_grad_())).backward()
 
     def see(_: int) -> None:
-        viewer.look(image.clone().requires_grad_()).activation.backward()
+        observer.look(image.clone().requires_grad_()).activation.backward()
 
     parts: dict[str, Callable[[int], object]] = {
         ITERATION: goal.attempt,

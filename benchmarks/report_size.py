@@ -34,7 +34,7 @@ def run(report: Report, runs: int = RUNS) -> None:
     """Copies of two short runs of the simple cell, one under each renderer; each copy is a run to the report."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sources = [_optimised(folder / renderer, renderer, seed) for seed, renderer in enumerate(RENDERERS)]
+        sources = [_optimized(folder / renderer, renderer, seed) for seed, renderer in enumerate(RENDERERS)]
         copies = [shutil.copytree(sources[i % len(sources)], folder / f"run-{i:02d}") for i in range(runs)]
         started = time.perf_counter()
         written = write_report(copies, folder / "report.html")
@@ -53,7 +53,7 @@ def run(report: Report, runs: int = RUNS) -> None:
     )
 
 
-def _optimised(out: Path, renderer: str, seed: int) -> Path:
+def _optimized(out: Path, renderer: str, seed: int) -> Path:
     config = load_config(SIMPLE_CELL, [*SHORT, f"render.type={renderer}", f"seed={seed}"])
     return run_mei(config, out, Silent()).folder
 

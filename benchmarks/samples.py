@@ -61,9 +61,9 @@ def run(report: Report, seeds: int = 100) -> None:
     _, scene, renderer = scene_of(BUMPY, ["render.resolution=100"])
     make_bumpy(scene, HEIGHT)
     _study(report, "outline in sight", scene, renderer, weighting(renderer.resolution)[..., None], seeds)
-    _, experiment = experiment_of(SIMPLE_CELL)
-    make_bumpy(experiment.scene, HEIGHT)
-    _study(report, "beyond the receptive field", experiment.scene, experiment.renderer, _adjoint(experiment), seeds)
+    _, pipeline = experiment_of(SIMPLE_CELL)
+    make_bumpy(pipeline.scene, HEIGHT)
+    _study(report, "beyond the receptive field", pipeline.scene, pipeline.renderer, _adjoint(pipeline), seeds)
 
 
 def _study(report: Report, where: str, scene: Scene, renderer: Renderer, adjoint: Tensor, seeds: int) -> None:
@@ -115,12 +115,12 @@ def _study(report: Report, where: str, scene: Scene, renderer: Renderer, adjoint
     report.table(f"Whole gradient, {where}", rows, key=f"whole, {where}")
 
 
-def _adjoint(experiment) -> Tensor:
+def _adjoint(pipeline) -> Tensor:
     """The activation's derivative by the image, at a converged image: what the gradient is weighted with in use."""
     with torch.no_grad():
-        image = experiment.renderer.render(experiment.scene(), 0, 512)
+        image = pipeline.renderer.render(pipeline.scene(), 0, 512)
     image.requires_grad_()
-    activation = experiment.viewer.objective(experiment.viewer.neurons(experiment.viewer.stimulus(image)))[0]
+    activation = pipeline.observer.objective(pipeline.observer.neurons(pipeline.observer.stimulus(image)))[0]
     return torch.autograd.grad(activation, image)[0]
 
 

@@ -1,4 +1,4 @@
-"""Scene files of the benchmarks, and what they ask of the optimiser."""
+"""Scene files of the benchmarks, and what they ask of the optimizer."""
 
 from __future__ import annotations
 

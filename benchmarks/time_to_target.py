@@ -35,7 +35,7 @@ class Race:
     cap : float
         Seconds after which a loop gives up.
     seconds : float
-        What the optimisation took so far.
+        What the optimization took so far.
     curve : list
         (steps, seconds, fraction of the optimum).
     """
@@ -86,12 +86,12 @@ def run(report: Report, cap: float = 600.0) -> None:
     Parameters
     ----------
     cap : float
-        Seconds of optimisation after which either gives up.
+        Seconds of optimization after which either gives up.
     """
-    config, experiment = experiment_of(SIMPLE_CELL)
-    ours = _ours(config, experiment, cap)
-    config, experiment = experiment_of(SIMPLE_CELL)
-    tutorial = _tutorial(config, experiment, cap)
+    config, pipeline = experiment_of(SIMPLE_CELL)
+    ours = _ours(config, pipeline, cap)
+    config, pipeline = experiment_of(SIMPLE_CELL)
+    tutorial = _tutorial(config, pipeline, cap)
     report.table(
         f"To {GOAL:g} of the optimum: {SIMPLE_CELL.stem}",
         [ours.row("ours"), tutorial.row("tutorial")],
@@ -108,31 +108,31 @@ def run(report: Report, cap: float = 600.0) -> None:
     )
 
 
-def _ours(config: Config, experiment: Pipeline, cap: float) -> Race:
-    optimum = experiment.viewer.optimum()
+def _ours(config: Config, pipeline: Pipeline, cap: float) -> Race:
+    optimum = pipeline.observer.optimum()
     # Compiled before the clock runs, as the tutorial's is.
-    experiment.look(0).activation.backward()
+    pipeline.look(0).activation.backward()
     race = Race(cap)
 
     def look(step) -> None:
         if step.step % LOOK_EVERY == 0 or step.step == config.optimizer.steps:
             race.stop()
-            race.note(step.step, evaluate(experiment, SPP, REPEATS, config.seed).mean / optimum)
+            race.note(step.step, evaluate(pipeline, SPP, REPEATS, config.seed).mean / optimum)
             race.go()
 
     race.go()
-    optimize(ActivationLoss(experiment), OptimizerSettings.of(config.optimizer), config.seed, look, lambda: race.over)
+    optimize(ActivationLoss(pipeline), OptimizerSettings.of(config.optimizer), config.seed, look, lambda: race.over)
     return race
 
 
-def _tutorial(config: Config, experiment: Pipeline, cap: float) -> Race:
-    optimum, scene = experiment.viewer.optimum(), experiment.scene
+def _tutorial(config: Config, pipeline: Pipeline, cap: float) -> Race:
+    optimum, scene = pipeline.observer.optimum(), pipeline.scene
     loop = TutorialLoop(config, scene, config.render.spp)
     parameters = [p for group in scene.groups().values() for p in group]
     adam = torch.optim.Adam(parameters, lr=config.optimizer.lr)
 
     def activation(image: torch.Tensor) -> torch.Tensor:
-        return experiment.viewer.objective(experiment.viewer.neurons(experiment.viewer.stimulus(image)))[0]
+        return pipeline.observer.objective(pipeline.observer.neurons(pipeline.observer.stimulus(image)))[0]
 
     activation(loop.render(scene().vertices, 0)).backward()
     race, step = Race(cap), 0

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 START, RESTART = 0.02, 0.06
-"""Root mean square of the random displacement that the first optimisation, and every other one, begins with; object
+"""Root mean square of the random displacement that the first optimization, and every other one, begins with; object
 units. That of the first breaks the object's symmetry, and is no part of the scene that the file says.
 """
 
@@ -67,7 +67,7 @@ class Pipeline:
 
     scene: Scene
     renderer: Renderer
-    viewer: Observer
+    observer: Observer
     regularizers: Regularizers
     variant: str
     cameras: tuple[Camera, ...] = ()
@@ -94,7 +94,7 @@ class Pipeline:
 
     def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
         """Render the scene and show it to the neurons."""
-        return self.viewer.look(self.render(seed, spp, shape))
+        return self.observer.look(self.render(seed, spp, shape))
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -107,7 +107,7 @@ def build_template(config: Config) -> TriangleMesh:
     return _built(TEMPLATES, config.shape.template)
 
 
-def build_scene(config: Config, channels: int, viewer: Observer | None = None, restart: int = 0) -> Scene:
+def build_scene(config: Config, channels: int, observer: Observer | None = None, restart: int = 0) -> Scene:
     """The scene of a scene file, in 1 or 3 channels.
 
     Parameters
@@ -133,8 +133,8 @@ def build_scene(config: Config, channels: int, viewer: Observer | None = None, r
             shape.initialize(RESTART, generator)
     camera = Camera(**config.camera.model_dump())
     pose = config.pose.model_dump()
-    if config.placement.on is not None and viewer is not None:
-        field = find_receptive_field(viewer, config.seed)
+    if config.placement.on is not None and observer is not None:
+        field = find_receptive_field(observer, config.seed)
         extent = template.vertices.norm(dim=1).max().item()
         pose |= place_on(field, camera, extent, config.placement.size)
     if restart:
@@ -175,7 +175,7 @@ def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
     return {name: value for name, value in found.items() if name in pose["free"]}
 
 
-def check_files(config: Config, told: Callable[[str], None] = lambda text: None) -> Scene:
+def check_files(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Scene:
     """Load what a scene file names (models, mesh, images) and build the scene, without rendering; gives the scene.
 
     Raises
@@ -183,29 +183,29 @@ def check_files(config: Config, told: Callable[[str], None] = lambda text: None)
     UserError
         For anything of it that cannot be used.
     """
-    viewer = build_observer(config, told)
-    _check_resolution(config, viewer)
+    observer = build_observer(config, on_message)
+    _check_resolution(config, observer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
-        prepare_backend(config.render, viewer.model.channels)
-    scene = build_scene(config, viewer.model.channels, viewer)
-    _tell_of_pictures(scene, told)
+        prepare_backend(config.render, observer.model.channels)
+    scene = build_scene(config, observer.model.channels, observer)
+    _tell_of_pictures(scene, on_message)
     return scene
 
 
-def _tell_of_pictures(scene: Scene, told: Callable[[str], None]) -> None:
+def _tell_of_pictures(scene: Scene, on_message: Callable[[str], None]) -> None:
     """What of the pictures that light the scene was left out or changed."""
     for emitter in scene.lighting.emitters:
         for note in getattr(emitter, "notes", ()):
-            told(note)
+            on_message(note)
 
 
-def _check_resolution(config: Config, viewer: Observer) -> None:
+def _check_resolution(config: Config, observer: Observer) -> None:
     """Raise UserError where the model would see a render of fewer pixels than it takes."""
     if config.objective.type != "image" or config.objective.error == "responses":
-        viewer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+        observer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
 
 
-def build_pipeline(config: Config, told: Callable[[str], None] = lambda text: None) -> Pipeline:
+def build_pipeline(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Pipeline:
     """Load the model, choose the backend, build the scene and its renderer; downloads are told of.
 
     Raises
@@ -213,22 +213,22 @@ def build_pipeline(config: Config, told: Callable[[str], None] = lambda text: No
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    viewer = build_observer(config, told)
-    _check_resolution(config, viewer)
-    backend = prepare_backend(config.render, viewer.model.channels, config.deterministic)
+    observer = build_observer(config, on_message)
+    _check_resolution(config, observer)
+    backend = prepare_backend(config.render, observer.model.channels, config.deterministic)
     if config.render.type == "path" and backend.device == "cpu":
         check_memory(config.render, backend.channels)
-    viewer.to(backend.device)
-    scene = build_scene(config, backend.channels, viewer).to(backend.device)
-    _tell_of_pictures(scene, told)
+    observer.to(backend.device)
+    scene = build_scene(config, backend.channels, observer).to(backend.device)
+    _tell_of_pictures(scene, on_message)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
     renderer.own_threads |= config.deterministic  # so that torch computes with one
-    return Pipeline(scene, renderer, viewer, regularizers, backend.name)
+    return Pipeline(scene, renderer, observer, regularizers, backend.name)
 
 
-def restarted(experiment: Pipeline, config: Config, restart: int) -> Pipeline:
+def restarted(pipeline: Pipeline, config: Config, restart: int) -> Pipeline:
     """The experiment from another start; everything but the scene is shared.
 
     Raises
@@ -237,19 +237,19 @@ def restarted(experiment: Pipeline, config: Config, restart: int) -> Pipeline:
         If no start was found at which the object is in view.
     """
     for draw in range(DRAWS):
-        scene = build_scene(config, experiment.scene.channels, experiment.viewer, restart + draw * MOST_RESTARTS)
-        scene = scene.to(experiment.scene.background.device)
+        scene = build_scene(config, pipeline.scene.channels, pipeline.observer, restart + draw * MOST_RESTARTS)
+        scene = scene.to(pipeline.scene.background.device)
         try:
             check_in_frustum(scene())
         except UserError:
             if draw == DRAWS - 1:
                 raise
             continue
-        return replace(experiment, scene=scene, begins=RANDOM if restart else FILE)
+        return replace(pipeline, scene=scene, begins=RANDOM if restart else FILE)
 
 
-def each_start(experiment: Pipeline, config: Config) -> Iterator[Pipeline]:
+def each_start(pipeline: Pipeline, config: Config) -> Iterator[Pipeline]:
     """The experiment at each start that ``optimizer.restarts`` asks for, one after the other; the first is its own."""
-    yield experiment
+    yield pipeline
     for restart in range(1, config.optimizer.restarts):
-        yield restarted(experiment, config, restart)
+        yield restarted(pipeline, config, restart)

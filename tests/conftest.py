@@ -117,7 +117,7 @@ def published_weights(monkeypatch, tmp_path) -> list[str]:
     """
     asked: list[str] = []
 
-    def stand_in(source: Source, folder: Path, where: Place, told: Callable[[str], None]) -> Path:
+    def stand_in(source: Source, folder: Path, where: Place, on_message: Callable[[str], None]) -> Path:
         asked.append(source.location)
         v1 = "v1_data_driven" in source.location
         path = tmp_path / f"{len(asked)}.pth"

@@ -38,7 +38,7 @@ class Outcome:
 
 @pytest.fixture
 def calls(monkeypatch) -> list:
-    """The calls of a stand-in for the experiment, which optimises nothing."""
+    """The calls of a stand-in for the experiment, which optimizes nothing."""
     made = []
 
     def run_experiment(config, out, progress):

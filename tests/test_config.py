@@ -278,7 +278,7 @@ def test_mistaken_freeing(folder, how, message):
     assert mistake(folder, **how).startswith(message)
 
 
-def test_nothing_free_is_fine_where_nothing_is_optimised(folder):
+def test_nothing_free_is_fine_where_nothing_is_optimized(folder):
     assert free_parameters(load(folder, "optimizer: {steps: 0}", frozen=["shape"])) == ()
 
 

@@ -42,16 +42,16 @@ def build(tmp_path):
 
 
 def test_a_look_goes_from_scene_to_activation(build):
-    experiment = build()
-    look = experiment.look(0)
+    pipeline = build()
+    look = pipeline.look(0)
     assert look.image.shape == (24, 24, 1) and look.seen.shape == (1, 1, 24, 24) and look.activation.shape == ()
     assert look.seen.norm().item() == pytest.approx(25, rel=1e-4)
-    torch.testing.assert_close(look.activation, experiment.viewer.objective(look.responses[None])[0])
-    assert 0 <= look.activation.item() <= experiment.viewer.optimum()
+    torch.testing.assert_close(look.activation, pipeline.observer.objective(look.responses[None])[0])
+    assert 0 <= look.activation.item() <= pipeline.observer.optimum()
     look.activation.backward()
-    assert experiment.scene.shape.offsets.grad.abs().max() > 0
+    assert pipeline.scene.shape.offsets.grad.abs().max() > 0
     with torch.no_grad():
-        assert not experiment.look(0).activation.requires_grad
+        assert not pipeline.look(0).activation.requires_grad
 
 
 def test_a_scene_file_and_its_seed_say_everything(build):
@@ -69,9 +69,9 @@ def test_a_start_that_can_succeed_is_let_through(build):
 
 @pytest.mark.parametrize("kind", ["diffuse", "plastic"])
 def test_a_check_leaves_gradients_as_they_are(build, kind):
-    experiment = build(f"material={{type: {kind}, free: [reflectance]}}")
-    check_start(experiment, 0)
-    assert all(p.grad is None for p in experiment.scene.parameters())
+    pipeline = build(f"material={{type: {kind}, free: [reflectance]}}")
+    check_start(pipeline, 0)
+    assert all(p.grad is None for p in pipeline.scene.parameters())
 
 
 @pytest.mark.parametrize(
@@ -89,44 +89,44 @@ def test_a_check_leaves_gradients_as_they_are(build, kind):
     ],
 )
 def test_a_start_in_vain_is_refused(build, overrides, message):
-    experiment = build(*overrides)
+    pipeline = build(*overrides)
     with pytest.raises(UserError, match=message):
-        check_start(experiment, 0)
+        check_start(pipeline, 0)
 
 
 def test_a_model_without_a_gradient_is_refused(build):
-    experiment = build()
-    inner = experiment.viewer.neurons
+    pipeline = build()
+    inner = pipeline.observer.neurons
 
     class Detached(torch.nn.Module):
         def forward(self, image):
             return inner(image).detach()
 
-    experiment.viewer.neurons = Detached()
+    pipeline.observer.neurons = Detached()
     with pytest.raises(UserError, match="responses without a gradient"):
-        check_start(experiment, 0)
+        check_start(pipeline, 0)
 
 
 def test_a_neuron_that_is_silent_at_the_only_start_is_said(build):
-    experiment = build()
-    experiment.viewer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
+    pipeline = build()
+    pipeline.observer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
     with pytest.raises(UserError, match="model 'edge' is silent at the start: .*optimizer.restarts"):
-        check_start(experiment, 0)
-    check_start(experiment, 0, alone=False)
+        check_start(pipeline, 0)
+    check_start(pipeline, 0, alone=False)
 
 
 def test_a_few_steps_improve_what_the_neuron_answers(build):
     light = "lighting=[{type: directional, irradiance: 2.0}, {type: constant, radiance: 0.2}]"
-    experiment = build(light, free=("lighting.0.direction",))
-    before = evaluate(experiment, 64, 4, 0)
-    template = experiment.scene.template.vertices.clone()
-    groups = {name: 0.03 for name in experiment.scene.groups()}
-    outcome = optimize(ActivationLoss(experiment), OptimizerSettings(40, groups, warmup=5), 0)
-    after = evaluate(experiment, 64, 4, 0)
+    pipeline = build(light, free=("lighting.0.direction",))
+    before = evaluate(pipeline, 64, 4, 0)
+    template = pipeline.scene.template.vertices.clone()
+    groups = {name: 0.03 for name in pipeline.scene.groups()}
+    outcome = optimize(ActivationLoss(pipeline), OptimizerSettings(40, groups, warmup=5), 0)
+    after = evaluate(pipeline, 64, 4, 0)
     assert outcome.steps == 40 and outcome.skipped == 0
     assert after.mean > before.mean + 10 * (before.sem + after.sem)
-    assert after.mean > 1.3 * before.mean or after.mean > 0.9 * experiment.viewer.optimum()
-    assert torch.equal(experiment.scene.template.vertices, template)
+    assert after.mean > 1.3 * before.mean or after.mean > 0.9 * pipeline.observer.optimum()
+    assert torch.equal(pipeline.scene.template.vertices, template)
 
 
 def test_a_model_of_another_size_is_said(build):
@@ -181,11 +181,11 @@ def test_another_start_is_aside_in_the_image_and_not_in_depth(start):
 def test_a_restart_is_drawn_until_it_can_be_seen(tmp_path):
     (tmp_path / "scene.yaml").write_text(SMALL)
     config = load_config(tmp_path / "scene.yaml", ["camera={distance: 1.4, fov: 100}"], ["pose"])
-    experiment = build_pipeline(config)
+    pipeline = build_pipeline(config)
     inside = 0
     for restart in range(1, 12):
         inside += (build_scene(config, 1, restart=restart)().vertices[:, 2] > 0).any().item()
-        assert (restarted(experiment, config, restart).scene().vertices[:, 2] < 0).all()
+        assert (restarted(pipeline, config, restart).scene().vertices[:, 2] < 0).all()
     assert inside > 0
 
 
@@ -197,24 +197,24 @@ def cameras() -> tuple[Camera, ...]:
 
 
 def test_several_cameras_see_the_scene_side_by_side(build):
-    experiment = build("render={type: raster, resolution: 24}")
-    assert experiment.render(0).shape == (24, 24, 1)
-    torch.testing.assert_close(experiment.render(0), experiment.renderer.render(experiment.scene(), 0))
-    several = replace(experiment, cameras=cameras())
+    pipeline = build("render={type: raster, resolution: 24}")
+    assert pipeline.render(0).shape == (24, 24, 1)
+    torch.testing.assert_close(pipeline.render(0), pipeline.renderer.render(pipeline.scene(), 0))
+    several = replace(pipeline, cameras=cameras())
     image = several.render(0)
     assert image.shape == (24, 48, 1)
     for part, camera in zip(image.chunk(2, dim=1), cameras()):
-        torch.testing.assert_close(part, experiment.renderer.render(experiment.scene(camera=camera), 0))
+        torch.testing.assert_close(part, pipeline.renderer.render(pipeline.scene(camera=camera), 0))
     assert (image[:, :24] - image[:, 24:]).abs().max() > 0.05
 
 
 def test_every_camera_has_a_state_of_the_same_shape(build):
-    experiment = replace(build(), cameras=cameras())
-    shape = experiment.scene.shape() + 0.1
-    given, own = experiment.states(shape), experiment.states()
+    pipeline = replace(build(), cameras=cameras())
+    shape = pipeline.scene.shape() + 0.1
+    given, own = pipeline.states(shape), pipeline.states()
     assert len(given) == len(own) == 2
     for with_shape, camera in zip(given, cameras()):
-        torch.testing.assert_close(with_shape.vertices, camera(experiment.scene.pose(shape)))
+        torch.testing.assert_close(with_shape.vertices, camera(pipeline.scene.pose(shape)))
     assert not torch.equal(given[0].vertices, own[0].vertices)
     assert len(build().states()) == 1
 
@@ -224,13 +224,13 @@ def test_every_camera_has_a_state_of_the_same_shape(build):
 
 def test_what_a_search_could_mend_does_not_end_a_run(build):
     behind = "lighting=[{type: directional, direction: [0, 0, 1], free: [direction]}]"
-    experiment = build(behind)
+    pipeline = build(behind)
     with pytest.raises(UserError, match="no light reaches"):
-        check_start(experiment, 0)
-    check_start(experiment, 0, searched=True)
-    experiment = build(free=("pose.rotation",))
-    experiment.viewer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
-    check_start(experiment, 0, searched=True)
+        check_start(pipeline, 0)
+    check_start(pipeline, 0, searched=True)
+    pipeline = build(free=("pose.rotation",))
+    pipeline.observer.neurons = lambda seen: torch.relu(seen.flatten(1)[:, :1] - 1e3)
+    check_start(pipeline, 0, searched=True)
 
 
 def test_what_no_search_could_mend_does(build):

@@ -60,7 +60,7 @@ def test_the_tables_say_every_subset_and_factor():
     assert rows[1][1:4] == ["pose", "-0.1", "-0.1 to -0.1"]
 
 
-def test_an_optimiser_that_did_worse_with_more_is_not_hidden():
+def test_an_optimizer_that_did_worse_with_more_is_not_hidden():
     lines = describe_factors(Path("there"), result(additive(2)))
     (lost,) = [line for line in lines if "reached less" in line]
     assert "pose less nothing -0.1" in lost and "all less shape + light -0.1" in lost

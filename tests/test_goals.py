@@ -29,9 +29,9 @@ def scenes(tmp_path):
         first = build_pipeline(config)
         found = [first, *(restarted(first, config, index) for index in range(1, count))]
         with torch.no_grad():
-            for index, experiment in enumerate(found):
-                if "lighting.0.direction" in experiment.scene.free_parameters():
-                    experiment.scene.lighting.emitters[0].direction += torch.tensor([0.3 * index, 0, 0])
+            for index, pipeline in enumerate(found):
+                if "lighting.0.direction" in pipeline.scene.free_parameters():
+                    pipeline.scene.lighting.emitters[0].direction += torch.tensor([0.3 * index, 0, 0])
         return found
 
     return built
@@ -87,9 +87,9 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
     goal = Differ(experiments, want, "pose", 40.0, enough=2.0)
     found = goal.attempt(0)
     with torch.no_grad():
-        looks = [experiment.look(0) for experiment in experiments]
+        looks = [pipeline.look(0) for pipeline in experiments]
         lost = [max(0.0, 2 * (1 - look.activation.item())) for look in looks]
-        shapes = [experiment.scene.shape() for experiment in experiments]
+        shapes = [pipeline.scene.shape() for pipeline in experiments]
         costs = [e.regularizers.total(e.regularizers(shape)).item() for e, shape in zip(experiments, shapes)]
         all_of = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(experiments, shapes, looks)]
     angles = [measured("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]

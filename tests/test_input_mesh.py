@@ -1,4 +1,4 @@
-"""What a mesh's file is like is said before the first step, and is not laid to the optimisation afterwards."""
+"""What a mesh's file is like is said before the first step, and is not laid to the optimization afterwards."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_run_tells_the_file_s_flaws_from_its_own(scene, tmp_path, capsys):
     assert "When its file was read: left out its materials and textures; " in report
 
 
-def test_what_the_optimisation_does_to_a_mesh_with_flaws_is_counted_apart(tmp_path):
+def test_what_the_optimization_does_to_a_mesh_with_flaws_is_counted_apart(tmp_path):
     count = write_two_balls(tmp_path / "balls.obj")
     template = file(tmp_path / "balls.obj")
     facts = mesh_facts(template.vertices, template)
@@ -110,7 +110,7 @@ def test_what_the_optimisation_does_to_a_mesh_with_flaws_is_counted_apart(tmp_pa
     assert facts["intersecting_faces"] - facts["new_intersecting_faces"] <= count
     assert facts["input"]["intersecting_faces"] == count
     first, second = describe_mesh(facts)
-    assert first.startswith("the optimisation made faces that no object has: ")
+    assert first.startswith("the optimization made faces that no object has: ")
     assert f"{facts['new_intersecting_faces']} intersecting" in first and f"{count} faces of the input mesh" in second
 
 

@@ -92,7 +92,7 @@ def test_a_file_that_says_nothing_is_no_scene(here, text):
 @pytest.mark.parametrize(
     ("words", "right"),
     [
-        ("sweep scene.yaml", "this is a scene file, no sweep; 'run scene.yaml' optimises it"),
+        ("sweep scene.yaml", "this is a scene file, no sweep; 'run scene.yaml' optimizes it"),
         ("sweep card.yaml", "this is a model card, no sweep"),
         ("run sweep.yaml", "this is a sweep file, no scene file; 'sweep sweep.yaml' does its runs"),
         ("check sweep.yaml", "'sweep sweep.yaml' does its runs"),

@@ -71,16 +71,16 @@ class Size:
         return self.weight * terms["size"]
 
 
-def drive(experiment: Pipeline) -> ActivationLoss:
+def drive(pipeline: Pipeline) -> ActivationLoss:
     """For a scene with which nothing can be wrong."""
-    return ActivationLoss(experiment, watch=lambda step: None)
+    return ActivationLoss(pipeline, watch=lambda step: None)
 
 
 def linear(weight: float = 1.0, gain: float = 1.0, renderer: Pixels | None = None) -> Pipeline:
     return Pipeline(
         scene=Line(),
         renderer=renderer or Pixels(),
-        viewer=Observer(
+        observer=Observer(
             stimulus=lambda image: image.permute(2, 0, 1)[None],
             model=None,
             neurons=lambda seen: gain * (seen.flatten(1) @ TARGET)[:, None],
@@ -112,11 +112,11 @@ def test_rates_rise_linearly_and_fall_along_a_cosine(steps, warmup, decay):
 
 
 def test_the_first_step_is_the_first_rates():
-    experiment = linear(weight=0.0)
-    before = experiment.scene.x.detach().clone()
-    optimize(drive(experiment), settings(1, warmup=4), 0)
+    pipeline = linear(weight=0.0)
+    before = pipeline.scene.x.detach().clone()
+    optimize(drive(pipeline), settings(1, warmup=4), 0)
     # Adam's first step is the learning rate, whatever the gradient's length.
-    step = experiment.scene.x.detach() - before
+    step = pipeline.scene.x.detach() - before
     torch.testing.assert_close(step, 0.05 / 4 * TARGET.sign(), rtol=1e-3, atol=1e-6)
 
 
@@ -125,20 +125,20 @@ def test_the_first_step_is_the_first_rates():
 
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 50.0])
 def test_a_linear_neuron_finds_its_optimum_whatever_its_gain(gain):
-    experiment = linear(weight=1.0, gain=gain)
-    outcome = optimize(drive(experiment), settings(400), 0)
-    x = experiment.scene.x.detach()
+    pipeline = linear(weight=1.0, gain=gain)
+    outcome = optimize(drive(pipeline), settings(400), 0)
+    x = pipeline.scene.x.detach()
     assert (outcome.steps, outcome.skipped, outcome.ended) == (400, 0, "done")
     assert nn.functional.cosine_similarity(x, TARGET, dim=0) > 0.999
     # Minimum of mean(x^2) - x.t / (|x| |t|'s running mean): where the norm is r, 2 x / 4 = t / (|t| r), so r^2 = 2.
     assert x.norm().item() == pytest.approx(math.sqrt(2), rel=0.02)
-    assert torch.equal(experiment.scene.frozen, torch.tensor([1.0, 2.0]))
+    assert torch.equal(pipeline.scene.frozen, torch.tensor([1.0, 2.0]))
 
 
 def test_every_step_is_told_as_it_was_before_it():
-    experiment = linear(weight=0.5)
+    pipeline = linear(weight=0.5)
     steps = []
-    optimize(drive(experiment), settings(5), 3, on_step=steps.append)
+    optimize(drive(pipeline), settings(5), 3, on_step=steps.append)
     assert [step.step for step in steps] == [1, 2, 3, 4, 5]
     first = steps[0]
     start = torch.full((4,), 0.1)
@@ -174,17 +174,17 @@ def test_a_gradient_that_is_not_finite_is_counted_and_skipped():
 
     def told(step):
         steps.append(step)
-        positions.append(experiment.scene.x.detach().clone())
+        positions.append(pipeline.scene.x.detach().clone())
 
     spoilt = Pixels(lambda image, seed: Spoil.apply(image, accidents[seed]) if seed in accidents else image)
-    experiment = linear(renderer=spoilt)
-    outcome = optimize(drive(experiment), settings(80), 0, on_step=told)
+    pipeline = linear(renderer=spoilt)
+    outcome = optimize(drive(pipeline), settings(80), 0, on_step=told)
     assert outcome.skipped == 3 and [step.step - 1 for step in steps if step.skipped] == [4, 7, 11]
     for accident in accidents:
         assert torch.equal(positions[accident], positions[accident - 1])
     assert not torch.equal(positions[12], positions[11])
-    assert torch.isfinite(experiment.scene.x).all()
-    assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
+    assert torch.isfinite(pipeline.scene.x).all()
+    assert nn.functional.cosine_similarity(pipeline.scene.x.detach(), TARGET, dim=0) > 0.9
 
 
 class Spoil(torch.autograd.Function):
@@ -203,11 +203,11 @@ class Spoil(torch.autograd.Function):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_an_image_that_is_not_finite_spoils_no_later_step(value):
     spoilt = Pixels(lambda image, seed: image + value if seed == 4 else image)
-    experiment = linear(renderer=spoilt)
+    pipeline = linear(renderer=spoilt)
     steps = []
-    outcome = optimize(drive(experiment), settings(60), 0, on_step=steps.append)
+    outcome = optimize(drive(pipeline), settings(60), 0, on_step=steps.append)
     assert outcome.skipped == 1 and math.isfinite(steps[-1].loss)
-    assert nn.functional.cosine_similarity(experiment.scene.x.detach(), TARGET, dim=0) > 0.9
+    assert nn.functional.cosine_similarity(pipeline.scene.x.detach(), TARGET, dim=0) > 0.9
 
 
 def test_an_outlier_is_shortened():
@@ -215,13 +215,13 @@ def test_an_outlier_is_shortened():
 
     def run(factor: float):
         renderer = Pixels(lambda image, seed: with_gradient(image, factor) if seed == 20 else image)
-        experiment = linear(renderer=renderer)
+        pipeline = linear(renderer=renderer)
         positions.clear()
         outcome = optimize(
-            drive(experiment),
+            drive(pipeline),
             settings(25),
             0,
-            on_step=lambda step: (steps.append(step), positions.append(experiment.scene.x.detach().clone())),
+            on_step=lambda step: (steps.append(step), positions.append(pipeline.scene.x.detach().clone())),
         )
         return outcome, [p.clone() for p in positions]
 
@@ -236,9 +236,9 @@ def test_an_outlier_is_shortened():
 
 
 def test_patience_ends_a_run_that_gets_no_better():
-    experiment = linear(weight=0.0)
-    experiment.viewer.neurons = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
-    outcome = optimize(drive(experiment), settings(100, patience=7), 0)
+    pipeline = linear(weight=0.0)
+    pipeline.observer.neurons = lambda seen: 1 + 0 * seen.flatten(1)[:, :1]
+    outcome = optimize(drive(pipeline), settings(100, patience=7), 0)
     assert outcome.ended == "no better" and outcome.steps == 8
 
 
@@ -265,13 +265,13 @@ def noisy() -> Pixels:
 
 def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
     renderer = noisy()
-    experiment = linear(renderer=renderer)
-    estimate = evaluate(experiment, spp=33, repeats=64, seed=5)
+    pipeline = linear(renderer=renderer)
+    estimate = evaluate(pipeline, spp=33, repeats=64, seed=5)
     seeds = [seed for seed, _ in renderer.seen]
     assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.seen)
     values = []
     for seed in seeds:
-        image = renderer.spoil(experiment.scene.x.detach().reshape(2, 2, 1), seed)
+        image = renderer.spoil(pipeline.scene.x.detach().reshape(2, 2, 1), seed)
         values.append((image.ravel() @ TARGET).item())
     values = torch.tensor(values)
     assert estimate.mean == pytest.approx(values.mean().item(), rel=1e-4)
@@ -281,23 +281,23 @@ def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
     assert estimate.as_dict() == {"mean": estimate.mean, "sem": estimate.sem}
 
 
-def test_evaluations_share_no_seed_with_each_other_or_with_the_optimisation():
+def test_evaluations_share_no_seed_with_each_other_or_with_the_optimization():
     seen = []
     for seed in (0, 1, 2**32 - 1):
         renderer = Pixels()
-        experiment = linear(renderer=renderer)
-        optimize(drive(experiment), settings(5), seed)
-        evaluate(experiment, 4, 5, seed)
+        pipeline = linear(renderer=renderer)
+        optimize(drive(pipeline), settings(5), seed)
+        evaluate(pipeline, 4, 5, seed)
         seen += [s for s, _ in renderer.seen]
     assert len(set(seen)) == len(seen) == 30
 
 
 def test_an_evaluation_changes_nothing():
-    experiment = linear(renderer=noisy())
-    before = experiment.scene.x.detach().clone()
-    first, second = (evaluate(experiment, 4, 3, 0) for _ in range(2))
+    pipeline = linear(renderer=noisy())
+    before = pipeline.scene.x.detach().clone()
+    first, second = (evaluate(pipeline, 4, 3, 0) for _ in range(2))
     assert first.mean == second.mean and first.sem == second.sem
-    assert torch.equal(experiment.scene.x, before) and experiment.scene.x.grad is None
+    assert torch.equal(pipeline.scene.x, before) and pipeline.scene.x.grad is None
 
 
 def test_noise_does_not_bias_a_neuron_that_is_not_linear():
@@ -306,10 +306,10 @@ def test_noise_does_not_bias_a_neuron_that_is_not_linear():
     def noisy(image, seed):
         return image + 0.5 * torch.randn(image.shape, generator=torch.Generator().manual_seed(seed % 2**32))
 
-    experiment = linear(renderer=Pixels(noisy))
-    experiment.viewer.neurons = lambda seen: seen.flatten(1).sum(1, keepdim=True).square()
+    pipeline = linear(renderer=Pixels(noisy))
+    pipeline.observer.neurons = lambda seen: seen.flatten(1).sum(1, keepdim=True).square()
     truth = 0.4**2
-    found = [evaluate(experiment, 1, 8, seed) for seed in range(400)]
+    found = [evaluate(pipeline, 1, 8, seed) for seed in range(400)]
     means = torch.tensor([estimate.mean for estimate in found], dtype=torch.float64)
     error = means.std() / 20
     assert abs(means.mean() - truth) < 3 * error
@@ -321,7 +321,7 @@ def test_noise_does_not_bias_a_neuron_that_is_not_linear():
 
 @given(st.integers(0, 39), st.integers(1, 3))
 @hypothesis_settings(max_examples=15, deadline=None)
-def test_an_optimisation_that_goes_on_ends_to_the_last_bit_as_one_without_a_break(stop, seed):
+def test_an_optimization_that_goes_on_ends_to_the_last_bit_as_one_without_a_break(stop, seed):
     whole, broken = linear(), linear()
     noise = Pixels(
         lambda image, seed: image + 0.1 * torch.rand(4, generator=torch.Generator().manual_seed(seed)).view(2, 2, 1)
@@ -345,20 +345,20 @@ def test_so_does_one_that_is_set_back(stops, seed):
         noise = 0.1 * torch.rand(4, generator=torch.Generator().manual_seed(seed)).view(2, 2, 1)
         return image + noise if (seed % 2**20) % 37 < 14 else image * math.nan
 
-    def wrong(experiment: Pipeline) -> ActivationLoss:
-        x = experiment.scene.x
+    def wrong(pipeline: Pipeline) -> ActivationLoss:
+        x = pipeline.scene.x
         return ActivationLoss(
-            experiment, lambda step: "too far" if step % 5 == 0 and x.detach().abs().max() > 0.5 else None
+            pipeline, lambda step: "too far" if step % 5 == 0 and x.detach().abs().max() > 0.5 else None
         )
 
     def run(stop: int | None, since: Snapshot | None):
-        experiment, asked = linear(renderer=Pixels(spoil)), iter(range(10**6))
+        pipeline, asked = linear(renderer=Pixels(spoil)), iter(range(10**6))
         kept: list[Snapshot] = []
         outcome = optimize(
-            wrong(experiment), settings(70), seed, lambda s: None, lambda: next(asked) == stop, kept.append, since
+            wrong(pipeline), settings(70), seed, lambda s: None, lambda: next(asked) == stop, kept.append, since
         )
         last = kept[-1]
-        return outcome, experiment.scene.x, Snapshot(json.loads(json.dumps(last.numbers)), last.arrays)
+        return outcome, pipeline.scene.x, Snapshot(json.loads(json.dumps(last.numbers)), last.arrays)
 
     expected, x, _ = run(None, None)
     assert expected.setbacks and expected.skipped
@@ -369,13 +369,13 @@ def test_so_does_one_that_is_set_back(stops, seed):
     assert torch.equal(found, x) and outcome == expected
 
 
-def test_what_an_optimisation_ended_with_is_not_gone_on_with():
-    experiment, kept = linear(weight=5.0), []
-    first = optimize(drive(experiment), settings(400, patience=7), 0, keep=kept.append)
+def test_what_an_optimization_ended_with_is_not_gone_on_with():
+    pipeline, kept = linear(weight=5.0), []
+    first = optimize(drive(pipeline), settings(400, patience=7), 0, keep=kept.append)
     assert first.ended == "no better" and first.steps < 400
     again = linear(weight=5.0)
     outcome = optimize(drive(again), settings(400, patience=7), 0, since=kept[-1])
-    assert outcome == first and torch.equal(again.scene.x, experiment.scene.x)
+    assert outcome == first and torch.equal(again.scene.x, pipeline.scene.x)
 
 
 def test_a_snapshot_of_other_parameters_is_refused():
@@ -388,25 +388,25 @@ def test_a_snapshot_of_other_parameters_is_refused():
 
 
 def test_a_scene_that_goes_wrong_is_brought_back_with_smaller_steps():
-    """Beyond 0.5 something is wrong: steps shrink until the optimisation has failed, and what stays is good."""
-    experiment = linear()
-    x = experiment.scene.x
-    wrong = ActivationLoss(experiment, watch=lambda step: "too far" if x.detach().abs().max() > 0.5 else None)
+    """Beyond 0.5 something is wrong: steps shrink until the optimization has failed, and what stays is good."""
+    pipeline = linear()
+    x = pipeline.scene.x
+    wrong = ActivationLoss(pipeline, watch=lambda step: "too far" if x.detach().abs().max() > 0.5 else None)
     outcome = optimize(wrong, settings(2000), 0)
     assert outcome.ended == "failed" and outcome.reason == "too far" and outcome.setbacks == MAX_ROLLBACKS + 1
     assert 0.1 < x.detach().abs().max() <= 0.5
 
 
 def test_nothing_finite_for_long_is_trouble():
-    experiment = linear(renderer=Pixels(lambda image, seed: image * math.nan if seed % 2**20 >= 12 else image))
+    pipeline = linear(renderer=Pixels(lambda image, seed: image * math.nan if seed % 2**20 >= 12 else image))
     kept: list[Snapshot] = []
-    outcome = optimize(drive(experiment), settings(500), 0, keep=kept.append)
+    outcome = optimize(drive(pipeline), settings(500), 0, keep=kept.append)
     assert outcome.ended == "failed" and "finite" in outcome.reason
-    assert outcome.skipped == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1) and torch.isfinite(experiment.scene.x).all()
+    assert outcome.skipped == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1) and torch.isfinite(pipeline.scene.x).all()
     assert kept[0].step == EVERY and kept[-1].step == EVERY
 
 
-def test_what_ends_an_optimisation_from_outside_leaves_its_state():
+def test_what_ends_an_optimization_from_outside_leaves_its_state():
     def terminated() -> bool:
         raise Terminated
 

@@ -35,7 +35,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def scene(config):
-    """One that an optimiser has moved, from a start of its own."""
+    """One that an optimizer has moved, from a start of its own."""
     scene = build_scene(config, 1, restart=1)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

@@ -65,9 +65,9 @@ def test_models_that_are_not_square(tmp_path, h, w):
     size = f"{{size: [{h}, {w}], mean: 124, std: 70}}"
     card = f"{{type: simple_cell, parameters: {{center: [0.4, 0.3], sigma: 0.15}}, input: {size}}}"
     path.write_text(f"model: {{card: {card}}}\nrender: {{resolution: 120}}\nplacement: {{on: receptive_field}}\n")
-    experiment = build_pipeline(load_config(path))
+    pipeline = build_pipeline(load_config(path))
     with torch.no_grad():
-        seen = experiment.viewer.stimulus.resample(experiment.renderer.render(experiment.scene(), 0))[0]
+        seen = pipeline.observer.stimulus.resample(pipeline.renderer.render(pipeline.scene(), 0))[0]
     rows, columns = torch.nonzero((seen - 0.5).abs() > 0.05, as_tuple=True)
     assert (2 * columns.float().mean() + 1 - w) / w == pytest.approx(0.4, abs=0.08)
     assert (h - 1 - 2 * rows.float().mean()) / w == pytest.approx(0.3, abs=0.08)
@@ -94,10 +94,10 @@ def test_a_scene_starts_there(config):
 
 
 def test_neurons_without_a_gradient_have_no_receptive_field(config):
-    viewer = build_observer(config())
-    viewer.neurons = lambda seen: 0 * seen.flatten(1)[:, :1]
+    observer = build_observer(config())
+    observer.neurons = lambda seen: 0 * seen.flatten(1)[:, :1]
     with pytest.raises(UserError, match=r"placement.on: no receptive field was found"):
-        find_receptive_field(viewer, 0)
+        find_receptive_field(observer, 0)
 
 
 @pytest.mark.parametrize("pose", ["pose={translation: [0.1, 0, 0]}", "pose={scale: 0.5}"])

@@ -33,7 +33,7 @@ def test_every_scene_is_drawn_to_a_number_that_can_be_seen(tmp_path, count, apar
     assert (np.ptp(scenes, axis=2) < 10).all() and (scenes < 200).any(axis=2).mean() > 0.2
 
 
-@pytest.mark.parametrize("portraits", [(), ("metamer",), ("reference", "metamer")])
+@pytest.mark.parametrize("previews", [(), ("metamer",), ("reference", "metamer")])
 def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, previews):
     both = ("reference", "metamer")
     picture = MetamerPicture(
@@ -56,7 +56,7 @@ def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, previews):
             assert (ink[row, 2 * width : 4 * width].mean() > 0.1) == (name in previews)
 
 
-@pytest.mark.parametrize("portraits", [False, True], ids=["without objects", "with objects"])
+@pytest.mark.parametrize("previews", [False, True], ids=["without objects", "with objects"])
 def test_a_metamers_figure_leaves_no_blank_between_its_parts(tmp_path, monkeypatch, previews):
     figures = []
 

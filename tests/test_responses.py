@@ -37,10 +37,10 @@ class Exact(Noisy):
         return self.mean
 
 
-def experiment(renderer):
+def pipeline(renderer):
     """One whose neurons see the image as it is."""
-    viewer = SimpleNamespace(stimulus=lambda image: image.permute(2, 0, 1)[None])
-    return SimpleNamespace(scene=lambda: None, renderer=renderer, viewer=viewer)
+    observer = SimpleNamespace(stimulus=lambda image: image.permute(2, 0, 1)[None])
+    return SimpleNamespace(scene=lambda: None, renderer=renderer, observer=observer)
 
 
 def neurons(seen: torch.Tensor) -> torch.Tensor:
@@ -66,20 +66,20 @@ def test_every_render_is_used_once_and_all_neurons_see_the_same():
         seen.append(len(inputs))
         return neurons(inputs)
 
-    respond(experiment(renderer), counted, Accuracy(5, 9), 1000)
+    respond(pipeline(renderer), counted, Accuracy(5, 9), 1000)
     assert renderer.asked == [(1000 + i, 5) for i in range(9)]
     assert seen == [10]
 
 
 def test_without_noise_there_is_no_error():
-    found = respond(experiment(Exact()), neurons, Accuracy(5, 9), 0)
+    found = respond(pipeline(Exact()), neurons, Accuracy(5, 9), 0)
     np.testing.assert_allclose(found.mean, TRUTH, rtol=1e-6)
     assert (found.sem == 0).all() and (found.low == found.mean).all() and (found.high == found.mean).all()
 
 
 def test_two_standard_errors_and_the_interval_hold_the_truth_as_often_as_they_say():
     """Of 32 renders, two standard errors do so with probability 0.9458, Student's interval with 0.95."""
-    trials, accuracy, subject = 1500, Accuracy(4, 32), experiment(Noisy())
+    trials, accuracy, subject = 1500, Accuracy(4, 32), pipeline(Noisy())
     found = [respond(subject, neurons, accuracy, 64 * trial) for trial in range(trials)]
     mean, sem, low, high = (np.array([getattr(f, n) for f in found]) for n in ("mean", "sem", "low", "high"))
     expected = 2 * stats.t.cdf(2, 31) - 1

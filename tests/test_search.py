@@ -1,4 +1,4 @@
-"""Where an optimisation of turns and directions starts."""
+"""Where an optimization of turns and directions starts."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def recovering(tmp_path):
     return built
 
 
-def off(experiment: Pipeline) -> tuple[float, float]:
+def off(pipeline: Pipeline) -> tuple[float, float]:
     """How far turn and sun are from the truth, degrees."""
-    said = experiment.scene.to_settings()
+    said = pipeline.scene.to_settings()
     first, second = (
         roma.euler_to_rotmat("xyz", torch.tensor(a, dtype=torch.float64), degrees=True)
         for a in (said["pose"]["rotation"], TRUE_TURN)
@@ -109,43 +109,43 @@ def off(experiment: Pipeline) -> tuple[float, float]:
 def test_a_known_turn_and_sun_are_found(recovering, monkeypatch, turn, sun, views, count):
     monkeypatch.setattr(search, "FIRST", 6)
     monkeypatch.setattr(search, "STEPS", 20)
-    experiment = recovering(turn, sun, views)
-    assert max(off(experiment)) > 40
-    find_start(experiment, count, seed=0)
-    assert max(off(experiment)) < 10
+    pipeline = recovering(turn, sun, views)
+    assert max(off(pipeline)) > 40
+    find_start(pipeline, count, seed=0)
+    assert max(off(pipeline)) < 10
     with torch.no_grad():
-        assert experiment.look(0).activation > -0.15
+        assert pipeline.look(0).activation > -0.15
 
 
 def test_all_else_stays_to_the_last_bit(recovering):
     free = ("pose", "lighting", "material", "camera.fov")
-    experiment = recovering(views=1, free=free, shape={**LUMP, "free": ["offsets"]})
-    scene = experiment.scene
+    pipeline = recovering(views=1, free=free, shape={**LUMP, "free": ["offsets"]})
+    scene = pipeline.scene
     before = {name: value.detach().clone() for name, value in scene.free_parameters().items()}
     assert {"pose.translation", "pose.scale", "lighting.0.irradiance", "shape.offsets"} < set(before)
     told = []
-    find_start(experiment, 8, seed=0, told=lambda: told.append(1))
+    find_start(pipeline, 8, seed=0, on_message=lambda: told.append(1))
     assert len(told) == 8
     for name, value in scene.free_parameters().items():
         assert value.grad is None and value.requires_grad
         moved = name in ("lighting.0.direction", "pose.rotation")
         assert moved or torch.equal(value, before[name]), name
-    assert max(off(experiment)) > 0
+    assert max(off(pipeline)) > 0
 
 
 def test_the_worth_of_what_is_found_is_that_of_where_the_scene_is_left(recovering):
     """Place, size and power are free too, and no part of the search: it must not count on them."""
-    experiment = recovering(free=("pose", "lighting"))
-    finder = search._StartSearch(experiment)
+    pipeline = recovering(free=("pose", "lighting"))
+    finder = search._StartSearch(pipeline)
     start = finder.improved(finder.own(), whole=True)
     finder.put(start)
     with torch.no_grad():
-        assert experiment.look(0).activation.item() == pytest.approx(start.value, rel=1e-5)
+        assert pipeline.look(0).activation.item() == pytest.approx(start.value, rel=1e-5)
 
 
-def found(experiment: Pipeline, *arguments: int) -> torch.Tensor:
-    find_start(experiment, *arguments)
-    scene = experiment.scene
+def found(pipeline: Pipeline, *arguments: int) -> torch.Tensor:
+    find_start(pipeline, *arguments)
+    scene = pipeline.scene
     return torch.cat([scene.pose.rotation_matrix().flatten(), scene.lighting.emitters[0].get("direction")]).detach()
 
 
@@ -158,21 +158,21 @@ def test_the_seed_says_what_is_drawn_and_every_restart_draws_anew(recovering):
 
 def test_the_truth_is_not_left(recovering):
     """What the file says is among what is tried."""
-    experiment = recovering(
+    pipeline = recovering(
         pose={"rotation": TRUE_TURN, "free": ["rotation"]},
         lighting=[{**SUN, "direction": TRUE_SUN, "free": ["direction"]}, SKY],
     )
-    find_start(experiment, 1, seed=0)
-    assert max(off(experiment)) < 0.05
+    find_start(pipeline, 1, seed=0)
+    assert max(off(pipeline)) < 0.05
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, seed):
     pose = {"rotation": [20, 50, 80], "free": ["rotation"]}
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})
-    experiment = build_pipeline(load_config(path, free=["lighting.0.direction"], trust_code=True))
+    pipeline = build_pipeline(load_config(path, free=["lighting.0.direction"], trust_code=True))
     with torch.no_grad():
-        before = experiment.look(0).activation.item()
-    find_start(experiment, 1 + seed, seed)
+        before = pipeline.look(0).activation.item()
+    find_start(pipeline, 1 + seed, seed)
     with torch.no_grad():
-        assert experiment.look(0).activation.item() >= before - 1e-6
+        assert pipeline.look(0).activation.item() >= before - 1e-6

@@ -126,7 +126,7 @@ def test_a_comparison_has_a_row_for_each_neuron_and_empty_cells_for_what_is_unkn
 def test_what_a_comparison_says_as_a_whole():
     assert describe_comparison(Path("there"), compared()) == [
         "neuron 5 was left out: it is silent",
-        "shown path traced, what was optimised so exceeds what was not by +3.1 %; by more than three standard errors: "
+        "shown path traced, what was optimized so exceeds what was not by +3.1 %; by more than three standard errors: "
         "1 of 1 by the render s.e.",
         "interrupted: 1 of 3 comparisons are done",
         "written to there",
@@ -143,14 +143,14 @@ def test_what_a_comparison_says_as_a_whole():
         },
     }
     assert describe_comparison(Path("there"), compared(statistics=statistics, ended="done", left_out=[])) == [
-        "shown path traced, what was optimised so exceeds what was not by a median of +2 % (95 % interval -1.1 to +5, "
+        "shown path traced, what was optimized so exceeds what was not by a median of +2 % (95 % interval -1.1 to +5, "
         "12 neurons); by more than three standard errors: 9 of 12 by the render s.e., 4 of 11 by the s.e. over starts",
-        "shown rasterized, what was optimised so exceeds what was not by a median of -0.4 % (5 neurons)",
+        "shown rasterized, what was optimized so exceeds what was not by a median of -0.4 % (5 neurons)",
         "written to there",
     ]
 
 
-def test_a_comparison_says_which_of_its_optimisations_failed():
+def test_a_comparison_says_which_of_its_optimizations_failed():
     result = compared(ended="done", left_out=[])
     result["neurons"][0]["failed"] = {"raster": "the object is lost"}
     assert describe_comparison(Path("there"), result)[0] == (
@@ -162,6 +162,6 @@ def test_a_run_that_failed_says_why():
     said = {"steps": 30, "seconds": 1.0, "ended": "failed", "reason": "the object is lost", "skipped_steps": 3}
     assert describe_ending(Path("there"), said) == [
         "3 steps without a finite value or gradient were left out",
-        "failed: the object is lost; what is kept is the last good scene of the optimisation",
+        "failed: the object is lost; what is kept is the last good scene of the optimization",
         "30 steps in 1.0 s, failed; written to there",
     ]

@@ -56,7 +56,7 @@ def factors(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise shape, pose and light alone, in pairs and together. From the same starts: what each is worth."""
+    """Optimize shape, pose and light alone, in pairs and together. From the same starts: what each is worth."""
     configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
     with results_in(out, f"factors-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
         from ..experiments.factors import run_factors
@@ -73,8 +73,8 @@ def tell_factors(outcome: RunResult, progress: LiveProgress) -> None:
     print_table(*worth_rows(outcome.result), left=2)
     print()
     print("\n".join(describe_factors(outcome.folder, outcome.result)), flush=True)
-    optimised = len(outcome.result["subsets"]) - 1  # all but the one in which nothing is free
-    failed = [len(neuron.get("failed", {})) == optimised for neuron in outcome.result["neurons"]]
+    optimized = len(outcome.result["subsets"]) - 1  # all but the one in which nothing is free
+    failed = [len(neuron.get("failed", {})) == optimized for neuron in outcome.result["neurons"]]
     finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
 
 

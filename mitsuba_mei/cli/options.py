@@ -180,7 +180,7 @@ def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
 
 
 def ended_of_all(result: Mapping[str, Any], failed: Sequence[bool]) -> str:
-    """How an experiment on several neurons ended: it failed where all that it optimised did."""
+    """How an experiment on several neurons ended: it failed where all that it optimized did."""
     return "failed" if result["ended"] == "done" and failed and all(failed) else result["ended"]
 
 

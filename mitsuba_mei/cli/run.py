@@ -1,4 +1,4 @@
-"""Commands that optimise: run, pixel, compare, resume; and several neurons one after the other."""
+"""Commands that optimize: run, pixel, compare, resume; and several neurons one after the other."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def run_each(
     quiet: bool,
     tell: Callable[[RunResult, Config, LiveProgress], None],
 ) -> None:
-    """Optimise for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or
+    """Optimize for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or
     ``runs/<scene>-neuron-3-001``.
 
-    A neuron that cannot be optimised for is told of at the end, and does not keep the others from it.
+    A neuron that cannot be optimized for is told of at the end, and does not keep the others from it.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def run(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise a scene, and write a run folder. With --neurons, write one for each of them."""
+    """Optimize a scene, and write a run folder. With --neurons, write one for each of them."""
     if neurons is not None:
         ((_, config),) = load_each([scene], neurons, overrides, free, frozen, seed, trust)
         run_each(scene, config, out, quiet, tell)
@@ -183,7 +183,7 @@ def compare(
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Optimise path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
+    """Optimize path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
     configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
     with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
         from ..experiments.compare import run_comparison

@@ -48,7 +48,7 @@ def check_sweep(path: Path, tree: Located) -> None:
     kind = _kind(tree)
     if kind == "scene":
         raise UserError(
-            f"{path}: this is a scene file, no sweep; 'run {path}' optimises it, and a sweep file names it and what is "
+            f"{path}: this is a scene file, no sweep; 'run {path}' optimizes it, and a sweep file names it and what is "
             f"varied, as in scene: {path}, axes: {{neurons: 0-9}}"
         )
     if kind == "card":

@@ -46,7 +46,7 @@ def load_config(
         Parameters to free, then to freeze: one (``pose.rotation``, ``lighting.0.direction``), or all of a group
         (``pose``, ``lighting``, ``lighting.0``).
     rendered : bool
-        Whether the scene is to be optimised; then something must be free.
+        Whether the scene is to be optimized; then something must be free.
     trust_code : bool
         Whether code that a model card names (``module: file.py:callable``) may be run. Only the user can say so: it is
         neither read from files nor written into them.
@@ -60,7 +60,7 @@ def load_config(
     ------
     UserError
         If a file cannot be read, something in it or in the other arguments does not fit the schema, a file that it
-        names does not exist, or nothing is left free to optimise.
+        names does not exist, or nothing is left free to optimize.
     """
     return SceneText(path, overrides, trust_code=trust_code).config((), free, frozen, rendered)
 
@@ -120,7 +120,7 @@ class SceneText:
         config = validate(Config, tree)
         if rendered and config.optimizer.steps and not free_parameters(config):
             raise UserError(
-                f"{self.path}: nothing is free, so there is nothing to optimise; free a parameter, as in shape: "
+                f"{self.path}: nothing is free, so there is nothing to optimize; free a parameter, as in shape: "
                 "{free: [offsets]}, or set optimizer.steps to 0"
             )
         return config.trusting_code(self.trust_code)

@@ -115,7 +115,7 @@ class Optimizer(Part):
         ge=0,
         le=100_000,
         description="Random turns of the object and directions of lights, of what of these is free, that are looked at "
-        "before the first step; the optimisation starts from the best, and initial figures and pictures are of that.",
+        "before the first step; the optimization starts from the best, and initial figures and pictures are of that.",
     )
     restarts: int = Field(
         1,

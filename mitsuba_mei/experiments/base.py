@@ -82,7 +82,7 @@ class LabelledProgress:
 
 
 class InterruptNotice:
-    """Tells another one, and answers a Ctrl-C, which would go unnoticed until an optimisation ends."""
+    """Tells another one, and answers a Ctrl-C, which would go unnoticed until an optimization ends."""
 
     def __init__(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self._progress, self._interrupted = progress, interrupted
@@ -94,7 +94,7 @@ class InterruptNotice:
     def step(self, info: dict[str, Any]) -> None:
         if self._interrupted() and not self._answered:
             self._answered = True
-            self.message("interrupted: this optimisation is finished first; Ctrl-C again ends at once")
+            self.message("interrupted: this optimization is finished first; Ctrl-C again ends at once")
         self._progress.step(info)
 
     def doing(self, text: str) -> None:
@@ -163,7 +163,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def working(
-    experiment: Pipeline,
+    pipeline: Pipeline,
     config: Config,
     out: Path,
     progress: Progress,
@@ -173,7 +173,7 @@ def working(
 ) -> Iterator[tuple[RunFolder, Callable[[], bool]]]:
     """Check the start and open the folder; gives the folder, and what says whether to end.
 
-    A Ctrl-C ends it at once, but where the optimisation is :func:`~mitsuba_mei.interrupts.finishing` a step.
+    A Ctrl-C ends it at once, but where the optimization is :func:`~mitsuba_mei.interrupts.finishing` a step.
 
     ``alone`` and ``searched`` are those of :func:`~mitsuba_mei.optimize.checks.check_start`; None as the optimizer says.
 
@@ -182,16 +182,16 @@ def working(
     UserError
         If the start would be in vain, or the folder cannot be had; nothing is written then.
     """
-    with threads_beside(experiment.renderer):
+    with threads_beside(pipeline.renderer):
         progress.doing("rendering the start")
         alone = config.optimizer.restarts == 1 if alone is None else alone
         searched = config.optimizer.search > 0 if searched is None else searched
-        check_start(experiment, config.seed, alone, searched)
+        check_start(pipeline, config.seed, alone, searched)
         folder = RunFolder(out, resumed, locked=True)
         if not resumed:
             folder.write_text("config.yaml", dump(config, folder.path))
             folder.write_text(BEGUN_WITH, dump(config, (folder.path / BEGUN_WITH).parent))
-        for sentence in input_sentences(experiment.scene.template):
+        for sentence in input_sentences(pipeline.scene.template):
             progress.message(f"mesh: {sentence}")
         with interruptible() as interrupted, at_once():
             try:

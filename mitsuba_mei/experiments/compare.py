@@ -33,7 +33,7 @@ __all__ = ["compare_neuron", "prepare", "run_comparison"]
 PATH, RASTER = RENDERERS
 
 
-def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> dict[str, Pipeline]:
+def prepare(config: Config, on_message: Callable[[str], None] = lambda text: None) -> dict[str, Pipeline]:
     """A scene file's experiment under each renderer, each at the same first start.
 
     Raises
@@ -41,18 +41,18 @@ def prepare(config: Config, told: Callable[[str], None] = lambda text: None) -> 
     UserError
         For anything that the user can mend.
     """
-    traced = _ready(with_renderer(config, PATH), told)
+    traced = _ready(with_renderer(config, PATH), on_message)
     try:
-        return {PATH: traced, RASTER: _ready(with_renderer(config, RASTER), told)}
+        return {PATH: traced, RASTER: _ready(with_renderer(config, RASTER), on_message)}
     except UserError as error:
         raise UserError(f"under render.type {RASTER}: {error}") from None
 
 
-def _ready(config: Config, told: Callable[[str], None]) -> Pipeline:
-    experiment = build_pipeline(config, told)
-    with threads_beside(experiment.renderer):
-        check_start(experiment, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-    return experiment
+def _ready(config: Config, on_message: Callable[[str], None]) -> Pipeline:
+    pipeline = build_pipeline(config, on_message)
+    with threads_beside(pipeline.renderer):
+        check_start(pipeline, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
+    return pipeline
 
 
 def compare_neuron(
@@ -63,7 +63,7 @@ def compare_neuron(
     interrupted: Callable[[], bool],
     label: str,
 ) -> dict[str, Any]:
-    """Optimise a scene under each renderer, evaluate what it ended with under both, and write all of it.
+    """Optimize a scene under each renderer, evaluate what it ended with under both, and write all of it.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def compare_neuron(
         Gets a run folder for each renderer, ``comparison.json`` and ``comparison.png``.
     progress : Progress
     interrupted : callable
-        Asked after every optimisation whether to end; what there is then is written.
+        Asked after every optimization whether to end; what there is then is written.
     label : str
         What is compared, for the picture's title.
 
@@ -85,18 +85,18 @@ def compare_neuron(
         What ``comparison.json`` says.
     """
     config = config.model_copy(update={"compare_to": "pixel"})
-    pixel = find_for_reference(experiments[PATH].viewer, config, progress)
+    pixel = find_for_reference(experiments[PATH].observer, config, progress)
     done: dict[str, MultistartResult] = {}
-    for renderer, experiment in experiments.items():
+    for renderer, pipeline in experiments.items():
         if interrupted():
             break
-        rendered, told = with_renderer(config, renderer), LabelledProgress(progress, renderer)
+        rendered, labelled = with_renderer(config, renderer), LabelledProgress(progress, renderer)
         run = folder.inside(renderer)
         run.write_text("config.yaml", dump(rendered, run.path))
-        starts = each_start(experiment, rendered)
-        done[renderer] = optimize_and_write(run, rendered, starts, experiment.renderer, told, interrupted, pixel)
-        experiment.viewer.check_unaltered(done[renderer].best.after.image)
-    judges = {renderer: FrozenEvaluator.of(experiment, config) for renderer, experiment in experiments.items()}
+        starts = each_start(pipeline, rendered)
+        done[renderer] = optimize_and_write(run, rendered, starts, pipeline.renderer, labelled, interrupted, pixel)
+        pipeline.observer.check_unaltered(done[renderer].best.after.image)
+    judges = {renderer: FrozenEvaluator.of(pipeline, config) for renderer, pipeline in experiments.items()}
     contested = _evaluated(config, done, judges, pixel)
     result = figures(contested)
     folder.write_json("comparison.json", result)
@@ -111,11 +111,11 @@ def _evaluated(
 ) -> NeuronComparison:
     """What was kept under every renderer, and what every start ended with."""
     contested = NeuronComparison(config, done, judges, pixel)
-    for made, optimised in done.items():
-        ends = [get_parameters(trial.experiment.scene) for trial in optimised.trials]
-        contested.ends[made] = ends[optimised.best.index]
-        contested.kept[made] = {made: optimised.final}
-        contested.starts[made] = {made: [trial.after for trial in optimised.trials]}
+    for made, optimized in done.items():
+        ends = [get_parameters(trial.pipeline.scene) for trial in optimized.trials]
+        contested.ends[made] = ends[optimized.best.index]
+        contested.kept[made] = {made: optimized.final}
+        contested.starts[made] = {made: [trial.after for trial in optimized.trials]}
         for shown in RENDERERS:
             if shown != made:
                 each = [judges[shown](end, config.seed) for end in ends]
@@ -129,7 +129,7 @@ def _evaluated(
 @torch.no_grad()
 def _picture(label: str, contested: NeuronComparison, result: dict[str, Any]) -> ComparedMEIs:
     judge = contested.judges[PATH]
-    traced = judge.experiment
+    traced = judge.pipeline
     meis, objects = {}, []
     for made, end in contested.ends.items():
         set_parameters(traced.scene, end)
@@ -139,16 +139,16 @@ def _picture(label: str, contested: NeuronComparison, result: dict[str, Any]) ->
         meis[made] = renders, stimulus
     sides = previews(traced.renderer, objects, (0,))
     meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}
-    seen = None if contested.pixel is None else contested.pixel.grey(traced.viewer.stimulus)
+    seen = None if contested.pixel is None else contested.pixel.grey(traced.observer.stimulus)
     return ComparedMEIs(f"{result['model']}, {label}", meis, seen, result)
 
 
 def run_comparison(
     scenes: Sequence[tuple[Path, Config]], out: Path, progress: Progress, resumed: bool = False
 ) -> RunResult:
-    """Optimise every neuron of every scene under each renderer, and write a folder of it all.
+    """Optimize every neuron of every scene under each renderer, and write a folder of it all.
 
-    The files about all neurons are written anew after each. Ctrl-C ends the comparison after the optimisation under
+    The files about all neurons are written anew after each. Ctrl-C ends the comparison after the optimization under
     way; a second Ctrl-C ends it at once. It can go on after any end.
 
     Parameters
@@ -165,7 +165,7 @@ def run_comparison(
     Raises
     ------
     UserError
-        For anything that the user can mend, before the first step. A later neuron that cannot be optimised is left
+        For anything that the user can mend, before the first step. A later neuron that cannot be optimized is left
         out, and the reason is recorded.
     """
 
@@ -173,10 +173,10 @@ def run_comparison(
         task: Task,
         experiments: dict[str, Pipeline],
         folder: RunFolder,
-        told: Progress,
+        progress: Progress,
         interrupted: Callable[[], bool],
     ) -> dict[str, Any]:
-        return compare_neuron(task.config, experiments, folder, told, interrupted, task.label)
+        return compare_neuron(task.config, experiments, folder, progress, interrupted, task.label)
 
     for scene, config in scenes:
         with about(scene):

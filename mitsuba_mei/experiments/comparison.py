@@ -34,7 +34,7 @@ ASIDE = 2**34
 
 @dataclass
 class NeuronComparison:
-    """Two optimisations, and what each object is worth under either renderer.
+    """Two optimizations, and what each object is worth under either renderer.
 
     Attributes
     ----------
@@ -73,18 +73,18 @@ def figures(contested: NeuronComparison) -> dict[str, Any]:
     where there is but one.
     """
     done, kept, pixel = contested.done, contested.kept, contested.pixel
-    viewer = contested.judges[PATH].experiment.viewer
-    ended = [optimised.ended for optimised in done.values()]
+    observer = contested.judges[PATH].pipeline.observer
+    ended = [optimized.ended for optimized in done.values()]
     reached = None if pixel is None else pixel.activation
     whole = contested.whole
     return {
-        "model": viewer.model.name,
+        "model": observer.model.name,
         "neurons": list(contested.config.neurons),
         "objective": contested.config.objective.type,
         "ended": "done" if whole and "interrupted" not in ended else "interrupted",
-        "failed": {made: optimised.reason for made, optimised in done.items() if optimised.reason},
+        "failed": {made: optimized.reason for made, optimized in done.items() if optimized.reason},
         "seed": contested.config.seed,
-        "initial": {made: optimised.best.before.as_dict() for made, optimised in done.items()},
+        "initial": {made: optimized.best.before.as_dict() for made, optimized in done.items()},
         **_tables(kept, reached),
         "pixel": reached,
         "gain": {shown: _gain(kept, shown) for shown in RENDERERS} if whole else None,
@@ -94,8 +94,8 @@ def figures(contested: NeuronComparison) -> dict[str, Any]:
         "shape": _shape(done) if whole else None,
         "parameters": _parameters(contested) if whole else None,
         "validation": _validation(contested),
-        "kept_start": {made: optimised.best.index for made, optimised in done.items()},
-        "seconds": {made: sum(trial.seconds for trial in optimised.trials) for made, optimised in done.items()},
+        "kept_start": {made: optimized.best.index for made, optimized in done.items()},
+        "seconds": {made: sum(trial.seconds for trial in optimized.trials) for made, optimized in done.items()},
     }
 
 
@@ -108,7 +108,7 @@ def _tables(kept: dict[str, dict[str, Mean]], pixel: float | None) -> dict[str, 
 
 def _validation(contested: NeuronComparison) -> dict[str, Any] | None:
     """What the second model makes of the same stimuli."""
-    validator = contested.judges[PATH].experiment.viewer.validator
+    validator = contested.judges[PATH].pipeline.observer.validator
     if validator is None:
         return None
     judged = {made: {shown: of.validation for shown, of in row.items()} for made, row in contested.kept.items()}
@@ -141,7 +141,7 @@ def _start_by_start(starts: dict[str, dict[str, list[Estimate]]], shown: str) ->
 def _stimuli(contested: NeuronComparison) -> dict[str, float]:
     """How far what the neuron saw of the two objects lies apart, both path traced; grey levels."""
     judge = contested.judges[PATH]
-    stimulus = judge.experiment.viewer.stimulus
+    stimulus = judge.pipeline.observer.stimulus
     first, second = (stimulus(contested.kept[made][PATH].image.to(judge.device)) for made in RENDERERS)
     difference = stimulus.to_grey(first, clip=False) - stimulus.to_grey(second, clip=False)
     return {"correlation": _correlation(first, second), "rms_difference": difference.square().mean().sqrt().item()}
@@ -167,17 +167,17 @@ def _transport(contested: NeuronComparison, made: str) -> float | None:
 def _shape(done: dict[str, MultistartResult]) -> dict[str, float] | None:
     """How far the surfaces lie apart, as they stand in the scene but for a rigid motion; None where one is none."""
     try:
-        return asdict(surface_distance(*(posed_mesh(done[made].best.experiment.scene) for made in RENDERERS)))
+        return asdict(surface_distance(*(posed_mesh(done[made].best.pipeline.scene) for made in RENDERERS)))
     except ValueError:
         return None
 
 
 def _parameters(contested: NeuronComparison) -> dict[str, Any]:
     """What else was free than the shape: where it started, and where it ended under each renderer."""
-    scene = contested.judges[PATH].experiment.scene
+    scene = contested.judges[PATH].pipeline.scene
     set_parameters(scene, contested.done[PATH].best.start)
     start = scene.to_settings()
-    ends = {made: optimised.best.experiment.scene.to_settings() for made, optimised in contested.done.items()}
+    ends = {made: optimized.best.pipeline.scene.to_settings() for made, optimized in contested.done.items()}
     found = {}
     for path in free_parameters(contested.config):
         if not path.startswith("shape."):
@@ -196,7 +196,7 @@ FAR = 3.0
 def comparison_row(figures: Mapping[str, Any]) -> dict[str, Any]:
     """A neuron's ``comparison.json`` in flat columns; what it does not say is empty.
 
-    ``path_mei_under_raster`` is the activation of the object that was optimised under ``path``, evaluated under
+    ``path_mei_under_raster`` is the activation of the object that was optimized under ``path``, evaluated under
     ``raster``; ``_sem`` its standard error, ``_over_pixel`` its ratio to the pixel MEI.
     """
     row: dict[str, Any] = {name: figures[name] for name in ("scene", "folder", "model", "objective", "ended", "seed")}
@@ -262,7 +262,7 @@ def comparison_statistics(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     -------
     dict
         ``neurons``, how many; ``gain``, by the renderer that shows, the median over neurons of what is gained by
-        optimising under it, with its bootstrap interval; ``ratio_to_pixel``, medians of every cell; and ``apart``, how
+        optimizing under it, with its bootstrap interval; ``ratio_to_pixel``, medians of every cell; and ``apart``, how
         many neurons' two objects differ by more than three standard errors: of the renders (None where nothing is
         noisy), and of the differences over starts (of those with several).
     """

@@ -78,20 +78,20 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    experiment = build_pipeline(config, progress.message)
-    with working(experiment, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
-        starts = _starts(experiment, config)
+    pipeline = build_pipeline(config, progress.message)
+    with working(pipeline, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
+        starts = _starts(pipeline, config)
         search = _Search(config, folder, progress, interrupted)
-        maximum = search.maximum(restarted(experiment, config, 0))
-        trials = search.optimised(starts, maximum["value"])
+        maximum = search.maximum(restarted(pipeline, config, 0))
+        trials = search.optimized(starts, maximum["value"])
         progress.doing(WRITING)
         result = _leave(folder, config, trials, maximum)
     return RunResult(folder.path, result)
 
 
-def _starts(experiment: Pipeline, config: Config) -> list[Pipeline]:
+def _starts(pipeline: Pipeline, config: Config) -> list[Pipeline]:
     """Starts that differ in what is to differ: scenes that are the same have no direction in which they differ."""
-    starts = [experiment, *(restarted(experiment, config, index) for index in range(1, config.objective.count))]
+    starts = [pipeline, *(restarted(pipeline, config, index) for index in range(1, config.objective.count))]
     elsewhere = "offsets" in config.shape.free or config.pose.free
     if config.objective.differ == "light" or not elsewhere:
         for index, start in enumerate(starts[1:]):
@@ -108,7 +108,7 @@ def _scatter(start: Pipeline, generator: torch.Generator) -> None:
 
 
 class _Search:
-    """The optimisations, and what is told and kept of them."""
+    """The optimizations, and what is told and kept of them."""
 
     def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
@@ -118,7 +118,7 @@ class _Search:
 
     def maximum(self, alone: Pipeline) -> dict[str, Any]:
         """The most that the neurons answer: ``value``, its standard error, and where it is ``from``."""
-        known = alone.viewer.optimum()
+        known = alone.observer.optimum()
         if known is not None:
             return {"value": known, "sem": 0.0, "from": "optimum"}
         self._progress.start(self._settings.steps, "one scene alone")
@@ -140,7 +140,7 @@ class _Search:
     def _tell(self, step: Step) -> None:
         self._progress.step({"activation": step.activation})
 
-    def optimised(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
+    def optimized(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
         said = self._config.objective
         apart = ENOUGH[said.differ] if said.apart is None else said.apart
@@ -208,14 +208,14 @@ def _leave(folder: RunFolder, config: Config, trials: list[StartResult], maximum
                 "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
                 "of_maximum": of_maximum,
                 "reached": of_maximum >= said.level,
-                "mesh": mesh_facts(trial.experiment.scene.shape(), trial.experiment.scene.template),
+                "mesh": mesh_facts(trial.pipeline.scene.shape(), trial.pipeline.scene.template),
             }
         )
     reached = all(scene["reached"] for scene in scenes)
     far = means[said.differ] >= apart
     together = [trial.after for trial in trials]
     outcome = trials[0].outcome
-    facts = run_facts(config, trials[0].experiment, trials, outcome.ended, outcome.reason)
+    facts = run_facts(config, trials[0].pipeline, trials, outcome.ended, outcome.reason)
     result = {
         "activation": {"initial": _mean([trial.before for trial in trials]), "final": _mean(together)},
         "diverse": {
@@ -241,7 +241,7 @@ def _leave(folder: RunFolder, config: Config, trials: list[StartResult], maximum
     course = _course(trials)
     result["exposure"] = course.exposure
     for trial, scene in zip(trials, scenes):
-        write_final(folder, trial.experiment, trial.after.image, course.exposure, f"{scene['folder']}/")
+        write_final(folder, trial.pipeline, trial.after.image, course.exposure, f"{scene['folder']}/")
         write_object(folder, trial, f"{scene['folder']}/")
     write_render(folder, course.last, course.exposure)
     write_result(folder, config, result)
@@ -261,8 +261,8 @@ def _mean(estimates: list[Estimate]) -> dict[str, float]:
 
 @torch.no_grad()
 def _aspects(trial: StartResult) -> SceneFeatures:
-    scene = trial.experiment.scene
-    return scene_features(scene, scene.shape(), trial.experiment.viewer.stimulus(trial.after.image)).detached()
+    scene = trial.pipeline.scene
+    return scene_features(scene, scene.shape(), trial.pipeline.observer.stimulus(trial.after.image)).detached()
 
 
 def _pairs(kind: str, aspects: list[SceneFeatures]) -> np.ndarray:
@@ -276,19 +276,19 @@ def _course(trials: list[StartResult]) -> Course:
     """All scenes side by side, at first, on the way and at last."""
     images = ([trial.before.image for trial in trials], [trial.after.image for trial in trials])
     first, last = (torch.cat(tuple(each), dim=1) for each in images)
-    return Course.of(trials[0].experiment, trials[0].record, (first, last))
+    return Course.of(trials[0].pipeline, trials[0].record, (first, last))
 
 
 @torch.no_grad()
 def _picture(trials: list[StartResult], said: dict[str, Any], pairs: np.ndarray) -> DiversePicture:
-    frames = [frame(trial.experiment, trial.after.image) for trial in trials]
-    objects = [object_of(trial.experiment.scene) for trial in trials]
+    frames = [frame(trial.pipeline, trial.after.image) for trial in trials]
+    objects = [object_of(trial.pipeline.scene) for trial in trials]
     return DiversePicture(
-        title=f"{trials[0].experiment.viewer.model.name}: "
+        title=f"{trials[0].pipeline.observer.model.name}: "
         + ("diverse scenes" if said["found"] else "no diverse set found"),
         renders=[render for render, _ in frames],
         stimuli=[grey for _, grey in frames],
-        previews=[front for (front,) in previews(trials[0].experiment.renderer, objects, (0,))],
+        previews=[front for (front,) in previews(trials[0].pipeline.renderer, objects, (0,))],
         labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
         pairs=pairs,
         unit=said["unit"],

@@ -55,7 +55,7 @@ def export_stimuli(
     look: Look,
     display: Display,
     out: Path,
-    told: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
     trust_code: bool = False,
 ) -> RunResult:
     """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
@@ -85,9 +85,9 @@ def export_stimuli(
     """
     look.check()
     if is_pixel_run(folder):
-        shown: Iterator[Shown] = iter(pixel_stimulus(folder, told, trust_code))
+        shown: Iterator[Shown] = iter(pixel_stimulus(folder, on_message, trust_code))
     else:
-        shown = _of_run(folder, told, trust_code)
+        shown = _of_run(folder, on_message, trust_code)
     written = RunFolder(out)
     rows = []
     for number, each in enumerate(shown, 1):
@@ -101,16 +101,16 @@ def export_stimuli(
     return RunResult(written.path, {"stimuli": rows, "gamma": display.name})
 
 
-def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iterator[Shown]:
+def _of_run(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> Iterator[Shown]:
     """Every stimulus of a run; what is wrong with its files is found before the first is given."""
     run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
     with about(folder / "config.yaml"):
-        judge = FrozenEvaluator.built(with_renderer(run.config, run.renderer), told)
+        judge = FrozenEvaluator.built(with_renderer(run.config, run.renderer), on_message)
     if run.config.objective.type in ("metamer", "diverse"):
         own = unlike_stimuli(run, judge)
     else:
         try:
-            own = [*_own(run, judge.experiment, read_json(folder / "result.json"))]
+            own = [*_own(run, judge.pipeline, read_json(folder / "result.json"))]
         except (KeyError, TypeError, ValueError):
             raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
         own.append(initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus"))
@@ -119,16 +119,16 @@ def _of_run(folder: Path, told: Callable[[str], None], trust_code: bool) -> Iter
     return chain(own, tunings(folder))
 
 
-def _own(run: FinishedRun, experiment: Pipeline, said: Mapping[str, Any]) -> Iterator[Shown]:
+def _own(run: FinishedRun, pipeline: Pipeline, said: Mapping[str, Any]) -> Iterator[Shown]:
     """The run's stimulus, and its pixel MEI."""
     neurons = run.config.neurons
     answers = {row["neuron"]: Mean(**row["final"]) for row in said["responses"]}
-    yield Shown("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", experiment), answers)
+    yield Shown("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", pipeline), answers)
     path = run.folder / "pixel_stimulus.npy"
     if path.is_file():
-        named = zip(experiment.viewer.objective.neurons, said["pixel"]["responses"])
+        named = zip(pipeline.observer.objective.neurons, said["pixel"]["responses"])
         answers = {neuron: Mean(float(response), 0.0) for neuron, response in named if neuron in neurons}
-        yield Shown("pixel MEI", path.name, grey_of(path, experiment), answers)
+        yield Shown("pixel MEI", path.name, grey_of(path, pipeline), answers)
 
 
 def _row(number: int, name: str, shown: Shown, picture: Picture, display: Display) -> dict[str, Any]:

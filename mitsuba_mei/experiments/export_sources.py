@@ -35,20 +35,20 @@ def is_pixel_run(folder: Path) -> bool:
     return "mesh" not in result and isinstance(result.get("activation"), (int, float))
 
 
-def pixel_stimulus(folder: Path, told: Callable[[str], None], trust_code: bool) -> list[Shown]:
+def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> list[Shown]:
     """The one of a pixel MEI's folder."""
     check_version(folder, read_json(folder / "result.json"))
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        viewer = build_observer(config, told)
-    return [_stored(viewer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
+        observer = build_observer(config, on_message)
+    return [_stored(observer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
 
 
 def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
     """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
-    viewer, neurons = judge.experiment.viewer, _asked(run, judge)
+    observer, neurons = judge.pipeline.observer, _asked(run, judge)
     if run.config.objective.type == "metamer":
-        found = _stored(viewer, run.folder, "stimulus.npy", "stimulus", judge.device, neurons)
+        found = _stored(observer, run.folder, "stimulus.npy", "stimulus", judge.device, neurons)
         first = initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus")
         return [found, _reference(run, judge, neurons), first]
     folders = sorted((path.parent for path in run.folder.glob("scenes/*/stimulus.npy")), key=_number)
@@ -57,7 +57,7 @@ def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
     found = []
     for folder in folders:
         name = f"scenes/{folder.name}"
-        found.append(_stored(viewer, run.folder, f"{name}/stimulus.npy", "stimulus", judge.device, neurons))
+        found.append(_stored(observer, run.folder, f"{name}/stimulus.npy", "stimulus", judge.device, neurons))
     found += [
         initial_stimulus(run, judge, f"scenes/{folder.name}/initial_parameters.npz", "initial stimulus")
         for folder in folders
@@ -67,23 +67,23 @@ def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
 
 def initial_stimulus(run: FinishedRun, judge: FrozenEvaluator, file: str, what: str) -> Shown:
     """That of the initial scene, whose parameters lie in a file, rendered anew with many samples."""
-    parameters = read_parameters(run.folder / file, get_parameters(judge.experiment.scene))
+    parameters = read_parameters(run.folder / file, get_parameters(judge.pipeline.scene))
     estimate = judge(parameters, run.config.seed)
-    grey = frame(judge.experiment, estimate.image.to(judge.device))[1]
-    named = zip(judge.experiment.viewer.objective.neurons, estimate.responses)
+    grey = frame(judge.pipeline, estimate.image.to(judge.device))[1]
+    named = zip(judge.pipeline.observer.objective.neurons, estimate.responses)
     return Shown(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
 
 
-def grey_of(path: Path, experiment: Pipeline) -> np.ndarray:
+def grey_of(path: Path, pipeline: Pipeline) -> np.ndarray:
     """Grey levels of an input as the neuron takes it."""
-    viewer = experiment.viewer
-    return viewer.stimulus.to_grey(_seen(path, viewer, experiment.scene.background.device), clip=False).cpu().numpy()
+    observer = pipeline.observer
+    return observer.stimulus.to_grey(_seen(path, observer, pipeline.scene.background.device), clip=False).cpu().numpy()
 
 
 def _asked(run: FinishedRun, judge: FrozenEvaluator) -> tuple[int, ...]:
     """The neurons that the run is about; a metamer's that names none has them all."""
     if run.config.objective.type == "metamer" and run.config.named_neurons is None:
-        return tuple(judge.experiment.viewer.objective.neurons)
+        return tuple(judge.pipeline.observer.objective.neurons)
     return run.config.neurons
 
 
@@ -92,33 +92,33 @@ def _number(folder: Path) -> tuple[int, str]:
     return (int(folder.name), "") if folder.name.isdecimal() else (0, folder.name)
 
 
-def _seen(path: Path, viewer: Observer, device: torch.device) -> torch.Tensor:
+def _seen(path: Path, observer: Observer, device: torch.device) -> torch.Tensor:
     seen = np.array(read_array(path))
-    stimulus = viewer.stimulus
+    stimulus = observer.stimulus
     if seen.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(seen).all():
-        raise UserError(f"{path} is damaged, or of another model: it is no input of '{viewer.model.name}'")
+        raise UserError(f"{path} is damaged, or of another model: it is no input of '{observer.model.name}'")
     return torch.from_numpy(seen).to(device)
 
 
 def _stored(
-    viewer: Observer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
+    observer: Observer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
 ) -> Shown:
     """An array of the run, and what the neurons answer to it; the errors are those of an array, and unknown."""
-    return _shown(viewer, _seen(folder / file, viewer, device), what, file, neurons)
+    return _shown(observer, _seen(folder / file, observer, device), what, file, neurons)
 
 
 @torch.no_grad()
-def _shown(viewer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
-    grey = viewer.stimulus.to_grey(seen, clip=False).cpu().numpy()
-    named = zip(viewer.objective.neurons, viewer.neurons(seen)[0].tolist())
+def _shown(observer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
+    grey = observer.stimulus.to_grey(seen, clip=False).cpu().numpy()
+    named = zip(observer.objective.neurons, observer.neurons(seen)[0].tolist())
     return Shown(what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons})
 
 
 def _reference(run: FinishedRun, judge: FrozenEvaluator, neurons: tuple[int, ...]) -> Shown:
     """What a metamer has the responses of, of its stored render."""
     path = run.folder / "reference.exr"
-    image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.experiment.scene.channels)
-    viewer = judge.experiment.viewer
+    image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.pipeline.scene.channels)
+    observer = judge.pipeline.observer
     with torch.no_grad():
-        seen = viewer.stimulus(image.to(judge.device))
-    return _shown(viewer, seen, "reference", path.name, neurons)
+        seen = observer.stimulus(image.to(judge.device))
+    return _shown(observer, seen, "reference", path.name, neurons)

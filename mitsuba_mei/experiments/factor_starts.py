@@ -23,7 +23,7 @@ LEAST_STARTS = 3
 
 @dataclass(frozen=True)
 class Prepared:
-    """A scene that is ready to be optimised with any factors free.
+    """A scene that is ready to be optimized with any factors free.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Prepared:
         return tuple(path for factor in self.parameters if factor in subset for path in self.parameters[factor])
 
     def variant(self, subset: Coalition) -> tuple[Config, list[Pipeline]]:
-        """The configuration and the starts with these factors free, for an optimiser to move.
+        """The configuration and the starts with these factors free, for an optimizer to move.
 
         Whatever is free, a start is the same scene to the last bit: it was drawn once with everything free, and what
         is not free in the variant was frozen where it stood.
@@ -58,7 +58,9 @@ class Prepared:
         return with_free(self.config, paths), moved
 
 
-def prepare(config: Config, starts: int | None = None, told: Callable[[str], None] = lambda text: None) -> Prepared:
+def prepare(
+    config: Config, starts: int | None = None, on_message: Callable[[str], None] = lambda text: None
+) -> Prepared:
     """Draw the starts of a scene, with all of its factors free, and check the first of them.
 
     The first start is the scene file's own with a small random displacement; every other has another, larger one, and
@@ -82,20 +84,20 @@ def prepare(config: Config, starts: int | None = None, told: Callable[[str], Non
     count = max(LEAST_STARTS, config.optimizer.restarts) if starts is None else starts
     kept = [path for path in free_parameters(config) if factor_of(path) is None]
     if kept:
-        told(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")
+        on_message(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")
     chosen, parameters = chosen_parameters(config), factor_parameters(config)
     whole = _freed(config, parameters, count)
-    experiment = build_pipeline(whole, told)
-    with threads_beside(experiment.renderer):
-        idle = [path for path in without_effect(experiment, config.seed) if path not in chosen]
+    pipeline = build_pipeline(whole, on_message)
+    with threads_beside(pipeline.renderer):
+        idle = [path for path in without_effect(pipeline, config.seed) if path not in chosen]
         if idle:
             parameters = {factor: tuple(p for p in paths if p not in idle) for factor, paths in parameters.items()}
             _check_each(parameters, idle)
-            told(f"left frozen, since the image does not depend on it here: {', '.join(idle)}")
+            on_message(f"left frozen, since the image does not depend on it here: {', '.join(idle)}")
             whole = _freed(config, parameters, count)
-            experiment.scene.freeze_except(free_parameters(whole))
-        check_start(experiment, config.seed, alone=count == 1)
-    return Prepared(whole, parameters, tuple(each_start(experiment, whole)))
+            pipeline.scene.freeze_except(free_parameters(whole))
+        check_start(pipeline, config.seed, alone=count == 1)
+    return Prepared(whole, parameters, tuple(each_start(pipeline, whole)))
 
 
 def _freed(config: Config, parameters: dict[str, tuple[str, ...]], starts: int) -> Config:
@@ -111,6 +113,6 @@ def _check_each(parameters: dict[str, tuple[str, ...]], idle: list[str]) -> None
         if not paths:
             without = ", ".join(path for path in idle if factor_of(path) == factor)
             raise UserError(
-                f"{factor} cannot be optimised, so what it is worth cannot be said: the image depends on none of "
+                f"{factor} cannot be optimized, so what it is worth cannot be said: the image depends on none of "
                 f"{without} here; change what hides their effect, or list others under {FACTORS[factor]} as free"
             )

@@ -29,7 +29,7 @@ from .shapley import factor_rows, statistics
 __all__ = ["run_coalitions", "run_factors"]
 
 NOTE = """\
-# One of {count} optimisations with common starts, which were drawn with shape, pose and light free ({starts} of them).
+# One of {count} optimizations with common starts, which were drawn with shape, pose and light free ({starts} of them).
 # Its own start is initial_parameters.npz; run again, this file starts elsewhere where less than all is free.
 """
 
@@ -37,7 +37,7 @@ NOTE = """\
 def run_coalitions(
     prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool], label: str
 ) -> FactorsResult:
-    """Optimise with every subset of the factors free, and write all of it.
+    """Optimize with every subset of the factors free, and write all of it.
 
     Parameters
     ----------
@@ -46,28 +46,28 @@ def run_coalitions(
         Gets a run folder for each subset as soon as it is done, ``factors.json`` and ``factors.png``.
     progress : Progress
     interrupted : callable
-        Asked after every optimisation whether to end; what there is then is written.
+        Asked after every optimization whether to end; what there is then is written.
     label : str
-        What is optimised, for the picture's title.
+        What is optimized, for the picture's title.
 
     Returns
     -------
     FactorsResult
         Its figures are what ``factors.json`` says.
     """
-    config, viewer = prepared.config, prepared.starts[0].viewer
+    config, observer = prepared.config, prepared.starts[0].observer
     pixel = None
     if config.compare_to == "pixel":
-        pixel = find_for_reference(viewer, config, progress)
+        pixel = find_for_reference(observer, config, progress)
     game = _Game(prepared, pixel)
     for subset in SUBSETS[1:]:
         if interrupted():
             break
-        told = LabelledProgress(progress, named(subset))
-        game.add(subset, _run(prepared, subset, folder, told, interrupted, pixel))
+        labelled = LabelledProgress(progress, named(subset))
+        game.add(subset, _run(prepared, subset, folder, labelled, interrupted, pixel))
         folder.write_json("factors.json", game.figures())
     starts = prepared.starts
-    starts[0].viewer.check_unaltered(starts[0].render(prepared.config.seed))
+    starts[0].observer.check_unaltered(starts[0].render(prepared.config.seed))
     played = game.played(label)
     folder.adorn("factors.png", lambda path: write_factors(path, [played]))
     folder.tell_missing(progress.message)
@@ -82,7 +82,7 @@ def _run(
     interrupted: Callable[[], bool],
     pixel: PixelMEI | None,
 ) -> MultistartResult:
-    """Optimise with some factors free, and leave an ordinary run folder of the best start."""
+    """Optimize with some factors free, and leave an ordinary run folder of the best start."""
     config, starts = prepared.variant(subset)
     run = folder.inside(named(subset).replace(" + ", "-"))
     note = NOTE.format(count=len(SUBSETS) - 1, starts=len(starts))
@@ -110,7 +110,7 @@ class _Game:
     best : dict of str to dict
         Which start was kept, and its activation by renders that no choice was made by.
     failed : dict of str to str
-        Why the optimisation whose end was kept failed, where it did.
+        Why the optimization whose end was kept failed, where it did.
     """
 
     prepared: Prepared
@@ -158,19 +158,19 @@ class _Game:
     def played(self, label: str) -> FactorsResult:
         """What is drawn of it; of one start alone, so that every subset begins with the same object."""
         start = self.shown_start()
-        experiment = self.prepared.starts[0]
-        frames = {named(subset): frame(experiment, each[start].image) for subset, each in self.values.items()}
+        pipeline = self.prepared.starts[0]
+        frames = {named(subset): frame(pipeline, each[start].image) for subset, each in self.values.items()}
         renders, stimuli = ({name: both[i] for name, both in frames.items()} for i in range(2))
         return FactorsResult(label, self.figures(), renders, stimuli)
 
     def figures(self) -> dict[str, Any]:
         """What ``factors.json`` says."""
         prepared = self.prepared
-        config, viewer = prepared.config, prepared.starts[0].viewer
+        config, observer = prepared.config, prepared.starts[0].observer
         asked = len(prepared.starts)
         whole = all(len(self.values.get(subset, ())) == asked for subset in SUBSETS)
         return {
-            "model": viewer.model.name,
+            "model": observer.model.name,
             "neurons": list(config.neurons),
             "objective": config.objective.type,
             "renderer": config.render.type,
@@ -178,7 +178,7 @@ class _Game:
             "seed": config.seed,
             "asked_starts": asked,
             "parameters": prepared.parameters,
-            "optimum": viewer.optimum(),
+            "optimum": observer.optimum(),
             "pixel": None if self.pixel is None else self.pixel.activation,
             **statistics(self.values),
             "best": self.best,
@@ -207,9 +207,9 @@ def run_factors(
     starts: int | None = None,
     resumed: bool = False,
 ) -> RunResult:
-    """Optimise every neuron of every scene with each subset of the factors free, and write a folder of it all.
+    """Optimize every neuron of every scene with each subset of the factors free, and write a folder of it all.
 
-    The files about all neurons are written anew after each. Ctrl-C ends the experiment after the optimisation under
+    The files about all neurons are written anew after each. Ctrl-C ends the experiment after the optimization under
     way; a second Ctrl-C ends it at once. It can go on after any end.
 
     Parameters
@@ -229,17 +229,17 @@ def run_factors(
     ------
     UserError
         For anything that the user can mend, before the first step, such as a factor of a scene that nothing can be
-        moved of. A later neuron that cannot be optimised is left out, and the reason is recorded.
+        moved of. A later neuron that cannot be optimized is left out, and the reason is recorded.
     """
     shown: list[FactorsResult] = []
 
-    def ready(config: Config, told: Callable[[str], None]) -> Prepared:
-        return prepare(config, starts, told)
+    def ready(config: Config, on_message: Callable[[str], None]) -> Prepared:
+        return prepare(config, starts, on_message)
 
     def work(
-        task: Task, prepared: Prepared, folder: RunFolder, told: Progress, interrupted: Callable[[], bool]
+        task: Task, prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
     ) -> dict[str, Any]:
-        shown.append(run_coalitions(prepared, folder, told, interrupted, task.label))
+        shown.append(run_coalitions(prepared, folder, progress, interrupted, task.label))
         return shown[-1].figures
 
     def asked(folder: RunFolder) -> None:

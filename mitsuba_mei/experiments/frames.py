@@ -20,7 +20,7 @@ from .history import History, frame, rendered
 __all__ = ["Beside", "Course", "write_final", "write_render"]
 
 STILLS = 12
-"""Moments of an optimisation of which pictures are kept, at most."""
+"""Moments of an optimization of which pictures are kept, at most."""
 
 REST = 6
 """Frames of a video that show its end."""
@@ -48,16 +48,16 @@ class Beside:
     together: Callable[[Sequence[np.ndarray]], tuple[Callable[[np.ndarray], np.ndarray], str]]
 
     @classmethod
-    def stimulus(cls, experiment: Pipeline, scenes: int = 1) -> Beside:
+    def stimulus(cls, pipeline: Pipeline, scenes: int = 1) -> Beside:
         """What the neurons saw of each render; of ``scenes``, which lie side by side."""
-        device = experiment.scene.background.device
+        device = pipeline.scene.background.device
 
         def together(stimuli: Sequence[np.ndarray]) -> tuple[GreyScale, str]:
             scale = GreyScale.of(stimuli)
             return scale, f"stimulus: {scale.caption}"
 
         def of(render: np.ndarray) -> np.ndarray:
-            return frame(experiment, torch.from_numpy(render).to(device), scenes)[1]
+            return frame(pipeline, torch.from_numpy(render).to(device), scenes)[1]
 
         return cls("stimulus", of, DISPLAY, together)
 
@@ -88,7 +88,7 @@ class Course:
     @classmethod
     def of(
         cls,
-        experiment: Pipeline,
+        pipeline: Pipeline,
         record: History,
         images: tuple[torch.Tensor, torch.Tensor],
         beside: Beside | None = None,
@@ -96,7 +96,7 @@ class Course:
     ) -> Course:
         """That of an experiment, from its record, and the initial and final image; ``beside`` is the stimulus."""
         first, last = map(rendered, images)
-        beside = Beside.stimulus(experiment, record.scenes) if beside is None else beside
+        beside = Beside.stimulus(pipeline, record.scenes) if beside is None else beside
         return cls(first, last, record.frames, record.every, beside, others)
 
     @cached_property
@@ -131,13 +131,11 @@ class Course:
         write_video(path, [*frames, *frames[-1:] * (REST - 1)], (f"render{darker}", said))
 
 
-def write_final(
-    folder: RunFolder, experiment: Pipeline, image: torch.Tensor, exposure: float, prefix: str = ""
-) -> None:
+def write_final(folder: RunFolder, pipeline: Pipeline, image: torch.Tensor, exposure: float, prefix: str = "") -> None:
     """Write a finished scene's render (H, W, C) and the neurons' input of it."""
-    render, grey = frame(experiment, image)
+    render, grey = frame(pipeline, image)
     with torch.no_grad():
-        seen = experiment.viewer.stimulus(image).cpu().numpy()
+        seen = pipeline.observer.stimulus(image).cpu().numpy()
     folder.write(f"{prefix}stimulus.npy", lambda path: np.save(path, seen))
     folder.adorn(f"{prefix}stimulus.png", lambda path: write_png(path, DISPLAY(grey)))
     write_render(folder, render, exposure, prefix)

@@ -1,4 +1,4 @@
-"""What is kept of the steps of an optimisation: rows, pictures, and where they are taken up again."""
+"""What is kept of the steps of an optimization: rows, pictures, and where they are taken up again."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class History:
     def __init__(
         self,
         folder: RunFolder,
-        experiment: Pipeline,
+        pipeline: Pipeline,
         progress: Progress,
         objective: str,
         restart: int,
@@ -64,7 +64,7 @@ class History:
         scenes: int = 1,
     ) -> None:
         self._name, self._sign = named_value(objective)
-        self.folder, self.experiment, self.progress = folder, experiment, progress
+        self.folder, self.pipeline, self.progress = folder, pipeline, progress
         self.restart, self.every, self.scenes = restart, every, scenes
         self.history: dict[str, list[float]] = {"activation": []}
         self.frames: list[np.ndarray] = []
@@ -72,7 +72,7 @@ class History:
         self._started = time.perf_counter()
 
     def kept(self, snapshot: Snapshot, seconds: float) -> Snapshot:
-        """A state of the optimisation, and with it what there is of the record."""
+        """A state of the optimization, and with it what there is of the record."""
         more = {"metrics": self.folder.metrics_size, "seconds": seconds, "frames": len(self.frames)}
         history = {f"history.{name}": np.array(values) for name, values in self.history.items()}
         return Snapshot(snapshot.numbers | more, snapshot.arrays | history)
@@ -94,9 +94,9 @@ class History:
 
     def _blank(self) -> np.ndarray:
         """A render of nothing."""
-        experiment = self.experiment
-        side, across = experiment.renderer.resolution, max(1, len(experiment.cameras)) * self.scenes
-        return np.zeros((side, across * side, experiment.scene.channels), np.float32)
+        pipeline = self.pipeline
+        side, across = pipeline.renderer.resolution, max(1, len(pipeline.cameras)) * self.scenes
+        return np.zeros((side, across * side, pipeline.scene.channels), np.float32)
 
     def add(self, step: Step) -> None:
         """Keep a step, and tell of it."""
@@ -125,14 +125,14 @@ def rendered(image: torch.Tensor) -> np.ndarray:
     return image.detach().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
 
 
-def frame(experiment: Pipeline, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def frame(pipeline: Pipeline, image: torch.Tensor, scenes: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A render (H, W, C), and the grey levels that the neurons saw of it.
 
     Of several scenes, whose renders lie side by side, each is seen by itself. What is not finite is black.
     """
     image = image.nan_to_num(0.0, 0.0, 0.0)
     with torch.no_grad():
-        grey = torch.cat([experiment.viewer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
+        grey = torch.cat([pipeline.observer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
     return rendered(image), grey.cpu().numpy()
 
 

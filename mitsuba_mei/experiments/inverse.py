@@ -31,7 +31,7 @@ from ..scene.scene import Scene
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
 from .frames import Beside, Course, write_render
 from .history import posed_mesh
-from .multistart import MultistartResult, optimise_from_starts
+from .multistart import MultistartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import cameras_of, wanted_images
 
@@ -41,7 +41,7 @@ __all__ = ["build_inverse", "distance_to_truth", "leave_recovered", "run_inverse
 def leave_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> dict[str, Any]:
     """Write everything; gives what ``result.json`` says."""
     best = done.best
-    experiment = best.experiment
+    pipeline = best.pipeline
     result = {
         "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
         "error": {
@@ -49,18 +49,18 @@ def leave_recovered(folder: RunFolder, config: Config, done: MultistartResult, t
             "initial": _positive(best.before),
             "final": _positive(done.final),
         },
-        "difference": _difference(experiment, done),
-        "truth": None if truth is None else distance_to_truth(config, experiment.scene, best.start, truth),
-        **run_facts(config, experiment, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.experiment.begins,
+        "difference": _difference(pipeline, done),
+        "truth": None if truth is None else distance_to_truth(config, pipeline.scene, best.start, truth),
+        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.pipeline.begins,
         "over_starts": over_starts(done, config),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
-        "views": experiment.viewer.views,
+        "views": pipeline.observer.views,
     }
-    target = experiment.viewer.target.cpu().numpy()
+    target = pipeline.observer.target.cpu().numpy()
     images = best.before.image, done.final.image
-    course = Course.of(experiment, best.record, images, _difference_from(target), [target])
+    course = Course.of(pipeline, best.record, images, _difference_from(target), [target])
     result["exposure"] = course.exposure
     write_object(folder, best)
     folder.write("target.exr", lambda path: write_exr(path, target))
@@ -86,9 +86,9 @@ def _difference_from(target: np.ndarray) -> Beside:
     )
 
 
-def _difference(experiment: Pipeline, done: MultistartResult) -> dict[str, Any]:
+def _difference(pipeline: Pipeline, done: MultistartResult) -> dict[str, Any]:
     """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
-    left = done.final.image.to(experiment.viewer.target) - experiment.viewer.target
+    left = done.final.image.to(pipeline.observer.target) - pipeline.observer.target
     return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
 
 
@@ -171,13 +171,13 @@ def _write_pictures(
 
 
 def _recovery(config: Config, done: MultistartResult, result: dict[str, Any], course: Course) -> Recovery:
-    experiment = done.best.experiment
+    pipeline = done.best.pipeline
     images = {"target": course.others[0], "initial": course.first, "final": course.last}
     what = ", ".join(free_parameters(config)) or "nothing free"
     return Recovery(
         title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
-        views={name: np.split(image, experiment.viewer.views, axis=1) for name, image in images.items()},
-        previews=previews(experiment.renderer, [object_of(experiment.scene)])[0],
+        views={name: np.split(image, pipeline.observer.views, axis=1) for name, image in images.items()},
+        previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
@@ -190,7 +190,9 @@ def _said(error: Mapping[str, float]) -> str:
     return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")
 
 
-def build_inverse(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Pipeline, Scene | None]:
+def build_inverse(
+    config: Config, on_message: Callable[[str], None] = lambda text: None
+) -> tuple[Pipeline, Scene | None]:
     """The chain from a scene to the error of its images, and the scene behind the target where it is known.
 
     Raises
@@ -198,24 +200,24 @@ def build_inverse(config: Config, told: Callable[[str], None] = lambda text: Non
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    experiment = build_pipeline(config, told)
-    device = experiment.scene.background.device
+    pipeline = build_pipeline(config, on_message)
+    device = pipeline.scene.background.device
     cameras = tuple(camera.to(device) for camera in cameras_of(config))
-    said, viewer = config.objective, experiment.viewer
+    said, observer = config.objective, pipeline.observer
     own = [view.target for view in said.views]
-    with threads_beside(experiment.renderer):
-        wanted = wanted_images(said.target, own, config, experiment.scene.channels, cameras, told)
+    with threads_beside(pipeline.renderer):
+        wanted = wanted_images(said.target, own, config, pipeline.scene.channels, cameras, on_message)
     likeness = ImageError(
-        viewer.stimulus,
-        viewer.model,
-        viewer.neurons,
-        viewer.objective,
-        memory=viewer.memory if said.error == "responses" else None,
+        observer.stimulus,
+        observer.model,
+        observer.neurons,
+        observer.objective,
+        memory=observer.memory if said.error == "responses" else None,
         target=wanted.images.to(device),
         views=max(1, len(cameras)),
         error=said.error,
     )
-    return replace(experiment, viewer=likeness, cameras=cameras), wanted.truth
+    return replace(pipeline, observer=likeness, cameras=cameras), wanted.truth
 
 
 def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
@@ -238,9 +240,9 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    experiment, truth = build_inverse(config, progress.message)
-    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
-        done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
+    pipeline, truth = build_inverse(config, progress.message)
+    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
         progress.doing(WRITING)
         result = leave_recovered(folder, config, done, truth)
     return RunResult(folder.path, result)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config.load import Config
 from ..pipeline import build_pipeline, each_start
 from .base import LOADING, WRITING, Progress, RunResult, working
-from .multistart import optimise_from_starts
+from .multistart import optimize_from_starts
 from .outputs import leave
 from .pixel import find_for_reference
 
@@ -15,10 +15,10 @@ __all__ = ["run_mei"]
 
 
 def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
-    """Optimise a scene for its neuron and write a run folder.
+    """Optimize a scene for its neuron and write a run folder.
 
     Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of
-    it comes from renders of its own, since the highest of several noisy figures flatters. Ctrl-C ends the optimisation
+    it comes from renders of its own, since the highest of several noisy figures flatters. Ctrl-C ends the optimization
     after the step under way; everything is evaluated and written all the same.
 
     Parameters
@@ -38,12 +38,12 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    experiment = build_pipeline(config, progress.message)
-    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
-        done = optimise_from_starts(each_start(experiment, config), config, folder, progress, interrupted)
+    pipeline = build_pipeline(config, progress.message)
+    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
         pixel = None
         if config.compare_to == "pixel":
-            pixel = find_for_reference(experiment.viewer, config, progress, interrupted)
+            pixel = find_for_reference(pipeline.observer, config, progress, interrupted)
         progress.doing(WRITING)
         result = leave(folder, config, done, pixel)
     return RunResult(folder.path, result)

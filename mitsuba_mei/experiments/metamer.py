@@ -29,14 +29,14 @@ from ..runs.spread import describe_spread
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
 from .frames import Course, write_final
 from .history import frame, posed_mesh
-from .multistart import MultistartResult, StartResult, optimise_from_starts
+from .multistart import MultistartResult, StartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import Wanted, wanted_images
 
 __all__ = ["build_metamer", "run_metamer"]
 
 MARGIN = 1.2
-"""How far beyond what is asked scenes are driven apart: the optimiser measures it less exactly than the result does."""
+"""How far beyond what is asked scenes are driven apart: the optimizer measures it less exactly than the result does."""
 
 FIRM = 1.0
 """What is lost where the scenes do not differ at all, in parts of what is lost by responses with nothing in common."""
@@ -56,7 +56,7 @@ class Reference:
     aspects: SceneFeatures
 
 
-def build_metamer(config: Config, told: Callable[[str], None] = lambda text: None) -> tuple[Pipeline, Reference]:
+def build_metamer(config: Config, on_message: Callable[[str], None] = lambda text: None) -> tuple[Pipeline, Reference]:
     """The chain from a scene to the distance of its responses from the reference's.
 
     Raises
@@ -64,28 +64,28 @@ def build_metamer(config: Config, told: Callable[[str], None] = lambda text: Non
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    said, experiment = config.objective, build_pipeline(config, told)
-    viewer, device = experiment.viewer, experiment.scene.background.device
-    neurons, memory = viewer.neurons, viewer.memory
+    said, pipeline = config.objective, build_pipeline(config, on_message)
+    observer, device = pipeline.observer, pipeline.scene.background.device
+    neurons, memory = observer.neurons, observer.memory
     if said.layer is not None:
-        neurons = GuardedModule(FeatureExtractor(viewer.model.module, said.layer), viewer.model.name).to(device)
-        memory = Memory(neurons, (viewer.stimulus.channels, *viewer.stimulus.image_size))
-    with threads_beside(experiment.renderer):
-        wanted = wanted_images(said.reference, (), config, experiment.scene.channels, told=told)
+        neurons = GuardedModule(FeatureExtractor(observer.model.module, said.layer), observer.model.name).to(device)
+        memory = Memory(neurons, (observer.stimulus.channels, *observer.stimulus.image_size))
+    with threads_beside(pipeline.renderer):
+        wanted = wanted_images(said.reference, (), config, pipeline.scene.channels, on_message=on_message)
     target = wanted.images.to(device)
-    parts = (viewer.stimulus, viewer.model, neurons, viewer.objective)
+    parts = (observer.stimulus, observer.model, neurons, observer.objective)
     likeness = ImageError(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
-        seen = viewer.stimulus(target)
+        seen = observer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
         aspects = SceneFeatures(seen) if truth is None else scene_features(truth, truth.shape(), seen).detached()
-    if not comparable(said.differ, aspects, _aspects(experiment, seen)):
+    if not comparable(said.differ, aspects, _aspects(pipeline, seen)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
             f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
             "let it be image, or name another reference"
         )
-    return replace(experiment, viewer=likeness), Reference(wanted, aspects)
+    return replace(pipeline, observer=likeness), Reference(wanted, aspects)
 
 
 def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
@@ -113,7 +113,7 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     said = config.objective
     apart = ENOUGH[said.differ] if said.apart is None else said.apart
     progress.doing(LOADING)
-    experiment, reference = build_metamer(config, progress.message)
+    pipeline, reference = build_metamer(config, progress.message)
 
     def goal(start: Pipeline) -> Differ:
         return Differ(
@@ -124,29 +124,29 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
         far = measured(said.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
-    with working(experiment, config, out, progress, resumed) as (folder, interrupted):
-        starts = each_start(experiment, config)
-        done = optimise_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        starts = each_start(pipeline, config)
+        done = optimize_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
         progress.doing(WRITING)
         result = _leave(folder, config, done, reference, apart)
     return RunResult(folder.path, result)
 
 
 @torch.no_grad()
-def _aspects(experiment: Pipeline, seen: torch.Tensor) -> SceneFeatures:
-    return scene_features(experiment.scene, experiment.scene.shape(), seen).detached()
+def _aspects(pipeline: Pipeline, seen: torch.Tensor) -> SceneFeatures:
+    return scene_features(pipeline.scene, pipeline.scene.shape(), seen).detached()
 
 
 def _final(trial: StartResult) -> SceneFeatures:
     with torch.no_grad():
-        return _aspects(trial.experiment, trial.experiment.viewer.stimulus(trial.after.image))
+        return _aspects(trial.pipeline, trial.pipeline.observer.stimulus(trial.after.image))
 
 
 def _leave(
     folder: RunFolder, config: Config, done: MultistartResult, reference: Reference, apart: float
 ) -> dict[str, Any]:
     best, said = done.best, config.objective
-    experiment, found = best.experiment, _final(best)
+    pipeline, found = best.pipeline, _final(best)
     differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
     distance = {"initial": _positive(best.before), "final": _positive(done.final)}
     near, far = distance["final"]["mean"] <= said.tolerance, differences[said.differ] >= apart
@@ -164,17 +164,17 @@ def _leave(
             "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
             "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
         },
-        **run_facts(config, experiment, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.experiment.begins,
+        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.pipeline.begins,
         "over_starts": over_starts(done, config),
         "neurons": None if config.named_neurons is None else list(config.named_neurons),
         "restart": best.index,
     }
-    target = experiment.viewer.target.cpu().numpy()
-    course = Course.of(experiment, best.record, (best.before.image, done.final.image), others=[target])
+    target = pipeline.observer.target.cpu().numpy()
+    course = Course.of(pipeline, best.record, (best.before.image, done.final.image), others=[target])
     result["exposure"] = course.exposure
     write_object(folder, best)
-    write_final(folder, experiment, done.final.image, course.exposure)
+    write_final(folder, pipeline, done.final.image, course.exposure)
     folder.write("reference.exr", lambda path: write_exr(path, target))
     truth = reference.wanted.truth
     if truth is not None:
@@ -191,12 +191,12 @@ def _answers(done: MultistartResult, config: Config) -> list[dict[str, Any]] | N
     """What each neuron answers to the reference and to what was found; None where a layer is compared."""
     if config.objective.layer is not None:
         return None
-    viewer = done.best.experiment.viewer
-    images = (viewer.target, done.final.image.to(viewer.target))
-    reference, final = (viewer.neurons(viewer.stimulus(image))[0].tolist() for image in images)
+    observer = done.best.pipeline.observer
+    images = (observer.target, done.final.image.to(observer.target))
+    reference, final = (observer.neurons(observer.stimulus(image))[0].tolist() for image in images)
     return [
         {"neuron": neuron, "reference": first, "final": last}
-        for neuron, first, last in zip(viewer.objective.neurons, reference, final, strict=True)
+        for neuron, first, last in zip(observer.objective.neurons, reference, final, strict=True)
     ]
 
 
@@ -205,8 +205,8 @@ def _positive(estimate: Mean) -> dict[str, float]:
 
 
 def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Reference, result: dict[str, Any]) -> None:
-    experiment = done.best.experiment
-    target, seen = frame(experiment, experiment.viewer.target)
+    pipeline = done.best.pipeline
+    target, seen = frame(pipeline, pipeline.observer.target)
     folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result["exposure"] * target)))
     folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(seen)))
     folder.adorn("summary.png", lambda path: write_metamer(path, _picture(done, reference, result)))
@@ -214,22 +214,22 @@ def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Refere
 
 @torch.no_grad()
 def _picture(done: MultistartResult, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
-    experiment = done.best.experiment
-    viewer = experiment.viewer
+    pipeline = done.best.pipeline
+    observer = pipeline.observer
     name = "metamer" if result["metamer"]["found"] else "nearest scene"  # only what is one is called one
-    images = {"reference": viewer.target, name: done.final.image}
-    frames = {name: frame(experiment, image) for name, image in images.items()}
-    scenes = {"reference": reference.wanted.truth, name: experiment.scene}
-    faces = experiment.scene.faces
+    images = {"reference": observer.target, name: done.final.image}
+    frames = {name: frame(pipeline, image) for name, image in images.items()}
+    scenes = {"reference": reference.wanted.truth, name: pipeline.scene}
+    faces = pipeline.scene.faces
     shown = {name: each for name, each in scenes.items() if each is not None and torch.equal(each.faces, faces)}
     # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.
-    state = experiment.scene()
+    state = pipeline.scene()
     objects = [(scene.pose(scene.shape()), state) for scene in shown.values()]
     return MetamerPicture(
-        title=f"{viewer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
+        title=f"{observer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
         renders={name: render for name, (render, _) in frames.items()},
         stimuli={name: grey for name, (_, grey) in frames.items()},
-        previews=dict(zip(shown, previews(experiment.renderer, objects, (0, 90)))),
-        responses={name: viewer.neurons(viewer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
+        previews=dict(zip(shown, previews(pipeline.renderer, objects, (0, 90)))),
+        responses={name: observer.neurons(observer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
         said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
     )

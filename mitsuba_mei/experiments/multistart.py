@@ -1,4 +1,4 @@
-"""An optimisation from every start that a scene file asks for, and the best of what they end with."""
+"""An optimization from every start that a scene file asks for, and the best of what they end with."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ..scene.parameters import get_parameters, write_parameters
 from .base import LabelledProgress, Progress
 from .history import FRAMES, History, frame, kept_record, posed_mesh
 
-__all__ = ["MultistartResult", "StartResult", "final_seed", "optimise_from_starts"]
+__all__ = ["MultistartResult", "StartResult", "final_seed", "optimize_from_starts"]
 
 SILENT = (
     "is silent from the start to the end: the objective has no gradient there; start elsewhere (placement.on: "
     "receptive_field, pose, lighting, seed, optimizer.restarts), or ask for another neuron"
 )
 
-NOT_FINITE = "what the optimisation ended with is rendered, or answered to, without a finite value"
+NOT_FINITE = "what the optimization ended with is rendered, or answered to, without a finite value"
 
 REEVALUATION_SEED = 2**33
 """Added to a seed for renders that no choice was made by."""
@@ -59,14 +59,14 @@ class StartResult:
         The parameters of the initial scene, by name.
     before, after : Estimate
         Converged, of the initial scene and of the final one. The initial scene is without the small displacement that
-        the optimisation of a file's own scene begins with.
+        the optimization of a file's own scene begins with.
     outcome : Outcome
     seconds : float
-        Of the optimisation alone.
+        Of the optimization alone.
     """
 
     index: int
-    experiment: Pipeline
+    pipeline: Pipeline
     record: History
     start: dict[str, np.ndarray]
     before: Estimate
@@ -83,7 +83,7 @@ class StartResult:
         """Its line of ``result.json``."""
         return {
             "restart": self.index,
-            "initial_scene": self.experiment.begins,
+            "initial_scene": self.pipeline.begins,
             "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
             "steps": self.outcome.steps,
             "seconds": self.seconds,
@@ -135,7 +135,7 @@ def final_seed(seed: int, starts: int) -> int:
     return seed if starts == 1 else seed + REEVALUATION_SEED
 
 
-def optimise_from_starts(
+def optimize_from_starts(
     starts: Iterable[Pipeline],
     config: Config,
     folder: RunFolder,
@@ -145,7 +145,7 @@ def optimise_from_starts(
     goal: Callable[[Pipeline], Loss] = ActivationLoss,
     worth: Callable[[StartResult], float] = lambda trial: trial.after.mean,
 ) -> MultistartResult:
-    """Optimise from one start after the other.
+    """Optimize from one start after the other.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def optimise_from_starts(
     interrupted : callable
         Asked whether to end: after every step, or, ``to_the_end``, after every start.
     goal : callable
-        What an experiment is optimised for.
+        What an experiment is optimized for.
     worth : callable
         The best start is the one whose end is worth most.
     """
@@ -179,7 +179,7 @@ def optimise_from_starts(
     if len(trials) > 1:
         progress.doing("evaluating the best start's")
         accuracy = config.evaluate
-        final = evaluate(best.experiment, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
+        final = evaluate(best.pipeline, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
     return MultistartResult(trials, best, final, asked)
 
 
@@ -188,7 +188,7 @@ def _or_least(value: float) -> float:
 
 
 def _trial(
-    experiment: Pipeline,
+    pipeline: Pipeline,
     config: Config,
     index: int,
     folder: RunFolder,
@@ -198,7 +198,7 @@ def _trial(
     checkpoints: Checkpoints,
     since: Snapshot | None,
 ) -> StartResult:
-    """Optimise from one start, or go on with it."""
+    """Optimize from one start, or go on with it."""
     accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
     several = config.optimizer.restarts > 1
     if several:
@@ -206,17 +206,17 @@ def _trial(
         progress.message(label)
         progress = LabelledProgress(progress, label)
     if config.optimizer.search:
-        _find(experiment, config, index, progress, checkpoints)
-        experiment = replace(experiment, begins=SEARCH)
+        _find(pipeline, config, index, progress, checkpoints)
+        pipeline = replace(pipeline, begins=SEARCH)
     every = max(1, config.optimizer.steps // FRAMES)
-    record = History(folder, experiment, progress, config.objective.type, index, every)
+    record = History(folder, pipeline, progress, config.objective.type, index, every)
     if since is not None:
         record.restore(since, checkpoints)
     progress.doing("evaluating the start")
-    with experiment.scene.shape.undisplaced():
-        start, before = get_parameters(experiment.scene), evaluate(experiment, *accuracy)
+    with pipeline.scene.shape.undisplaced():
+        start, before = get_parameters(pipeline.scene), evaluate(pipeline, *accuracy)
     if not config.optimizer.steps:
-        experiment.scene.shape.put_back()
+        pipeline.scene.shape.put_back()
     made = min(len(record.history["activation"]), config.optimizer.steps)
     if made:
         progress.message(f"going on after {made} of {config.optimizer.steps} steps")
@@ -236,7 +236,7 @@ def _trial(
             begin()  # before the first step, whose kernels are compiled, there is nothing to finish
             record.add(step)
 
-        outcome = optimize(goal(experiment), settings, seed, add, interrupted, keep, since)
+        outcome = optimize(goal(pipeline), settings, seed, add, interrupted, keep, since)
     seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
@@ -246,26 +246,26 @@ def _trial(
             f"ended after {outcome.steps} steps: {outcome.ended}{why}; evaluating and writing what was reached{again}"
         )
     progress.doing("evaluating what was reached")
-    after = evaluate(experiment, *accuracy)
+    after = evaluate(pipeline, *accuracy)
     progress.stop()
     if not math.isfinite(after.mean):
         outcome.ended, outcome.reason = "failed", NOT_FINITE
-    elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(experiment, record, before, after):
-        outcome.ended, outcome.reason = "failed", f"model '{experiment.viewer.model.name}' {SILENT}"
-    trial = StartResult(index, experiment, record, start, before, after, outcome, seconds)
+    elif outcome.steps and outcome.ended != "interrupted" and _stayed_silent(pipeline, record, before, after):
+        outcome.ended, outcome.reason = "failed", f"model '{pipeline.observer.model.name}' {SILENT}"
+    trial = StartResult(index, pipeline, record, start, before, after, outcome, seconds)
     if several:
         _write_trial(folder, trial)
-        error = f"render s.e. {trial.after.sem:.2g}" if experiment.renderer.noisy else "without render noise"
+        error = f"render s.e. {trial.after.sem:.2g}" if pipeline.renderer.noisy else "without render noise"
         name, sign = named_value(config.objective.type)
         progress.message(f"converged {name} {sign * trial.after.mean:.4g} ({error})")
     return trial
 
 
-def _stayed_silent(experiment: Pipeline, record: History, before: Estimate, after: Estimate) -> bool:
+def _stayed_silent(pipeline: Pipeline, record: History, before: Estimate, after: Estimate) -> bool:
     """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
     if np.ptp(record.history["activation"]) > 0:
         return False
-    return all(experiment.viewer.is_silent_at(estimate.image) for estimate in (before, after))
+    return all(pipeline.observer.is_silent_at(estimate.image) for estimate in (before, after))
 
 
 def _loop(index: int) -> str:
@@ -273,9 +273,9 @@ def _loop(index: int) -> str:
     return f"start-{index}"
 
 
-def _find(experiment: Pipeline, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
-    """Turn object and lights to where the optimisation should start, or take up what was found."""
-    scene = experiment.scene
+def _find(pipeline: Pipeline, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
+    """Turn object and lights to where the optimization should start, or take up what was found."""
+    scene = pipeline.scene
     stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
     found = checkpoints.read(f"found-{index}")
     if found is not None:
@@ -284,15 +284,15 @@ def _find(experiment: Pipeline, config: Config, index: int, progress: Progress, 
                 tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
         return
     progress.start(config.optimizer.search, "looking for a start")
-    find_start(experiment, config.optimizer.search, config.seed, index, lambda: progress.step({}))
+    find_start(pipeline, config.optimizer.search, config.seed, index, lambda: progress.step({}))
     progress.stop()
     arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in stored.items()}
     checkpoints.write(f"found-{index}", Snapshot({}, arrays))
 
 
 def _write_trial(folder: RunFolder, trial: StartResult) -> None:
-    name, scene = f"restarts/{trial.index}", trial.experiment.scene
-    grey = frame(trial.experiment, trial.after.image)[1]
+    name, scene = f"restarts/{trial.index}", trial.pipeline.scene
+    grey = frame(trial.pipeline, trial.after.image)[1]
     folder.adorn(f"{name}/stimulus.png", lambda path: write_png(path, DISPLAY(grey)))
     folder.write(f"{name}/mesh.ply", lambda path: posed_mesh(scene).export(path, file_type="ply"))
     folder.write(f"{name}/parameters.npz", lambda path: write_parameters(path, get_parameters(scene)))

@@ -1,4 +1,4 @@
-"""What an optimisation leaves in its folder."""
+"""What an optimization leaves in its folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..scene.parameters import get_parameters, write_parameters
 from .base import WRITING, Progress, ratio, threads_beside, versions
 from .frames import Course, write_final
 from .history import frame, posed_mesh
-from .multistart import MultistartResult, StartResult, optimise_from_starts
+from .multistart import MultistartResult, StartResult, optimize_from_starts
 from .pixel import PixelMEI
 
 __all__ = [
@@ -47,17 +47,17 @@ def leave(
     pixel: PixelMEI | None,
     over: bool = True,
 ) -> dict[str, Any]:
-    """Write everything that a finished optimisation leaves; gives what ``result.json`` says.
+    """Write everything that a finished optimization leaves; gives what ``result.json`` says.
 
     ``over``: as for :func:`finish`.
     """
-    experiment, images = done.best.experiment, (done.best.before.image, done.final.image)
-    course = Course.of(experiment, done.best.record, images)
+    pipeline, images = done.best.pipeline, (done.best.before.image, done.final.image)
+    course = Course.of(pipeline, done.best.record, images)
     result = _result(config, done, pixel) | {"exposure": course.exposure}
     write_object(folder, done.best)
-    write_final(folder, experiment, done.final.image, course.exposure)
+    write_final(folder, pipeline, done.final.image, course.exposure)
     if pixel is not None:
-        pixel.write(folder, experiment.viewer.stimulus, "pixel_stimulus")
+        pixel.write(folder, pipeline.observer.stimulus, "pixel_stimulus")
     write_result(folder, config, result)
     _write_pictures(folder, course, lambda: _summary(config, done, pixel, result))
     finish(folder, config, result, over)
@@ -79,7 +79,7 @@ def write_result(folder: RunFolder, config: Config, result: Mapping[str, Any]) -
 
 def write_object(folder: RunFolder, trial: StartResult, prefix: str = "") -> None:
     """Write the object that a start ended with, and all parameters of its first and last scene."""
-    scene, mesh = trial.experiment.scene, posed_mesh(trial.experiment.scene)
+    scene, mesh = trial.pipeline.scene, posed_mesh(trial.pipeline.scene)
     folder.write(f"{prefix}mesh.ply", lambda path: mesh.export(path, file_type="ply"))
     folder.adorn(f"{prefix}mesh.glb", lambda path: mesh.export(path, file_type="glb"))
     folder.write(f"{prefix}parameters.npz", lambda path: write_parameters(path, get_parameters(scene)))
@@ -117,7 +117,7 @@ def optimize_and_write(
     interrupted: Callable[[], bool],
     pixel: PixelMEI | None,
 ) -> MultistartResult:
-    """Optimise from every start, each to its end, and leave an ordinary run folder, but for its ``config.yaml``.
+    """Optimize from every start, each to its end, and leave an ordinary run folder, but for its ``config.yaml``.
 
     Its states stay in it, so that the experiment of which it is a part can go on.
 
@@ -132,7 +132,7 @@ def optimize_and_write(
     """
     with threads_beside(renderer):
         try:
-            done = optimise_from_starts(starts, config, folder, progress, interrupted, to_the_end=True)
+            done = optimize_from_starts(starts, config, folder, progress, interrupted, to_the_end=True)
         finally:
             progress.stop()
             folder.close()
@@ -145,26 +145,26 @@ def optimize_and_write(
 
 def _result(config: Config, done: MultistartResult, pixel: PixelMEI | None) -> dict[str, Any]:
     """What ``result.json`` says."""
-    experiment, before, after = done.best.experiment, done.best.before, done.final
-    viewer = experiment.viewer
-    optimum = viewer.optimum()
+    pipeline, before, after = done.best.pipeline, done.best.before, done.final
+    observer = pipeline.observer
+    optimum = observer.optimum()
     return {
         "activation": {"initial": before.as_dict(), "final": after.as_dict()},
         "fraction_of_optimum": None if optimum is None else after.mean / optimum,
         "ratio_to_pixel": None if pixel is None else ratio(after.as_dict(), pixel.activation),
-        "validation": _validation(experiment, before, after, pixel),
-        **run_facts(config, done.best.experiment, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.experiment.begins,
+        "validation": _validation(pipeline, before, after, pixel),
+        **run_facts(config, done.best.pipeline, done.trials, done.ended, done.reason),
+        "initial_scene": done.best.pipeline.begins,
         "over_starts": over_starts(done, config),
         "optimum": optimum,
         "neurons": list(config.neurons),
         "responses": [
             {"neuron": neuron, "initial": first.as_dict(), "final": last.as_dict()}
-            for neuron, first, last in zip(viewer.objective.neurons, before.responses, after.responses)
+            for neuron, first, last in zip(observer.objective.neurons, before.responses, after.responses)
             if neuron in config.neurons
         ],
-        **_against(config, before, after, viewer.objective.neurons),
-        "outside_display": viewer.stimulus.outside_display(viewer.stimulus(after.image)),
+        **_against(config, before, after, observer.objective.neurons),
+        "outside_display": observer.stimulus.outside_display(observer.stimulus(after.image)),
         "restart": done.best.index,
         "pixel": None if pixel is None else pixel.as_dict(),
     }
@@ -187,20 +187,20 @@ def over_starts(done: MultistartResult, config: Config) -> dict[str, Any] | None
 
 
 def run_facts(
-    config: Config, experiment: Pipeline, trials: Sequence[StartResult], ended: str, reason: str
+    config: Config, pipeline: Pipeline, trials: Sequence[StartResult], ended: str, reason: str
 ) -> dict[str, Any]:
-    """What ``result.json`` says of any optimisation: time, mesh, renderer, versions, and every start.
+    """What ``result.json`` says of any optimization: time, mesh, renderer, versions, and every start.
 
     Parameters
     ----------
     experiment : Pipeline
         With the scene that is kept.
     ended, reason : str
-        How the optimisation ended, and why where it failed.
+        How the optimization ended, and why where it failed.
     """
-    scene = experiment.scene
-    last = next(trial.after.image for trial in trials if trial.experiment is experiment)
-    altered = experiment.viewer.altered(last)
+    scene = pipeline.scene
+    last = next(trial.after.image for trial in trials if trial.pipeline is pipeline)
+    altered = pipeline.observer.altered(last)
     if altered:
         ended, reason = "failed", f"{altered}, so that the figures of this run mean nothing"
     restarts = [trial.as_dict() for trial in trials]
@@ -213,10 +213,10 @@ def run_facts(
         **counted,
         "mesh": mesh_facts(scene.shape(), scene.template),
         "renderer": config.render.type,
-        "variant": experiment.variant,
+        "variant": pipeline.variant,
         "seed": config.seed,
         "objective": config.objective.type,
-        "model": experiment.viewer.model.name,
+        "model": pipeline.observer.model.name,
         **({"runs_code": True} if any(map(runs_code, (config.model.card, config.model.validate))) else {}),
         "ended": ended,
         "reason": reason or None,
@@ -226,11 +226,9 @@ def run_facts(
     }
 
 
-def _validation(
-    experiment: Pipeline, before: Estimate, after: Estimate, pixel: PixelMEI | None
-) -> dict[str, Any] | None:
+def _validation(pipeline: Pipeline, before: Estimate, after: Estimate, pixel: PixelMEI | None) -> dict[str, Any] | None:
     """What the second model makes of the same stimuli."""
-    validator = experiment.viewer.validator
+    validator = pipeline.observer.validator
     if validator is None:
         return None
     final = after.validation.as_dict()
@@ -249,16 +247,16 @@ def _write_pictures(folder: RunFolder, course: Course, summary: Callable[[], Sum
 
 
 def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, result: dict[str, Any]) -> Summary:
-    experiment, before, after = done.best.experiment, done.best.before, done.final
-    frames = {when: frame(experiment, each.image) for when, each in (("initial", before), ("final", after))}
+    pipeline, before, after = done.best.pipeline, done.best.before, done.final
+    frames = {when: frame(pipeline, each.image) for when, each in (("initial", before), ("final", after))}
     stimuli = {when: grey for when, (_, grey) in frames.items()}
     if pixel is not None:
-        stimuli["pixel MEI"] = pixel.grey(experiment.viewer.stimulus)
+        stimuli["pixel MEI"] = pixel.grey(pipeline.observer.stimulus)
     return Summary(
-        title=_title(config, experiment, result),
+        title=_title(config, pipeline, result),
         renders={when: render for when, (render, _) in frames.items()},
         stimuli=stimuli,
-        previews=previews(experiment.renderer, [object_of(experiment.scene)])[0],
+        previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
         history=done.best.record.history,
         what="activation" if result["objective"] == "activation" else f"objective ({result['objective']})",
         initial=(before.mean, before.sem),
@@ -268,12 +266,12 @@ def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, res
     )
 
 
-def _title(config: Config, experiment: Pipeline, result: dict[str, Any]) -> str:
+def _title(config: Config, pipeline: Pipeline, result: dict[str, Any]) -> str:
     final = result["activation"]["final"]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if result["objective"] == "activation" else f"{result['objective']}, "
-    title = f"{experiment.viewer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
-    title += f" (render s.e. {final['sem']:.2g})" if experiment.renderer.noisy else " (rasterized)"
+    title = f"{pipeline.observer.model.name}, neuron {neurons}: {kind}{final['mean']:.4g}"
+    title += f" (render s.e. {final['sem']:.2g})" if pipeline.renderer.noisy else " (rasterized)"
     if result["fraction_of_optimum"] is not None:
         title += f", {result['fraction_of_optimum']:.3f} of the optimum"
     if result["ratio_to_pixel"] is not None:

@@ -48,7 +48,7 @@ class Task:
 
 
 class Work(Protocol):
-    """What is done with one neuron: optimise, and write its folder; gives its figures, ``ended`` among them."""
+    """What is done with one neuron: optimize, and write its folder; gives its figures, ``ended`` among them."""
 
     def __call__(
         self, task: Task, ready: Any, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
@@ -112,7 +112,7 @@ class NeuronResults:
         self.write()
 
     def leave_out(self, task: Task, reason: UserError) -> None:
-        """One that cannot be optimised."""
+        """One that cannot be optimized."""
         self.left_out.append({"scene": without_home(str(task.scene)), "label": task.label, "reason": str(reason)})
         self.write()
 
@@ -137,8 +137,8 @@ def one_by_one(
 ) -> RunResult:
     """Do the same with every neuron of every scene.
 
-    Ctrl-C ends it after the optimisation under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
-    it at once. It can go on after any end: neurons that are done are not done again, and optimisations go on from the last state that they kept.
+    Ctrl-C ends it after the optimization under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
+    it at once. It can go on after any end: neurons that are done are not done again, and optimizations go on from the last state that they kept.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def one_by_one(
     Raises
     ------
     UserError
-        For anything that the user can mend, before the first step. A later neuron that cannot be optimised is left
+        For anything that the user can mend, before the first step. A later neuron that cannot be optimized is left
         out, and the reason is recorded.
     """
     tasks = _tasks(scenes)

@@ -32,7 +32,7 @@ __all__ = ["PixelMEI", "find_for_reference", "find_pixel_mei", "run_pixel"]
 
 CHANNEL_AXES = (1, 2, 3)
 GREY, CONTRAST = 0.5, 0.15
-"""Mean and standard deviation of the images that are optimised, radiance."""
+"""Mean and standard deviation of the images that are optimized, radiance."""
 
 FINAL_STEP_RATIO = 0.02
 """The last step over the first."""
@@ -126,8 +126,8 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     check_activation_objective(config.objective.type, "pixel")
     progress.doing(LOADING)
-    viewer = build_observer(config, progress.message)
-    viewer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
+    observer = build_observer(config, progress.message)
+    observer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     progress.start(config.pixel.steps)
     started = time.perf_counter()
@@ -140,7 +140,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
     try:
         with interruptible() as interrupted:
-            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted)
+            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted)
     finally:
         progress.stop()
         folder.close()
@@ -149,29 +149,29 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
             f"{pixel.ended} after {len(pixel.history) - 1} of {config.pixel.steps} steps: no pixel MEI yet"
         )
     seconds = time.perf_counter() - started
-    optimum = viewer.optimum()
+    optimum = observer.optimum()
     result = {
         **pixel.as_dict(),
         "fraction_of_optimum": None if optimum is None else pixel.activation / optimum,
         "validation": None
-        if viewer.validator is None
-        else {"model": viewer.validator.model.name, "activation": pixel.validation},
+        if observer.validator is None
+        else {"model": observer.validator.model.name, "activation": pixel.validation},
         "seconds": seconds,
         "seconds_per_step": seconds / (len(pixel.history) - 1),
         "seed": config.seed,
         "optimum": optimum,
         "objective": config.objective.type,
         "neurons": list(config.neurons),
-        "outside_display": viewer.stimulus.outside_display(pixel.seen),
-        "model": viewer.model.name,
+        "outside_display": observer.stimulus.outside_display(pixel.seen),
+        "model": observer.model.name,
         "versions": versions(),
     }
     progress.doing(WRITING)
-    pixel.write(folder, viewer.stimulus, "stimulus")
-    greys = [viewer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
+    pixel.write(folder, observer.stimulus, "stimulus")
+    greys = [observer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
-    title = f"{viewer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
+    title = f"{observer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))
@@ -187,7 +187,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
 
 def find_for_reference(
-    viewer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
+    observer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
 ) -> PixelMEI | None:
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
 
@@ -206,7 +206,7 @@ def find_for_reference(
         with every_core(), finishing() as begin:
             if interrupted is not None:
                 begin()
-            pixel = find_pixel_mei(viewer, config.pixel, config.seed, told, interrupted or (lambda: False))
+            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"
@@ -216,7 +216,7 @@ def find_for_reference(
 
 
 def find_pixel_mei(
-    viewer: Observer,
+    observer: Observer,
     settings: Pixel,
     seed: int,
     on_step: Callable[[int, float], None] = lambda step, activation: None,
@@ -243,7 +243,7 @@ def find_pixel_mei(
     interrupted : callable
         Asked after every step whether to end.
     """
-    stimulus = viewer.stimulus
+    stimulus = observer.stimulus
     shape = (settings.restarts, stimulus.channels, *stimulus.image_size)
     device = stimulus.mask.device
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
@@ -254,7 +254,7 @@ def find_pixel_mei(
     history: list[list[float]] = []
     ended, reason, silent = "done", "", True
     for index in range(settings.steps):
-        values, slope = _slope(viewer, images)
+        values, slope = _slope(observer, images)
         silent = silent and not bool((slope != 0).any())
         history.append(values)
         with torch.no_grad():
@@ -277,22 +277,22 @@ def find_pixel_mei(
             ended = "interrupted"
             break
     with torch.no_grad():
-        seen = _seen(viewer, images)
-        responses = torch.cat([viewer.neurons(part) for part in seen.split(AT_ONCE)])
-        values = viewer.objective(responses)
+        seen = _seen(observer, images)
+        responses = torch.cat([observer.neurons(part) for part in seen.split(AT_ONCE)])
+        values = observer.objective(responses)
         best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
-        validation = None if viewer.validator is None else viewer.validator(seen[best : best + 1]).item()
+        validation = None if observer.validator is None else observer.validator(seen[best : best + 1]).item()
     history.append(values.tolist())
     if silent and ended == "done":
         ended = "failed"
         reason = (
-            f"model '{viewer.model.name}' is silent at all {settings.restarts} starts: the objective has no gradient "
+            f"model '{observer.model.name}' is silent at all {settings.restarts} starts: the objective has no gradient "
             "there; more pixel.restarts or another seed may find an answer, or ask for another neuron"
         )
-    elif viewer.memory is not None:
-        altered = viewer.memory.changed(viewer.neurons, seen[best : best + 1])
+    elif observer.memory is not None:
+        altered = observer.memory.changed(observer.neurons, seen[best : best + 1])
         if altered:
-            ended, reason = "failed", f"model '{viewer.model.name}' is no function of its image: {altered}"
+            ended, reason = "failed", f"model '{observer.model.name}' is no function of its image: {altered}"
     return PixelMEI(
         seen=seen[best : best + 1],
         activation=values[best].item(),
@@ -306,20 +306,20 @@ def find_pixel_mei(
     )
 
 
-def _slope(viewer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
+def _slope(observer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
     """Each image's objective, and its gradient by that image."""
     values, slopes = [], []
     for part in images.split(AT_ONCE):
         part = part.detach().requires_grad_()
-        value = viewer.objective(viewer.neurons(_seen(viewer, part)))
+        value = observer.objective(observer.neurons(_seen(observer, part)))
         slopes.append(torch.autograd.grad(value.sum(), part)[0])
         values += value.tolist()
     return values, torch.cat(slopes)
 
 
-def _seen(viewer: Observer, images: Tensor) -> Tensor:
+def _seen(observer: Observer, images: Tensor) -> Tensor:
     """The neurons' inputs of contrast images (B, channels, h, w)."""
-    return torch.cat([viewer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
+    return torch.cat([observer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
 
 
 def _size(images: Tensor) -> Tensor:

@@ -40,31 +40,31 @@ class FrozenEvaluator:
         Its ``evaluate`` says how accurate.
     """
 
-    def __init__(self, experiment: Pipeline, config: Config) -> None:
-        self.experiment = experiment
+    def __init__(self, pipeline: Pipeline, config: Config) -> None:
+        self.pipeline = pipeline
         self._accuracy = config.evaluate.spp, config.evaluate.repeats
 
     @classmethod
-    def of(cls, experiment: Pipeline, config: Config) -> FrozenEvaluator:
+    def of(cls, pipeline: Pipeline, config: Config) -> FrozenEvaluator:
         """One with the renderer and the neurons of an experiment, and a scene of its own."""
-        scene = build_scene(frozen(config), experiment.scene.channels).to(experiment.scene.background.device)
-        return cls(replace(experiment, scene=scene), config)
+        scene = build_scene(frozen(config), pipeline.scene.channels).to(pipeline.scene.background.device)
+        return cls(replace(pipeline, scene=scene), config)
 
     @classmethod
-    def built(cls, config: Config, told: Callable[[str], None] = lambda text: None) -> FrozenEvaluator:
+    def built(cls, config: Config, on_message: Callable[[str], None] = lambda text: None) -> FrozenEvaluator:
         """One from nothing but a configuration; downloads are told of."""
-        return cls(build_pipeline(frozen(config), told), config)
+        return cls(build_pipeline(frozen(config), on_message), config)
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.experiment.scene.background.device
+        return self.pipeline.scene.background.device
 
     def __call__(self, parameters: Mapping[str, np.ndarray], seed: int) -> Estimate:
         """The converged activation of the scene with these parameters."""
-        set_parameters(self.experiment.scene, parameters)
-        with threads_beside(self.experiment.renderer):
-            return evaluate(self.experiment, *self._accuracy, seed)
+        set_parameters(self.pipeline.scene, parameters)
+        with threads_beside(self.pipeline.renderer):
+            return evaluate(self.pipeline, *self._accuracy, seed)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def evaluate_run(
     renderer: str | None = None,
     overrides: Sequence[str] = (),
     out: Path | None = None,
-    told: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
     trust_code: bool = False,
 ) -> Evaluation:
     """Evaluate a run's initial and final scene, and write ``evaluation-<renderer>.json`` and a picture.
@@ -115,13 +115,13 @@ def evaluate_run(
     found: dict[str, dict[str, Estimate]] = {}
     for name in dict.fromkeys((run.renderer, shown)):
         with about(folder / "config.yaml"):
-            judge = FrozenEvaluator.built(with_renderer(run.config, name), told)
-        ends = dict(zip(seeds, run.parameters(get_parameters(judge.experiment.scene))))
+            judge = FrozenEvaluator.built(with_renderer(run.config, name), on_message)
+        ends = dict(zip(seeds, run.parameters(get_parameters(judge.pipeline.scene))))
         found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
     result = _result(run, shown, judge, found[shown])
-    judge.experiment.viewer.check_unaltered(found[shown]["final"].image.to(judge.device))
+    judge.pipeline.observer.check_unaltered(found[shown]["final"].image.to(judge.device))
     views = {
-        when: {name: Seen(*frame(judge.experiment, each[when].image.to(judge.device))) for name, each in found.items()}
+        when: {name: Seen(*frame(judge.pipeline, each[when].image.to(judge.device))) for name, each in found.items()}
         for when in seeds
     }
     title = f"{result['model']}, {folder.name}: evaluated under {shown}"
@@ -129,7 +129,7 @@ def evaluate_run(
     write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
     beside = RunFolder(target.parent, resumed=True)
     beside.adorn(f"{target.stem}.png", lambda path: write_evaluation(path, title, views, result))
-    beside.tell_missing(told)
+    beside.tell_missing(on_message)
     return Evaluation(target, result)
 
 
@@ -137,7 +137,7 @@ def _checked(judge: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: in
     """What a scene is worth, if it is one."""
     estimate = judge(parameters, seed)
     with torch.no_grad():
-        vertices = judge.experiment.scene().vertices
+        vertices = judge.pipeline.scene().vertices
     if not (torch.isfinite(vertices).all() and math.isfinite(estimate.mean)):
         raise UserError(f"{folder}: its parameters make no object with a finite activation; they may be damaged")
     return estimate
@@ -163,15 +163,15 @@ def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
 
 def _result(run: FinishedRun, shown: str, judge: FrozenEvaluator, found: dict[str, Estimate]) -> dict[str, Any]:
     """What the file says."""
-    viewer, accuracy = judge.experiment.viewer, run.config.evaluate
+    observer, accuracy = judge.pipeline.observer, run.config.evaluate
     validation = None
-    if viewer.validator is not None:
+    if observer.validator is not None:
         activation = {when: estimate.validation.as_dict() for when, estimate in found.items()}
-        validation = {"model": viewer.validator.model.name, "activation": activation}
+        validation = {"model": observer.validator.model.name, "activation": activation}
     return {
         "run": str(run.folder),
         "renderer": shown,
-        "variant": judge.experiment.variant,
+        "variant": judge.pipeline.variant,
         "activation": {when: estimate.as_dict() for when, estimate in found.items()},
         "validation": validation,
         "reported": {
@@ -180,7 +180,7 @@ def _result(run: FinishedRun, shown: str, judge: FrozenEvaluator, found: dict[st
         },
         "objective": run.config.objective.type,
         "neurons": list(run.config.neurons),
-        "model": viewer.model.name,
+        "model": observer.model.name,
         "evaluate": {"spp": accuracy.spp, "repeats": accuracy.repeats},
         "seed": run.config.seed,
         "versions": versions(),

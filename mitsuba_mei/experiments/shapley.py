@@ -1,4 +1,4 @@
-"""What each factor is worth to a neuron, of what the optimisations with every subset of them ended with."""
+"""What each factor is worth to a neuron, of what the optimizations with every subset of them ended with."""
 
 from __future__ import annotations
 

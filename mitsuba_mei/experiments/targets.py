@@ -60,7 +60,7 @@ def wanted_images(
     config: Config,
     channels: int,
     cameras: Sequence[Camera] = (),
-    told: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> Wanted:
     """Read or render the target.
 
@@ -86,15 +86,17 @@ def wanted_images(
         For files that cannot be used, images of another size, or as many images as there are not views.
     """
     if name is not None and _is_scene(name):
-        return _of_scene(Path(name), config, channels, cameras, told)
+        return _of_scene(Path(name), config, channels, cameras, on_message)
     views = max(1, len(cameras))
     if name is not None and views > 1:
         raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
     files = [name] if name is not None else own
-    return Wanted(torch.cat([_of_file(Path(file), config.render.resolution, channels, told) for file in files], dim=1))
+    return Wanted(
+        torch.cat([_of_file(Path(file), config.render.resolution, channels, on_message) for file in files], dim=1)
+    )
 
 
-def check_targets(config: Config, told: Callable[[str], None] = lambda text: None) -> None:
+def check_targets(config: Config, on_message: Callable[[str], None] = lambda text: None) -> None:
     """Read what a scene file's objective names, without rendering.
 
     Raises
@@ -112,15 +114,15 @@ def check_targets(config: Config, told: Callable[[str], None] = lambda text: Non
             continue
         if Path(name).suffix.lower() != ".png":
             prepare_backend(config.render, 1)
-        _of_file(Path(name), config.render.resolution, 1, told)
+        _of_file(Path(name), config.render.resolution, 1, on_message)
 
 
 def _is_scene(name: str) -> bool:
     return Path(name).suffix.lower() in (".yaml", ".yml")
 
 
-def _of_file(path: Path, resolution: int, channels: int, told: Callable[[str], None]) -> Tensor:
-    image = torch.from_numpy(read_image(path, "target", told))
+def _of_file(path: Path, resolution: int, channels: int, on_message: Callable[[str], None]) -> Tensor:
+    image = torch.from_numpy(read_image(path, "target", on_message))
     height, width = image.shape[:2]
     if (height, width) != (resolution, resolution):
         raise UserError(
@@ -132,14 +134,14 @@ def _of_file(path: Path, resolution: int, channels: int, told: Callable[[str], N
 
 @torch.no_grad()
 def _of_scene(
-    path: Path, config: Config, channels: int, cameras: Sequence[Camera], told: Callable[[str], None]
+    path: Path, config: Config, channels: int, cameras: Sequence[Camera], on_message: Callable[[str], None]
 ) -> Wanted:
     theirs = with_free(load_config(path, rendered=False, trust_code=config.trusts_code), ())
     with about(path):
-        viewer = build_observer(theirs, told) if theirs.placement.on is not None else None
-        scene = build_scene(theirs, channels, viewer)
+        observer = build_observer(theirs, on_message) if theirs.placement.on is not None else None
+        scene = build_scene(theirs, channels, observer)
         for sentence in input_sentences(scene.template):
-            told(f"mesh of {path}: {sentence}")
+            on_message(f"mesh of {path}: {sentence}")
         result = path.parent / "parameters.npz"
         if path.name == "config.yaml" and result.is_file():
             set_parameters(scene, read_parameters(result, get_parameters(scene)))

@@ -55,9 +55,9 @@ def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> dict[str
             "run": str(subject.source) if subject.is_run else None,
             "scene": None if subject.is_run else str(subject.source),
         },
-        "model": subject.experiment.viewer.model.name,
+        "model": subject.pipeline.observer.model.name,
         "renderer": subject.config.render.type,
-        "variant": subject.experiment.variant,
+        "variant": subject.pipeline.variant,
         "seed": subject.config.seed,
         "evaluate": {"spp": plan.accuracy.spp, "repeats": plan.accuracy.repeats},
         "over": [axis.as_dict() for axis in plan.axes],
@@ -152,7 +152,7 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
     """
     progress.doing("rendering the scene as it is")
     plan = planned(subject, wanted)
-    with threads_beside(subject.experiment.renderer), torch.no_grad():
+    with threads_beside(subject.pipeline.renderer), torch.no_grad():
         check_points(plan)
         folder = RunFolder(out)
         plan = with_periods(plan)
@@ -179,5 +179,5 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(subject.config, folder.path))
     folder.tell_missing(progress.message)
-    subject.experiment.viewer.check_unaltered(own.image)
+    subject.pipeline.observer.check_unaltered(own.image)
     return RunResult(folder.path, result)

@@ -28,7 +28,7 @@ from .history import frame
 __all__ = ["Plan", "Subject", "Wanted", "check_points", "check_wanted", "planned", "subject_of", "with_periods"]
 
 TUNING_SEEDS = 2 * EVALUATION_SEEDS
-"""Renders of a tuning share no seed with those of an optimisation or of an evaluation."""
+"""Renders of a tuning share no seed with those of an optimization or of an evaluation."""
 
 MOST_RENDERS = 4096
 """Renders of a point, at most."""
@@ -79,7 +79,7 @@ class Subject:
 
     source: Path
     config: Config
-    experiment: Pipeline
+    pipeline: Pipeline
     is_run: bool
 
 
@@ -115,11 +115,11 @@ class Plan:
         """At one point of the grid; ``index`` counts points, 0 is the scene's own."""
         self.values.set(point)
         first = TUNING_SEEDS + (self.subject.config.seed * (MOST_POINTS + 1) + index) * MOST_RENDERS
-        return respond(self.subject.experiment, self.module, self.accuracy, first)
+        return respond(self.subject.pipeline, self.module, self.accuracy, first)
 
     def stimulus(self, image: torch.Tensor) -> np.ndarray:
         """Grey levels as the neuron saw them."""
-        return frame(self.subject.experiment, image)[1].astype(np.float32)
+        return frame(self.subject.pipeline, image)[1].astype(np.float32)
 
 
 def subject_of(
@@ -138,17 +138,17 @@ def subject_of(
         run = read_run(source, overrides, "tune", trust_code)
         config = with_renderer(run.config, renderer or run.renderer)
         with about(source / "config.yaml"):
-            experiment = build_pipeline(frozen(config), progress.message)
-        set_parameters(experiment.scene, run.parameters(get_parameters(experiment.scene))[1])
-        return Subject(source, config, experiment, True)
+            pipeline = build_pipeline(frozen(config), progress.message)
+        set_parameters(pipeline.scene, run.parameters(get_parameters(pipeline.scene))[1])
+        return Subject(source, config, pipeline, True)
     config = load_config(source, overrides, rendered=False, trust_code=trust_code)
     config = config if renderer is None else with_renderer(config, renderer)
     with about(source):
         still = frozen(config).model_copy(update={"placement": config.placement})
-        experiment = build_pipeline(still, progress.message)
-        for sentence in input_sentences(experiment.scene.template):
+        pipeline = build_pipeline(still, progress.message)
+        for sentence in input_sentences(pipeline.scene.template):
             progress.message(f"mesh: {sentence}")
-        return Subject(source, config, experiment, False)
+        return Subject(source, config, pipeline, False)
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -180,10 +180,10 @@ def planned(subject: Subject, wanted: Wanted) -> Plan:
         If the scene has no such numbers or the model no such neurons, or something is out of its range.
     """
     check_wanted(wanted)
-    experiment = subject.experiment
-    values = ScalarParameters(experiment.scene, subject.config.pose.rotation)
+    pipeline = subject.pipeline
+    values = ScalarParameters(pipeline.scene, subject.config.pose.rotation)
     axes = axes_of([parse_over(text) for text in wanted.over], values, wanted.relative)
-    model = experiment.viewer.model
+    model = pipeline.observer.model
     if wanted.neurons is None:
         neurons = list(subject.config.neurons)
     elif (neurons := _listed(wanted.neurons)) is None:
@@ -195,7 +195,7 @@ def planned(subject: Subject, wanted: Wanted) -> Plan:
         raise UserError(
             f"--over: the stimuli of this grid have {size} values, and {MOST_VALUES} are the most; take fewer points"
         )
-    module = model.select(neurons).to(experiment.scene.background.device)
+    module = model.select(neurons).to(pipeline.scene.background.device)
     return Plan(subject, values, axes, neurons, module, accuracy)
 
 
@@ -203,7 +203,7 @@ def check_points(plan: Plan) -> None:
     """Raise UserError where at a point the object cannot be shown."""
     for _, point in [((), {}), *points(plan.axes)]:
         plan.values.set(point)
-        state = plan.subject.experiment.scene()
+        state = plan.subject.pipeline.scene()
         if not torch.isfinite(state.vertices).all():
             raise UserError(f"{plan.subject.source}: its parameters make no object; they may be damaged")
         try:
@@ -226,10 +226,10 @@ def with_periods(plan: Plan) -> Plan:
 
 def _looks_alike(plan: Plan, path: str, value: float, later: float) -> bool:
     """Whether the stimulus is the same when a number has grown."""
-    experiment, seen = plan.subject.experiment, []
+    pipeline, seen = plan.subject.pipeline, []
     for number in (value, value + later):
         plan.values.set({path: number})
-        image = experiment.renderer.render(experiment.scene(), TUNING_SEEDS, plan.accuracy.spp * plan.accuracy.repeats)
+        image = pipeline.renderer.render(pipeline.scene(), TUNING_SEEDS, plan.accuracy.spp * plan.accuracy.repeats)
         grey = plan.stimulus(image).astype(np.float64)
         seen.append((grey - grey.mean()).ravel())
     size = np.linalg.norm(seen[0]) * np.linalg.norm(seen[1])

@@ -1,4 +1,4 @@
-"""What a mesh from a file is like before anything is done with it, and which of its flaws an optimisation made."""
+"""What a mesh from a file is like before anything is done with it, and which of its flaws an optimization made."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ SPECKS = 1e-4
 """What negative values may amount to, of all values, to be taken as the rounding of a compression or a conversion."""
 
 
-def read_image(path: Path, what: str = "environment", told: Callable[[str], None] = lambda text: None) -> np.ndarray:
+def read_image(
+    path: Path, what: str = "environment", on_message: Callable[[str], None] = lambda text: None
+) -> np.ndarray:
     """An image as linear radiance, in Rec. 709 colours.
 
     Parameters
@@ -59,7 +61,7 @@ def read_image(path: Path, what: str = "environment", told: Callable[[str], None
         raise UserError(f"{what} image {path}: unknown format '{path.suffix}'; allowed: {', '.join(READERS)}")
 
     def of_it(text: str) -> None:
-        told(f"{what} image {path}: {text}")
+        on_message(f"{what} image {path}: {text}")
 
     try:
         width, height = _announced_size(path)
@@ -76,7 +78,7 @@ def read_image(path: Path, what: str = "environment", told: Callable[[str], None
     return np.array(np.broadcast_to(image, (*image.shape[:2], 3)), dtype=np.float32, order="C")
 
 
-def _possible(image: np.ndarray, told: Callable[[str], None]) -> np.ndarray:
+def _possible(image: np.ndarray, on_message: Callable[[str], None]) -> np.ndarray:
     """Radiance that is finite and at least 0; specks below 0 are taken as 0, and told of."""
     lost = int((~np.isfinite(image)).any(axis=2).sum())
     if lost:
@@ -88,7 +90,7 @@ def _possible(image: np.ndarray, told: Callable[[str], None]) -> np.ndarray:
     pixels = f"{count:,} of {image.shape[0] * image.shape[1]:,} pixels {'is' if count == 1 else 'are'} below 0"
     if -image[below].sum(dtype=np.float64) > SPECKS * np.abs(image).sum(dtype=np.float64):
         raise ValueError(f"it holds radiance that is negative or not finite: {pixels}, the least {least:.3g}")
-    told(f"{pixels}, the least {least:.3g}; they are taken as 0")
+    on_message(f"{pixels}, the least {least:.3g}; they are taken as 0")
     return np.maximum(image, 0)
 
 

@@ -165,7 +165,7 @@ class _Chosen(nn.Module):
 def load_card(
     card: Path | str | Mapping[str, Any],
     folder: Path | None = None,
-    told: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
     trust_code: bool = False,
 ) -> NeuronModel:
     """The model that a card describes, tried on a uniform image.
@@ -201,7 +201,7 @@ def load_card(
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
     mean, std = _grey_levels(checked.input, tree)
-    module = _build(checked, tree, image_size, told, trust_code)
+    module = _build(checked, tree, image_size, on_message, trust_code)
     module = freeze(module)
     where = tree.at(("module",))
     published = isinstance(checked, PublishedCard)
@@ -214,7 +214,7 @@ def load_card(
         if isinstance(checked, ModuleCard):
             check_function(answer, (channels, *image_size), where)
     if changed:
-        told(f"{where}: {put_back('the model', changed)}")
+        on_message(f"{where}: {put_back('the model', changed)}")
     sensible = None if checked.neurons is None else tuple(checked.neurons)
     if sensible is not None and max(last for _, last in sensible) >= count:
         last = max(last for _, last in sensible)
@@ -285,14 +285,14 @@ def _validated(tree: Located) -> Card:
 
 
 def _build(
-    card: Card, tree: Located, image_size: tuple[int, int], told: Callable[[str], None], trust_code: bool
+    card: Card, tree: Located, image_size: tuple[int, int], on_message: Callable[[str], None], trust_code: bool
 ) -> nn.Module:
     if isinstance(card, ModuleCard):
-        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code, told)
+        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code, on_message)
     if card.input.channels != 1:
         raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
     if isinstance(card, PublishedCard):
-        return _published(card, tree, image_size, told)
+        return _published(card, tree, image_size, on_message)
     try:
         return MODULES[card.type](image_size, **dict(card.parameters))
     except UserError as error:
@@ -300,13 +300,13 @@ def _build(
 
 
 def _published(
-    card: PublishedCard, tree: Located, image_size: tuple[int, int], told: Callable[[str], None]
+    card: PublishedCard, tree: Located, image_size: tuple[int, int], on_message: Callable[[str], None]
 ) -> Encoder | Ensemble:
     """The checkpoint's model, or the ensemble of several."""
     where = tree.at(("weights",))
     members = []
     for file in card.weights:
-        path = obtain(Source(file.source, file.sha256), where.folder, where, told)
+        path = obtain(Source(file.source, file.sha256), where.folder, where, on_message)
         try:
             members.append(build_nnvision(read_state(path, where), image_size, card.parameters.dilation))
         except UserError as error:

@@ -60,7 +60,7 @@ def import_model(
     arguments: Mapping[str, Any],
     where: Place,
     trusted: bool,
-    told: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
     """The module that a class or function builds, or a copy of the module that is named, where the user trusts it.
 
@@ -100,7 +100,7 @@ def import_model(
         module = _from_file(path, where) if is_file else _by_name(source, where)
         model = _built(module, source, name, arguments, where)
     if changed:
-        told(f"{where}: {put_back(source, changed)}")
+        on_message(f"{where}: {put_back(source, changed)}")
     return model
 
 

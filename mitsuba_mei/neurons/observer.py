@@ -94,7 +94,7 @@ class Observer:
     objective : Objective
         What is maximised of those.
     validator : Validator or None
-        A second model that the optimisation never sees.
+        A second model that the optimization never sees.
     memory : Memory or None
         Of how the neurons answered before they were shown anything.
     """
@@ -164,7 +164,7 @@ class Observer:
         return None
 
 
-def build_observer(config: Config, told: Callable[[str], None] = lambda text: None) -> Observer:
+def build_observer(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Observer:
     """Load the model that a scene file names, the one to validate on, and their objective.
 
     Parameters
@@ -178,7 +178,7 @@ def build_observer(config: Config, told: Callable[[str], None] = lambda text: No
     UserError
         For what of them cannot be used.
     """
-    model = load_card(config.model.card, told=told, trust_code=config.trusts_code)
+    model = load_card(config.model.card, on_message=on_message, trust_code=config.trusts_code)
     neurons = model.check_neurons(_asked(config, model))
     if config.compare.neurons is not None:
         model.check_neurons(config.compare.neurons)
@@ -198,17 +198,17 @@ def build_observer(config: Config, told: Callable[[str], None] = lambda text: No
         display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
         mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
     )
-    _tell_faint(model, stimulus, told)
+    _tell_faint(model, stimulus, on_message)
     objective = build_objective(config.objective, neurons, model.n_neurons)
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
-    viewer = Observer(stimulus, model, neurons, objective, memory=memory)
+    observer = Observer(stimulus, model, neurons, objective, memory=memory)
     if config.model.validate is not None:
-        viewer.validator = _build_validator(config, viewer, told)
-    return viewer
+        observer.validator = _build_validator(config, observer, on_message)
+    return observer
 
 
-def _tell_faint(model: NeuronModel, stimulus: Stimulus, told: Callable[[str], None]) -> None:
+def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[str], None]) -> None:
     """Say where the contrast that is asked for is so low that no picture of the stimulus shows it."""
     if stimulus.constraint == "norm":
         count = stimulus.channels * stimulus.image_size[0] * stimulus.image_size[1]
@@ -216,7 +216,7 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, told: Callable[[str], No
     else:
         levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
     if levels < FAINT:
-        told(
+        on_message(
             f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} of "
             f"255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
         )
@@ -229,9 +229,9 @@ def _asked(config: Config, model: NeuronModel) -> list[int]:
     return list(config.neurons)
 
 
-def _build_validator(config: Config, viewer: Observer, told: Callable[[str], None]) -> Validator:
-    second = load_card(config.model.validate, told=told, trust_code=config.trusts_code)
-    first = viewer.model
+def _build_validator(config: Config, observer: Observer, on_message: Callable[[str], None]) -> Validator:
+    second = load_card(config.model.validate, on_message=on_message, trust_code=config.trusts_code)
+    first = observer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
         raise UserError(
@@ -250,8 +250,8 @@ def _build_validator(config: Config, viewer: Observer, told: Callable[[str], Non
             "stimuli; name a model of other weights"
         )
     neurons = second.check_neurons(config.neurons)
-    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), viewer.stimulus)
-    itself = _itself(config, viewer, validator)
+    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), observer.stimulus)
+    itself = _itself(config, observer, validator)
     if itself:
         raise UserError(
             f"model.validate: model '{second.name}' {itself}, and would judge its own stimuli; name a model that was "
@@ -260,13 +260,13 @@ def _build_validator(config: Config, viewer: Observer, told: Callable[[str], Non
     return validator
 
 
-def _itself(config: Config, viewer: Observer, second: Validator) -> str:
+def _itself(config: Config, observer: Observer, second: Validator) -> str:
     """How a second model shows that it is the first one; empty where it is another."""
-    model = viewer.model
+    model = observer.model
     if config.model.card == config.model.validate:
-        return "is the very model that is optimised for"
+        return "is the very model that is optimized for"
     images = varied_images((model.channels, *model.image_size))
-    alike = answer_alike(viewer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
+    alike = answer_alike(observer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
     if alike:
         return f"answers to {len(images)} images just as '{model.name}' does"
     both = model.module, second.model.module

@@ -47,7 +47,7 @@ class ReceptiveField:
     sensitivity: Tensor
 
 
-def find_receptive_field(viewer: Observer, seed: int) -> ReceptiveField:
+def find_receptive_field(observer: Observer, seed: int) -> ReceptiveField:
     """Find where the objective's gradient has its energy, over stimuli of smooth noise.
 
     Each noise image is brought under the stimulus' constraint; the squared gradient by its pixels is divided by its
@@ -58,7 +58,7 @@ def find_receptive_field(viewer: Observer, seed: int) -> ReceptiveField:
     UserError
         If the objective has no gradient at any of the images.
     """
-    stimulus = viewer.stimulus
+    stimulus = observer.stimulus
     h, w = stimulus.image_size
     device = stimulus.mask.device
     generator = torch.Generator().manual_seed(seed)
@@ -69,7 +69,7 @@ def find_receptive_field(viewer: Observer, seed: int) -> ReceptiveField:
     energy = torch.zeros((h, w), device=device)
     for image in noise:
         seen = stimulus(image.permute(1, 2, 0)).requires_grad_()
-        (slope,) = torch.autograd.grad(viewer.objective(viewer.neurons(seen)).sum(), seen)
+        (slope,) = torch.autograd.grad(observer.objective(observer.neurons(seen)).sum(), seen)
         square = slope[0].square().sum(0)
         if torch.isfinite(square).all() and square.sum() > 0:
             energy += square / square.sum()

@@ -99,7 +99,7 @@ def gabor(
 class _Rectify(torch.autograd.Function):
     """``max(drive, 0)``, whose gradient passes where every response asked for is silent.
 
-    A silent cell has no gradient, and an optimisation that starts there would never leave. As in Lucid (Olah,
+    A silent cell has no gradient, and an optimization that starts there would never leave. As in Lucid (Olah,
     Mordvintsev & Schubert 2017, Feature visualization, doi:10.23915/distill.00007) the gradient of the drive is then
     used in place of zero. As soon as one cell of those asked for is active the gradient is the true one.
     """

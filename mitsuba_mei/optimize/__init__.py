@@ -1,1 +1,1 @@
-"""The optimisation of one scene, in memory."""
+"""The optimization of one scene, in memory."""

@@ -17,7 +17,7 @@ from ..pipeline import Pipeline
 __all__ = ["CONFIDENCE", "Accuracy", "Estimate", "Mean", "Responses", "evaluate", "respond"]
 
 EVALUATION_SEEDS = 2**60
-"""Renders of an evaluation share no seed with those of an optimisation."""
+"""Renders of an evaluation share no seed with those of an optimization."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Estimate(Mean):
 
 
 @torch.no_grad()
-def evaluate(experiment: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
+def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     """The activation of the scene as it stands.
 
     A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
@@ -93,17 +93,17 @@ def evaluate(experiment: Pipeline, spp: int, repeats: int, seed: int) -> Estimat
     seed : int
         Of all of them.
     """
-    viewer = experiment.viewer
+    observer = pipeline.observer
     first = EVALUATION_SEEDS + seed * 4096
-    if not experiment.renderer.noisy:
-        return _exact(viewer, experiment.render(first))
-    every = torch.stack([experiment.render(first + i, spp) for i in range(repeats)])
+    if not pipeline.renderer.noisy:
+        return _exact(observer, pipeline.render(first))
+    every = torch.stack([pipeline.render(first + i, spp) for i in range(repeats)])
     images = every[every.isfinite().flatten(1).all(1)]
     count = len(images)
     if count < 2:
-        return replace(_exact(viewer, every.nanmean(0)), mean=math.nan, sem=math.nan, left_out=repeats - count)
+        return replace(_exact(observer, every.nanmean(0)), mean=math.nan, sem=math.nan, left_out=repeats - count)
     mean = images.mean(0)
-    looks = [viewer.look(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
+    looks = [observer.look(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
 
     def estimate(values: list[Tensor]) -> Mean:
         whole, *without = (value.double() for value in values)
@@ -111,8 +111,8 @@ def evaluate(experiment: Pipeline, spp: int, repeats: int, seed: int) -> Estimat
 
     activation = estimate([look.activation for look in looks])
     validation = None
-    if viewer.validator is not None:
-        validation = estimate([viewer.validator(look.seen)[0] for look in looks])
+    if observer.validator is not None:
+        validation = estimate([observer.validator(look.seen)[0] for look in looks])
     return Estimate(
         activation.mean,
         activation.sem,
@@ -123,11 +123,11 @@ def evaluate(experiment: Pipeline, spp: int, repeats: int, seed: int) -> Estimat
     )
 
 
-def _exact(viewer: Observer, image: Tensor) -> Estimate:
+def _exact(observer: Observer, image: Tensor) -> Estimate:
     """Of an image without noise."""
-    look = viewer.look(image)
+    look = observer.look(image)
     image = image.nan_to_num(0.0, 0.0, 0.0)
-    validation = None if viewer.validator is None else Mean(viewer.validator(look.seen)[0].item(), 0.0)
+    validation = None if observer.validator is None else Mean(observer.validator(look.seen)[0].item(), 0.0)
     responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
     return Estimate(look.activation.item(), 0.0, image, responses, validation)
 
@@ -189,9 +189,7 @@ class Responses:
 
 
 @torch.no_grad()
-def respond(
-    experiment: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: Accuracy, first_seed: int
-) -> Responses:
+def respond(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: Accuracy, first_seed: int) -> Responses:
     r"""The converged responses to the scene as it stands.
 
     With :math:`a` the responses to the mean of n renders and :math:`a_{-i}` those to the mean without the i-th, the
@@ -212,22 +210,22 @@ def respond(
     first_seed : int
         Of the first render; the others have those that follow.
     """
-    state, renderer = experiment.scene(), experiment.renderer
+    state, renderer = pipeline.scene(), pipeline.renderer
     if not renderer.noisy:
         image = renderer.render(state, first_seed)
-        mean = _answers(experiment, neurons, [image])[0]
+        mean = _answers(pipeline, neurons, [image])[0]
         return Responses(mean, np.zeros_like(mean), mean, mean, image)
     n = accuracy.repeats
     images = torch.stack([renderer.render(state, first_seed + i, accuracy.spp) for i in range(n)])
     image = images.mean(0)
-    answers = _answers(experiment, neurons, [image, *((n * image - each) / (n - 1) for each in images)])
+    answers = _answers(pipeline, neurons, [image, *((n * image - each) / (n - 1) for each in images)])
     values = n * answers[0] - (n - 1) * answers[1:]
     mean, sem = values.mean(0), values.std(0, ddof=1) / math.sqrt(n)
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * sem
     return Responses(mean, sem, mean - reach, mean + reach, image)
 
 
-def _answers(experiment: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
+def _answers(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
     """Responses to each image, ``(len(images), k)`` float64."""
-    seen = torch.cat([experiment.viewer.stimulus(image) for image in images])
+    seen = torch.cat([pipeline.observer.stimulus(image) for image in images])
     return torch.cat([neurons(part) for part in seen.split(BATCH)]).double().cpu().numpy()

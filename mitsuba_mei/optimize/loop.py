@@ -1,4 +1,4 @@
-"""The optimisation loop: when to keep a state, when to go back to one, and when to end."""
+"""The optimization loop: when to keep a state, when to go back to one, and when to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY = 10
 """Steps between two states that are kept."""
 
 MAX_ROLLBACKS = 5
-"""How often a scene is brought back before its optimisation has failed."""
+"""How often a scene is brought back before its optimization has failed."""
 
 MAX_NONFINITE_STEPS = 20
 """Steps in a row without anything finite that count as trouble."""
@@ -36,7 +36,7 @@ def optimize(
     Adam (Kingma & Ba 2015) takes the steps. A Monte Carlo gradient has heavy tails: one that is not finite is thrown
     away, one that is far longer than usual is shortened. Where the goal says that something is wrong with the scene, or
     nothing has been finite for long, the last good state is taken up again with steps half as long; after
-    :data:`MAX_ROLLBACKS` of these the optimisation has failed, and the last good state stays.
+    :data:`MAX_ROLLBACKS` of these the optimization has failed, and the last good state stays.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def optimize(
     on_step : callable
         Told of every step.
     interrupted : callable
-        Asked after every step whether to end; what it raises ends the optimisation once its state is kept.
+        Asked after every step whether to end; what it raises ends the optimization once its state is kept.
     keep : callable
         Given a snapshot every :data:`EVERY` steps, and the last.
     since : Snapshot, optional

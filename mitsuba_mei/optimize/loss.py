@@ -1,4 +1,4 @@
-"""Losses of an optimisation: minus the activation, or the differences of several scenes."""
+"""Losses of an optimization: minus the activation, or the differences of several scenes."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class ActivationLoss:
         What says after a step that something is wrong with the scene.
     """
 
-    def __init__(self, experiment: Pipeline, watch: Callable[[int], str | None] | None = None) -> None:
-        self.experiment = experiment
-        self.trouble = FailureMonitor(experiment) if watch is None else watch
+    def __init__(self, pipeline: Pipeline, watch: Callable[[int], str | None] | None = None) -> None:
+        self.pipeline = pipeline
+        self.trouble = FailureMonitor(pipeline) if watch is None else watch
         self._reach: float | None = None
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The scene's free parameters by group."""
-        return self.experiment.scene.groups()
+        return self.pipeline.scene.groups()
 
     def memory(self) -> dict[str, float]:
         """The reach."""
@@ -59,16 +59,16 @@ class ActivationLoss:
 
     def attempt(self, seed: int) -> Attempt:
         """Render once and look."""
-        shape = self.experiment.scene.shape()
-        look = self.experiment.look(seed, shape=shape)
-        terms = self.experiment.regularizers(shape)
+        shape = self.pipeline.scene.shape()
+        look = self.pipeline.look(seed, shape=shape)
+        terms = self.pipeline.regularizers(shape)
         value = look.activation.item()
         (slope,) = torch.autograd.grad(look.activation, look.seen)
         now = (slope.norm() * look.seen.detach().norm()).item()
         if math.isfinite(now):
             now = max(now, TINY)
             self._reach = now if self._reach is None else (1 - SMOOTHING) * self._reach + SMOOTHING * now
-        cost = self.experiment.regularizers.total(terms)
+        cost = self.pipeline.regularizers.total(terms)
         scale = 1.0 if self._reach is None else self._reach
         # The model's slope is known already; the cost has none where the shape is frozen.
         (cost - (slope * look.seen).sum() / scale).backward()
@@ -111,7 +111,7 @@ class Differ:
     ) -> None:
         self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
         self._reference = reference
-        self._watches = [FailureMonitor(experiment) for experiment in experiments]
+        self._watches = [FailureMonitor(pipeline) for pipeline in experiments]
         count = len(experiments)
         pairs = (
             [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
@@ -134,8 +134,8 @@ class Differ:
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""
         found: dict[str, list[nn.Parameter]] = {}
-        for experiment in self.experiments:
-            for name, parameters in experiment.scene.groups().items():
+        for pipeline in self.experiments:
+            for name, parameters in pipeline.scene.groups().items():
                 found.setdefault(name, []).extend(parameters)
         return found
 
@@ -144,10 +144,10 @@ class Differ:
 
         The images lie side by side, (H, k W, C).
         """
-        shapes = [experiment.scene.shape() for experiment in self.experiments]
-        states = [experiment.scene(shape) for experiment, shape in zip(self.experiments, shapes)]
+        shapes = [pipeline.scene.shape() for pipeline in self.experiments]
+        states = [pipeline.scene(shape) for pipeline, shape in zip(self.experiments, shapes)]
         images = self.experiments[0].renderer.render_batch(states, seed)
-        looks = [experiment.viewer.look(image) for experiment, image in zip(self.experiments, images)]
+        looks = [pipeline.observer.look(image) for pipeline, image in zip(self.experiments, images)]
         aspects = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
         others = [*aspects, self._reference]
         apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
@@ -194,7 +194,7 @@ class Attempt:
 
 
 class Loss(Protocol):
-    """What an optimisation is for."""
+    """What an optimization is for."""
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """What it moves, by the group whose learning rate applies."""

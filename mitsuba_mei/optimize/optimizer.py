@@ -27,7 +27,7 @@ OUTLIER = 3.0
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """How to optimise.
+    """How to optimize.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Step:
 
 @dataclass
 class Outcome:
-    """How an optimisation went.
+    """How an optimization went.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Outcome:
 
 
 class SceneOptimizer:
-    """What an optimisation knows between two steps, and how it makes one.
+    """What an optimization knows between two steps, and how it makes one.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class SceneOptimizer:
         Raises
         ------
         UserError
-            If it is of another optimisation.
+            If it is of another optimization.
         """
         kept, arrays = checked_numbers(KeptDescent, snapshot.numbers), snapshot.arrays
         named = dict(self._named())

@@ -1,4 +1,4 @@
-"""Where an optimisation of turns and directions should start: gradients lead to the next hilltop only."""
+"""Where an optimization of turns and directions should start: gradients lead to the next hilltop only."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def spread_rotations(count: int, first: Tensor) -> Tensor:
 
 
 def find_start(
-    experiment: Pipeline,
+    pipeline: Pipeline,
     count: int,
     seed: int,
     restart: int = 0,
-    told: Callable[[], None] = lambda: None,
+    on_message: Callable[[], None] = lambda: None,
 ) -> None:
-    """Turn the object and the lights of a scene, where these are free, to where an optimisation should start.
+    """Turn the object and the lights of a scene, where these are free, to where an optimization should start.
 
     ``count`` random turns and directions are looked at through the rasterizer, the best are improved by a few steps,
     and the best of these is left in the scene. The scene's own turn and directions count among the best of the first
@@ -113,14 +113,14 @@ def find_start(
     told : callable
         Called after each.
     """
-    finder = _StartSearch(experiment)
+    finder = _StartSearch(pipeline)
     own = [finder.own()] if restart == 0 else []
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, restart, count)).generate_state(1)[0]))
     turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
     starts = []
     for rotation in spread_rotations(count, turn):
         starts.append(finder.tried(rotation.float(), generator))
-        told()
+        on_message()
     starts = [finder.lit(start) for start in _best(starts, FIRST)]
     for whole, kept in ((False, FIRST), (True, SECOND)):
         starts = [finder.improved(start, whole) for start in (*own, *_best(starts, kept))]
@@ -145,8 +145,8 @@ def _best(starts: list[Start], count: int) -> list[Start]:
 class _StartSearch:
     """Tries starts of a scene, through the rasterizer."""
 
-    def __init__(self, experiment: Pipeline) -> None:
-        scene, viewer = experiment.scene, experiment.viewer
+    def __init__(self, pipeline: Pipeline) -> None:
+        scene, observer = pipeline.scene, pipeline.observer
         free = scene.free_parameters()
         self._scene = scene
         self._moved = scene.rotation_parameters()
@@ -154,15 +154,15 @@ class _StartSearch:
         emitters = enumerate(scene.lighting.emitters)
         self._lights = [light for i, light in emitters if f"lighting.{i}.direction" in self._moved]
         self._kept = [(parameter, parameter.detach().clone()) for parameter in free.values()]
-        size = experiment.renderer.resolution
+        size = pipeline.renderer.resolution
         with torch.no_grad():
             state, self._shape = scene(), scene.shape()
-        bare = replace(experiment, regularizers=Regularizers(scene.template, {}))
+        bare = replace(pipeline, regularizers=Regularizers(scene.template, {}))
         self._whole = self._small = replace(bare, renderer=RasterRenderer(state, size))
         self._explains = None
-        if isinstance(viewer, ImageError) and viewer.error != "responses":
+        if isinstance(observer, ImageError) and observer.error != "responses":
             small = min(SMALL, size)
-            self._small = replace(bare, renderer=RasterRenderer(state, small), viewer=viewer.smaller(small))
+            self._small = replace(bare, renderer=RasterRenderer(state, small), observer=observer.smaller(small))
             if self._turns and self._lights:
                 self._explains = _AnyLight(self._small, self._shape)
 
@@ -207,15 +207,15 @@ class _StartSearch:
 
     def improved(self, start: Start, whole: bool) -> Start:
         """What some steps make of a start, on whole images or on small ones."""
-        experiment = self._whole if whole else self._small
+        pipeline = self._whole if whole else self._small
         self.put(start)
-        optimize(_Turn(experiment, self._moved), OptimizerSettings(STEPS, {"turn": RATE}, warmup=2), 0)
-        return self._standing(experiment)
+        optimize(_Turn(pipeline, self._moved), OptimizerSettings(STEPS, {"turn": RATE}, warmup=2), 0)
+        return self._standing(pipeline)
 
     @torch.no_grad()
-    def _standing(self, experiment: Pipeline) -> Start:
+    def _standing(self, pipeline: Pipeline) -> Start:
         """Turn and directions as they are, and what they are worth."""
-        value = experiment.look(0, shape=self._shape).activation.item()
+        value = pipeline.look(0, shape=self._shape).activation.item()
         directions = tuple(F.normalize(light.direction, dim=0) for light in self._lights)
         return Start(self._scene.pose.rotation_matrix().clone(), directions, value)
 
@@ -223,8 +223,8 @@ class _StartSearch:
 class _Turn(ActivationLoss):
     """Moves turn and directions, whatever else is free."""
 
-    def __init__(self, experiment: Pipeline, moved: dict[str, nn.Parameter]) -> None:
-        super().__init__(experiment, watch=lambda step: None)
+    def __init__(self, pipeline: Pipeline, moved: dict[str, nn.Parameter]) -> None:
+        super().__init__(pipeline, watch=lambda step: None)
         self._moved = list(moved.values())
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -235,13 +235,13 @@ class _Turn(ActivationLoss):
 class _AnyLight:
     """How well the object, as it stands, explains the target under the light that explains it best."""
 
-    def __init__(self, experiment: Pipeline, shape: Tensor) -> None:
-        self._scene, self._shape, viewer = experiment.scene, shape, experiment.viewer
-        self._cameras = experiment.cameras or (None,)
-        self._target = torch.stack(viewer.target.chunk(viewer.views, dim=1)).mean(dim=-1)
+    def __init__(self, pipeline: Pipeline, shape: Tensor) -> None:
+        self._scene, self._shape, observer = pipeline.scene, shape, pipeline.observer
+        self._cameras = pipeline.cameras or (None,)
+        self._target = torch.stack(observer.target.chunk(observer.views, dim=1)).mean(dim=-1)
         contrast = self._target - self._target.mean(dim=(1, 2), keepdim=True)
         self._scale = contrast.square().mean().sqrt()
-        self._renderer = RasterRenderer(self._states()[0], experiment.renderer.resolution)
+        self._renderer = RasterRenderer(self._states()[0], pipeline.renderer.resolution)
 
     def __call__(self) -> tuple[float, Tensor]:
         """The error that is left, and the unit vector (3,) to where most of that light comes from."""

@@ -1,4 +1,4 @@
-"""An optimisation between two steps, and the checks of a kept one."""
+"""An optimization between two steps, and the checks of a kept one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GOOD = "good."
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An optimisation between two steps: from it, it goes on as if nothing had been.
+    """An optimization between two steps: from it, it goes on as if nothing had been.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
         missing.append(f"everything else is written; once this is mended, 'resume {folder}' writes what is missing")
     lines = [*missing, *lines]
     if result.get("reason"):
-        kept = "; what is kept is the last good scene of the optimisation" * _is_of_a_scene(result["reason"])
+        kept = "; what is kept is the last good scene of the optimization" * _is_of_a_scene(result["reason"])
         lines.insert(0, f"failed: {result['reason']}{kept}")
     if result.get("skipped_steps"):
         lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
@@ -47,7 +47,7 @@ def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
 
 
 def describe_failures(neuron: Mapping[str, Any]) -> list[str]:
-    """Which of a neuron's optimisations failed, and why; those for one reason together."""
+    """Which of a neuron's optimizations failed, and why; those for one reason together."""
     alike: dict[str, list[str]] = {}
     for which, reason in neuron.get("failed", {}).items():
         alike.setdefault(reason, []).append(which)
@@ -67,7 +67,7 @@ KINDS = ("flipped", "degenerate", "intersecting")
 
 
 def flaws(mesh: Mapping[str, Any]) -> str:
-    """``4 flipped, 102 intersecting``, faces that the optimisation made so; nothing where there are none."""
+    """``4 flipped, 102 intersecting``, faces that the optimization made so; nothing where there are none."""
     counts = {kind: mesh[f"{kind}_faces"] for kind in KINDS}
     counts["intersecting"] = mesh.get("new_intersecting_faces", counts["intersecting"])
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
@@ -80,7 +80,7 @@ def describe_mesh(mesh: Mapping[str, Any] | None) -> list[str]:
     found, had = flaws(mesh), mesh.get("input", {}).get("intersecting_faces", 0)
     said = []
     if found:
-        said.append(f"{'the optimisation made' if had else 'the mesh has'} faces that no object has: {found}")
+        said.append(f"{'the optimization made' if had else 'the mesh has'} faces that no object has: {found}")
     if had:
         left = mesh["intersecting_faces"] - mesh["new_intersecting_faces"]
         said.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
@@ -286,7 +286,7 @@ def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
     for shown in RENDERERS:
         gain, apart = statistics["gain"][shown], statistics["apart"][shown]
         if gain is not None:
-            what = f"shown {SHOWN[shown]}, what was optimised so exceeds what was not by {_median(gain)}"
+            what = f"shown {SHOWN[shown]}, what was optimized so exceeds what was not by {_median(gain)}"
             lines.append(what + _beyond(apart))
     if result["ended"] != "done":
         lines.append(f"interrupted: {statistics['neurons']} of {result['asked']} comparisons are done")

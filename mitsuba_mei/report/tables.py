@@ -100,7 +100,7 @@ def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
         lost = [f"{each['more']} less {each['less']} {signed(each)}" for each in neuron["less_with_more"]]
         if lost:
             lines.append(
-                f"{neuron['label']}: with more free the optimiser reached less, which no optimum does: "
+                f"{neuron['label']}: with more free the optimizer reached less, which no optimum does: "
                 f"{', '.join(lost)}; more steps or starts may help"
             )
     counts = sorted({neuron["starts"] for neuron in result["neurons"]})

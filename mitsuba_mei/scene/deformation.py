@@ -168,7 +168,7 @@ class RBFDeformation(Component):
         control point; with it, it is spread until the next control points take over, and equal offsets translate the
         object as a whole. A vertex that no control point reaches stays where it is.
     free : iterable of str
-        Those of ``offsets`` and ``scales`` that are optimised.
+        Those of ``offsets`` and ``scales`` that are optimized.
     generator : torch.Generator, optional
         Where given, the offsets start not at 0 but at :meth:`initialize`'s random ones.
 
@@ -263,7 +263,7 @@ class RBFDeformation(Component):
     def displace(self, std: float, generator: torch.Generator) -> None:
         """Move the offsets a little, as :meth:`initialize` does, and remember where they stood.
 
-        An object with symmetries has places where no gradient leads away from them; an optimisation starts beside.
+        An object with symmetries has places where no gradient leads away from them; an optimization starts beside.
         """
         self.own_offsets = self.offsets.detach().clone()
         self.initialize(std, generator)

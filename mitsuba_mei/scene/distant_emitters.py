@@ -109,7 +109,7 @@ class Environment(EnvironmentEmitter):
         super().__init__()
         free = self.check_free(free)
         notes: list[str] = []
-        pixels = read_image(Path(path), told=notes.append)
+        pixels = read_image(Path(path), on_message=notes.append)
         height, width = pixels.shape[:2]
         if abs(width - 2 * height) > max(2, 0.02 * width):
             notes.append(

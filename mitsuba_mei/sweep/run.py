@@ -88,7 +88,7 @@ def check_model(plan: Plan, told: Watcher) -> None:
     axis = plan.axes[number]
     for chosen in neurons.values():
         config = plan.config(next(iter(chosen.values())))
-        model = load_card(config.model.card, told=told.message, trust_code=config.trusts_code)
+        model = load_card(config.model.card, on_message=told.message, trust_code=config.trusts_code)
         for i in chosen:
             try:
                 model.check_neurons(axis.values[i].plain())

@@ -170,14 +170,14 @@ def test_both_renderers_start_from_the_same_objects(scene, tmp_path, without_pic
         assert own["parameters"]["lighting.0.direction"]["difference"]["value"] == pytest.approx(0, abs=1e-3)
 
 
-def test_an_interruption_keeps_what_is_done_and_finishes_the_optimisation_under_way(
+def test_an_interruption_keeps_what_is_done_and_finishes_the_optimization_under_way(
     scene, tmp_path, without_run_pictures
 ):
     progress = Interrupting(label="neuron 25 (2 of 2), path")
     config = load_config(scene, ["optimizer.steps=3", "evaluate.spp=4", "model.validate=null"])
     compare.run_comparison([(scene, config)], tmp_path / "cut", progress)
     top = read_json(tmp_path / "cut" / "comparison.json")
-    assert any("this optimisation is finished first" in text for text in progress.messages)
+    assert any("this optimization is finished first" in text for text in progress.messages)
     assert top["ended"] == "interrupted" and top["asked"] == 2 and top["statistics"]["neurons"] == 1
     first, second = top["neurons"]
     assert (first["ended"], second["ended"]) == ("done", "interrupted")
@@ -223,7 +223,7 @@ def test_a_second_interruption_ends_at_once_and_loses_nothing_that_is_done(compa
     assert iio.imread(tmp_path / "cut" / "comparison.png").std() > 5
 
 
-def test_scenes_and_objectives_share_a_table_and_who_cannot_be_optimised_is_left_out(
+def test_scenes_and_objectives_share_a_table_and_who_cannot_be_optimized_is_left_out(
     scene, tmp_path, monkeypatch, without_pictures
 ):
     prepare = compare.prepare

@@ -167,9 +167,9 @@ def scene_of(run: Path, parameters: str) -> tuple[np.ndarray, np.ndarray]:
     config = load_config(run / "config.yaml")
     config = config.model_copy(update={"objective": load_config(run.parent / "mei.yaml").objective})
     judge = FrozenEvaluator.built(config)
-    estimate = judge(read_parameters(run / parameters, get_parameters(judge.experiment.scene)), config.seed)
+    estimate = judge(read_parameters(run / parameters, get_parameters(judge.pipeline.scene)), config.seed)
     with torch.no_grad():
-        seen = judge.experiment.viewer.stimulus(estimate.image)
+        seen = judge.pipeline.observer.stimulus(estimate.image)
     return estimate.image.numpy(), seen[0, 0].numpy() * STD + MEAN
 
 
@@ -222,8 +222,8 @@ def test_what_belongs_to_a_run_is_what_its_name_says(made):
 def scene_of_truth(made: Path) -> tuple[np.ndarray, np.ndarray]:
     judge = FrozenEvaluator.built(load_config(made / "truth.yaml"))
     with torch.no_grad():
-        image = judge.experiment.render(0)
-        return image.numpy(), judge.experiment.viewer.stimulus(image)[0, 0].numpy() * STD + MEAN
+        image = judge.pipeline.render(0)
+        return image.numpy(), judge.pipeline.observer.stimulus(image)[0, 0].numpy() * STD + MEAN
 
 
 def test_diverse_scenes_are_what_their_names_say(made):

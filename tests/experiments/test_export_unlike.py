@@ -47,15 +47,15 @@ def test_a_metamer_goes_with_its_reference_and_what_each_neuron_answers(tmp_path
     folder = run(tmp_path, SAME)
     rows = exported(folder)
     assert [row["what"] for row in rows] == ["stimulus", "reference", "initial stimulus"]
-    viewer = build_observer(load_config(folder / "config.yaml"))
+    observer = build_observer(load_config(folder / "config.yaml"))
     found = torch.from_numpy(np.load(folder / "stimulus.npy"))
-    reference = viewer.stimulus(torch.from_numpy(read_image(folder / "reference.exr")[..., :1]))
+    reference = observer.stimulus(torch.from_numpy(read_image(folder / "reference.exr")[..., :1]))
     for row, seen in zip(rows, (found, reference)):
         grey = (seen[0, 0] * 70.28 + 124.54).clamp(0, 255).numpy()
         np.testing.assert_allclose(grey_as_shown(folder, row), grey, atol=0.01)
         assert row["neurons"] == "0;1"
         answers = [float(value) for value in row["activation"].split(";")]
-        assert answers == pytest.approx(viewer.neurons(seen)[0].tolist(), rel=1e-4, abs=1e-5)
+        assert answers == pytest.approx(observer.neurons(seen)[0].tolist(), rel=1e-4, abs=1e-5)
     told = read_json(folder / "result.json")["metamer"]["responses"]["neurons"]
     assert [each["neuron"] for each in told] == [0, 1]
     for key, row in (("final", rows[0]), ("reference", rows[1])):

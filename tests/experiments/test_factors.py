@@ -108,7 +108,7 @@ def test_what_the_image_does_not_depend_on_is_left_frozen_and_said(scene):
     assert told[1].endswith("here: lighting.1.position, lighting.1.target, lighting.1.intensity")
 
 
-def test_a_factor_that_cannot_be_optimised_is_a_mistake_before_anything_is_written(scene, tmp_path):
+def test_a_factor_that_cannot_be_optimized_is_a_mistake_before_anything_is_written(scene, tmp_path):
     dark = (HIDDEN.replace(".1=", ".0="), "lighting.1={type: constant, radiance: 0}")
     dim = tmp_path / "dim.yaml"
     dim.write_text(SCENE.replace("radiance: 0.3", "radiance: 0"))
@@ -246,12 +246,12 @@ def test_the_pictures_are_not_empty(whole):
     assert sizes[0] == 2 * sizes[1] == 2 * sizes[2]
 
 
-def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_done(
+def test_an_interruption_finishes_the_optimization_under_way_and_keeps_what_is_done(
     scene, tmp_path, without_run_pictures
 ):
     progress = Interrupting(label="pose, start 1 of 2")
     outcome = factors.run_factors([(scene, loaded(scene))], tmp_path / "cut", progress, 2)
-    assert any("this optimisation is finished first" in text for text in progress.messages)
+    assert any("this optimization is finished first" in text for text in progress.messages)
     top = read_json(tmp_path / "cut" / "factors.json")
     assert top["ended"] == outcome.result["ended"] == "interrupted"
     (own,) = top["neurons"]
@@ -262,7 +262,7 @@ def test_an_interruption_finishes_the_optimisation_under_way_and_keeps_what_is_d
     assert not (tmp_path / "cut/small-neuron-25/light").exists()
     assert iio.imread(tmp_path / "cut/factors.png").std() > 5
     assert "interrupted: 0 of 1 neurons are done" in describe_factors(tmp_path, outcome.result)
-    # It goes on: what was optimised is only evaluated once more, and the starts are the same.
+    # It goes on: what was optimized is only evaluated once more, and the starts are the same.
     shape = (tmp_path / "cut/small-neuron-25/shape/metrics.csv").read_bytes()
     code, _, err = called("resume", str(tmp_path / "cut"))
     assert code == 0, err

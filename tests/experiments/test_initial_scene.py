@@ -14,7 +14,7 @@ from mitsuba_mei.experiments.factor_starts import prepare
 from mitsuba_mei.experiments.inverse import run_inverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.metamer import run_metamer
-from mitsuba_mei.experiments.multistart import optimise_from_starts
+from mitsuba_mei.experiments.multistart import optimize_from_starts
 from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.report.sentences import describe_result
 from mitsuba_mei.runs.folder import RunFolder
@@ -58,7 +58,7 @@ def test_a_run_begins_with_the_scene_of_its_file(tmp_path, tuned, objective, ste
     folder = outcome.folder / "scenes/0" if config.objective.type == "diverse" else outcome.folder
     assert (np.load(folder / "initial_parameters.npz")["shape.offsets"] == 0).all()
     moved = np.abs(np.load(folder / "parameters.npz")["shape.offsets"]).max()
-    assert moved == 0 if steps == 0 else moved > 1e-3  # the optimisation itself begins beside the template
+    assert moved == 0 if steps == 0 else moved > 1e-3  # the optimization itself begins beside the template
     first = outcome.result["restarts"][0]
     assert first["initial_scene"] == "scene file"
     if config.objective.type in ("activation", "diverse"):
@@ -104,7 +104,7 @@ def test_all_subsets_of_the_factors_begin_with_the_same_scene(tmp_path):
     for index, subset in enumerate((frozenset({"shape"}), frozenset({"pose"}))):
         config, starts = prepared.variant(subset)
         folder = RunFolder(tmp_path / str(index))
-        trial = optimise_from_starts(starts, config, folder, Silent(), lambda: False, to_the_end=True).trials[0]
+        trial = optimize_from_starts(starts, config, folder, Silent(), lambda: False, to_the_end=True).trials[0]
         folder.close()
         assert trial.as_dict()["initial_scene"] == "drawn start"
         found.append((trial.before.mean, trial.start["shape.offsets"]))

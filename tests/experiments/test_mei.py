@@ -155,7 +155,7 @@ def test_frozen_parameters_stay_and_free_ones_move(root, tmp_path, without_pictu
         (["regularizers={smoothness: 0, area: 0, edge_length: 0, rigidity: 0}"], [], []),
     ],
 )
-def test_any_part_can_be_the_only_one_that_is_optimised(root, tmp_path, without_pictures, overrides, free, frozen):
+def test_any_part_can_be_the_only_one_that_is_optimized(root, tmp_path, without_pictures, overrides, free, frozen):
     overrides = [*SHORT, *COARSE, "optimizer.steps=3", "optimizer.warmup=0", *overrides]
     config = load_config(root / "scenes/simple_cell.yaml", overrides, free, frozen)
     result = run_mei(config, tmp_path / "run", Silent()).result
@@ -357,18 +357,18 @@ def test_responses_of_every_neuron_are_reported(root, tmp_path, without_pictures
     assert result.result["activation"]["final"]["mean"] == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.parametrize("stop_at", ["optimisation", "pixels"])
+@pytest.mark.parametrize("stop_at", ["optimization", "pixels"])
 def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     """Ctrl-C before the pixel MEI is found: everything is written, without a ratio."""
     overrides = [*SHORT, *COARSE, "optimizer.steps=6", "compare_to=pixel", "pixel={steps: 1000, restarts: 1}"]
     config = load_config(root / "scenes/simple_cell.yaml", overrides)
 
-    progress = Interrupting(4 if stop_at == "optimisation" else 10)
+    progress = Interrupting(4 if stop_at == "optimization" else 10)
     outcome = run_mei(config, tmp_path / "run", progress)
-    kept = {"checkpoint"} if stop_at == "optimisation" else set()
+    kept = {"checkpoint"} if stop_at == "optimization" else set()
     assert {p.name for p in outcome.folder.iterdir()} == FILES | kept
     assert outcome.result["pixel"] is None and outcome.result["ratio_to_pixel"] is None
-    assert outcome.result["ended"] == ("interrupted" if stop_at == "optimisation" else "done")
+    assert outcome.result["ended"] == ("interrupted" if stop_at == "optimization" else "done")
     assert any("there is no ratio" in text for text in progress.messages)
 
 

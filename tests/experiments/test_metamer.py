@@ -63,8 +63,8 @@ def test_what_has_not_come_near_enough_is_no_metamer_and_it_is_said(run):
 def test_the_distance_is_that_of_all_the_responses(run):
     images = [torch.from_numpy(read_image(run.folder / f"{name}.exr")[..., :1]) for name in ("reference", "render")]
     config = load_config(run.folder / "config.yaml", trust_code=True)
-    viewer = build_metamer(config)[0].viewer
-    first, second = (load_card(config.model.card, trust_code=True)(viewer.stimulus(image)) for image in images)
+    observer = build_metamer(config)[0].observer
+    first, second = (load_card(config.model.card, trust_code=True)(observer.stimulus(image)) for image in images)
     expected = (torch.dist(first, second) / first.norm()).item()
     assert first.shape == (1, 5)
     assert run.result["metamer"]["responses"]["distance"]["final"]["mean"] == pytest.approx(expected, rel=1e-3)
@@ -121,9 +121,9 @@ def test_a_reference_with_other_lights_has_no_light_to_differ_from(tmp_path):
 
 def test_a_layer_takes_the_neurons_place(tmp_path):
     config = configured(tmp_path, {"layer": "first"})
-    experiment, reference = build_metamer(config)
-    module = experiment.viewer.model.module
-    look = experiment.look(0)
+    pipeline, reference = build_metamer(config)
+    module = pipeline.observer.model.module
+    look = pipeline.look(0)
     first, second = (module.first(seen).flatten(1) for seen in (reference.aspects.seen, look.seen))
     expected = (torch.dist(first, second) / first.norm()).item()
     assert look.responses.shape == (6 * 13 * 13,)

@@ -1,4 +1,4 @@
-"""What an optimisation makes large or small is called what it is: in progress, metrics and reports."""
+"""What an optimization makes large or small is called what it is: in progress, metrics and reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = {
 def test_a_step_says_what_its_figure_is(kind, tmp_path):
     work, objective, name = KINDS[kind]
     write_scene(tmp_path, "truth", shape=LUMP)
-    optimizer = {"steps": 3, "warmup": 0, "lr": 0.0}  # every step is of the scene that the optimisation begins with
+    optimizer = {"steps": 3, "warmup": 0, "lr": 0.0}  # every step is of the scene that the optimization begins with
     path = write_scene(tmp_path, "scene", objective=objective, model={"card": CELL}, optimizer=optimizer)
     progress = Silent()
     outcome = work(load_config(path), tmp_path / "out", progress)

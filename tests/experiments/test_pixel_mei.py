@@ -64,13 +64,13 @@ def test_the_stimulus_keeps_the_constraint_exactly(config):
 
 def test_a_clipped_stimulus_uses_the_whole_range_and_no_more(config):
     made = config("stimulus={clip: true}")
-    viewer = build_observer(made)
+    observer = build_observer(made)
     pixel = pixel_mei(made)
-    luminance = viewer.stimulus.to_grey(pixel.seen) / 255
+    luminance = observer.stimulus.to_grey(pixel.seen) / 255
     assert 0 <= luminance.min() < 0.01 and 0.99 < luminance.max() <= 1
     # No image in 0..1 has a larger product with the filters than their signs; the energy of two cannot exceed that.
     even, odd = (
-        viewer.model.module.preferred(0, build_observer(config()).stimulus).flatten(),
+        observer.model.module.preferred(0, build_observer(config()).stimulus).flatten(),
         pixel.seen.flatten(),
     )
     assert torch.corrcoef(torch.stack([even, odd]))[0, 1].abs() > 0.3
@@ -106,10 +106,10 @@ def test_a_dead_start_does_no_harm(config):
 
 def test_other_objectives(config):
     alone = pixel_mei(config())
-    viewer = build_observer(config())
+    observer = build_observer(config())
     told_apart = pixel_mei(config("objective={type: discriminate, against: [1], temperature: 0.5}"))
     with torch.no_grad():
-        both = [viewer.model(pixel.seen)[0] for pixel in (alone, told_apart)]
+        both = [observer.model(pixel.seen)[0] for pixel in (alone, told_apart)]
     assert both[1][0] - both[1][1] > both[0][0] - both[0][1]
     wanted = pixel_mei(config("objective={type: target, neurons: [0, 1], responses: [7, 3]}"))
     assert wanted.responses == pytest.approx([7, 3], abs=0.3)
@@ -121,10 +121,10 @@ def test_the_second_model_judges_the_best(config, tmp_path):
         "input: {size: 48, channels: 1, mean: 100, std: 50}}"
     )
     made = config(f"model.validate={card}")
-    viewer = build_observer(made)
+    observer = build_observer(made)
     pixel = pixel_mei(made)
     grey = pixel.seen * 70.28 + 124.54
-    expected = viewer.validator.model((grey - 100) / 50)[0, 0].item()
+    expected = observer.validator.model((grey - 100) / 50)[0, 0].item()
     assert pixel.validation == pytest.approx(expected, rel=1e-5)
     assert pixel.validation == pytest.approx(pixel.activation * 70.28 / 50, rel=0.05)
 
@@ -151,9 +151,9 @@ def test_fourier_steps_move_the_mean_where_it_is_free(config):
     made = config("stimulus={clip: true}", "pixel={steps: 80, restarts: 1}")
     reached = {}
     for parameters in ("pixels", "fourier"):
-        viewer = build_observer(made)
-        viewer.neurons = lambda seen: seen.mean((1, 2, 3))[:, None]
-        pixel = find_pixel_mei(viewer, made.pixel.model_copy(update={"parameters": parameters}), 0)
+        observer = build_observer(made)
+        observer.neurons = lambda seen: seen.mean((1, 2, 3))[:, None]
+        pixel = find_pixel_mei(observer, made.pixel.model_copy(update={"parameters": parameters}), 0)
         reached[parameters] = pixel.activation
     white = (255 - 124.54) / 70.28
     assert reached == {"pixels": pytest.approx(white, rel=0.02), "fourier": pytest.approx(white, rel=0.02)}

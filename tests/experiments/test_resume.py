@@ -136,7 +136,7 @@ def test_a_run_that_is_terminated_ends_with_its_own_code(scene, tmp_path, capsys
     def terminated(*arguments, **others):
         raise Terminated
 
-    monkeypatch.setattr(mei, "optimise_from_starts", terminated)
+    monkeypatch.setattr(mei, "optimize_from_starts", terminated)
     assert main(["run", str(scene), "--out", str(tmp_path / "run"), "-q"]) == 143
     assert "resume" in capsys.readouterr().err
 

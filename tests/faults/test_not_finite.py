@@ -64,13 +64,13 @@ class Faulty:
 
     spp, own_threads = 1, False
 
-    def __init__(self, experiment, at, place, noisy=False):
-        self._renderer, self._neurons = experiment.renderer, experiment.viewer.neurons
+    def __init__(self, pipeline, at, place, noisy=False):
+        self._renderer, self._neurons = pipeline.renderer, pipeline.observer.neurons
         self.at, self.place, self.noisy = at, place, noisy
-        self.resolution = experiment.renderer.resolution
+        self.resolution = pipeline.renderer.resolution
         self._next = None
-        viewer = replace(experiment.viewer, neurons=self.neurons)
-        self.experiment = replace(experiment, renderer=self, viewer=viewer)
+        observer = replace(pipeline.observer, neurons=self.neurons)
+        self.pipeline = replace(pipeline, renderer=self, observer=observer)
 
     def render(self, state, seed, spp=None):
         image, value = self._renderer.render(state, seed, spp), self.at(seed)
@@ -92,15 +92,15 @@ class Faulty:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Optimises with faults; gives the folder, what is in result.json, and the experiment."""
+    """Optimizes with faults; gives the folder, what is in result.json, and the experiment."""
 
     def done(at, place, noisy=False, **optimizer):
         made = []
 
         def build(config, told):
             faulty = Faulty(build_pipeline(config, told), at, place, noisy)
-            made.append(faulty.experiment)
-            return faulty.experiment
+            made.append(faulty.pipeline)
+            return faulty.pipeline
 
         monkeypatch.setattr(mei, "build_pipeline", build)
         config = load_config(
@@ -118,7 +118,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def in_steps(value_at: dict[int, float]):
-    """At these steps of the optimisation, counted from 0, and nowhere else."""
+    """At these steps of the optimization, counted from 0, and nowhere else."""
     return lambda seed: value_at.get(seed % 2**20) if 0 < seed < EVALUATION_SEEDS else None
 
 
@@ -127,11 +127,11 @@ def in_steps(value_at: dict[int, float]):
 def test_a_step_without_a_finite_value_is_skipped_and_counted(run, place, seed):
     draw = random.Random(f"{place} {seed}")
     bad = {step: draw.choice(VALUES) for step in draw.sample(range(1, STEPS), 4)}
-    folder, result, experiment = run(in_steps(bad), place)
+    folder, result, pipeline = run(in_steps(bad), place)
     assert (result["ended"], result["steps"], result["skipped_steps"]) == ("done", STEPS, 4)
     assert [int(row["step"]) - 1 for row in rows(folder) if row["skipped"] == "1"] == sorted(bad)
     assert len(rows(folder)) == STEPS
-    assert all(torch.isfinite(p).all() for p in experiment.scene.parameters())
+    assert all(torch.isfinite(p).all() for p in pipeline.scene.parameters())
     with np.load(folder / "parameters.npz") as kept:
         assert all(np.isfinite(kept[name]).all() for name in kept.files)
     final, initial = (result["activation"][when]["mean"] for when in ("final", "initial"))
@@ -140,7 +140,7 @@ def test_a_step_without_a_finite_value_is_skipped_and_counted(run, place, seed):
 
 @pytest.mark.parametrize("place", ["image", "gradient", "model"])
 def test_where_it_lasts_the_run_has_failed_with_its_last_good_state(run, place):
-    folder, result, experiment = run(in_steps(dict.fromkeys(range(12, 500), math.nan)), place, steps=500)
+    folder, result, pipeline = run(in_steps(dict.fromkeys(range(12, 500), math.nan)), place, steps=500)
     assert (result["ended"], result["restarts"][0]["setbacks"]) == ("failed", MAX_ROLLBACKS + 1)
     assert "finite" in result["restarts"][0]["reason"]
     assert (
@@ -171,13 +171,13 @@ def test_a_result_that_is_not_finite_is_no_success(run):
 
 
 @pytest.fixture
-def experiment(tmp_path):
+def pipeline(tmp_path):
     return build_pipeline(load_config(write_scene(tmp_path, "scene"), trust_code=True))
 
 
-def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(experiment):
+def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(pipeline):
     def measured(at):
-        return evaluate(Faulty(experiment, at, "image", noisy=True).experiment, 4, 8, 0)
+        return evaluate(Faulty(pipeline, at, "image", noisy=True).pipeline, 4, 8, 0)
 
     clean = measured(lambda seed: None)
     shaken = measured(lambda seed: math.nan if seed == EVALUATION_SEEDS + 3 else None)
@@ -186,12 +186,12 @@ def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(experiment):
     assert min(clean.sem, shaken.sem) > 10 * rounding  # a spread of responses, and not of their last digits
     assert rounding < abs(shaken.mean - clean.mean) < 4 * math.hypot(shaken.sem, clean.sem)
     # What is left is the mean of the seven others, and its figures those of a jackknife over these.
-    renderer = Faulty(experiment, lambda seed: None, "image", noisy=True)
-    state = experiment.scene()
+    renderer = Faulty(pipeline, lambda seed: None, "image", noisy=True)
+    state = pipeline.scene()
     others = [renderer.render(state, EVALUATION_SEEDS + i, 4) for i in range(8) if i != 3]
     torch.testing.assert_close(shaken.image, torch.stack(others).mean(0))
     whole, *without = (
-        experiment.viewer.look(image).activation.double()
+        pipeline.observer.look(image).activation.double()
         for image in (sum(others) / 7, *((sum(others) - image) / 6 for image in others))
     )
     values = 7 * whole - 6 * torch.stack(without)
@@ -201,9 +201,9 @@ def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(experiment):
     assert math.isnan(lost.mean) and lost.left_out == 7 and torch.isfinite(lost.image).all()
 
 
-def test_a_start_without_a_finite_value_is_refused_and_a_single_bad_sample_is_not(experiment):
+def test_a_start_without_a_finite_value_is_refused_and_a_single_bad_sample_is_not(pipeline):
     def start(at, place):
-        check_start(Faulty(experiment, at, place).experiment, 0)
+        check_start(Faulty(pipeline, at, place).pipeline, 0)
 
     with pytest.raises(UserError, match="the first render has values that are not finite"):
         start(lambda seed: math.nan, "image")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 @pytest.fixture
-def experiment(tmp_path):
+def pipeline(tmp_path):
     return build_pipeline(load_config(write_scene(tmp_path, "scene", pose={"scale": 0.2}), trust_code=True))
 
 
@@ -32,8 +32,8 @@ def folded(scene) -> float:
     return float(flipped_faces(shape, scene.faces.numpy(), scene.template.edge_faces.numpy()).mean())
 
 
-def test_what_is_wrong_with_a_scene_is_seen(experiment):
-    watch, scene = FailureMonitor(experiment), experiment.scene
+def test_what_is_wrong_with_a_scene_is_seen(pipeline):
+    watch, scene = FailureMonitor(pipeline), pipeline.scene
     assert watch(5) is None
     (offsets,) = scene.groups()["shape"]
     with torch.no_grad():

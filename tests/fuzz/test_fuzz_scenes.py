@@ -75,6 +75,6 @@ def test_a_scene_that_is_built(folder, content):
     path = folder / "scenes" / "changed.yaml"
     path.write_bytes(content)
     config = outcome(load_config, path)
-    experiment = None if config is None else outcome(build_pipeline, small(config))
-    if experiment is not None:
-        outcome(check_start, experiment, 0)
+    pipeline = None if config is None else outcome(build_pipeline, small(config))
+    if pipeline is not None:
+        outcome(check_start, pipeline, 0)

@@ -1,4 +1,4 @@
-"""Run folders that no optimiser wrote, of known figures."""
+"""Run folders that no optimizer wrote, of known figures."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def bumpy(subdivisions: int = 2) -> trimesh.Trimesh:
 
 
 def write_run(folder: Path, result: dict[str, Any] | None = None, scene: str = SCENE, frames: int = 4) -> Path:
-    """A folder as an optimisation of two starts leaves it."""
+    """A folder as an optimization of two starts leaves it."""
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(json.dumps(RESULT if result is None else result))
     (folder / "config.yaml").write_text(scene)

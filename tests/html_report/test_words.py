@@ -33,7 +33,7 @@ def test_the_activation_is_said_beside_all_that_it_can_be_compared_with(run):
         "The activation is 20 (render s.e. 0.12), up from 1.5 (render s.e. 0.02) at the start.",
         "0.800 of the best that any image can reach (25) and",
         "0.900 (render s.e. 0.005) of what the pixel MEI reaches (22.22).",
-        "“second model”, which the optimisation never saw, answers 11 (render s.e. 0.2), up from 1 (render s.e. 0.1)",
+        "“second model”, which the optimization never saw, answers 11 (render s.e. 0.2), up from 1 (render s.e. 0.1)",
         "; to the pixel MEI 10",
         "The best of 2 starts was kept. Over them the mean is 19 and the standard deviation 1.4 (18 to 20)",
         "3 % of the stimulus is darker than black",
@@ -61,7 +61,7 @@ def test_what_cannot_be_displayed_is_said_in_percent(run, fraction, said):
 
 def test_a_run_that_failed_says_why(run):
     failed = dataclasses.replace(run, ended="failed", reason="the object is lost", final=Figure(None, None))
-    assert "The optimisation ended early: failed (the object is lost)." in words.activation_sentences(failed)
+    assert "The optimization ended early: failed (the object is lost)." in words.activation_sentences(failed)
 
 
 def test_a_figure_without_noise_has_no_error(run):

@@ -238,7 +238,7 @@ def test_downloads_are_told_of(write, monkeypatch, tmp_path):
 
     monkeypatch.setattr(cards, "obtain", obtain)
     said = []
-    load_card(write(PUBLISHED.format(weights="hf://a/b/c.pth")), told=said.append)
+    load_card(write(PUBLISHED.format(weights="hf://a/b/c.pth")), on_message=said.append)
     assert said == ["downloading hf://a/b/c.pth"]
 
 

@@ -110,7 +110,7 @@ def test_what_the_model_changes_as_it_answers_is_put_back_every_time(scene, tmp_
         ("Modal", "the model is no function of its image: it answers .* to an image without and with a gradient"),
     ],
 )
-def test_answers_that_cannot_be_optimised_are_refused(scene, name, said):
+def test_answers_that_cannot_be_optimized_are_refused(scene, name, said):
     with pytest.raises(UserError, match=f"card.yaml:1: {said}"):
         built(scene(name))
 

@@ -14,9 +14,9 @@ DEPRECATED = pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning")
 """What newer torch says of TorchScript, which users have all the same."""
 
 
-def built(scene: Path, told=lambda text: None) -> NeuronModel:
+def built(scene: Path, on_message=lambda text: None) -> NeuronModel:
     """The model of the card beside a scene."""
-    return load_card(scene.with_name("card.yaml"), trust_code=True, told=told)
+    return load_card(scene.with_name("card.yaml"), trust_code=True, on_message=on_message)
 
 
 def users_own(scene: Path) -> ModuleType:

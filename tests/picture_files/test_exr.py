@@ -37,7 +37,7 @@ COLOUR = (0.3, 0.4, 0.2)
 
 def read(path) -> tuple[np.ndarray, str]:
     told: list[str] = []
-    return read_image(path, told=told.append), " | ".join(told)
+    return read_image(path, on_message=told.append), " | ".join(told)
 
 
 def refused(path, match: str) -> None:

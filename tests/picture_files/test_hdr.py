@@ -33,7 +33,7 @@ def radiance(stored: np.ndarray) -> np.ndarray:
 
 def read(path) -> tuple[np.ndarray, str]:
     told: list[str] = []
-    return read_image(path, told=told.append), " | ".join(told)
+    return read_image(path, on_message=told.append), " | ".join(told)
 
 
 def test_pixels_one_by_one(tmp_path):

@@ -25,7 +25,7 @@ def mono():
 
 def read(path) -> tuple[np.ndarray, str]:
     told: list[str] = []
-    return read_image(path, told=told.append), " | ".join(told)
+    return read_image(path, on_message=told.append), " | ".join(told)
 
 
 def linear(encoded: np.ndarray) -> np.ndarray:

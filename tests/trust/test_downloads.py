@@ -27,8 +27,8 @@ def cache(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def fetch(location: str, folder: Path, sha256: str | None = None, told=lambda text: None) -> Path:
-    return obtain(Source(location, sha256), folder, Place("card.yaml", folder, 3), told)
+def fetch(location: str, folder: Path, sha256: str | None = None, on_message=lambda text: None) -> Path:
+    return obtain(Source(location, sha256), folder, Place("card.yaml", folder, 3), on_message)
 
 
 WEB = [
@@ -123,7 +123,7 @@ def test_that_nothing_was_checked_is_said(cache, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("up", ["../", "../../", ""])
 def test_weights_from_elsewhere_are_read_as_weights_alone(tmp_path, up):
-    """A card may name any file; what it is not is told, and nothing in it is run or shown."""
+    """A card may name any file; what it is not is on_message, and nothing in it is run or shown."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     names = ["own.py", "made.pth", "id_rsa"]
     where = (tmp_path / "a" / "b" / up).resolve()

@@ -67,7 +67,7 @@ def _places(start: bytes) -> dict[bytes, slice]:
     return found if start[place : place + 1] == b"\0" else {}
 
 
-def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
+def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
     """Linear radiance (H, W, 1 or 3) within the display window.
 
     Raises
@@ -85,9 +85,9 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
         raise ValueError("its envmap attribute says cube; convert it to a latitude-longitude map (exrenvmap -latlong)")
     if flags & SEVERAL:
         name = header.get(b"name", b"").decode(errors="replace")
-        told(f"it has several parts, of which the first is read{f', {name}' if name else ''}")
+        on_message(f"it has several parts, of which the first is read{f', {name}' if name else ''}")
     pixels, names = _decoded(path, start, header)
-    image, colours = _chosen(pixels, names, told)
+    image, colours = _chosen(pixels, names, on_message)
     if colours == "other" and len(header.get(b"chromaticities", b"")) == 32:
         # Of a file that has nothing but red, green, blue and alpha Mitsuba does it.
         image = to_rec709(image, struct.unpack("<8f", header[b"chromaticities"]))
@@ -95,8 +95,10 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
         image = from_xyz(image)
     aspect = header.get(b"pixelAspectRatio", b"")
     if len(aspect) == 4 and abs((ratio := struct.unpack("<f", aspect)[0]) - 1) > 0.01:
-        told(f"its pixels are {ratio:g} times as wide as high, and are taken as square")
-    return _placed(image, _box(header[b"dataWindow"]), _box(header.get(b"displayWindow", header[b"dataWindow"])), told)
+        on_message(f"its pixels are {ratio:g} times as wide as high, and are taken as square")
+    return _placed(
+        image, _box(header[b"dataWindow"]), _box(header.get(b"displayWindow", header[b"dataWindow"])), on_message
+    )
 
 
 def _decoded(path: Path, start: bytes, header: dict[bytes, bytes]) -> tuple[np.ndarray, list[str]]:
@@ -139,7 +141,7 @@ def _moved(content: bytes, place: slice) -> bytes:
     return content[: place.start] + window + content[place.stop :]
 
 
-def _chosen(pixels: np.ndarray, names: list[str], told: Callable[[str], None]) -> tuple[np.ndarray, str]:
+def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], None]) -> tuple[np.ndarray, str]:
     """Of all channels those of one picture; whether they are ``grey``, ``XYZ``, ``Rec. 709`` or may be ``other``."""
     layers: dict[str, dict[str, int]] = {}
     for place, name in enumerate(names):
@@ -166,11 +168,11 @@ def _chosen(pixels: np.ndarray, names: list[str], told: Callable[[str], None]) -
     if alpha is not None:
         used.add(alpha)
         if (clear := int((pixels[..., alpha] < 1).sum())) > 0:
-            told(f"its alpha is below 1 in {clear:,} pixels and is left out: what is behind them counts as black")
+            on_message(f"its alpha is below 1 in {clear:,} pixels and is left out: what is behind them counts as black")
     if layer:
-        told(f"of its layers {layer} is read")
+        on_message(f"of its layers {layer} is read")
     if others := [name for place, name in enumerate(names) if place not in used]:
-        told(f"its channels {', '.join(others[:8])}{', ...' if len(others) > 8 else ''} are left out")
+        on_message(f"its channels {', '.join(others[:8])}{', ...' if len(others) > 8 else ''} are left out")
     image = pixels[..., [layers[layer][channel] for channel in wanted]]
     if wanted != COLOURS:
         return image, "XYZ" if len(wanted) == 3 else "grey"
@@ -181,7 +183,7 @@ def _placed(
     image: np.ndarray,
     data: tuple[int, int, int, int],
     display: tuple[int, int, int, int],
-    told: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> np.ndarray:
     """What the display window shows; black where there are no data."""
     if data == display:
@@ -194,7 +196,7 @@ def _placed(
     canvas[top - display[1] : bottom - display[1], left - display[0] : right - display[0]] = image[
         top - data[1] : bottom - data[1], left - data[0] : right - data[0]
     ]
-    told(
+    on_message(
         f"its data window of {data[2] - data[0]} x {data[3] - data[1]} pixels is placed in the display window of "
         f"{canvas.shape[1]} x {canvas.shape[0]}, black beside it and cut to it"
     )

@@ -77,7 +77,7 @@ def _numbers(name: str, value: str, counts: tuple[int, ...]) -> np.ndarray:
     return numbers
 
 
-def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
+def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
     """Linear radiance (H, W, 3).
 
     Raises
@@ -97,13 +97,15 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
         raise ValueError(f"its header says GAMMA={said['GAMMA'][:60]}; radiance is linear: save it with GAMMA=1")
     image = _decoded(content, header) / header.factor
     if (header.factor != 1).any():
-        told(f"its pixels were multiplied by {_listed(header.factor)} (EXPOSURE, COLORCORR), which is divided out")
+        on_message(
+            f"its pixels were multiplied by {_listed(header.factor)} (EXPOSURE, COLORCORR), which is divided out"
+        )
     if encoding.endswith("xyze"):
         image = from_xyz(image)
     elif "PRIMARIES" in said and (primaries := _numbers("PRIMARIES", said["PRIMARIES"], (8,))).any():
         image = to_rec709(image, primaries)  # some programs write zeros
     if "PIXASPECT" in said and abs(_numbers("PIXASPECT", said["PIXASPECT"], (1,))[0] - 1) > 0.01:
-        told(f"its pixels have an aspect of {said['PIXASPECT'][:20]}, and are taken as square")
+        on_message(f"its pixels have an aspect of {said['PIXASPECT'][:20]}, and are taken as square")
     # Scanlines go down, and their pixels to the right.
     first, second = header.axes
     image = image[:: 1 if first in ("-Y", "+X") else -1, :: 1 if second in ("-Y", "+X") else -1]

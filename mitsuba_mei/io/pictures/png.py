@@ -49,7 +49,7 @@ def _chunks(path: Path) -> dict[bytes, bytes]:
     return found
 
 
-def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
+def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
     """Linear radiance (H, W, 1 or 3), white 1; of an animated picture the first.
 
     Raises
@@ -62,14 +62,14 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
     if code is not None and code[:2] != b"\1\x0d":
         said = ", ".join(map(str, code[:4]))
         raise ValueError(f"its colours are those of cICP {said}, not known here; save it as sRGB")
-    pixels, converted = _pixels(path, chunks, told)
+    pixels, converted = _pixels(path, chunks, on_message)
     top = np.iinfo(pixels.dtype).max
     encoded = np.arange(top + 1) / top
     gamma = int.from_bytes(chunks.get(b"gAMA", b""), "big")
     plain = converted or code is not None or b"sRGB" in chunks
     if not plain and gamma and abs(gamma - USUAL_GAMMA) > 500:
         linear = encoded ** (1e5 / gamma)
-        told(f"it is decoded with the exponent {1e5 / gamma:.3g} that its gAMA chunk says, not as sRGB")
+        on_message(f"it is decoded with the exponent {1e5 / gamma:.3g} that its gAMA chunk says, not as sRGB")
     else:
         linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     image = linear.astype(np.float32)[pixels]
@@ -78,7 +78,7 @@ def read(path: Path, told: Callable[[str], None]) -> np.ndarray:
         primaries = np.concatenate([red, green, blue, white])
         if image.shape[2] == 3 and not np.allclose(primaries, REC709, rtol=0, atol=2e-3):
             image = to_rec709(image, primaries)
-            told("its colours are converted from the primaries that its cHRM chunk says")
+            on_message("its colours are converted from the primaries that its cHRM chunk says")
     return image
 
 
@@ -90,12 +90,12 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _pixels(path: Path, chunks: dict[bytes, bytes], told: Callable[[str], None]) -> tuple[np.ndarray, bool]:
+def _pixels(path: Path, chunks: dict[bytes, bytes], on_message: Callable[[str], None]) -> tuple[np.ndarray, bool]:
     """Encoded pixels (H, W, 1 or 3), 8 or 16 bit, and whether they are sRGB by a profile of their own."""
     try:
         with _quiet(), Image.open(path, formats=["PNG"]) as file:
             if getattr(file, "n_frames", 1) > 1:
-                told(f"it has {file.n_frames} pictures, of which the first is read")
+                on_message(f"it has {file.n_frames} pictures, of which the first is read")
             profile, turned = file.info.get("icc_profile"), file.getexif().get(0x0112, 1)
             deep = chunks[b"IHDR"][8] == 16
             if deep:  # of colours Pillow reads 8 bits
@@ -112,16 +112,16 @@ def _pixels(path: Path, chunks: dict[bytes, bytes], told: Callable[[str], None])
             raise ValueError(f"it has 16 bits and the colour profile {_name(profile)}; save it as sRGB")
     else:
         if profile and not _is_srgb(profile):
-            image = _converted(image, profile, told)
+            image = _converted(image, profile, on_message)
         pixels = np.asarray(image)
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] in (2, 4):
         if (clear := int((pixels[..., -1] < np.iinfo(pixels.dtype).max).sum())) > 0:
-            told(f"its transparency, of {clear:,} pixels, is left out: their colours count in full")
+            on_message(f"its transparency, of {clear:,} pixels, is left out: their colours count in full")
         pixels = pixels[..., :-1]
     if turned in range(2, 9):
         pixels = _turned(pixels, turned)
-        told("it is turned as its EXIF orientation says")
+        on_message("it is turned as its EXIF orientation says")
     return pixels, bool(profile)
 
 
@@ -157,7 +157,7 @@ def _is_srgb(content: bytes) -> bool:
     return "srgb" in _name(content).lower()
 
 
-def _converted(image: Image.Image, content: bytes, told: Callable[[str], None]) -> Image.Image:
+def _converted(image: Image.Image, content: bytes, on_message: Callable[[str], None]) -> Image.Image:
     """8 bit pixels from their profile's colours to sRGB."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     profile = _profile(content)
@@ -170,7 +170,7 @@ def _converted(image: Image.Image, content: bytes, told: Callable[[str], None]) 
         raise ValueError(
             f"its colours cannot be converted from the profile {_name(content)}; save it as sRGB"
         ) from None
-    told(f"its colours are converted from the profile {_name(content)} to sRGB")
+    on_message(f"its colours are converted from the profile {_name(content)} to sRGB")
     if alpha is not None:
         found.putalpha(alpha)
     return found

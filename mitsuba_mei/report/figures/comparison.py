@@ -19,7 +19,7 @@ __all__ = ["MEI", "ComparedMEIs", "Seen", "write_contest", "write_evaluation", "
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
-MADE = {PATH: "optimised path traced", RASTER: "optimised rasterized"}
+MADE = {PATH: "optimized path traced", RASTER: "optimized rasterized"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ComparedMEIs:
     ----------
     title : str
     meis : dict of str to MEI
-        By the renderer that each was optimised under.
+        By the renderer that each was optimized under.
     pixel : ndarray or None
         The pixel MEI, grey levels as ``MEI.stimulus``.
     figures : dict
@@ -109,7 +109,7 @@ def _draw_less(axes, renders: Mapping[str, np.ndarray], limit: float) -> None:
 
 
 def _draw_table(axes, figures: Mapping[str, Any]) -> None:
-    """Who was optimised under which renderer, down; who shows it, across."""
+    """Who was optimized under which renderer, down; who shows it, across."""
     axes.set(xlim=(-0.75, 2), ylim=(2.9, -0.6))
     axes.set_axis_off()
     noisy = any(cell["sem"] for row in figures["activation"].values() for cell in row.values())
@@ -258,7 +258,7 @@ def _scaled(figures: Mapping[str, Any], made: str, shown: str, over_pixel: bool)
 
 
 def _draw_gains(axes, figures: Sequence[Mapping[str, Any]], statistics: Mapping[str, Any]) -> None:
-    """What is gained by optimising under the renderer that shows the object; medians with their intervals."""
+    """What is gained by optimizing under the renderer that shows the object; medians with their intervals."""
     axes.axhline(0, color=GREY, linewidth=0.8)
     for shown, marker, aside in zip(RENDERERS, "os", (-0.12, 0.12)):
         gains = [(x, each["gain"][shown]) for x, each in enumerate(figures) if each["gain"][shown] is not None]

@@ -30,7 +30,7 @@ HEIGHT = TITLE + 2 * PICTURE + 0.12 + POINTS + MATRIX + BELOW
 
 @dataclass(frozen=True)
 class FactorsResult:
-    """One neuron, optimised with every subset of the factors free.
+    """One neuron, optimized with every subset of the factors free.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class _Block:
         if len(lines) == 1:
             lines = ["interrupted: not every subset is done"]
         if lost:
-            lines += ["", "more free, but less reached (the optimiser's doing)"]
+            lines += ["", "more free, but less reached (the optimizer's doing)"]
             lines += [f"   {each['more']} less {each['less']}: {signed(each)}" for each in lost[:5]]
             lines += [f"   and {len(lost) - 5} more"] if len(lost) > 5 else []
         for number, line in enumerate(lines):

@@ -90,7 +90,7 @@ def lead(aim: Aim, whom: str, how: str) -> str:
     """What a report begins with; ``how`` it was rendered, in brackets."""
     if isinstance(aim, Recovered):
         what = f"to which {whom} answer most as to the target" if aim.error == "responses" else "most like the target’s"
-        return f"Inverse rendering: the scene whose images{how} are those {what}, of all that the optimiser tried."
+        return f"Inverse rendering: the scene whose images{how} are those {what}, of all that the optimizer tried."
     if isinstance(aim, Metamer):
         layer = "" if aim.layer is None else f" (at its layer “{aim.layer}”)"
         return (

@@ -244,7 +244,7 @@ def _pictures(run: RunRecord) -> list[Shown]:
 
 
 def _beside(run: RunRecord) -> tuple[str, str]:
-    """What is shown beside the renders of an optimisation, and its scale."""
+    """What is shown beside the renders of an optimization, and its scale."""
     if not run.beside_is_difference:
         return words.beside(run), f"Stimuli: {run.grey_scale}."
     scale = "Differences of radiance, the mean over channels: black is −1, grey none, white +1."

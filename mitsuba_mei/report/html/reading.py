@@ -158,7 +158,7 @@ def _mesh_files(folder: Path, aim: Aim | None) -> dict[str, Path]:
 
 
 def _with_value(metrics: dict[str, np.ndarray], is_error: bool) -> dict[str, np.ndarray]:
-    """The metrics, what was optimised under the name of activation, whatever the version that wrote them calls it."""
+    """The metrics, what was optimized under the name of activation, whatever the version that wrote them calls it."""
     if is_error and "activation" in metrics:
         metrics["activation"] = 0.0 - metrics["activation"]
     for name in ("error", "objective"):

@@ -41,7 +41,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Second:
-    """What a model that the optimisation never saw makes of the same stimuli."""
+    """What a model that the optimization never saw makes of the same stimuli."""
 
     model: str
     initial: Figure | None
@@ -83,7 +83,7 @@ class MeshFigures:
 
 @dataclass(frozen=True)
 class Frame:
-    """One moment of the optimisation; of inverse rendering the second picture is the difference from the target."""
+    """One moment of the optimization; of inverse rendering the second picture is the difference from the target."""
 
     label: str
     render: Picture

@@ -29,7 +29,7 @@ def comparison_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     for shown in RENDERERS:
         data = [
             _points(
-                f"optimised {SHOWN[made]}",
+                f"optimized {SHOWN[made]}",
                 labels,
                 [each["activation"].get(made, {}).get(shown) for each in every],
                 COLOURS[made],
@@ -51,7 +51,7 @@ def comparison_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
         )
         for shown in RENDERERS
     ]
-    alt = "By how much the object that was optimised under a renderer exceeds the other one there, in per cent"
+    alt = "By how much the object that was optimized under a renderer exceeds the other one there, in per cent"
     return [*figures, _figure(data, "gain, %", alt)]
 
 

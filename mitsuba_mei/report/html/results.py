@@ -103,8 +103,8 @@ def _comparison(place: Place, file: Path) -> Result:
     whole = "statistics" in said
     every = said["neurons"] if whole else [_alone(said, place)]
     lead = (
-        "Each neuron’s MEI was optimised path traced and rasterized, from the same starts, and each object was then "
-        "shown under both renderers. The gain under a renderer is by how much the object that was optimised under it "
+        "Each neuron’s MEI was optimized path traced and rasterized, from the same starts, and each object was then "
+        "shown under both renderers. The gain under a renderer is by how much the object that was optimized under it "
         "exceeds the other one there."
     )
     sentences = describe_comparison(place.folder, said)[:-1] if whole else []
@@ -141,7 +141,7 @@ def _factors(place: Place, file: Path) -> Result:
     said = {"left_out": [], "asked": 1, **said, "neurons": every, "factors": list(FACTORS)}
     said["subsets"] = [named(subset) for subset in SUBSETS]
     lead = (
-        "Each neuron’s MEI was optimised with every subset of shape, pose and light free, from the same starts. A "
+        "Each neuron’s MEI was optimized with every subset of shape, pose and light free, from the same starts. A "
         "factor’s Shapley value is its share of what all three gain: what it adds to the others, averaged over all "
         "orders in which they may be freed. ± is the standard error over starts."
     )

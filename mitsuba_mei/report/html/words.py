@@ -94,7 +94,7 @@ def served(run: RunRecord) -> str:
 
 
 def beside(run: RunRecord) -> str:
-    """What is shown beside the renders of an optimisation."""
+    """What is shown beside the renders of an optimization."""
     if isinstance(run.aim, Recovered):
         return "Difference from the target: grey where there is none"
     return f"Stimulus, as the neuron{'s' if run.aim is not None else ''} saw it"
@@ -117,9 +117,9 @@ def lead(run: RunRecord) -> str:
     if run.objective == "activation":
         return (
             f"A maximally exciting input (MEI): the object, as rendered{how}, that drives {whom} hardest of those "
-            "that the optimiser tried."
+            "that the optimizer tried."
         )
-    return f"The object, as rendered{how}, that best {aim} {whom}, of those that the optimiser tried."
+    return f"The object, as rendered{how}, that best {aim} {whom}, of those that the optimizer tried."
 
 
 def objective_sentence(run: RunRecord) -> str | None:
@@ -181,7 +181,7 @@ def activation_sentences(run: RunRecord) -> list[str]:
 def _ended(run: RunRecord) -> list[str]:
     if run.ended == "done":
         return []
-    return [f"The optimisation ended early: {run.ended}{f' ({run.reason})' if run.reason else ''}."]
+    return [f"The optimization ended early: {run.ended}{f' ({run.reason})' if run.reason else ''}."]
 
 
 def _of(what: str) -> str:
@@ -203,7 +203,7 @@ def _validation(run: RunRecord) -> list[str]:
     if second is None:
         return []
     gives = "answers" if run.objective == "activation" else "gives an objective of"
-    text = f"A second model, “{second.model}”, which the optimisation never saw, {gives} {with_error(second.final)}"
+    text = f"A second model, “{second.model}”, which the optimization never saw, {gives} {with_error(second.final)}"
     text += moved(second.initial, second.final)
     if second.pixel is not None:
         text += f"; to the pixel MEI {number(second.pixel)}"
@@ -268,7 +268,7 @@ def flaws_in_words(quality: MeshFigures | None) -> list[str]:
     unknown = [kind for kind, count in counts.items() if count is None]
     said = [f"The mesh has {size}."]
     if found:
-        made = "The optimisation made flaws" if quality.input_intersecting else "It has flaws"
+        made = "The optimization made flaws" if quality.input_intersecting else "It has flaws"
         said.append(f"{made} that no object has: {'; '.join(found)}.")
     elif not unknown and not _left(quality):
         said.append("No face is flipped, degenerate or passes through another.")

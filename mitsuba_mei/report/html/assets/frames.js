@@ -1,4 +1,4 @@
-// A slider over the moments of an optimisation.
+// A slider over the moments of an optimization.
 const slide = (box, frames) => {
   const input = box.querySelector("input");
   const show = () => {
