@@ -28,7 +28,7 @@ class DiversePicture:
     Attributes
     ----------
     title : str
-    renders, portraits : sequence of ndarray
+    renders, previews : sequence of ndarray
         (H, W, C) linear radiance, one a scene.
     stimuli : sequence of ndarray
         (h, w) or (h, w, 3) grey levels as the neurons saw them.
@@ -59,7 +59,7 @@ class MetamerPicture:
     title : str
     renders, stimuli : mapping of str to ndarray
         Linear radiance (H, W, C), and grey levels as the neurons saw them.
-    portraits : mapping of str to sequence of ndarray
+    previews : mapping of str to sequence of ndarray
         Of the objects from the front and from the side, where there are any.
     responses : mapping of str to ndarray
         (n,).

@@ -29,7 +29,7 @@ class Recovery:
     title : str
     views : mapping of str to sequence of ndarray
         ``target``, ``initial`` and ``final``: what each camera sees, (H, W, C) linear radiance.
-    portraits : sequence of ndarray
+    previews : sequence of ndarray
         (H, W, C) linear radiance: the object from several sides.
     errors : sequence of float
         Step by step.

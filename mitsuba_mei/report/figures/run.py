@@ -29,7 +29,7 @@ class Summary:
         (H, W, C) linear radiance, by title.
     stimuli : dict of str to ndarray
         (h, w) or (h, w, 3) grey levels as the neuron saw them, by title; 0 is black, 255 white.
-    portraits : sequence of ndarray
+    previews : sequence of ndarray
         (H, W, C) linear radiance: the object from several sides.
     history : dict of str to sequence of float
         ``activation``, and each regularizer, a figure a step.
