@@ -1,0 +1,1 @@
+"""Run folders: written, locked, resumed and read again."""
