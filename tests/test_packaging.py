@@ -103,6 +103,15 @@ def test_ci_runs_make_test(root):
     assert " .venv/bin/python -m pytest " in plan.splitlines()[-1]
 
 
+def test_no_module_is_ignored_by_git(root):
+    """A folder of runs is ignored, a room of that name is not."""
+    files = [str(path.relative_to(root)) for path in (root / "mitsuba_mei").rglob("*.py")]
+    if not (root / ".git").exists():
+        pytest.skip("this is no clone")
+    ignored = subprocess.run(["git", "check-ignore", "--no-index", *files], cwd=root, capture_output=True, text=True)
+    assert (ignored.stdout, ignored.returncode) == ("", 1)
+
+
 # --------------------------------------------------------------------------------------------------- set-up scripts
 
 
