@@ -55,7 +55,7 @@ class Pipeline:
     ----------
     scene : Scene
     renderer : Renderer
-    viewer : Observer
+    observer : Observer
     regularizers : Regularizers
     variant : str
         What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
@@ -114,7 +114,7 @@ def build_scene(config: Config, channels: int, observer: Observer | None = None,
     ----------
     config : Config
     channels : int
-    viewer : Observer, optional
+    observer : Observer, optional
         On whose receptive field the object is put, where ``placement.on`` says so.
     restart : int
         Free offsets are displaced by small random ones, drawn from the seed, which

@@ -73,7 +73,7 @@ def export_stimuli(
     display : Display
     out : Path
         The folder, a new one.
-    told : callable
+    on_message : callable
         Told of downloads.
     trust_code : bool
         As for :func:`~mitsuba_mei.config.load.load_config`.

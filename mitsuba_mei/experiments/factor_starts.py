@@ -72,7 +72,7 @@ def prepare(
         For one objective.
     starts : int, optional
         How many; by default as many as ``optimizer.restarts`` asks for, and at least three.
-    told : callable
+    on_message : callable
         Told of downloads, and of what is not freed.
 
     Raises

@@ -36,7 +36,7 @@ class History:
     Parameters
     ----------
     folder : RunFolder
-    experiment : Pipeline
+    pipeline : Pipeline
     progress : Progress
     objective : str
         Its ``objective.type``, by which what is maximised has its name.

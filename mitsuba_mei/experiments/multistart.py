@@ -51,7 +51,7 @@ class StartResult:
     ----------
     index : int
         Counted from 0.
-    experiment : Pipeline
+    pipeline : Pipeline
         Its scene is what the start ended with.
     record : History
         Of every step.

@@ -193,7 +193,7 @@ def run_facts(
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
         With the scene that is kept.
     ended, reason : str
         How the optimization ended, and why where it failed.

@@ -138,7 +138,8 @@ def one_by_one(
     """Do the same with every neuron of every scene.
 
     Ctrl-C ends it after the optimization under way, or at once where there is none; a second Ctrl-C, or SIGTERM, ends
-    it at once. It can go on after any end: neurons that are done are not done again, and optimizations go on from the last state that they kept.
+    it at once. It can go on after any end: neurons that are done are not done again, and optimizations go on from the
+    last state that they kept.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def one_by_one(
     work : Work
     gather : callable
         Of the folder, and of how many neurons were asked for.
-    write_asked : callable
+    write_request : callable
         Writes into a new folder what is asked for.
     resumed : bool
         Whether the experiment in that folder goes on.

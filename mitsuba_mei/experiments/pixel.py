@@ -233,7 +233,7 @@ def find_pixel_mei(
 
     Parameters
     ----------
-    viewer : Observer
+    observer : Observer
     settings : schema.Pixel
         Steps, step size, restarts and the preconditioning.
     seed : int

@@ -34,7 +34,7 @@ class FrozenEvaluator:
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
         Nothing of its scene is free.
     config : Config
         Its ``evaluate`` says how accurate.
@@ -97,7 +97,7 @@ def evaluate_run(
         Changes of its configuration, as ``evaluate.spp=2048``.
     out : Path, optional
         A folder, or the name of a ``.json`` file; the run's folder by default.
-    told : callable
+    on_message : callable
         Told of downloads.
     trust_code : bool
         As for :func:`~mitsuba_mei.config.load.load_config`.

@@ -72,7 +72,7 @@ class Subject:
         A run's folder, or a scene file.
     config : Config
         Nothing is free in it, but what was said otherwise.
-    experiment : Pipeline
+    pipeline : Pipeline
         Its scene stands as the run ended, or as the file says.
     is_run : bool
     """

@@ -37,7 +37,7 @@ def read_image(
         EXR or HDR (linear), or PNG (sRGB if it does not say otherwise).
     what : str
         What it is, for the sentence about a mistake.
-    told : callable
+    on_message : callable
         Given a sentence about whatever of the file is left out or changed.
 
     Returns

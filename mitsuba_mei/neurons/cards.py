@@ -176,7 +176,7 @@ def load_card(
         A YAML file, or what such a file says.
     folder : Path, optional
         What a mapping's files are relative to; the working directory by default. A file's are relative to itself.
-    told : callable
+    on_message : callable
         Told of downloads, as sentences.
     trust_code : bool
         Whether code that the card names (``module: file.py:callable``) may be run; a card can do nothing else than be

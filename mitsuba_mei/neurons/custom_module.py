@@ -79,7 +79,7 @@ def import_model(
         Where the card names it.
     trusted : bool
         Whether the user said that its code may be run; else nothing of it is.
-    told : callable
+    on_message : callable
         Told of settings of the process that were put back.
 
     Raises

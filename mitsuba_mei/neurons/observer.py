@@ -170,7 +170,7 @@ def build_observer(config: Config, on_message: Callable[[str], None] = lambda te
     Parameters
     ----------
     config : Config
-    told : callable
+    on_message : callable
         Told of downloads.
 
     Raises

@@ -103,12 +103,12 @@ class FailureMonitor:
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
         As it starts.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self._experiment = pipeline
+        self._pipeline = pipeline
         self._deforms = "shape" in pipeline.scene.groups()
         self._allowed = self._folded() + FOLDED if self._deforms else 1.0
 
@@ -117,7 +117,7 @@ class FailureMonitor:
         """What is wrong, in a few words; None where nothing is. It is looked for in some steps only."""
         if step % SELDOM:
             return None
-        states = self._experiment.states()
+        states = self._pipeline.states()
         if not all(torch.isfinite(state.vertices).all() for state in states):
             return "the object has vertices that are not finite"
         try:
@@ -131,6 +131,6 @@ class FailureMonitor:
 
     @torch.no_grad()
     def _folded(self) -> float:
-        scene = self._experiment.scene
+        scene = self._pipeline.scene
         shape = scene.shape().cpu().double().numpy()
         return float(flipped_faces(shape, scene.faces.cpu().numpy(), scene.template.edge_faces.cpu().numpy()).mean())

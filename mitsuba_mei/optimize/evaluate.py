@@ -201,7 +201,7 @@ def respond(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: A
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
         Its scene, renderer and stimulus count.
     neurons : callable
         From inputs ``(B, channels, h, w)`` to responses ``(B, k)``; sees all inputs of the scene at once.

@@ -35,7 +35,7 @@ class ActivationLoss:
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
     watch : callable, optional
         What says after a step that something is wrong with the scene.
     """

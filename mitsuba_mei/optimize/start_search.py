@@ -104,13 +104,13 @@ def find_start(
 
     Parameters
     ----------
-    experiment : Pipeline
+    pipeline : Pipeline
         Its scene is moved.
     count : int
         How many are looked at.
     seed, restart : int
         Of what is drawn.
-    told : callable
+    on_message : callable
         Called after each.
     """
     finder = _StartSearch(pipeline)
