@@ -58,12 +58,9 @@ def modules(package: Path = PACKAGE) -> dict[str, Path]:
 
 def imports(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[tuple[str, bool]]:
     """What a module imports: ``.room.module`` or the name of a library, and whether when it is imported itself."""
-    tree = _parsed(path.read_text(encoding="utf-8"))
-    later = {id(each) for node in ast.walk(tree) if _is_later(node) for each in ast.walk(node)}
     parts = name.split(".")
     package = parts if path.name == "__init__.py" else parts[:-1]
-    for node in ast.walk(tree):
-        at_once = id(node) not in later
+    for node, at_once in _statements(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             yield from ((each.name.partition(".")[0], at_once) for each in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -76,8 +73,16 @@ def imports(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[tuple[
 
 
 @functools.cache
-def _parsed(text: str) -> ast.Module:
-    return ast.parse(text)
+def _statements(text: str) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """All imports of a text, and whether each is done when the text itself is imported."""
+    found, left = [], [(ast.parse(text), True)]
+    while left:
+        node, at_once = left.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append((node, at_once))
+        inside = at_once and not _is_later(node)
+        left += [(each, inside) for each in ast.iter_child_nodes(node)]
+    return found
 
 
 def _is_later(node: ast.AST) -> bool:
