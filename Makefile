@@ -1,10 +1,10 @@
-# make quickstart, or make test: each sets up what it needs, once.
+# make quickstart, make test-fast, or make test: each sets up what it needs, once.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup quickstart test bench clean
+.PHONY: setup quickstart test test-fast bench clean
 
 setup: $(READY)
 
@@ -22,8 +22,14 @@ quickstart: $(READY)
 
 # Two files at a time, where there are two cores. Compiled modules are kept, whatever the shell says: tests start many
 # processes.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
+
 test: $(READY) $(BROWSER)
-	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
+	$(PYTEST)
+
+# Within a minute: units, small gradients, the schema, sentences. No whole runs, and no browser.
+test-fast: $(READY)
+	$(PYTEST) -m "not slow"
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

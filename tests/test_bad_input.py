@@ -41,6 +41,7 @@ def refused(tmp_path, capfd):
     return attempt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "expected"),
     [
@@ -141,6 +142,7 @@ def test_a_model_that_cannot_be_used(refused, tmp_path, code, module, expected):
     assert expected in refused(SMALL + "model: {card: own.yaml}", "--trust-code")
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_cannot_be_written(refused, tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot write to the output folder" in refused(SMALL, out=str(tmp_path / "file" / "run"))

@@ -38,6 +38,7 @@ def test_what_is_written_is_read_to_the_last_bit(folder):
     assert checkpoints.read("start-0") is None and not list(folder.path.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_one_is_refused_in_a_sentence_or_read(folder, data):

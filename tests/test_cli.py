@@ -194,6 +194,7 @@ def test_check_says_what_it_understood(scene, capsys):
     assert "render    raster, 100 x 100 pixels" in printed and "compare   neurons 0" in printed
 
 
+@pytest.mark.slow
 def test_check_renders_nothing(scene):
     """Not even the libraries for it are loaded, though the model and the mesh are."""
     code = (
@@ -292,6 +293,7 @@ def test_a_mistake_is_one_sentence_and_code_2(scene, capsys, words, message):
     assert printed.out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", [["run.py"], ["-m", "mitsuba_mei"]])
 def test_the_doors(door, root):
     done = subprocess.run([sys.executable, *door, "nowhere.yaml"], cwd=root, capture_output=True, text=True)

@@ -104,6 +104,7 @@ def lumpy(amount: float = 0.15) -> torch.Tensor:
 ELLIPSOID = SPHERE.vertices * torch.tensor([0.8, 1.0, 1.3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("vertices", "within"), [(1.2 * SPHERE.vertices, 0.02), (ELLIPSOID, 0.1)])
 def test_the_differentiable_distance_of_surfaces_is_near_the_measured_one(vertices, within):
     first, second = shape(SPHERE.vertices), shape(vertices)

@@ -42,6 +42,7 @@ def result(folder: str | Path) -> dict:
 # ---------------------------------------------------------------------------------------------------- several neurons
 
 
+@pytest.mark.slow
 def test_each_neuron_has_an_ordinary_run_of_its_own(scene, monkeypatch):
     code, out, err = called("run", "scene.yaml", "--neurons", "0,2-3")
     assert code == 0 and err.count("'report runs/scene-neuron-") == 3

@@ -62,11 +62,13 @@ def test_a_scene_file_and_its_seed_say_everything(build):
     assert torch.equal(frozen.scene.shape(), frozen.scene.template.vertices)
 
 
+@pytest.mark.slow
 def test_a_start_that_can_succeed_is_let_through(build):
     check_start(build(free=("pose", "camera", "lighting", "material")), 0)
     check_start(build("optimizer.steps=0", frozen=("shape",)), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["diffuse", "plastic"])
 def test_a_check_leaves_gradients_as_they_are(build, kind):
     pipeline = build(f"material={{type: {kind}, free: [reflectance]}}")
@@ -74,6 +76,7 @@ def test_a_check_leaves_gradients_as_they_are(build, kind):
     assert all(p.grad is None for p in pipeline.scene.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -115,6 +118,7 @@ def test_a_neuron_that_is_silent_at_the_only_start_is_said(build):
     check_start(pipeline, 0, alone=False)
 
 
+@pytest.mark.slow
 def test_a_few_steps_improve_what_the_neuron_answers(build):
     light = "lighting=[{type: directional, irradiance: 2.0}, {type: constant, radiance: 0.2}]"
     pipeline = build(light, free=("lighting.0.direction",))
@@ -222,6 +226,7 @@ def test_every_camera_has_a_state_of_the_same_shape(build):
 # ------------------------------------------------------------------------------------------------- a start is searched
 
 
+@pytest.mark.slow
 def test_what_a_search_could_mend_does_not_end_a_run(build):
     behind = "lighting=[{type: directional, direction: [0, 0, 1], free: [direction]}]"
     pipeline = build(behind)

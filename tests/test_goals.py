@@ -60,6 +60,7 @@ def slopes(goal: Differ, step: float = 2e-3) -> tuple[float, float]:
     return length, (losses[0] - losses[1]) / (2 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["image", "shape", "pose", "light"])
 def test_the_gradient_is_that_of_the_loss(scenes, kind):
     free = {"shape": ("shape.offsets",)}.get(kind, FREE)

@@ -73,6 +73,7 @@ def test_check_says_nothing_of_a_built_in_mesh(tmp_path, capsys):
     assert not {"input", "new_intersecting_faces"} & set(mesh_facts(icosphere(1).vertices, icosphere(1)))
 
 
+@pytest.mark.slow
 def test_a_run_tells_the_file_s_flaws_from_its_own(scene, tmp_path, capsys):
     path, count = scene
     progress = Silent()

@@ -100,6 +100,7 @@ def read(folder: Path) -> dict:
     return {key: value for key, value in json.loads((folder / "result.json").read_text()).items() if key not in times}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2], ids=["of the start", "of the end"])
 def test_an_evaluation_is_interrupted_at_once_and_the_run_goes_on(scene, monkeypatch, at):
     config = load_config(scene, ["deterministic=true"])
@@ -120,6 +121,7 @@ def test_an_evaluation_is_interrupted_at_once_and_the_run_goes_on(scene, monkeyp
     assert read(Path("run")) == read(whole.folder) and read(Path("run"))["ended"] == "done"
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_has_its_code_and_names_resume(scene, monkeypatch):
     add, left = starts.History.add, [5]
 

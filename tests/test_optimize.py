@@ -336,6 +336,7 @@ def test_an_optimization_that_goes_on_ends_to_the_last_bit_as_one_without_a_brea
     assert torch.equal(fresh.scene.x, whole.scene.x) and outcome == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 70), min_size=1, max_size=3), st.integers(1, 3))
 @hypothesis_settings(max_examples=25, deadline=None)
 def test_so_does_one_that_is_set_back(stops, seed):

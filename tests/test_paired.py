@@ -39,6 +39,7 @@ def test_the_ends_are_the_values_that_the_binomial_distribution_says(n, low):
     assert interval == Interval(np.median(values), ordered[low - 1], ordered[n - low], n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", ["normal", "lognormal", "standard_cauchy"])
 @pytest.mark.parametrize(("n", "least"), [(8, 0.88), (12, 0.90), (25, 0.91)])
 def test_the_interval_holds_the_true_median_about_as_often_as_it_says(n, least, draw):

@@ -49,6 +49,7 @@ def test_check_says_what_is_left_out_of_a_picture(tmp_path, capsys, what):
         assert name in printed.err and said in printed.err and printed.err.count(said) == 1
 
 
+@pytest.mark.slow
 def test_a_run_says_it_once(tmp_path):
     pictures(tmp_path, 16, 48)
     (tmp_path / "scene.yaml").write_text(LIGHT.replace("FILE", "rgbz.exr"))

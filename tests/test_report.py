@@ -20,6 +20,7 @@ def test_renders_side_by_side_are_darkened_alike_and_others_are_not():
     np.testing.assert_array_equal(to_srgb(bright * picture(5.0))[0, 0], to_srgb(bright * picture(1.0))[0, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimum", [None, 2.0])
 def test_the_summary_figure_shows_every_part(tmp_path, optimum):
     path = tmp_path / "summary.png"
@@ -47,6 +48,7 @@ def test_the_summary_figure_shows_every_part(tmp_path, optimum):
         assert (quarter < 200).any(axis=2).mean() > 0.02
 
 
+@pytest.mark.slow
 def test_a_summary_of_no_steps_can_be_drawn(tmp_path):
     images, grey = {"initial": picture(0.5), "final": picture(0.5)}, np.zeros((20, 20))
     stimuli = {"initial": grey, "final": grey}

@@ -15,6 +15,8 @@ from mitsuba_mei.report.figures.comparison import (
     write_overview,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def picture(level: float, channels: int = 1) -> np.ndarray:
     image = np.full((20, 20, channels), 0.2, np.float32)

@@ -11,6 +11,8 @@ from mitsuba_mei.optimize.evaluate import Mean
 from mitsuba_mei.report.figures.factors import FactorsResult, write_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
 
+pytestmark = pytest.mark.slow
+
 
 def played(subsets, starts: int = 3, best: str = "shape", **more) -> FactorsResult:
     """One factor gains 1, the others a tenth; ``more`` are figures."""

@@ -8,6 +8,8 @@ import pytest
 
 from mitsuba_mei.report.figures.recovery import Recovery, write_recovery
 
+pytestmark = pytest.mark.slow
+
 
 def recovery(count: int, errors: list[float], left: float = 0.3, truth: tuple[str, ...] = ("a line",)) -> Recovery:
     x = np.linspace(0, 1, 24, dtype=np.float32)

@@ -11,6 +11,8 @@ from mitsuba_mei.report.tables import describe_tuning, preferred_text
 from mitsuba_mei.runs.tuning_grid import Axis
 from mitsuba_mei.runs.tuning_summary import summarise
 
+pytestmark = pytest.mark.slow
+
 ANGLE = Axis("pose.rotation.z", "deg", np.linspace(-90, 90, 19), 20.0)
 SCALE = Axis("pose.scale", "", np.linspace(0.5, 2, 4), 9.0)
 

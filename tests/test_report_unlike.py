@@ -12,6 +12,8 @@ from mitsuba_mei.report.figures import diversity as report_unlike
 from mitsuba_mei.report.figures import style as drawing
 from mitsuba_mei.report.figures.diversity import DiversePicture, MetamerPicture, write_diverse, write_metamer
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(path) -> np.ndarray:
     return iio.imread(path)[..., :3].astype(int)

@@ -77,6 +77,7 @@ def test_without_noise_there_is_no_error():
     assert (found.sem == 0).all() and (found.low == found.mean).all() and (found.high == found.mean).all()
 
 
+@pytest.mark.slow
 def test_two_standard_errors_and_the_interval_hold_the_truth_as_often_as_they_say():
     """Of 32 renders, two standard errors do so with probability 0.9458, Student's interval with 0.95."""
     trials, accuracy, subject = 1500, Accuracy(4, 32), pipeline(Noisy())

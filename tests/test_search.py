@@ -102,6 +102,7 @@ def off(pipeline: Pipeline) -> tuple[float, float]:
     return math.degrees(roma.rotmat_geodesic_distance(first, second)), math.degrees(math.acos(min(1, cosine)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("turn", "sun", "views", "count"),
     [(True, True, 1, 150), (True, True, 2, 150), (True, False, 1, 150), (False, True, 1, 4)],
@@ -117,6 +118,7 @@ def test_a_known_turn_and_sun_are_found(recovering, monkeypatch, turn, sun, view
         assert pipeline.look(0).activation > -0.15
 
 
+@pytest.mark.slow
 def test_all_else_stays_to_the_last_bit(recovering):
     free = ("pose", "lighting", "material", "camera.fov")
     pipeline = recovering(views=1, free=free, shape={**LUMP, "free": ["offsets"]})
@@ -149,6 +151,7 @@ def found(pipeline: Pipeline, *arguments: int) -> torch.Tensor:
     return torch.cat([scene.pose.rotation_matrix().flatten(), scene.lighting.emitters[0].get("direction")]).detach()
 
 
+@pytest.mark.slow
 def test_the_seed_says_what_is_drawn_and_every_restart_draws_anew(recovering):
     first = found(recovering(), 2, 0, 1)
     assert torch.equal(found(recovering(), 2, 0, 1), first)
@@ -156,6 +159,7 @@ def test_the_seed_says_what_is_drawn_and_every_restart_draws_anew(recovering):
     assert not torch.allclose(found(recovering(), 2, 3, 1), first, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_the_truth_is_not_left(recovering):
     """What the file says is among what is tried."""
     pipeline = recovering(
@@ -166,6 +170,7 @@ def test_the_truth_is_not_left(recovering):
     assert max(off(pipeline)) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, seed):
     pose = {"rotation": [20, 50, 80], "free": ["rotation"]}

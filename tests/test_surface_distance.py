@@ -71,6 +71,7 @@ def brute_force(a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 2000) -> 
 # ------------------------------------------------------------------------------------------------------ known values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radii", [(2.0, 1.0), (0.001, 0.0012)])
 def test_spheres_are_as_far_apart_as_their_radii(radii):
     first, second = (sphere(radius, subdivisions=4) for radius in radii)
@@ -103,6 +104,7 @@ def from_ellipsoid(points: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points - axes**2 * points / (high[:, None] + axes**2), axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", [(0.8, 1.0, 1.4), (0.6, 1.5, 1.6)])
 def test_a_sphere_and_an_ellipsoid(axes):
     axes = np.array(axes)
@@ -118,6 +120,7 @@ def test_a_sphere_and_an_ellipsoid(axes):
     assert distance.greatest == pytest.approx(max(of_sphere.max(), of_ellipsoid.max()), rel=0.02)
 
 
+@pytest.mark.slow
 def test_parallel_sides_of_boxes():
     """A long box, and one that is wider by 0.2: the long sides are 0.1 apart, their edges more, the ends 0."""
     first, second = trimesh.creation.box((40, 1, 1)), moved(trimesh.creation.box((40, 1.2, 1.2)), 3)
@@ -127,6 +130,7 @@ def test_parallel_sides_of_boxes():
     assert distance.relative == pytest.approx(distance.mean / np.sqrt(40**2 / 12), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(0, 1), (2, 2)])
 def test_every_point_to_every_face(seeds):
     first, second = moved(blob(seeds[0], 0.3, 1), 4), moved(blob(seeds[1], 0.4, 1), 5)
@@ -144,6 +148,7 @@ def test_every_point_to_every_face(seeds):
 # --------------------------------------------------------------------------------------------------------- alignment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("change", [lambda mesh: mesh, otherwise_triangulated], ids=["vertices", "surfaces"])
 def test_a_rigid_motion_is_undone(seed, change):
@@ -170,6 +175,7 @@ def test_an_open_flat_surface():
     assert surface_distance(square, moved(square.subdivide(), 1)).greatest < 2e-3
 
 
+@pytest.mark.slow
 def test_the_motion_is_rigid_and_no_reflection():
     boxes = [
         trimesh.creation.box(size, trimesh.transformations.translation_matrix(place))
@@ -188,6 +194,7 @@ def test_the_motion_is_rigid_and_no_reflection():
     assert surface_distance(left, moved(otherwise_triangulated(left), 7)).greatest < 2e-3
 
 
+@pytest.mark.slow
 def test_no_motion_nearby_does_better():
     first, second = blob(8, 0.3, 1), blob(8, 0.45, 1)
     laid = moved(first, align(first, second))
@@ -202,6 +209,7 @@ def test_no_motion_nearby_does_better():
         assert np.sqrt(np.square(brute_force(moved(laid, matrix), second, 500)).mean()) > least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("matrix", [np.eye(4), motion(3)], ids=["in place", "moved"])
 def test_where_vertices_correspond_nothing_is_turned_over(matrix):
     """An ellipsoid fits another in four ways, one of revolution in any number; a little noise must not choose."""
@@ -216,6 +224,7 @@ def test_where_vertices_correspond_nothing_is_turned_over(matrix):
 # ---------------------------------------------------------------------------------------- what changes it, what not
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
     [(blob(3), blob(4)), (ellipsoid([0.8, 1, 1.5]), trimesh.creation.torus(1, 0.3, 24, 12))],
@@ -236,6 +245,7 @@ def test_the_way_back_undoes_the_way_there():
     np.testing.assert_allclose(there @ back, np.eye(4), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_seed_decides_and_matters_little():
     first, second = blob(5), blob(5, 0.4)
     distance = surface_distance(first, second, seed=3)
@@ -246,6 +256,7 @@ def test_a_seed_decides_and_matters_little():
     assert other.rms == pytest.approx(distance.rms, rel=0.02)
 
 
+@pytest.mark.slow
 def test_more_deformation_is_farther():
     distances = [surface_distance(blob(6), blob(6, amplitude), 1000) for amplitude in (0.32, 0.36, 0.44)]
     assert distances[0].mean < distances[1].mean < distances[2].mean
@@ -253,6 +264,7 @@ def test_more_deformation_is_farther():
         assert distance.mean <= distance.rms <= distance.greatest
 
 
+@pytest.mark.slow
 def test_faces_without_area_and_loose_vertices_count_for_nothing():
     clean, other = blob(7), blob(7, 0.4)
     corner, along = clean.vertices[:2]
@@ -294,6 +306,7 @@ def test_surfaces_as_they_lie_are_measured_where_they_lie():
     assert surface_distance(first, second).mean < 1e-3
 
 
+@pytest.mark.slow
 def test_surfaces_as_they_lie_are_measured_like_every_face():
     first, second = blob(0), moved(blob(5), 0)
     found = surface_distance(first, second, aligned=False)

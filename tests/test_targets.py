@@ -70,6 +70,7 @@ def test_a_scene_of_another_renderer_is_rendered_as_its_own_file_says(tmp_path):
     assert 1e-3 < (found - raster).abs().mean() < 0.1
 
 
+@pytest.mark.slow
 def test_a_finished_run_stands_for_what_it_ended_with(tmp_path):
     path = write_scene(tmp_path, "first", pose={"rotation": [10, 20, 30], "free": ["rotation", "translation"]})
     run = run_mei(load_config(path, trust_code=True), tmp_path / "first-run", Silent())

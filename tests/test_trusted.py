@@ -14,6 +14,8 @@ import mitsuba_mei.experiments.multistart as starts
 from tests.faults.runs import SCENE
 from tests.whole_runs import called
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
+
 MODEL = """
 import torch
 

@@ -75,6 +75,7 @@ def test_what_is_refused(text, message):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.slow
 def test_aliases_cannot_blow_up():
     laughs = "\n".join(["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 30)])
     with pytest.raises(UserError, match="endless or huge"):

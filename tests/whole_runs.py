@@ -6,10 +6,13 @@ import contextlib
 import io
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from mitsuba_mei.cli.main import main
+from mitsuba_mei.runs.folder import RunFolder
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
@@ -18,6 +21,13 @@ def called(*arguments: str) -> tuple[int, str, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(arguments))
     return code, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def no_pictures() -> Iterator[None]:
+    """As the fixture ``without_pictures``, for runs that a module's tests share."""
+    with patch.object(RunFolder, "adorn", lambda *arguments: None):
+        yield
 
 
 def read_json(path: Path) -> dict[str, Any]:

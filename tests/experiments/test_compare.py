@@ -15,6 +15,8 @@ from mitsuba_mei.experiments import compare
 from mitsuba_mei.experiments.reevaluate import evaluate_run
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
+pytestmark = pytest.mark.slow
+
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}
 pose: {free: [rotation]}

@@ -20,6 +20,8 @@ from mitsuba_mei.report.sentences_diversity import describe_diverse
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 
+pytestmark = pytest.mark.slow
+
 IN_ALL = {"config.yaml", "metrics.csv", "result.json", "summary.png", "scenes"}
 OF_EACH = {
     "stimulus.npy", "stimulus.png", "render.exr", "render.png", "mesh.ply", "mesh.glb", "parameters.npz",
@@ -104,28 +106,28 @@ def test_scenes_lie_as_far_apart_as_is_said(run):
 
 
 @pytest.mark.parametrize("kind", ["shape", "light"])
-def test_scenes_can_differ_in_every_respect(tmp_path, kind):
+def test_scenes_can_differ_in_every_respect(tmp_path, kind, without_pictures):
     config = configured(tmp_path, {"differ": kind, "apart": 1e-3, "level": 1e-3}, lighting=LIGHTS, model=CELL)
     found = run_diverse(config, tmp_path / "out", Silent()).result["diverse"]
     assert found["differ"] == kind and found["difference"] > 1e-3
     assert found["found"] == (found["far"] and all(scene["reached"] for scene in found["scenes"]))
 
 
-def test_without_any_direction_of_light_nothing_is_said_of_it(tmp_path):
+def test_without_any_direction_of_light_nothing_is_said_of_it(tmp_path, without_pictures):
     config = configured(tmp_path, lighting=[{"type": "constant"}])
     outcome = run_diverse(config, tmp_path / "out", Silent())
     said = json.loads((outcome.folder / "result.json").read_text())["diverse"]
     assert said["differences"]["light"]["mean"] is None and said["differences"]["image"]["mean"] > 0
 
 
-def test_scenes_of_which_light_alone_is_free_start_unlike(tmp_path):
+def test_scenes_of_which_light_alone_is_free_start_unlike(tmp_path, without_pictures):
     config = configured(tmp_path, {"count": 3}, shape=LUMP, lighting=LIGHTS, optimizer={"steps": 0}, model=CELL)
     found = run_diverse(config, tmp_path / "out", Silent()).result["diverse"]
     pairs = np.array(found["pairs"]["light"])[np.triu_indices(3, 1)]
     assert (pairs > 3).all() and found["differences"]["image"]["mean"] > 1e-3
 
 
-def test_a_level_that_is_out_of_reach_is_said_to_be(tmp_path):
+def test_a_level_that_is_out_of_reach_is_said_to_be(tmp_path, without_pictures):
     outcome = run_diverse(configured(tmp_path, {"level": 1.0}, model=CELL), tmp_path / "out", Silent())
     found = outcome.result["diverse"]
     assert found["maximum"] == {"value": pytest.approx(25), "sem": 0.0, "from": "optimum"}

@@ -12,6 +12,9 @@ import pytest
 import trimesh
 
 from mitsuba_mei.cli.main import main
+from tests.whole_runs import no_pictures
+
+pytestmark = pytest.mark.slow
 
 SCENE = """
 shape: {template: {type: file, path: rock.obj}, rbf: {control_points: 20}}
@@ -35,7 +38,8 @@ def made(tmp_path_factory) -> Path:
     trimesh.creation.icosphere(2).export(folder / "rock.obj")
     (folder / "cell.yaml").write_text(CARD)
     (folder / "scene.yaml").write_text(SCENE)
-    assert main(["run", str(folder / "scene.yaml"), "--out", str(folder / "run"), "-q"]) == 0
+    with no_pictures():
+        assert main(["run", str(folder / "scene.yaml"), "--out", str(folder / "run"), "-q"]) == 0
     return folder
 
 

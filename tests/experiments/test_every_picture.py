@@ -24,6 +24,8 @@ from mitsuba_mei.experiments.reevaluate import FrozenEvaluator
 from mitsuba_mei.io.images import read_image, to_srgb
 from mitsuba_mei.scene.parameters import get_parameters, read_parameters
 
+pytestmark = pytest.mark.slow
+
 MEAN, STD, SIZE = 120.0, 64.0, 32
 CARD = f"{{type: complex_cell, parameters: {{frequency: 2}}, input: {{size: {SIZE}, mean: {MEAN}, std: {STD}}}}}"
 SCENE = f"""

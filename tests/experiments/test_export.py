@@ -14,6 +14,8 @@ import trimesh
 
 from mitsuba_mei.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 CARD = """
 type: simple_cell
 parameters: {frequency: 1.0, orientation: [0, 90], phase: [90, 270], sigma: 0.4}

@@ -15,6 +15,8 @@ from mitsuba_mei.neurons.observer import build_observer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import called, read_json
 
+pytestmark = pytest.mark.slow
+
 CELL = {
     "type": "simple_cell",
     "parameters": {"frequency": 1.0, "orientation": 90, "phase": [270, 0], "sigma": 0.4},

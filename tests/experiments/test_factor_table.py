@@ -85,6 +85,7 @@ def test_of_a_whole_that_is_only_rounding_there_is_no_ratio():
     assert [fractions[named(subset)] for subset in SUBSETS if len(subset) == 2] == [None] * 3
 
 
+@pytest.mark.slow
 def test_a_share_has_the_error_of_a_ratio():
     """Against the spread of the ratio over many experiments of as many starts."""
     generator, shares, errors = np.random.default_rng(0), [], []

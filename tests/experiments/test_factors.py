@@ -135,6 +135,7 @@ def figures(scene: Path, folder: Path, *overrides: str) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_path, without_pictures):
     """In even light a matte object is as bright everywhere, whatever its shape and pose, and this neuron looks at its
     middle alone; the image depends on shape and pose, by the outlines."""
@@ -157,6 +158,7 @@ def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_pa
     assert all(value["mean"] == pytest.approx(0, abs=1e-3 * gained) for value in found["interaction"].values())
 
 
+@pytest.mark.slow
 def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, without_pictures):
     """The brightness of a silhouette in even light is what a fixed norm takes out; and that of a sphere hardly turns,
     but for its small displacement."""
@@ -172,6 +174,7 @@ def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, with
 # ------------------------------------------------------------------------------------------------ the whole command
 
 
+@pytest.mark.slow
 def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
     folder = whole[0]
     tops = {"asked", "factors.csv", "factors.json", "factors.png", "small-neuron-3", "small-neuron-25"}
@@ -196,18 +199,21 @@ def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
         assert moved == set(free)
 
 
+@pytest.mark.slow
 def test_a_run_of_the_light_alone_can_be_evaluated_again(whole, tmp_path):
     run = whole[0] / "small-neuron-25" / "light"
     found = evaluate_run(run, out=tmp_path / "again.json").result
     assert found["activation"] == read_json(run / "result.json")["activation"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "small-neuron-25"])
 def test_a_folder_of_several_runs_is_no_run(whole, name):
     with pytest.raises(UserError, match="several runs; name one of them, such as .*small-neuron-25/all"):
         evaluate_run(whole[0] / name)
 
 
+@pytest.mark.slow
 def test_tables_agree_wherever_they_are_written(whole):
     folder, out, _ = whole
     top = read_json(folder / "factors.json")
@@ -232,10 +238,12 @@ def test_tables_agree_wherever_they_are_written(whole):
         assert word in out
 
 
+@pytest.mark.slow
 def test_progress_says_what_is_under_way(whole):
     assert "neuron 25 (2 of 2), shape + pose, start 2 of 2, step 3/3  activation" in whole[2]
 
 
+@pytest.mark.slow
 def test_the_pictures_are_not_empty(whole):
     sizes = []
     for path in sorted(whole[0].glob("**/factors.png")):
@@ -246,6 +254,7 @@ def test_the_pictures_are_not_empty(whole):
     assert sizes[0] == 2 * sizes[1] == 2 * sizes[2]
 
 
+@pytest.mark.slow
 def test_an_interruption_finishes_the_optimization_under_way_and_keeps_what_is_done(
     scene, tmp_path, without_run_pictures
 ):

@@ -21,6 +21,8 @@ from mitsuba_mei.runs.folder import RunFolder
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent, called, read_json
 
+pytestmark = pytest.mark.slow
+
 TRUE = {"type": "image", "target": "truth.yaml"}
 SAME = {"type": "metamer", "reference": "truth.yaml"}
 SET = {"type": "diverse", "count": 2, "differ": "shape"}
@@ -52,7 +54,9 @@ def tuned(tmp_path_factory) -> float:
 
 @pytest.mark.parametrize("objective", [None, TRUE, SAME, SET], ids=["activation", "image", "metamer", "diverse"])
 @pytest.mark.parametrize("steps", [0, 2])
-def test_a_run_begins_with_the_scene_of_its_file(tmp_path, tuned, objective, steps):
+def test_a_run_begins_with_the_scene_of_its_file(tmp_path, tuned, objective, steps, request):
+    if steps:  # without any, the pictures before and after are compared
+        request.getfixturevalue("without_pictures")
     config = configured(tmp_path, steps, objective)
     outcome = RUNS[config.objective.type](config, tmp_path / "out", Silent())
     folder = outcome.folder / "scenes/0" if config.objective.type == "diverse" else outcome.folder
@@ -72,7 +76,7 @@ def test_a_run_begins_with_the_scene_of_its_file(tmp_path, tuned, objective, ste
                 assert np.array_equal(iio.imread(outcome.folder / before), iio.imread(outcome.folder / after)), before
 
 
-def test_the_first_step_is_taken_beside_it(tmp_path, tuned):
+def test_the_first_step_is_taken_beside_it(tmp_path, tuned, without_pictures):
     """A symmetric object has places where no gradient leads away from it."""
     outcome = run_mei(configured(tmp_path, 1, warmup=0), tmp_path / "out", Silent())
     line = (outcome.folder / "metrics.csv").read_text().splitlines()
@@ -85,7 +89,7 @@ def test_the_first_step_is_taken_beside_it(tmp_path, tuned):
     )
 
 
-def test_another_start_is_said_to_be_one(tmp_path, monkeypatch):
+def test_another_start_is_said_to_be_one(tmp_path, without_pictures):
     config = configured(tmp_path, 2, restarts=3)
     outcome = run_mei(config, tmp_path / "out", Silent())
     begun = [trial["initial_scene"] for trial in outcome.result["restarts"]]

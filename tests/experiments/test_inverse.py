@@ -26,6 +26,8 @@ from mitsuba_mei.scene.parameters import get_parameters, set_parameters
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = {
     "activation", "error", "truth", "steps", "seconds", "seconds_per_step", "peak_memory_mb", "skipped_steps", "mesh",
     "renderer", "variant", "seed", "objective", "ended", "restarts", "restart", "scene", "views", "versions",

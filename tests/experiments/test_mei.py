@@ -5,7 +5,6 @@ import json
 import math
 import signal
 import threading
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -22,6 +21,8 @@ from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.report.video import STRIP
 from tests.whole_runs import Interrupting, Silent
+
+pytestmark = pytest.mark.slow
 
 CONTRACT = {
     "activation", "fraction_of_optimum", "ratio_to_pixel", "validation", "steps", "seconds", "seconds_per_step",
@@ -185,38 +186,13 @@ def test_a_run_works_outside_the_main_thread(root, tmp_path):
     assert found and found[0].result["steps"] == 1
 
 
-def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path):
+def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path, without_pictures):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=0"])
     result = run_mei(config, tmp_path / "run", Silent()).result
     assert result["activation"]["initial"] == result["activation"]["final"]
 
 
-FOLDER = Path(__file__).parents[2] / "scenes"
-OTHERS = {"sweep.yaml", "recover_shape.yaml", "recover_pose.yaml", "recover_truth.yaml", "diverse.yaml", "metamer.yaml"}
-"""Scenes that no single activation is maximised in; see ``test_example_scenes``."""
-
-SCENES = sorted(
-    str(path.relative_to(FOLDER))
-    for path in [*FOLDER.glob("*.yaml"), *FOLDER.glob("*/scene.yaml")]
-    if path.name not in OTHERS
-)
-
-
-PICTURED = {"all_free.yaml", "file_mesh.yaml", "own_model/scene.yaml"}
-"""Of these the pictures are written too: everything moves, a mesh that is no sphere, a model of another size."""
-
-
-@pytest.mark.parametrize("name", SCENES)
-def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_weights, request):
-    if name not in PICTURED:
-        request.getfixturevalue("without_pictures")
-    short = ["optimizer={steps: 2}", "evaluate={spp: 8, repeats: 2}", "pixel={steps: 2, restarts: 1}"]
-    result = run_mei(load_config(root / "scenes" / name, short, trust_code=True), tmp_path / "run", Silent()).result
-    assert result["steps"] == 2 and result["skipped_steps"] == 0
-    assert np.isfinite(result["activation"]["final"]["mean"])
-
-
-def test_the_documented_model_of_ones_own_is_driven(root, tmp_path):
+def test_the_documented_model_of_ones_own_is_driven(root, tmp_path, without_pictures):
     """scenes/own_model: an ON cell and an OFF cell like opposite contrasts."""
     images = {}
     for neuron in (0, 1):
@@ -257,7 +233,7 @@ def test_a_colour_model_sees_colour(root, tmp_path):
     assert image[16, 16, 0] > image[16, 16, 2] + 30
 
 
-def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path):
+def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path, request):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "render.type=raster", "optimizer.steps=8"])
     progress = Silent()
     outcome = run_mei(config, tmp_path / "run", progress)
@@ -266,6 +242,7 @@ def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path):
     assert result["renderer"] == "raster" and result["variant"] == "torch_cpu_mono"
     assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
     assert result["activation"]["final"]["sem"] == 0 and len(progress.steps) == result["steps"] == 8
+    request.getfixturevalue("without_pictures")
     again = run_mei(load_config(outcome.folder / "config.yaml"), tmp_path / "again", Silent()).result
     assert again["activation"] == result["activation"]
 

@@ -19,6 +19,8 @@ from mitsuba_mei.report.sentences_diversity import describe_metamer
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "config.yaml", "metrics.csv", "result.json", "summary.png", "progress.mp4", "render.exr", "render.png",
     "stimulus.png", "reference.exr", "reference_stimulus.png", "mesh.ply", "mesh.glb", "parameters.npz",

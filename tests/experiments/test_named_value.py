@@ -18,7 +18,7 @@ from mitsuba_mei.sweep.summary import run_row
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 CELL = {
     "type": "simple_cell",

@@ -18,7 +18,7 @@ from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.resume import resumable
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 SCENE = """
 deterministic: true

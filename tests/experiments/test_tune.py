@@ -17,6 +17,9 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.experiments import tuning_plan
 from mitsuba_mei.pipeline import build_scene
+from tests.whole_runs import no_pictures
+
+pytestmark = pytest.mark.slow
 
 CARD = """
 type: simple_cell
@@ -40,7 +43,8 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     (folder / "cell.yaml").write_text(CARD)
     (folder / "scene.yaml").write_text(SCENE)
-    assert main(["run", str(folder / "scene.yaml"), "--out", str(folder / "run"), "-q"]) == 0
+    with no_pictures():
+        assert main(["run", str(folder / "scene.yaml"), "--out", str(folder / "run"), "-q"]) == 0
     return folder
 
 

@@ -15,6 +15,8 @@ from mitsuba_mei.io.images import read_image
 from mitsuba_mei.report.figures.style import DIVERGING
 from mitsuba_mei.report.html.write import write_report
 
+pytestmark = pytest.mark.slow
+
 SCENE = """
 shape:
   {{template: {{type: icosphere, subdivisions: 1}}, rbf: {{control_points: 20}}, random: {random}, free: [offsets]}}

@@ -107,6 +107,7 @@ def test_the_camera_stands_where_it_says_and_looks_at_the_origin(made):
     assert camera["perspective"]["aspectRatio"] == 1 and "zfar" not in camera["perspective"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-170, 170), st.floats(-85, 85), st.tuples(*[st.floats(-1, 1)] * 3))
 def test_points_fall_where_our_camera_sees_them(tmp_path_factory, azimuth, elevation, point):

@@ -14,6 +14,8 @@ import pytest
 import mitsuba_mei.runs.folder as run_folder
 from tests.faults.runs import STEPS, steps_of
 
+pytestmark = pytest.mark.slow
+
 ALL = list(range(1, STEPS + 1))
 
 

@@ -18,6 +18,8 @@ from mitsuba_mei.render.memory import memory_mb
 from mitsuba_mei.sweep import job as jobs
 from tests.faults.runs import STEPS
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
+
 MODEL = """
 import torch
 from pathlib import Path

@@ -24,6 +24,8 @@ from mitsuba_mei.pipeline import build_pipeline
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
+
 STEPS = 14
 VALUES = (math.nan, math.inf, -math.inf)
 
@@ -138,6 +140,7 @@ def test_a_step_without_a_finite_value_is_skipped_and_counted(run, place, seed):
     assert final > initial
 
 
+@pytest.mark.pictured
 @pytest.mark.parametrize("place", ["image", "gradient", "model"])
 def test_where_it_lasts_the_run_has_failed_with_its_last_good_state(run, place):
     folder, result, pipeline = run(in_steps(dict.fromkeys(range(12, 500), math.nan)), place, steps=500)

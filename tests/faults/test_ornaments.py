@@ -37,6 +37,8 @@ from mitsuba_mei.experiments import (
 from mitsuba_mei.runs import folder as run_folder
 from tests.faults.runs import SCENE
 
+pytestmark = pytest.mark.slow
+
 DATA = {"config.yaml", "metrics.csv", "result.json", "stimulus.npy", "render.exr", "mesh.ply", "parameters.npz"}
 ORNAMENTS = ["stimulus.png", "initial_render.png", "mesh.glb", "summary.png", "progress.mp4"]
 

@@ -18,7 +18,7 @@ from mitsuba_mei.scene.state import check_in_frustum
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 
 @pytest.fixture

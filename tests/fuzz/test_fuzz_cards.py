@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.neurons.cards import load_card
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.yaml_mutations import mutations
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 CARDS = tuple(path.read_text() for path in sorted((ROOT / "models").glob("*.yaml")))

@@ -22,6 +22,8 @@ from mitsuba_mei.experiments.resume import resumable
 from tests.fuzz.byte_damage import damaged
 from tests.fuzz.outcomes import examples, outcome
 
+pytestmark = pytest.mark.slow
+
 SCENE = """
 model: {card: {type: complex_cell, parameters: {frequency: 2}, input: {size: 16, mean: 124, std: 70}}}
 shape: {template: {type: icosphere, subdivisions: 1}, rbf: {control_points: 6}}

@@ -27,6 +27,8 @@ from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.test_fuzz_checkpoints import SCENE
 from tests.whole_runs import Silent
 
+pytestmark = pytest.mark.slow
+
 COLOURS = np.random.default_rng(0).random((6, 5, 3)).astype(np.float32)
 
 

@@ -14,6 +14,8 @@ from mitsuba_mei.geometry.mesh_files import read_mesh
 from tests.fuzz.byte_damage import damaged
 from tests.fuzz.outcomes import examples, outcome
 
+pytestmark = pytest.mark.slow
+
 MOST_FACES = 20_000
 MOST_MEMORY = 64 * 2**20
 """Bytes; the files have a few thousand."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from mitsuba_mei.optimize.checks import check_start
 from mitsuba_mei.pipeline import build_pipeline
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.yaml_mutations import KEYS, ODD_TEXT, PATHS, RAW, mutations, other_numbers
+
+pytestmark = pytest.mark.slow
 
 SCENES = Path(__file__).parents[2] / "scenes"
 SMALL = (

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 
 from mitsuba_mei.sweep.plan import check_plan, read_plan
 from tests.fuzz.outcomes import examples, outcome
 from tests.fuzz.yaml_mutations import mutations
+
+pytestmark = pytest.mark.slow
 
 SCENES = Path(__file__).parents[2] / "scenes"
 SMALL = (

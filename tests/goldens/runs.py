@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from mitsuba_mei.cli.progress import LiveProgress
-from tests.whole_runs import called
+from tests.whole_runs import called, no_pictures
 
 __all__ = ["COMMANDS", "do_runs"]
 
@@ -55,7 +55,7 @@ INTERRUPTED = ["run", "scene.yaml", "--seed", "3"]
 
 
 def do_runs(folder: Path, root: Path) -> dict[str, Path]:
-    """Do all runs within a folder.
+    """Do all runs within a folder, without the pictures, of which :mod:`tests.goldens.record` keeps nothing.
 
     Parameters
     ----------
@@ -72,10 +72,11 @@ def do_runs(folder: Path, root: Path) -> dict[str, Path]:
     for name, text in FILES.items():
         (folder / name).write_text(text.replace("models/", f"{root}/models/"))
     folders = {name: folder / name for name in (*COMMANDS, "interrupted")}
-    with patch.object(LiveProgress, "step", _interrupt_second_step()):
-        _do(folder, INTERRUPTED, folders, "interrupted", 130)
-    for name, arguments in COMMANDS.items():
-        _do(folder, arguments, folders, name, 0)
+    with no_pictures():
+        with patch.object(LiveProgress, "step", _interrupt_second_step()):
+            _do(folder, INTERRUPTED, folders, "interrupted", 130)
+        for name, arguments in COMMANDS.items():
+            _do(folder, arguments, folders, name, 0)
     return {name: folders["interrupted" if name == "resume" else name] for name in COMMANDS}
 
 

@@ -285,6 +285,7 @@ def altered(kind, path, value=None, gone=False):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(WRITTEN))
 def test_no_key_is_needed(changed, kind):
     for path in OWN[kind]:
@@ -295,6 +296,7 @@ def test_no_key_is_needed(changed, kind):
             assert page_of([without]).rstrip().endswith("</html>"), path
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), JSON)
 def test_whatever_a_key_says_there_is_a_page(changed, where, value):

@@ -22,7 +22,7 @@ from tests.html_report.run_folders import (
 )
 from tests.html_report.test_page import HOSTILE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 EYE = "() => document.querySelector('[data-plot=mesh]')._fullLayout.scene._scene.getCamera().eye"
 

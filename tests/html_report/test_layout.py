@@ -21,7 +21,7 @@ from tests.html_report.run_folders import (
     write_tuning,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 KINDS = ("run", "pixel", "recovered", "metamer", "diverse", "all", "results")
 ON_PHONES = ("run", "recovered", "metamer", "diverse", "results")

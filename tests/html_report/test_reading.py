@@ -65,6 +65,7 @@ def test_a_pixel_mei_has_no_object(tmp_path):
     assert "22.22" in page_of([run])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(SAID - {"activation"}))
 @pytest.mark.parametrize("how", ["missing", "null"])
 def test_no_key_but_the_activation_is_needed(changed, key, how):
@@ -80,6 +81,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(RESULT)), JSON)
 def test_whatever_a_key_says_there_is_a_page_or_one_sentence(changed, key, value):

@@ -107,6 +107,7 @@ def own(callable_: str, arguments: str = "{}", source: str = "mine.py") -> str:
 # --- the cards that come with the package
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_cards(path, published_weights):
     model = load_card(path)

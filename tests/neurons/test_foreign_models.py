@@ -19,7 +19,7 @@ from mitsuba_mei.neurons.model import FeatureExtractor
 from tests.neurons import checkpoints
 from tests.neurons.users_models import DEPRECATED, built, users_own
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 # ---------------------------------------------------------------------------------------- what is the user's stays so
 

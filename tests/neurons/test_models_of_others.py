@@ -38,6 +38,7 @@ def test_a_model_that_is_no_function_of_its_image_is_refused(scene, name, said, 
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_model_that_changes_slowly_ends_a_run_as_failed_with_everything_written(scene, capsys):
     assert main([str(scene("Adapting")), "--trust-code", "--set", "optimizer.steps=30", "--out", "run"]) == 1
     result = json.loads(Path("run/result.json").read_text())
@@ -162,6 +163,7 @@ def test_the_same_model_is_no_judge(scene, second, capsys, tmp_path):
 # -------------------------------------------------------------------------------------------------------------- silence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -213,6 +215,7 @@ def test_units_that_cannot_be_are_asked_about(scene, image, said):
         built(scene("Cells", image))
 
 
+@pytest.mark.slow
 @pytest.mark.pictured
 def test_a_colour_models_stimulus_is_shown_with_its_mean_channel_by_channel(scene):
     image = "{size: 32, channels: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], range: [0, 1]}"

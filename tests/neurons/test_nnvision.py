@@ -204,6 +204,7 @@ def published(shared_data: Path, which: tuple) -> tuple[dict[str, Tensor], Tenso
         return state, torch.from_numpy(file["images"]), torch.from_numpy(file["responses"])
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("which", [V1, V4], ids=["V1", "V4"])
 def test_published_responses(shared_data, which):
@@ -218,6 +219,7 @@ def test_published_responses(shared_data, which):
     assert closeness(model.select(order)(images), responses[:, order]) <= PARITY
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("which", [V1, V4], ids=["V1", "V4"])
 def test_published_weights_in_double_precision(shared_data, which):
@@ -262,6 +264,7 @@ def test_gradient_against_finite_differences(make, squeezed, dilation, neurons):
     check_gradient(model.select(neurons), noise(2, SIZE), directions=6)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("which", [V1, V4], ids=["V1", "V4"])
 def test_gradient_of_published_models(shared_data, which):

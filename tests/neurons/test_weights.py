@@ -594,6 +594,7 @@ def test_a_cache_that_cannot_be_written_is_said(hub, tmp_path):
     assert "set HF_HOME to a folder elsewhere" in hub(B, HF_HOME=str(tmp_path / "file"))["error"]
 
 
+@pytest.mark.slow
 def test_several_processes_at_once_fetch_one_file_once(hub, shop, tmp_path):
     shop.files["/a.pth"] = DATA
     results = hub(*[f"{shop.url}/a.pth"] * 4, sha256=HASH)

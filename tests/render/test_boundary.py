@@ -114,6 +114,7 @@ AREA = math.pi * RADIUS**2 / -TRAVEL[2].item() / 16 / (2 * TAN) ** 2 * SIZE**2
 """The shadow's area, pixels."""
 
 
+@pytest.mark.slow
 def test_a_shadow_moves_with_what_casts_it(make_state):
     def state_of(p):
         return make_state(*wall_and_ball(BALL + p), lights=parallel())
@@ -157,6 +158,7 @@ def test_a_shadow_grows_with_what_casts_it(make_state):
     assert mean.item() == pytest.approx(-2 * SHADE * AREA, abs=0.01 * AREA * SHADE + 4 * error.item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directional", "sun"])
 def test_a_shadow_that_moves_along_with_its_wall_keeps_its_light(kind, make_state):
     kappa = 400.0
@@ -199,6 +201,7 @@ def test_a_shadow_moves_with_the_light(make_state):
     torch.testing.assert_close(mean, by_slope * torch.tensor([1, 0.5]), rtol=0.02, atol=4 * error.max().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["point", "area", "sun"])
 def test_shadows_from_near_and_wide_lights_agree_with_finite_differences(kind, make_state):
     def state_of(p):  # the ball's x and z, the light's x, and the wall's distance

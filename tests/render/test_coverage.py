@@ -124,6 +124,7 @@ def test_triangles_cover_their_area(triangle):
     torch.testing.assert_close(covered(vertices, faces, resolution), expected, rtol=0, atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["sphere", "ellipsoid", "torus", "bumpy"])
 def test_coverage_is_that_of_supersampling(name, dtype):
@@ -145,6 +146,7 @@ def test_a_sphere_covers_a_disc():
     assert covered(vertices, mesh.faces, 100).sum() / (math.pi * radius**2) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_nearer_triangle_hides_the_farther():
     near, far = on_film([[1, 1], [7, 1], [1, 7]], 8, 2.0), on_film([[7, 7], [7, 1], [1, 7]], 8, 3.0)
     behind = on_film([[-20, -20], [40, -20], [-20, 40]], 8, 4.0)
@@ -217,6 +219,7 @@ def test_nothing_to_see():
     image.sum().backward()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sphere", "ellipsoid", "torus", "bumpy"])
 def test_derivatives_are_differences_of_supersampling(name):
     vertices, faces = body(name)

@@ -18,6 +18,8 @@ from mitsuba_mei.render.raster.renderer import RasterRenderer
 from mitsuba_mei.scene.distant_emitters import Environment
 from mitsuba_mei.scene.state import MaterialState, SceneState
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, ROW, COLUMN, PEAK = 256, 100, 240, 2e4
 STEP = math.pi / (HEIGHT - 1)
 DIM = 0.05

@@ -111,6 +111,7 @@ def check(found: Tensor, expected: Tensor, mean: float, largest: float) -> None:
     assert off.mean() < mean and off.max() < largest, (off.mean(), off.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", LIGHTS)
 @pytest.mark.parametrize("kind", MATERIALS)
 def test_distant_light_is_what_a_sum_over_all_directions_gives(kind, light, scene):

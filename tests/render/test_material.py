@@ -61,6 +61,7 @@ def test_every_parameter_reaches_mitsuba(kind):
         assert np.ravel(parameters[key])[0] == pytest.approx(VALUES[kind][name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in VALUES.items() for name in names])
 def test_derivatives_agree_with_finite_differences(kind, name):
     values = values_of(kind)

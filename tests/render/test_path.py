@@ -45,6 +45,8 @@ DIRECTION = torch.nn.functional.normalize(column(-0.6, -0.5, -1.0), dim=0)
 GEOMETRY = ("bump", "shift", "depth", "turn", "fov")
 """Parameters of the object and the camera, in a scene's vector before those of its light."""
 
+EVERY = (*GEOMETRY, "x", "irradiance", "reflectance", "background")
+
 
 def scene_of(kind: str, bumpy, make_state):
     """From a vector of parameters that starts at zero to a state; the names of its entries."""
@@ -130,13 +132,13 @@ def check_gradient(state_of, names, depth: int, which, seeds: int, channels: int
 @pytest.mark.parametrize(
     ("kind", "depth", "which"),
     [
-        ("directional", 2, ("bump", "shift", "depth", "turn", "fov", "x", "irradiance", "reflectance", "background")),
-        ("sun", 3, ("turn", "x", "constant")),
+        pytest.param("directional", 2, EVERY, marks=pytest.mark.slow),
+        pytest.param("sun", 3, ("turn", "x", "constant"), marks=pytest.mark.slow),
         ("point", 2, ("x", "z", "intensity")),
-        ("area", 2, ("shift", "x", "radiance")),
-        ("spot", 2, ("turn", "x", "target")),
-        ("principled", 2, ("roughness", "metallic", "specular")),
-        ("plastic", 3, ("roughness", "reflectance")),
+        pytest.param("area", 2, ("shift", "x", "radiance"), marks=pytest.mark.slow),
+        pytest.param("spot", 2, ("turn", "x", "target"), marks=pytest.mark.slow),
+        pytest.param("principled", 2, ("roughness", "metallic", "specular"), marks=pytest.mark.slow),
+        pytest.param("plastic", 3, ("roughness", "reflectance"), marks=pytest.mark.slow),
     ],
 )
 def test_gradients_agree_with_finite_differences(kind, depth, which, bumpy, make_state):
@@ -144,6 +146,7 @@ def test_gradients_agree_with_finite_differences(kind, depth, which, bumpy, make
     check_gradient(state_of, names, depth, which, seeds=12)
 
 
+@pytest.mark.slow
 def test_gradients_of_colour_agree_with_finite_differences(rgb, bumpy, make_state):
     state_of, names = scene_of("directional", bumpy, make_state)
     check_gradient(state_of, names, 2, ("shift", "x", "reflectance", "background"), seeds=12, channels=3)
@@ -197,6 +200,7 @@ def test_passes_that_bound_the_memory_change_no_expectation(make_state, monkeypa
     assert (whole - parts).abs().max() < 0.1 and whole.mean().item() == pytest.approx(parts.mean().item(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_gradients_are_kept_apart_from_renders_in_between(make_state):
     def slopes(disturb: bool) -> list[torch.Tensor]:
         reflectances = [column(0.7).requires_grad_(), column(0.2).requires_grad_()]
@@ -241,6 +245,7 @@ def test_any_part_of_a_gradient_can_be_left_out(budget, make_state):
     assert torch.isfinite(scale.grad)
 
 
+@pytest.mark.slow
 def test_rendering_leaves_no_memory_behind(make_state):
     renderer = PathRenderer(small(make_state), 16, 2, 2, GradientBudget(2, 1, 1))
 
@@ -282,6 +287,7 @@ def lit(channel: float = 1.0) -> dict:
     return {**sky, "lights": (LightState("directional", values),)}
 
 
+@pytest.mark.slow
 def test_degenerate_faces_are_harmless(make_state):
     mesh = icosphere(2)
     a, b, c = mesh.faces[100]
@@ -294,6 +300,7 @@ def test_degenerate_faces_are_harmless(make_state):
         assert gradient.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_an_open_mesh_has_a_gradient_at_its_rim(make_state):
     mesh = icosphere(2)
     dome = mesh.faces[mesh.vertices[mesh.faces][:, :, 1].mean(1) > 0.0]
@@ -310,6 +317,7 @@ def test_faces_behind_the_camera_are_harmless(make_state):
     assert (gradient == 0).all()
 
 
+@pytest.mark.slow
 def test_non_manifold_edges_are_harmless(make_state):
     mesh = icosphere(1)
     fin = torch.cat([mesh.faces, torch.tensor([[*mesh.faces[0, :2].tolist(), 20]])])

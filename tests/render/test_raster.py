@@ -102,6 +102,7 @@ def image_of(state: SceneState, resolution: int = 32, **given) -> Tensor:
 # --------------------------------------------------------------------------------------- against the path tracer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "kind", "light"),
     [
@@ -224,6 +225,7 @@ PARAMETERS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("light", "kind", "names"),
     [
@@ -433,6 +435,7 @@ def test_an_open_mesh_shows_both_of_its_sides(body):
 NUMBERS = st.floats(-3, 3, width=32)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     corners=st.lists(st.tuples(NUMBERS, NUMBERS, st.floats(-6, 1, width=32)), min_size=3, max_size=12),
@@ -452,6 +455,7 @@ def test_any_triangles_make_finite_images_and_derivatives(corners, faces, kind, 
     slope_of(state, 9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(kind=st.sampled_from(["plastic", "principled"]), data=st.data())
 def test_any_material_makes_finite_images_and_derivatives(kind, data, make_state):

@@ -71,6 +71,7 @@ def test_values_are_mitsubas(kind, values):
     check_against_mitsuba(kind, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "values"), MATERIALS)
 def test_colours_are_mitsubas(kind, values, rgb):
     check_against_mitsuba(kind, values)
@@ -109,6 +110,7 @@ def test_nothing_is_reflected_from_below():
         assert (of_ours([material(kind, values)], viewer, light * torch.tensor([1, 1, -1])) == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "step"),
     [

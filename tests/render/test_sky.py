@@ -108,6 +108,7 @@ def test_lobes_and_environments_add_up(sky_of):
     torch.testing.assert_close(both, apart)
 
 
+@pytest.mark.slow
 def test_a_detailed_sky(sky_of):
     """A bright window of 0.2 steradian, far smaller than a block of smooth light may be."""
     normals = random_directions()

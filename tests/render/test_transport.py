@@ -108,6 +108,7 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> None:
     assert (difference < 0.1 * theirs[lit].mean() + 0.1 * theirs).mean() > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "surface", "depth"),
     [
@@ -134,6 +135,7 @@ def test_radiance_is_that_of_mitsubas_path_tracer(kind, surface, depth, make_sta
     compare(image.numpy(), reference(state, tmp_path, emitter, theirs, depth, SIZE, 1024))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", ["diffuse", "plastic", "principled"])
 def test_colours_are_those_of_mitsubas_path_tracer(rgb, surface, make_state, reference, tmp_path):
     reflectance, intensity = [0.8, 0.5, 0.2], [10.0, 20.0, 30.0]
@@ -235,6 +237,7 @@ def test_light_from_behind_a_facet_does_not_reach_its_front(make_state):
         assert (renderer.render(lit, 0) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", ["diffuse", "plastic", "principled"])
 def test_no_sample_is_far_above_the_light(surface, make_state):
     ours, _ = material(surface)

@@ -50,6 +50,7 @@ def integral(image: np.ndarray) -> np.ndarray:
     return (image * rows[:, None, None]).mean(1).sum(0) * 2 * math.pi
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(256, 512), (100, 300), (700, 1400), (1500, 800), (20, 1000)])
 def test_spreading_keeps_power(size):
     generator = np.random.default_rng(1)
@@ -80,6 +81,7 @@ def test_spreading_keeps_a_sun_round_and_in_its_place():
     assert np.degrees(np.sqrt(spreads)) == pytest.approx(np.array([0.70, 0.70]), abs=0.04)
 
 
+@pytest.mark.slow
 def test_another_shape_is_told_of(tmp_path):
     write_exr(tmp_path / "square.exr", np.ones((64, 64, 3), np.float32))
     write_exr(tmp_path / "usual.exr", np.ones((32, 64, 3), np.float32))

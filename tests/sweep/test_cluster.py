@@ -26,7 +26,7 @@ from mitsuba_mei.sweep.scheduler import SweepScheduler
 from mitsuba_mei.sweep.workers import local_workers, opened_pool, slurm_cluster, workers_wanted
 from tests.sweep.stand_ins import light_work
 
-pytestmark = pytest.mark.filterwarnings("default")  # of dask and tornado
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # of dask and tornado
 
 
 class Heard:

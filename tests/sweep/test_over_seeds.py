@@ -74,6 +74,7 @@ def test_mean_and_standard_deviation_over_seeds_stand_beside_the_render_error(sw
     )
 
 
+@pytest.mark.slow
 def test_what_is_minus_an_error_is_summed_up_as_that_error(swept):
     folder, plan = swept
     for seed, error in enumerate((0.2, 0.4)):

@@ -106,6 +106,7 @@ def table(folder: Path) -> list[dict]:
     return pyarrow.parquet.read_table(folder / "summary.parquet").to_pylist()
 
 
+@pytest.mark.slow
 def test_a_sweep_is_done_summed_up_and_gone_on_with(plan, here, tmp_path):
     out, heard = tmp_path / "out", Heard()
     outcome = runs.run_sweep(plan, plan.sweep, out, heard)
@@ -246,6 +247,7 @@ def test_a_damaged_result_is_a_row_with_a_reason_and_wrong_values_are_empty(plan
     assert set(FIGURES) <= odd.keys()
 
 
+@pytest.mark.slow
 def test_the_same_run_done_twice_is_kept_once(plan, here, tmp_path):
     with SweepFolder(tmp_path / "out").opened(plan) as folder:
         other = folder.run(SEEN[0])
@@ -274,6 +276,7 @@ class EndsAt:
     def stop(self): ...
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_what_a_process_that_died_left(plan, here, tmp_path, monkeypatch):
     with SweepFolder(tmp_path / "out").opened(plan) as folder:
         job = Job(SEEN[1], plan.config(plan.rows[1]), folder.path, 1)

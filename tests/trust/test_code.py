@@ -73,6 +73,7 @@ def test_every_command_is_known_to_load_models_or_not_to():
     assert {*LOADS, *WITHOUT_MODEL} == set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", LOADS)
 def test_no_command_runs_a_stranger_s_code(command, here, capsys):
     assert main(LOADS[command].split()) == 2
@@ -82,6 +83,7 @@ def test_no_command_runs_a_stranger_s_code(command, here, capsys):
     assert said.count("\n") == 1 and not any((here / "out").glob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "pixel", "tune", "evaluate", "resume", "export"])
 def test_who_trusts_it_has_it_run(command, here, capsys):
     assert main([*LOADS[command].split(), "--trust-code"]) == 0, capsys.readouterr().err
@@ -105,6 +107,7 @@ def test_a_report_needs_no_model(here):
     assert not mark_of(here / "scene.yaml").exists()
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_takes_the_trust_with_it(here):
     for trust in (False, True):
         plan = read_plan(here / "sweep.yaml", (), lambda config: range(3), trust)

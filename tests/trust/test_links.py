@@ -127,6 +127,7 @@ def test_whether_a_folder_can_be_written_leaves_nothing(tmp_path):
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_resume_and_evaluate_leave_what_links_lead_to(tmp_path, outside, capsys):
     scene = write_stranger(tmp_path / "scene")
     run, begun = tmp_path / "run", tmp_path / "begun"
@@ -172,6 +173,7 @@ def test_links_in_the_folder_of_a_sweep(tmp_path, outside, plan, name):
     assert unchanged(outside)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_sweep_does_not_go_on_where_a_link_leads(tmp_path, outside, plan):
     path = tmp_path / "sweep"
     with SweepFolder(path).opened(plan) as folder:

@@ -56,6 +56,7 @@ def told(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "card"), [("runs/run", "card.yaml"), ("../elsewhere/run", INLINE)])
 def test_a_run_tells_nobody_where_somebody_lives(home, card, where, capsys):
     """The scene is named by its whole path; in the home and outside, everything goes on from the folder alone."""
@@ -100,6 +101,7 @@ def test_what_is_said_of_many_neurons_and_why_one_was_left_out(home):
     assert told(home / "out") == [] and "~/gone.ply" in (home / "out" / "comparison.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_and_why_its_runs_failed(home):
     write_stranger(home / "work")
     (home / "sweep.yaml").write_text(f"scene: {home}/work/scene.yaml\naxes: {{seeds: [1, 2, 3]}}\n")
