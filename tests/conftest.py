@@ -110,6 +110,13 @@ def without_run_pictures(monkeypatch) -> None:
 
 
 @pytest.fixture
+def short_search(monkeypatch) -> None:
+    """Fewer starts are improved than usual, and by less: where what a search finds is not looked at."""
+    for name, value in {"FIRST": 2, "SECOND": 1, "STEPS": 3}.items():
+        monkeypatch.setattr(f"mitsuba_mei.optimize.start_search.{name}", value)
+
+
+@pytest.fixture
 def published_weights(monkeypatch, tmp_path) -> list[str]:
     """Random weights of the right format stand in for every published checkpoint; the sources that were asked for.
 

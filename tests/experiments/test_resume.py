@@ -66,7 +66,7 @@ def without_times(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("render", ["raster", "path"])
-def test_a_run_ended_twice_ends_as_one_without_a_break(scene, tmp_path, render):
+def test_a_run_ended_twice_ends_as_one_without_a_break(scene, tmp_path, render, short_search):
     search = 3 if render == "raster" else 0  # a search is rasterized, whatever the renderer
     more = [f"render.type={render}", f"optimizer.search={search}"]
     config = load_config(scene, more + (["optimizer.steps=14", "render.spp=4"] if render == "path" else []))

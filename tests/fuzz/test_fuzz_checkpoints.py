@@ -19,6 +19,7 @@ from mitsuba_mei.errors import Terminated
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.resume import resumable
+from mitsuba_mei.optimize import start_search
 from tests.fuzz.byte_damage import damaged
 from tests.fuzz.outcomes import examples, outcome
 
@@ -61,6 +62,15 @@ def ended(folder: Path, overrides: list[str], run: Any, at: int) -> Path:
     with pytest.raises(Terminated):
         run(load_config(scene, overrides), folder / run.__name__, Ending(at))
     return folder / run.__name__
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_search():
+    """Of each search, whose state is what is damaged."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"FIRST": 2, "SECOND": 1, "STEPS": 3}.items():
+            patch.setattr(start_search, name, value)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_changes_on_the_command_line(folder, overrides, free, frozen):
     outcome(load_config, folder / "scenes" / "all_free.yaml", overrides, free, frozen)
 
 
-MOST = {"subdivisions": 2, "segments": 24, "tube_segments": 12}
+MOST = {"subdivisions": 1, "segments": 12, "tube_segments": 8}
 
 
 def small(config: Config) -> Config:

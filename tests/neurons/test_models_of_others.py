@@ -173,7 +173,7 @@ def test_the_same_model_is_no_judge(scene, second, capsys, tmp_path):
     ],
     ids=["restarts", "search", "pixel"],
 )
-def test_a_neuron_that_is_silent_everywhere_ends_as_failed(scene, words, capsys):
+def test_a_neuron_that_is_silent_everywhere_ends_as_failed(scene, words, capsys, short_search):
     command, *options = words
     assert main([command, str(scene("Silent")), "--trust-code", "--out", "there", *options]) == 1
     said, result = capsys.readouterr().out, json.loads(Path("there/result.json").read_text())
