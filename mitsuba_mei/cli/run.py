@@ -147,7 +147,7 @@ def tell(outcome: RunResult, config: Config, progress: LiveProgress) -> None:
     progress.stop()
     describe = DESCRIBED.get(config.objective.type, describe_result)
     print("\n".join(describe(outcome.folder, outcome.result)), flush=True)
-    finished(progress, outcome.folder, outcome.result.get("ended"))
+    finished(progress, outcome.folder, outcome.result.ended)
 
 
 @app.command()
@@ -168,7 +168,7 @@ def pixel(
             outcome = run_pixel(config, folder, progress)
         progress.stop()
         print("\n".join(describe_pixel(outcome.folder, outcome.result)), flush=True)
-        finished(progress, outcome.folder, outcome.result["ended"])
+        finished(progress, outcome.folder, outcome.result.ended)
 
 
 @app.command()
@@ -195,9 +195,9 @@ def compare(
 def tell_comparison(outcome: RunResult, progress: LiveProgress) -> None:
     """Say how a comparison went, and what can be done next."""
     progress.stop()
-    print_table(*comparison_rows(outcome.result))
+    print_table(*comparison_rows(outcome.result.neurons))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)), flush=True)
-    failed = [len(neuron.get("failed", {})) == len(neuron["kept_start"]) for neuron in outcome.result["neurons"]]
+    failed = [len(neuron.failed) == len(neuron.kept_start) for neuron in outcome.result.neurons]
     finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
 
 

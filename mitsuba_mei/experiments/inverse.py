@@ -18,59 +18,57 @@ from ..config.variants import frozen
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.image_error import ImageError
-from ..optimize.evaluate import Mean
 from ..pipeline import Pipeline, build_pipeline, build_scene, each_start
 from ..render.preview import object_of, previews
 from ..report.figures.recovery import LEAST, Recovery, signed_difference, write_recovery
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_recovery import describe_truth
 from ..runs.folder import RunFolder
+from ..runs.results import Estimate, InitialFinal, InverseResult, ParameterError, Truth
+from ..runs.results.optimization import DifferenceScale, ErrorRecord, SurfaceError, SurfaceErrors
 from ..runs.spread import describe_spread
 from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
-from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
+from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
 from .frames import Beside, Course, write_render
 from .history import posed_mesh
 from .multistart import MultistartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import cameras_of, wanted_images
 
-__all__ = ["build_inverse", "distance_to_truth", "leave_recovered", "run_inverse"]
+__all__ = ["build_inverse", "distance_to_truth", "run_inverse", "write_recovered"]
 
 
-def leave_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> dict[str, Any]:
-    """Write everything; gives what ``result.json`` says."""
+def write_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> InverseResult:
+    """Write the output files; gives the result."""
     best = done.best
     pipeline = best.pipeline
-    result = {
-        "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
-        "error": {
-            "kind": config.objective.error,
-            "initial": _positive(best.before),
-            "final": _positive(done.final),
-        },
-        "difference": _difference(pipeline, done),
-        "truth": None if truth is None else distance_to_truth(config, pipeline.scene, best.start, truth),
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.pipeline.begins,
-        "over_starts": over_starts(done, config),
-        "neurons": None if config.named_neurons is None else list(config.named_neurons),
-        "restart": best.index,
-        "views": pipeline.observer.views,
-    }
     target = pipeline.observer.target.cpu().numpy()
     images = best.before.image, done.final.image
     course = Course.of(pipeline, best.record, images, _difference_from(target), [target])
-    result["exposure"] = course.exposure
+    activation = InitialFinal(initial=best.before, final=done.final)
+    error = -activation
+    result = InverseResult(
+        activation=activation,
+        error=ErrorRecord(kind=config.objective.error, initial=error.initial, final=error.final),
+        difference=DifferenceScale(reach=_largest_difference(pipeline, done)),
+        truth=None if truth is None else distance_to_truth(config, pipeline.scene, best.start, truth),
+        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        initial_scene=pipeline.begins,
+        over_starts=over_starts(done, config.objective.type),
+        neurons=config.named_neurons,
+        restart=best.index,
+        views=pipeline.observer.views,
+        exposure=course.exposure,
+    )
     write_object(folder, best)
     folder.write("target.exr", lambda path: write_exr(path, target))
     write_render(folder, course.last, course.exposure)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    write_result(folder, config, result)
+    write_result(folder, result, config.deterministic)
     _write_pictures(folder, config, done, result, course)
-    finish(folder, config, result)
-    return result
+    return finish(folder, result, config.deterministic)
 
 
 def _difference_from(target: np.ndarray) -> Beside:
@@ -86,21 +84,19 @@ def _difference_from(target: np.ndarray) -> Beside:
     )
 
 
-def _difference(pipeline: Pipeline, done: MultistartResult) -> dict[str, Any]:
-    """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
+def _largest_difference(pipeline: Pipeline, done: MultistartResult) -> float:
+    """The largest difference of a pixel from the target's, radiance: the ends of ``difference.png``'s colours."""
     left = done.final.image.to(pipeline.observer.target) - pipeline.observer.target
-    return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
-
-
-def _positive(estimate: Mean) -> dict[str, float]:
-    return {"mean": -estimate.mean, "sem": estimate.sem}
+    return max(left.mean(dim=-1).abs().max().item(), LEAST)
 
 
 @torch.no_grad()
-def distance_to_truth(
-    config: Config, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene
-) -> dict[str, dict[str, Any] | None]:
+def distance_to_truth(config: Config, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene) -> Truth:
     """How far a recovered scene, and the one that it started from, lie from the truth.
+
+    Distances of the surfaces are those as they stand in the scene, and the final one also after alignment
+    (:class:`~mitsuba_mei.geometry.registration.SurfaceDistance`). Parameters are those that are free and that the true
+    scene has, as a scene file says them.
 
     Parameters
     ----------
@@ -111,15 +107,6 @@ def distance_to_truth(
     start : mapping of str to ndarray
         Its parameters at first.
     truth : Scene
-
-    Returns
-    -------
-    dict
-        ``surface``, None where the shape is frozen: the ``diameter`` of the true surface (scene units), the distances
-        of the surfaces as they stand in the scene, ``initial`` and ``final``
-        (:class:`~mitsuba_mei.geometry.registration.SurfaceDistance`), and the final one after ``alignment``; each with its
-        mean ``of_diameter``. ``parameters``, of each that is free and that the true scene has: ``true``, ``initial``
-        and ``final`` values as a scene file says them, and how far the latter two are ``off``, in ``unit``.
     """
     copy = build_scene(frozen(config), scene.channels)
     stages = {}
@@ -129,18 +116,18 @@ def distance_to_truth(
     free = list(scene.free_parameters())
     meshes = {when: mesh for when, (mesh, _) in stages.items()}
     surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
-    said = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
+    settings = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
     others = [name for name in free if not name.startswith("shape.")]
-    found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
-    return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
+    errors = {name: _off({when: _at(values, name) for when, values in settings.items()}, name) for name in others}
+    return Truth(surface=surface, parameters={name: each for name, each in errors.items() if each is not None})
 
 
-def _surface(found: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> dict[str, Any]:
+def _surface(meshes: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> SurfaceErrors:
     diameter = float(pdist(true.vertices[ConvexHull(true.vertices).vertices]).max())
-    distances = {when: surface_distance(mesh, true, aligned=False) for when, mesh in found.items()}
-    distances["alignment"] = surface_distance(found["final"], true)
-    said = {when: asdict(each) | {"of_diameter": each.mean / diameter} for when, each in distances.items()}
-    return {"diameter": diameter, **said}
+    distances = {when: surface_distance(mesh, true, aligned=False) for when, mesh in meshes.items()}
+    distances["alignment"] = surface_distance(meshes["final"], true)
+    errors = {when: SurfaceError(**asdict(each), of_diameter=each.mean / diameter) for when, each in distances.items()}
+    return SurfaceErrors(diameter=diameter, **errors)
 
 
 def _at(values: dict[str, Any], name: str) -> Any:
@@ -150,44 +137,44 @@ def _at(values: dict[str, Any], name: str) -> Any:
         return None
 
 
-def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _off(values: dict[str, Any], name: str) -> ParameterError | None:
     """How far a parameter was and is from the truth; None where the true scene has no such parameter."""
     if values["true"] is None or np.shape(values["true"]) != np.shape(values["final"]):
         return None
     off = {when: parameter_difference(name, values["true"], values[when]) for when in ("initial", "final")}
-    return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
+    return ParameterError(**values, off={when: each.value for when, each in off.items()}, unit=off["final"].unit)
 
 
 def _write_pictures(
-    folder: RunFolder, config: Config, done: MultistartResult, result: dict[str, Any], course: Course
+    folder: RunFolder, config: Config, done: MultistartResult, result: InverseResult, course: Course
 ) -> None:
     difference, (target,) = course.beside.of(course.last), course.others
     folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
-    left = signed_difference(difference, result["difference"]["reach"])
+    left = signed_difference(difference, result.difference.reach)
     folder.adorn("difference.png", lambda path: write_png(path, left))
     folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
     course.write(folder)
     folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
 
 
-def _recovery(config: Config, done: MultistartResult, result: dict[str, Any], course: Course) -> Recovery:
+def _recovery(config: Config, done: MultistartResult, result: InverseResult, course: Course) -> Recovery:
     pipeline = done.best.pipeline
     images = {"target": course.others[0], "initial": course.first, "final": course.last}
     what = ", ".join(free_parameters(config)) or "nothing free"
     return Recovery(
-        title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
+        title=f"{what}: {result.error.kind} error {_text(result.error.final)}",
         views={name: np.split(image, pipeline.observer.views, axis=1) for name, image in images.items()},
         previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
-        truth=[*describe_spread(result["over_starts"]), *describe_truth(result["truth"])],
-        of="responses" if result["error"]["kind"] == "responses" else "contrast",
+        truth=[*describe_spread(result.over_starts), *describe_truth(result.truth)],
+        of="responses" if result.error.kind == "responses" else "contrast",
     )
 
 
-def _said(error: Mapping[str, float]) -> str:
-    return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")
+def _text(error: Estimate) -> str:
+    return f"{error.mean:.3g}" + (f" (render s.e. {error.sem:.1g})" if error.sem else "")
 
 
 def build_inverse(
@@ -241,8 +228,8 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     """
     progress.doing(LOADING)
     pipeline, truth = build_inverse(config, progress.message)
-    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
+    with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
         done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
         progress.doing(WRITING)
-        result = leave_recovered(folder, config, done, truth)
+        result = write_recovered(folder, config, done, truth)
     return RunResult(folder.path, result)

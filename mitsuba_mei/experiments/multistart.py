@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ import torch
 from ..config.load import Config
 from ..interrupts import finishing
 from ..io.images import write_png
-from ..optimize.evaluate import Estimate, evaluate
+from ..optimize.evaluate import SceneEstimate, evaluate
 from ..optimize.loop import optimize
 from ..optimize.loss import ActivationLoss, Loss
 from ..optimize.optimizer import OptimizerSettings, Outcome, Step
@@ -24,6 +23,7 @@ from ..pipeline import Pipeline
 from ..report.grey_scale import DISPLAY
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
+from ..runs.results import InitialFinal, Start
 from ..runs.spread import named_value
 from ..scene.initial import SEARCH
 from ..scene.parameters import get_parameters, write_parameters
@@ -57,7 +57,7 @@ class StartResult:
         Of every step.
     start : dict of str to ndarray
         The parameters of the initial scene, by name.
-    before, after : Estimate
+    before, after : SceneEstimate
         Converged, of the initial scene and of the final one. The initial scene is without the small displacement that
         the optimization of a file's own scene begins with.
     outcome : Outcome
@@ -69,8 +69,8 @@ class StartResult:
     pipeline: Pipeline
     record: History
     start: dict[str, np.ndarray]
-    before: Estimate
-    after: Estimate
+    before: SceneEstimate
+    after: SceneEstimate
     outcome: Outcome
     seconds: float
 
@@ -79,21 +79,21 @@ class StartResult:
         """Whether the neurons answered nothing from the start to the end."""
         return self.outcome.reason.endswith(SILENT)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Its line of ``result.json``."""
-        return {
-            "restart": self.index,
-            "initial_scene": self.pipeline.begins,
-            "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
-            "steps": self.outcome.steps,
-            "seconds": self.seconds,
-            "skipped_steps": self.outcome.skipped,
-            "shortened_gradients": self.outcome.shortened,
-            "ended": self.outcome.ended,
-            **({"setbacks": self.outcome.setbacks} if self.outcome.setbacks else {}),
-            **({"reason": self.outcome.reason} if self.outcome.reason or self.outcome.setbacks else {}),
-            **({"renders_left_out": self.after.left_out} if self.after.left_out else {}),
-        }
+    def as_record(self) -> Start:
+        """Its record in the result."""
+        return Start(
+            restart=self.index,
+            initial_scene=self.pipeline.begins,
+            activation=InitialFinal(initial=self.before, final=self.after),
+            steps=self.outcome.steps,
+            seconds=self.seconds,
+            skipped_steps=self.outcome.skipped,
+            shortened_gradients=self.outcome.shortened,
+            ended=self.outcome.ended,
+            setbacks=self.outcome.setbacks,
+            reason=self.outcome.reason or None,
+            renders_left_out=self.after.left_out,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class MultistartResult:
         One a start, less than were asked for where the user did not want to wait.
     best : StartResult
         That with the highest converged activation.
-    final : Estimate
+    final : SceneEstimate
         Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
         figures flatters.
     asked : int
@@ -115,7 +115,7 @@ class MultistartResult:
 
     trials: list[StartResult]
     best: StartResult
-    final: Estimate
+    final: SceneEstimate
     asked: int
 
     @property
@@ -261,7 +261,7 @@ def _trial(
     return trial
 
 
-def _stayed_silent(pipeline: Pipeline, record: History, before: Estimate, after: Estimate) -> bool:
+def _stayed_silent(pipeline: Pipeline, record: History, before: SceneEstimate, after: SceneEstimate) -> bool:
     """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
     if np.ptp(record.history["activation"]) > 0:
         return False

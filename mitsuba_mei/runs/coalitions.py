@@ -6,14 +6,31 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
+
 from ..config.load import Config, free_parameters, freeable_parameters
 from ..errors import UserError
 
-__all__ = ["FACTORS", "NOBODY", "SUBSETS", "Coalition", "Contrast", "added_last", "alone", "chosen_parameters", "coalitions", "difference", "factor_of", "factor_parameters", "interaction", "named", "shapley"]
+__all__ = [
+    "FACTORS",
+    "EMPTY",
+    "SUBSETS",
+    "Coalition",
+    "Contrast",
+    "added_last",
+    "chosen_parameters",
+    "coalitions",
+    "difference",
+    "factor_of",
+    "factor_parameters",
+    "interaction",
+    "main_effect",
+    "named",
+    "shapley",
+]
 
 Coalition = frozenset[str]
 Contrast = dict[Coalition, float]
-NOBODY: Coalition = frozenset()
+EMPTY: Coalition = frozenset()
 
 
 def coalitions(players: Sequence[str]) -> list[Coalition]:
@@ -26,9 +43,9 @@ def difference(first: Coalition, second: Coalition) -> Contrast:
     return {first: 1.0, second: -1.0} if first != second else {}
 
 
-def alone(player: str) -> Contrast:
+def main_effect(player: str) -> Contrast:
     """What a player gains alone, over nobody."""
-    return difference(frozenset({player}), NOBODY)
+    return difference(frozenset({player}), EMPTY)
 
 
 def added_last(players: Sequence[str], player: str) -> Contrast:
