@@ -372,7 +372,7 @@ scenes = part(
     lighting=st.lists(
         part("sun", irradiance=power, free=free("direction", "irradiance"))
         | part("constant", radiance=power)
-        | part("area", position=vector, radiance=power)
+        | part("area", position=vector.filter(any), radiance=power)
         | part("spherical_harmonics", coefficients=st.lists(number, min_size=4, max_size=4)),
         min_size=1,
         max_size=4,

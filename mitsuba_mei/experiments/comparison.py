@@ -182,7 +182,7 @@ def _parameters(contested: NeuronComparison) -> dict[str, Any]:
     for path in free_parameters(contested.config):
         if not path.startswith("shape."):
             values = {made: parameter_at(end, path) for made, end in ends.items()}
-            difference = asdict(parameter_difference(path, values[PATH], values[RASTER]))
+            difference = asdict(parameter_difference(scene.quantity(path), values[PATH], values[RASTER]))
             found[path] = {"initial": parameter_at(start, path), **values, "difference": difference}
     return found
 

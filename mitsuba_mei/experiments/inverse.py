@@ -14,6 +14,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from ..config.load import Config, free_parameters
+from ..config.quantities import Quantity
 from ..config.variants import frozen
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
@@ -131,7 +132,9 @@ def distance_to_truth(
     surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
     said = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
     others = [name for name in free if not name.startswith("shape.")]
-    found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
+    found = {
+        name: _off({when: _at(values, name) for when, values in said.items()}, scene.quantity(name)) for name in others
+    }
     return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
 
 
@@ -150,11 +153,11 @@ def _at(values: dict[str, Any], name: str) -> Any:
         return None
 
 
-def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _off(values: dict[str, Any], quantity: Quantity) -> dict[str, Any] | None:
     """How far a parameter was and is from the truth; None where the true scene has no such parameter."""
     if values["true"] is None or np.shape(values["true"]) != np.shape(values["final"]):
         return None
-    off = {when: parameter_difference(name, values["true"], values[when]) for when in ("initial", "final")}
+    off = {when: parameter_difference(quantity, values["true"], values[when]) for when in ("initial", "final")}
     return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
 
 
