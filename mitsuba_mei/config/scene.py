@@ -247,7 +247,17 @@ class Spot(_Aimed):
 
 
 Emitter = Annotated[
-    Union[Sun, Constant, Environment, SphericalHarmonics, Area, Point, Directional, Spot], Field(discriminator="type")
+    Union[
+        Sun,
+        Constant,
+        Environment,
+        SphericalHarmonics,
+        Area,
+        Point,
+        Directional,
+        Spot,
+    ],
+    Field(discriminator="type"),
 ]
 
 
