@@ -186,8 +186,8 @@ def listed(package: Path, registry: str) -> set[str]:
     if isinstance(given, ast.Call):
         classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         return {kinds[_assigned(classes[each.id], "SETTINGS").attr] for each in given.args}
-    decorators = [each for node in tree.body for each in getattr(node, "decorator_list", ()) if isinstance(each, ast.Call)]
-    return {kinds[each.args[0].attr] for each in decorators if each.func.id == name}
+    decorators = [each for node in tree.body for each in getattr(node, "decorator_list", ())]
+    return {kinds[each.args[0].attr] for each in decorators if isinstance(each, ast.Call) and each.func.id == name}
 
 
 def _assigned(tree: ast.AST, name: str) -> ast.expr | None:
@@ -223,8 +223,9 @@ def ladders(package: Path = PACKAGE) -> list[str]:
     for name, path in modules(package).items():
         for node in ast.walk(_parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Compare):
-                words = {each.value for part in node.comparators for each in ast.walk(part) if isinstance(each, ast.Constant)}
-                found += [f"{name}:{node.lineno} compares with {word!r}" for word in words if word in asked]
+                parts = [each for part in node.comparators for each in ast.walk(part)]
+                words = {each.value for each in parts if isinstance(each, ast.Constant)}
+                found += [f"{name}:{node.lineno} compares with {word!r}" for word in words & asked]
             elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "isinstance":
                 named = {getattr(each, "id", getattr(each, "attr", None)) for each in ast.walk(node.args[1])}
                 found += [f"{name}:{node.lineno} checks for the class {each}" for each in named & classes]

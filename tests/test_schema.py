@@ -85,8 +85,9 @@ def disagreements(part, built, given) -> list[str]:
     said = part(**given).model_dump(exclude={"type", "free", "path"})
     said |= {name: unit(said[name], name).tolist() for name in said if name == "direction"}
     values = {name: value for name, value in values_of(built(**given)).items() if name != "path"}
-    wrong = [name for name in said if name not in values or values[name] != pytest.approx(said[name], rel=1e-6, abs=1e-6)]
-    return wrong if values.keys() == said.keys() else [*wrong, *(values.keys() ^ said.keys())]
+    close = {name: pytest.approx(value, rel=1e-6, abs=1e-6) for name, value in said.items()}
+    wrong = [name for name in said if name in values and values[name] != close[name]]
+    return [*wrong, *(values.keys() ^ said.keys())]
 
 
 def picture(folder):

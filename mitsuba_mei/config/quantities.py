@@ -55,6 +55,10 @@ class Range(NamedTuple):
     high_open: bool = True
 
 
+BOUNDS = {"ge": ("low", False), "gt": ("low", True), "le": ("high", False), "lt": ("high", True)}
+"""Which end each of pydantic's constraints says, and whether the end itself is outside."""
+
+
 def quantity_of(part: type[BaseModel], name: str) -> Quantity:
     """What the field ``name`` of a mapping is; where it says nothing, a number without a unit."""
     marks = (mark for mark in _marks(part.model_fields[name]) if isinstance(mark, Quantity))
@@ -65,7 +69,7 @@ def range_of(part: type[BaseModel], name: str) -> Range:
     """Where the field ``name`` of a mapping may lie, or each number of it."""
     found = Range()
     for mark in _marks(part.model_fields[name]):
-        for bound, end, is_open in (("ge", "low", False), ("gt", "low", True), ("le", "high", False), ("lt", "high", True)):
+        for bound, (end, is_open) in BOUNDS.items():
             if (value := getattr(mark, bound, None)) is not None:
                 found = found._replace(**{end: float(value), f"{end}_open": is_open})
     return found

@@ -118,7 +118,7 @@ TEMPLATES: dict[str, Callable[..., TriangleMesh]] = {}
 
 
 def _template_of(part: type[Part]) -> Callable[[Callable[..., TriangleMesh]], Callable[..., TriangleMesh]]:
-    """Call a function by a mapping of the scene file, with its names, defaults and ranges, and list it as a template."""
+    """Call a function by a mapping of the scene file, by its names, defaults and ranges, and list it as a template."""
 
     def decorate(function: Callable[..., TriangleMesh]) -> Callable[..., TriangleMesh]:
         signature = signature_of(part)

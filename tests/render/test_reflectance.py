@@ -85,7 +85,8 @@ def test_a_coat_of_another_index_is_mitsubas(ior):
 @pytest.mark.parametrize("roughness", [0.05, 0.3, 0.9])
 def test_in_a_white_furnace_plastic_reflects_what_mitsubas_does(roughness):
     """All light from a hemisphere, ours summed over directions and Mitsuba's by its own sampling."""
-    state = MaterialState("plastic", {"reflectance": torch.ones(1), "roughness": torch.tensor([roughness])}, {"ior": 1.5})
+    tensors = {"reflectance": torch.ones(1), "roughness": torch.tensor([roughness])}
+    state = MaterialState("plastic", tensors, {"ior": 1.5})
     bsdf, count = bsdf_of(state), 2**16
     generator = torch.Generator().manual_seed(0)
     u = torch.rand(3, count, generator=generator).numpy()
@@ -144,7 +145,8 @@ def test_the_base_has_the_right_derivative_by_roughness(roughness):
     """Of the light that comes back from below the coat; differences are taken far apart."""
 
     def base(alpha: Tensor) -> Tensor:
-        state = MaterialState("plastic", {"reflectance": torch.tensor([0.9]), "roughness": alpha.reshape(1)}, {"ior": 1.5})
+        tensors = {"reflectance": torch.tensor([0.9]), "roughness": alpha.reshape(1)}
+        state = MaterialState("plastic", tensors, {"ior": 1.5})
         return material_of([state]).colour.reshape(())
 
     at, step = torch.tensor(roughness), 0.1 * roughness

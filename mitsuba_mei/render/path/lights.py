@@ -15,7 +15,16 @@ import mitsuba as mi
 
 from ...scene.state import LightState
 
-__all__ = ["LIGHTS", "LightSample", "AreaLight", "PointLight", "SpotLight", "DirectionalLight", "build_light", "spectrum"]
+__all__ = [
+    "LIGHTS",
+    "AreaLight",
+    "DirectionalLight",
+    "LightSample",
+    "PointLight",
+    "SpotLight",
+    "build_light",
+    "spectrum",
+]
 
 
 @dataclass
