@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 from ..errors import Place, UserError, nearest
 from ..io.files import named_from
 from .experiment import Config
-from .fields import Part
 from .file_kinds import check_given_scene, check_scene
+from .quantities import freeable_names
 from .references import files_of_cards, named_files, with_files
 from .validation import validate
 from .yaml.change import merge, with_value
@@ -133,7 +132,9 @@ def free_parameters(config: Config) -> tuple[str, ...]:
 
 def freeable_parameters(config: Config) -> tuple[str, ...]:
     """What an optimizer could move, free or not, under the names of :func:`free_parameters`."""
-    return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in _freeable(part))
+    return tuple(
+        path_text((*key, name)) for key, part in _freeable_parts(config) for name in freeable_names(type(part))
+    )
 
 
 def dump(config: Config, folder: Path | None = None) -> str:
@@ -253,20 +254,14 @@ def _freeable_parts(config: Config) -> Iterator[tuple[Key, Any]]:
             yield (group,), part
 
 
-def _freeable(part: Part) -> tuple[str, ...]:
-    """The names that its ``free`` list may hold."""
-    (names, _) = typing.get_args(type(part).model_fields["free"].annotation)
-    return typing.get_args(names)
-
-
 def _parameters(config: Config, name: str, option: str) -> set[tuple[Key, str]]:
     """The parameters that a name or the name of a group stands for."""
     known: dict[str, set[tuple[Key, str]]] = {}
     for key, part in _freeable_parts(config):
-        every = {(key, parameter) for parameter in _freeable(part)}
+        every = {(key, parameter) for parameter in freeable_names(type(part))}
         for depth in range(1, len(key) + 1):
             known.setdefault(path_text(key[:depth]), set()).update(every)
-        for parameter in _freeable(part):
+        for parameter in freeable_names(type(part)):
             known[path_text((*key, parameter))] = {(key, parameter)}
     if name not in known:
         inside = [other for other in known if other.startswith(f"{name.rpartition('.')[0]}.")]
@@ -280,7 +275,9 @@ def _freed(tree: Located, config: Config, free: Sequence[str], frozen: Sequence[
     place = Place("--free and --frozen", Path.cwd())
     for key, part in _freeable_parts(config):
         names = [
-            name for name in _freeable(part) if (name in part.free or (key, name) in freed) and (key, name) not in kept
+            name
+            for name in freeable_names(type(part))
+            if (name in part.free or (key, name) in freed) and (key, name) not in kept
         ]
         tree = with_value(tree, (*key, "free"), locate(names, place), defaults)
     return tree

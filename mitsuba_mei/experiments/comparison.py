@@ -205,7 +205,7 @@ def _parameters(comparison: NeuronComparison) -> dict[str, ComparedParameter]:
     for path in free_parameters(comparison.config):
         if not path.startswith("shape."):
             values = {made: parameter_at(end, path) for made, end in ends.items()}
-            difference = asdict(parameter_difference(path, values[PATH], values[RASTER]))
+            difference = asdict(parameter_difference(scene.quantity(path), values[PATH], values[RASTER]))
             compared[path] = ComparedParameter(initial=parameter_at(start, path), **values, difference=difference)
     return compared
 

@@ -14,6 +14,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from ..config.load import Config, free_parameters
+from ..config.quantities import Quantity
 from ..config.variants import frozen
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
@@ -118,7 +119,10 @@ def distance_to_truth(config: Config, scene: Scene, start: Mapping[str, np.ndarr
     surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
     settings = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
     others = [name for name in free if not name.startswith("shape.")]
-    errors = {name: _off({when: _at(values, name) for when, values in settings.items()}, name) for name in others}
+    errors = {
+        name: _off({when: _at(values, name) for when, values in settings.items()}, scene.quantity(name))
+        for name in others
+    }
     return Truth(surface=surface, parameters={name: each for name, each in errors.items() if each is not None})
 
 
@@ -137,11 +141,11 @@ def _at(values: dict[str, Any], name: str) -> Any:
         return None
 
 
-def _off(values: dict[str, Any], name: str) -> ParameterError | None:
+def _off(values: dict[str, Any], quantity: Quantity) -> ParameterError | None:
     """How far a parameter was and is from the truth; None where the true scene has no such parameter."""
     if values["true"] is None or np.shape(values["true"]) != np.shape(values["final"]):
         return None
-    off = {when: parameter_difference(name, values["true"], values[when]) for when in ("initial", "final")}
+    off = {when: parameter_difference(quantity, values["true"], values[when]) for when in ("initial", "final")}
     return ParameterError(**values, off={when: each.value for when, each in off.items()}, unit=off["final"].unit)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from ..config.load import Config, free_parameters, freeable_parameters
+from ..config.quantities import range_of
 from ..errors import UserError
 
 __all__ = [
@@ -92,8 +93,6 @@ FACTORS = {"shape": "shape", "pose": "pose", "light": "lighting"}
 SUBSETS = coalitions(tuple(FACTORS))
 """Which factors are free: none, each alone, each pair, all three."""
 
-POWERS = ("irradiance", "radiance", "intensity")
-
 
 def named(subset: Coalition) -> str:
     """``nothing``, ``shape``, ``shape + pose``, ``all``."""
@@ -118,7 +117,7 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
 
     Those that the scene file lists as free in the factor's group; where it lists none there, all that can be free in
     it: the shape's offsets and scales, the pose's rotation, translation and scale, and everything of every light but
-    powers of zero, which have no logarithm to move.
+    what stands at an end of its range, as powers of zero, which have no logarithm to move.
 
     Raises
     ------
@@ -139,9 +138,11 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def _is_dark(config: Config, path: str) -> bool:
-    """Whether a parameter is a light's power that is zero in one channel or more."""
+    """Whether a parameter of a light stands at an end of its range, as a power that is zero in one channel or more."""
     *where, name = path.split(".")
-    if name not in POWERS:
+    if where[0] != "lighting":
         return False
-    power = getattr(config.lighting[int(where[1])], name)
-    return not all(power) if isinstance(power, tuple) else not power
+    light = config.lighting[int(where[1])]
+    low, high, *_ = range_of(type(light), name)
+    value = getattr(light, name)
+    return not all(low < number < high for number in (value if isinstance(value, tuple) else (value,)))

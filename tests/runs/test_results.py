@@ -63,7 +63,10 @@ def test_a_tuning_comes_back_with_its_grids(tmp_path):
 
 
 def test_what_was_added_by_hand_is_kept(tmp_path):
-    write(tmp_path, {**result_json(mei()), "note": "the good one", "activation": {"initial": {"mean": 1}, "final": {"mean": 2}}})
+    write(
+        tmp_path,
+        {**result_json(mei()), "note": "the good one", "activation": {"initial": {"mean": 1}, "final": {"mean": 2}}},
+    )
     assert read_run_result(tmp_path).model_extra == {"note": "the good one"}
 
 
@@ -87,7 +90,10 @@ def test_every_objective_has_a_result(objective):
     [
         ({"activation": {"initial": {"mean": 1.0}}}, "it does not say activation.final"),
         ({"mesh": "round"}, "mesh: "),
-        ({"restarts": [{"restart": "x", "activation": {"initial": {"mean": 1}, "final": {"mean": 2}}}]}, "restarts.0.restart"),
+        (
+            {"restarts": [{"restart": "x", "activation": {"initial": {"mean": 1}, "final": {"mean": 2}}}]},
+            "restarts.0.restart",
+        ),
     ],
 )
 def test_damage_is_one_sentence_that_says_where(tmp_path, changes, message):
