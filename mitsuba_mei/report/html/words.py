@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ...config.objective import named_objective
 from ...config.trust import OPTION
 from ...runs.spread import spread
 from ...scene.initial import initial_in_words
@@ -38,11 +39,6 @@ __all__ = [
 ]
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
-
-OBJECTIVES = {
-    "discriminate": "The objective is discriminate: it drives some neurons and not others.",
-    "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
-}
 
 
 def rendered(renderer: str | None) -> str:
@@ -127,7 +123,7 @@ def objective_sentence(run: RunRecord) -> str | None:
     if run.aim is not None:
         return None
     if run.objective != "activation":
-        return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
+        return named_objective(run.objective)
     return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
 
 
