@@ -196,14 +196,12 @@ class Target(Objective):
         return -torch.linalg.vector_norm(difference, dim=1) / math.sqrt(difference.shape[1])
 
 
-OBJECTIVES: Registry[Callable[[ActivationObjective, Sequence[int], int], Objective]] = Registry(
+OBJECTIVES: Registry[Callable[[ActivationObjective, Sequence[int], int], Objective]] = ACTIVATION_OBJECTIVES.builders(
     {
         "activation": Activation.from_settings,
         "discriminate": Discriminate.from_settings,
         "target": Target.from_settings,
-    },
-    ACTIVATION_OBJECTIVES.group,
-    "build",
+    }
 )
 """What makes an objective of its settings, of the neurons that it is about, and of the number of the model's."""
 

@@ -212,7 +212,7 @@ EXPERIMENTS: dict[str, type[Part]] = {"diverse": Diverse, "metamer": Metamer, "i
 ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
     {"activation": Activation, "discriminate": Discriminate, "target": TargetResponse},
     "mitsuba_mei.objectives",
-    "settings",
+    ActivationObjective,
     taken=EXPERIMENTS,
 )
 """The types of ``objective`` that one look at one image answers."""

@@ -31,10 +31,12 @@ class Registry(Mapping[str, Value]):
         The package's own.
     group : str
         Of the entry points.
-    attribute : {'settings', 'build'}
-        Which of the two a value is.
+    base : type[Part]
+        From which all settings are derived.
     taken : collection of str
         Further names that no package can offer.
+    attribute : {'settings', 'build'}
+        Which of the two a value is.
 
     Raises
     ------
@@ -42,8 +44,20 @@ class Registry(Mapping[str, Value]):
         On access to a type whose entry point cannot be imported, or lacks what is asked of it.
     """
 
-    def __init__(self, own: Mapping[str, Value], group: str, attribute: str, taken: Collection[str] = ()) -> None:
-        self.own, self.group, self._attribute, self._taken = dict(own), group, attribute, {*own, *taken}
+    def __init__(
+        self,
+        own: Mapping[str, Value],
+        group: str,
+        base: type[Part] = Part,
+        taken: Collection[str] = (),
+        attribute: str = "settings",
+    ) -> None:
+        self.own, self._group, self._base, self._attribute = dict(own), group, base, attribute
+        self._taken = {*own, *taken}
+
+    def builders(self, own: Mapping[str, Any]) -> Registry[Any]:
+        """What makes of the settings of each type what computes, the package's own being these."""
+        return Registry(own, self._group, self._base, self._taken, "build")
 
     def __getitem__(self, name: str) -> Value:
         if name in self.own:
@@ -53,13 +67,13 @@ class Registry(Mapping[str, Value]):
             raise KeyError(name)
         if len({point.value for point in points}) > 1:
             raise UserError(f"{' and '.join(map(_package, points))} both offer type {name}; remove one of them")
-        return getattr(_loaded(points[0]), self._attribute)
+        return getattr(_loaded(points[0], self._base), self._attribute)
 
     def __iter__(self) -> Iterator[str]:
         yield from dict.fromkeys([*self.own, *(point.name for point in self._offered())])
 
     def __len__(self) -> int:
-        return len([*self])
+        return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
         return name in self.own or any(point.name == name for point in self._offered())
@@ -75,7 +89,7 @@ class Registry(Mapping[str, Value]):
         return found
 
     def _offered(self) -> list[EntryPoint]:
-        return [point for point in entry_points(group=self.group) if point.name not in self._taken]
+        return [point for point in entry_points(group=self._group) if point.name not in self._taken]
 
 
 def _package(point: EntryPoint) -> str:
@@ -83,7 +97,7 @@ def _package(point: EntryPoint) -> str:
 
 
 @functools.cache
-def _loaded(point: EntryPoint) -> Any:
+def _loaded(point: EntryPoint, base: type[Part]) -> Any:
     """What an entry point names, if it can be used."""
     said = f"{_package(point)} offers type {point.name} (entry point {point.group}: {point.value}), which"
     try:
@@ -91,8 +105,8 @@ def _loaded(point: EntryPoint) -> Any:
     except (Exception, SystemExit) as error:
         raise UserError(f"{said} cannot be imported: {first_line(error)}; mend or remove that package") from None
     settings = getattr(found, "settings", None)
-    if not (isinstance(settings, type) and issubclass(settings, Part)):
-        raise UserError(f"{said} has no 'settings', a class derived from mitsuba_mei's; mend or remove that package")
+    if not (isinstance(settings, type) and issubclass(settings, base)):
+        raise UserError(f"{said} has no 'settings' that is a subclass of {base.__name__}; mend or remove that package")
     if "type" not in settings.model_fields or settings.model_fields["type"].default != point.name:
         raise UserError(f"{said} has settings whose type is not '{point.name}'; mend or remove that package")
     if not callable(getattr(found, "build", None)):
