@@ -39,6 +39,7 @@ PRIVATE = {
     "dask": ("sweep",),
     "distributed": ("sweep",),
     "yaml": ("config.yaml",),
+    "pooch": ("io.web",),
 }
 """Libraries, and the rooms that may import them."""
 
