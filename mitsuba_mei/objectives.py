@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .config.fields import Part
 from .config.objective import ACTIVATION_OBJECTIVES, EXPERIMENTS, ActivationObjective
 from .config.registry import Registry
-from .errors import UserError
+from .errors import UserError, first_line
 
 __all__ = ["OBJECTIVES", "Activation", "Discriminate", "Objective", "Target", "build_objective", "check_neurons"]
 
@@ -225,4 +225,11 @@ def build_objective(settings: Part, neurons: Sequence[int], count: int) -> Objec
     """
     if settings.type in EXPERIMENTS:
         return Activation(neurons)  # the experiment asks more of it than a response to one image
-    return OBJECTIVES[settings.type](settings, neurons, count)
+    try:
+        return OBJECTIVES[settings.type](settings, neurons, count)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        if settings.type in OBJECTIVES.own:
+            raise
+        raise UserError(f"objective.type {settings.type} cannot be built: {first_line(error)}") from None

@@ -18,7 +18,7 @@ from mitsuba_mei.config.objective import ACTIVATION_OBJECTIVES
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.neurons.formats import FORMATS
-from mitsuba_mei.objectives import OBJECTIVES
+from mitsuba_mei.objectives import OBJECTIVES, build_objective
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDITIONS = ROOT / "tests" / "additions"
@@ -196,6 +196,22 @@ def test_a_mistake_in_a_card_is_one_sentence(installed, card, said):
     with pytest.raises(UserError) as caught:
         load_card({**card, "input": {"size": 32, "mean": 124.5, "std": 70.3}})
     assert said in str(caught.value), caught.value
+
+
+def test_an_objective_that_fails_is_one_sentence(installed, tmp_path):
+    config = load_config(write(tmp_path, "type: power_mean, neurons: [0, 1], exponent: 2.0", "type: unbuildable"))
+    with pytest.raises(UserError, match="objective.type unbuildable cannot be built: RuntimeError: no time"):
+        build_objective(config.objective, [0], 2)
+
+
+def test_a_name_that_two_packages_offer_is_refused(installed, tmp_path, monkeypatch):
+    other = tmp_path / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "entry_points.txt").write_text("[mitsuba_mei.objectives]\npower_mean = other\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match="both offer type power_mean; remove one of them"):
+        ACTIVATION_OBJECTIVES["power_mean"]
 
 
 def test_without_the_package_its_types_are_unknown(tmp_path):

@@ -16,3 +16,12 @@ class Unbuildable:
     @staticmethod
     def build(card, context):
         raise RuntimeError("no network today")
+
+
+class UnbuildableObjective:
+    class settings(ActivationObjective):  # noqa: N801
+        type: Literal["unbuildable"] = "unbuildable"
+
+    @staticmethod
+    def build(settings, neurons, count):
+        raise RuntimeError("no time")
