@@ -222,3 +222,12 @@ def test_without_the_package_its_types_are_unknown(tmp_path):
 def test_a_scene_that_names_nothing_of_it_imports_nothing_of_it(installed, tmp_path):
     load_config(write(tmp_path, "type: power_mean, neurons: [0, 1], exponent: 2.0", "neurons: [0, 1]"))
     assert not any(name.partition(".")[0] == "toy" for name in sys.modules)
+
+
+def test_checking_a_scene_file_and_the_schema_loads_no_torch(tmp_path):
+    code = (
+        "import sys; from mitsuba_mei.config.load import json_schema, load_config; "
+        "json_schema(); load_config(sys.argv[1]); assert 'toy' in sys.modules and 'torch' not in sys.modules"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (INSTALLED, ROOT)))}
+    subprocess.run([sys.executable, "-c", code, str(write(tmp_path))], env=environment, check=True)

@@ -21,6 +21,7 @@ __all__ = [
     "Objective",
     "TargetResponse",
     "named_objective",
+    "maximised_value",
 ]
 
 
@@ -218,6 +219,11 @@ ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
 """The types of ``objective`` that one look at one image answers."""
 
 Objective = OneOf(ACTIVATION_OBJECTIVES, EXPERIMENTS, default="activation").annotation()
+
+
+def maximised_value(name: str) -> str:
+    """What an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
+    return name if name == "activation" else f"objective ({name})"
 
 
 def named_objective(name: str) -> str:

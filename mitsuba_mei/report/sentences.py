@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.load import Config, free_parameters
-from ..config.objective import EXPERIMENTS
+from ..config.objective import EXPERIMENTS, maximised_value
 from ..config.sections import RENDERERS
 from ..runs.checkpoint import FOLDER
 from ..runs.spread import describe_spread, ends_of, spread
@@ -172,8 +172,7 @@ def _beyond_display(result: Mapping[str, Any]) -> list[str]:
 
 
 def _maximised(result: Mapping[str, Any]) -> str:
-    kind = result.get("objective", "activation")
-    return "activation" if kind == "activation" else f"objective ({kind})"
+    return maximised_value(result.get("objective", "activation"))
 
 
 def _responses(result: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ...config.objective import named_objective
+from ...config.objective import maximised_value, named_objective
 from ...config.trust import OPTION
 from ...runs.spread import spread
 from ...scene.initial import initial_in_words
@@ -57,7 +57,7 @@ def maximised(run: RunRecord) -> str:
     """What the figures are of."""
     if run.aim is not None:
         return aim_words.measure(run.aim)
-    return "activation" if run.objective == "activation" else f"objective ({run.objective})"
+    return maximised_value(run.objective)
 
 
 def found(run: RunRecord) -> str:
