@@ -39,6 +39,7 @@ PRIVATE = {
     "dask": ("sweep",),
     "distributed": ("sweep",),
     "yaml": ("config.yaml",),
+    "pooch": ("io.web",),
 }
 """Libraries, and the rooms that may import them."""
 
@@ -240,6 +241,54 @@ def test_nothing_asks_for_the_type_of_a_light_or_material():
     assert ladders() == []
 
 
+def keys_of(package: Path, file: str, name: str) -> set[str]:
+    """The keys of the dictionary that a module gives a name to, itself or as an argument, or a class' fields."""
+    for node in reversed(_parsed((package / file).read_text(encoding="utf-8")).body):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+            found = next(each for each in ast.walk(node.value) if isinstance(each, ast.Dict))
+            return {key.value for key in found.keys}
+    raise AssertionError(f"{file} has no {name}")
+
+
+def builders(package: Path) -> dict[str, set[str]]:
+    """What a card's class names as its builder, ``module:name``, and what the top level of that module defines."""
+    found = {}
+    for node in _parsed((package / "config/card.py").read_text(encoding="utf-8")).body:
+        for each in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(each, ast.Assign) and each.targets[0].id == "BUILDER":
+                module = package / "neurons" / f"{each.value.value.partition(':')[0]}.py"
+                text = module.read_text(encoding="utf-8") if module.is_file() else ""
+                found[each.value.value] = {inner.name for inner in _parsed(text).body if hasattr(inner, "name")}
+    return found
+
+
+def unlike_models(package: Path = PACKAGE) -> list[str]:
+    """Formats, objectives and regularizers that one room has and another has not."""
+    pairs = [
+        (("config/objective.py", "ACTIVATION_OBJECTIVES"), ("objectives.py", "OBJECTIVES")),
+        (("config/sections.py", "Regularizers"), ("regularizers.py", "REGULARIZERS")),
+    ]
+    found = [
+        f"{name} is in one of {first} and {second} alone"
+        for first, second in pairs
+        for name in sorted(keys_of(package, *first) ^ keys_of(package, *second))
+    ]
+    named = builders(package)
+    if len(named) != len(keys_of(package, "config/card.py", "CARDS")):
+        found.append("not every format of CARDS names its builder")
+    return found + [
+        f"there is no neurons/{builder}"
+        for builder, defined in named.items()
+        if builder.partition(":")[2].partition(".")[0] not in defined
+    ]
+
+
+def test_formats_objectives_and_regularizers_are_the_same_in_every_room():
+    assert unlike_models() == []
+
+
 def test_imports_go_left_only():
     assert climbs() == []
 
@@ -284,6 +333,9 @@ def test_the_root_holds_few_files():
         ("report/export/gltf.py", "def is_sun(emitter):\n    return emitter.KIND == 'sun'", ladders),
         ("render/path/renderer.py", "def soft(kind):\n    return kind in ('sun', 'constant')", ladders),
         ("optimize/loss.py", "def is_spot(emitter):\n    return isinstance(emitter, Spot)", ladders),
+        ("objectives.py", "OBJECTIVES: dict = {}", unlike_models),
+        ("regularizers.py", "REGULARIZERS: dict = {'smoothness': 0, 'volume': 1}", unlike_models),
+        ("config/card.py", "class Lost(Card):\n    BUILDER = 'nowhere:build'", unlike_models),
     ],
 )
 def test_a_planted_violation_is_found(tmp_path, file, line, check):

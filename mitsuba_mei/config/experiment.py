@@ -154,9 +154,10 @@ class Config(Part):
         asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
         for name, value in asked.items():
             if value is not None and kind not in ACTIVATION_OBJECTIVES:
+                *some, last = ACTIVATION_OBJECTIVES
                 raise ValueError(
-                    f"{name} goes with objective.type {', '.join(ACTIVATION_OBJECTIVES[:-1])} or {ACTIVATION_OBJECTIVES[-1]}, not '{kind}', whose "
-                    "result is no activation; leave it out"
+                    f"{name} goes with objective.type {', '.join(some)} or {last}, not '{kind}', whose result is no "
+                    "activation; leave it out"
                 )
 
     def _searched(self) -> None:
@@ -187,8 +188,8 @@ class Config(Part):
             raise ValueError(
                 f"{' and '.join(said)} name different neurons; keep one of them, and set the other to null"
             )
-        for name in ("weights", "responses"):
-            numbers = getattr(self.objective, name, None)
+        for name in getattr(self.objective, "PER_NEURON", ()):
+            numbers = getattr(self.objective, name)
             if numbers is not None and len(numbers) != len(self.neurons):
                 raise ValueError(
                     f"objective.{name} has {len(numbers)} numbers for {len(self.neurons)} neurons; give one for each"

@@ -102,7 +102,8 @@ def _range(value: int | str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
+_WRITTEN_RANGE = WithJsonSchema({"type": ["integer", "string"]})
+NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False), _WRITTEN_RANGE]
 
 
 def listed_neurons(value: Any, most: int = MOST_LISTED, what: str = "neuron") -> list[int]:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from ..errors import UserError
 from .fields import LOOKED_UP, FilePath, Index, Part, Positive
+from .registry import OneOf, Registry
 
-__all__ = ["DIFFERENCES", "ACTIVATION_OBJECTIVES", "Activation", "Discriminate", "Objective", "TargetResponse"]
+__all__ = [
+    "ACTIVATION_OBJECTIVES",
+    "DIFFERENCES",
+    "EXPERIMENTS",
+    "Activation",
+    "ActivationObjective",
+    "Discriminate",
+    "Objective",
+    "TargetResponse",
+    "named_objective",
+    "maximised_value",
+]
 
 
 def _scalar_or_list(value: Any) -> str:
@@ -24,18 +38,46 @@ Neurons = Annotated[
 ]
 
 
-class Activation(Part):
+class ActivationObjective(Part):
+    """A scalar of the neurons' responses to one image.
+
+    Attributes
+    ----------
+    MEANING : str
+        What it does, after "The objective is <type>: "; a report says it.
+    PER_NEURON : tuple of str
+        Fields with one number for each neuron.
+    ALL_NEURONS : bool
+        Whether it is about all of the model's neurons where a scene file names none; else about neuron 0.
+    """
+
+    MEANING: ClassVar[str] = ""
+    PER_NEURON: ClassVar[tuple[str, ...]] = ()
+    ALL_NEURONS: ClassVar[bool] = False
+
+    type: str
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """The objective of these neurons in a few words, for ``check``."""
+        return self.type
+
+
+class Activation(ActivationObjective):
     """The neurons' response."""
 
+    PER_NEURON = ("weights",)
+
     type: Literal["activation"] = Field("activation", description="The neurons' weighted mean response.")
-    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
     weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="One for each neuron; null weighs them alike."
     )
 
 
-class Discriminate(Part):
+class Discriminate(ActivationObjective):
     """The most discriminating stimulus: it drives some neurons and not the others."""
+
+    MEANING = "it drives some neurons and not others"
 
     type: Literal["discriminate"] = "discriminate"
     neurons: Neurons | None = Field(None, description="Those to drive, counted from 0; null takes the model's.")
@@ -49,19 +91,23 @@ class Discriminate(Part):
         description="In units of a response: small counts the strongest of the others alone, large their mean.",
     )
 
+    def summary(self, neurons: Sequence[int]) -> str:
+        """Which neurons are told from which."""
+        others = "all others" if self.against is None else f"neuron {', '.join(map(str, self.against))}"
+        return f"drives neuron {', '.join(map(str, neurons))} and not {others}"
 
-class TargetResponse(Part):
+
+class TargetResponse(ActivationObjective):
     """Brings the neurons to given responses."""
 
+    MEANING = "it is highest, 0, where the neurons give the responses that were asked for"
+    PER_NEURON = ("responses",)
+
     type: Literal["target"] = "target"
-    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
     responses: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] = Field(
         description="The response wanted of each neuron."
     )
 
-
-ACTIVATION_OBJECTIVES = ("activation", "discriminate", "target")
-"""The types of ``objective`` that one look at one image answers."""
 
 DIFFERENCES = ("image", "shape", "pose", "light")
 """In what two scenes can differ."""
@@ -88,6 +134,12 @@ class Diverse(Part):
     differ: Differ = Field("image", description="In what they are to differ.")
     apart: Apart = None
 
+    ALL_NEURONS: ClassVar[bool] = False
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """How many scenes are sought, and of what kind."""
+        return f"{self.count} scenes at {self.level:g} of the maximum, unlike in {self.differ}"
+
 
 class Metamer(Part):
     """Another scene with the same responses."""
@@ -103,6 +155,12 @@ class Metamer(Part):
     )
     differ: Differ = Field("shape", description="In what it is to differ from the reference.")
     apart: Apart = None
+
+    ALL_NEURONS: ClassVar[bool] = True
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """Of what a metamer is sought."""
+        return f"a metamer of {self.reference}, other in {self.differ}"
 
 
 class View(Part):
@@ -132,6 +190,13 @@ class ImageTarget(Part):
     )
     neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
 
+    ALL_NEURONS: ClassVar[bool] = True
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """What the renders are compared with."""
+        target = self.target or f"{len(self.views)} images"
+        return f"{target} from {len(self.views)} view{'s' * (len(self.views) > 1)}, {self.error}"
+
     @model_validator(mode="after")
     def _said_once(self) -> ImageTarget:
         own = [view.target is not None for view in self.views]
@@ -142,18 +207,29 @@ class ImageTarget(Part):
         return self
 
 
-def _objective_type(value: Any) -> Any:
-    return value.get("type", "activation") if isinstance(value, dict) else getattr(value, "type", "activation")
+EXPERIMENTS: dict[str, type[Part]] = {"diverse": Diverse, "metamer": Metamer, "image": ImageTarget}
+"""The types of ``objective`` that are experiments of their own."""
+
+ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
+    {"activation": Activation, "discriminate": Discriminate, "target": TargetResponse},
+    "mitsuba_mei.objectives",
+    ActivationObjective,
+    taken=EXPERIMENTS,
+)
+"""The types of ``objective`` that one look at one image answers."""
+
+Objective = OneOf(ACTIVATION_OBJECTIVES, EXPERIMENTS, default="activation").annotation()
 
 
-Objective = Annotated[
-    Union[
-        Annotated[Activation, Tag("activation")],
-        Annotated[Discriminate, Tag("discriminate")],
-        Annotated[TargetResponse, Tag("target")],
-        Annotated[Diverse, Tag("diverse")],
-        Annotated[Metamer, Tag("metamer")],
-        Annotated[ImageTarget, Tag("image")],
-    ],
-    Discriminator(_objective_type),
-]
+def maximised_value(name: str) -> str:
+    """What an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
+    return name if name == "activation" else f"objective ({name})"
+
+
+def named_objective(name: str) -> str:
+    """What the objective of that type does, as a sentence; its name alone where that is not known here."""
+    try:
+        meaning = ACTIVATION_OBJECTIVES[name].MEANING
+    except (KeyError, UserError):  # a run of another computer, with other packages
+        meaning = ""
+    return f"The objective is {name}{f': {meaning}' if meaning else ''}."

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from .card import CardInPlace
 from .fields import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegative, Part, Positive
 
 __all__ = [
@@ -28,7 +29,7 @@ def _path_or_inline(value: Any) -> str:
     return "inline" if isinstance(value, dict) else "none" if value is None else "path"
 
 
-_Path, _Inline = Annotated[FilePath, Tag("path")], Annotated[dict[str, Any], Tag("inline")]
+_Path, _Inline = Annotated[FilePath, Tag("path")], Annotated[CardInPlace, Tag("inline")]
 Card = Annotated[Union[_Path, _Inline], Discriminator(_path_or_inline)]
 OptionalCard = Annotated[Union[_Path, _Inline, Annotated[None, Tag("none")]], Discriminator(_path_or_inline)]
 

@@ -19,7 +19,7 @@ from ..io.pictures.bitmaps import prepare_files
 from ..optimize.evaluate import Mean
 from ..pipeline import Pipeline, build_scene
 from ..report.export.display import Display
-from ..report.export.gltf import gltf_of, left_out, write_glb
+from ..report.export.gltf import left_out, write_glb
 from ..report.export.stimuli import (
     DisplaySettings,
     ExportedStimuli,
@@ -198,7 +198,7 @@ def export_scene(folder: Path, out: Path) -> tuple[Path, list[str]]:
     with torch.no_grad():
         if not torch.isfinite(scene().vertices).all():
             raise UserError(f"{folder}: its parameters make no object; they may be damaged")
-    gltf, data = gltf_of(scene, [light.model_dump(exclude={"free"}) for light in run.config.lighting])
+    said = [light.model_dump(exclude={"free"}) for light in run.config.lighting]
     written = RunFolder(out)
-    written.write("scene.glb", lambda path: write_glb(path, gltf, data))
+    written.write("scene.glb", lambda path: write_glb(path, scene, said))
     return written.path, left_out(scene)

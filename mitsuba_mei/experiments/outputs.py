@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..config.load import Config
+from ..config.objective import maximised_value
 from ..config.trust import runs_code
 from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
@@ -247,7 +248,7 @@ def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, res
         stimuli=stimuli,
         previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
         history=done.best.record.history,
-        what="activation" if result.objective == "activation" else f"objective ({result.objective})",
+        what=maximised_value(result.objective),
         initial=(before.mean, before.sem),
         final=(after.mean, after.sem),
         optimum=result.optimum,

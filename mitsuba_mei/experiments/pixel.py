@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..config.load import Config, dump
+from ..config.objective import maximised_value
 from ..config.sections import Pixel
 from ..config.variants import check_activation_objective
 from ..errors import UserError
@@ -175,7 +176,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))
     folder.write_result(result)
-    what = "activation" if config.objective.type == "activation" else f"objective ({config.objective.type})"
+    what = maximised_value(config.objective.type)
     folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
     missing = folder.missing()
     if missing:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..config.load import Config
 from ..errors import ModelFailure, UserError
-from ..objectives import Activation, Objective, build_objective
+from ..objectives import Objective, build_objective
 from ..stimulus import Stimulus
 from .cards import NeuronModel, load_card
 from .model import Ensemble
@@ -159,9 +159,8 @@ class Observer:
 
     def optimum(self) -> float | None:
         """The best objective that any image reaches under the stimulus' constraint, where it is known."""
-        if isinstance(self.objective, Activation):
-            return self.model.optimum(self.objective.neurons, self.stimulus, self.objective.weights.tolist())
-        return None
+        weights = self.objective.mean_weights
+        return None if weights is None else self.model.optimum(self.objective.neurons, self.stimulus, weights)
 
 
 def build_observer(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Observer:
@@ -224,7 +223,7 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
 
 def _asked(config: Config, model: NeuronModel) -> list[int]:
     """The neurons that it is about: all where images or responses are compared and none is named."""
-    if config.objective.type in ("image", "metamer") and config.named_neurons is None:
+    if config.objective.ALL_NEURONS and config.named_neurons is None:
         return model.every_neuron
     return list(config.neurons)
 

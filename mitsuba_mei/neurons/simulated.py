@@ -12,8 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..config.card import Card
 from ..errors import UserError
 from ..stimulus import Stimulus, image_coordinates
+from .formats import CardContext
 
 __all__ = ["ComplexCell", "SimpleCell", "gabor"]
 
@@ -124,6 +126,11 @@ class _Cells(nn.Module):
         super().__init__()
         self.image_size = tuple(image_size)
         self.register_buffer("filters", filters, persistent=False)
+
+    @classmethod
+    def from_card(cls, card: Card, context: CardContext) -> _Cells:
+        """The cells that a card describes."""
+        return cls(context.image_size, **dict(card.parameters))
 
     def drive(self, image: Tensor) -> Tensor:
         """The filters' responses ``(B, n, k)`` to images ``(B, 1, h, w)``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.load import Config, free_parameters
+from ..config.objective import EXPERIMENTS, maximised_value
 from ..config.sections import RENDERERS
 from ..runs.checkpoint import FOLDER
 from ..runs.results import (
@@ -126,18 +127,9 @@ def describe_config(path: Path, config: Config) -> list[str]:
 
 def _asked(config: Config) -> str:
     """What is to be done, in a few words."""
-    said = config.objective
-    if said.type == "image":
-        target = said.target or f"{len(said.views)} images"
-        return f"{target} from {len(said.views)} view{'s' * (len(said.views) > 1)}, {said.error}"
-    if said.type == "metamer":
-        return f"a metamer of {said.reference}, other in {said.differ}"
-    if said.type == "diverse":
-        return f"{said.count} scenes at {said.level:g} of the maximum, unlike in {said.differ}"
-    what = said.type
-    if what == "discriminate":
-        others = "all others" if said.against is None else f"neuron {', '.join(map(str, said.against))}"
-        what = f"drives neuron {', '.join(map(str, config.neurons))} and not {others}"
+    what = config.objective.summary(config.neurons)
+    if config.objective.type in EXPERIMENTS:
+        return what
     also = [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
     also += ["validated by a second model"] * (config.model.validate is not None)
     also += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
@@ -184,7 +176,7 @@ def _beyond_display(outside: float | None) -> list[str]:
 
 
 def _maximised(result: MEIResult) -> str:
-    return "activation" if result.objective == "activation" else f"objective ({result.objective})"
+    return maximised_value(result.objective)
 
 
 def _responses(result: MEIResult) -> list[str]:

@@ -43,7 +43,7 @@ def scene_of(folder: Path, text: str = SCENE, *overrides: str) -> tuple[Scene, l
 
 
 def read_back(path: Path, scene: Scene, said: list[dict]) -> tuple[dict, bytes]:
-    write_glb(path, *gltf_of(scene, said))
+    write_glb(path, scene, said)
     data = path.read_bytes()
     magic, version, length = struct.unpack("<4sII", data[:12])
     size, kind = struct.unpack("<I4s", data[12:20])
@@ -112,7 +112,7 @@ def test_the_camera_stands_where_it_says_and_looks_at_the_origin(made):
 def test_points_fall_where_our_camera_sees_them(tmp_path_factory, azimuth, elevation, point):
     folder = tmp_path_factory.mktemp("camera")
     scene, said = scene_of(folder, SCENE, f"camera.azimuth={azimuth:.6f}", f"camera.elevation={elevation:.6f}")
-    gltf, _ = gltf_of(scene, said)
+    gltf = gltf_of(scene, said)
     (node,) = [node for node in gltf["nodes"] if "camera" in node]
     seen = np.linalg.inv(matrix(node)) @ [*point, 1]
     with torch.no_grad():
@@ -179,5 +179,5 @@ def test_materials(tmp_path, material, colour, metallic, roughness, extension):
 
 
 def test_without_lights_that_gltf_knows_there_are_none(tmp_path):
-    gltf, _ = gltf_of(*scene_of(tmp_path, SCENE, "lighting=[{type: constant}]"))
+    gltf = gltf_of(*scene_of(tmp_path, SCENE, "lighting=[{type: constant}]"))
     assert "extensions" not in gltf and "KHR_lights_punctual" not in gltf["extensionsUsed"]

@@ -11,17 +11,17 @@ Khronos Group (2021). glTF 2.0 Specification; extensions KHR_lights_punctual, KH
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import trimesh
 from torch import Tensor
+from trimesh.exchange.gltf import export_glb
 
 from ...scene.emitter import Emitter
 from ...scene.material import Material
@@ -31,8 +31,6 @@ __all__ = ["LUMENS_PER_WATT", "gltf_of", "left_out", "write_glb"]
 
 LUMENS_PER_WATT = 683.0
 NEAR = 0.01
-FLOAT, UINT = 5126, 5125
-VERTICES, INDICES = 34962, 34963
 UNITS = (
     "Lengths: scene units as metres. Irradiance, intensity and radiance are radiometric in a unit of the scene's own; "
     "the lights' intensities in KHR_lights_punctual are 683 times as much (lux for directional lights, candela for "
@@ -41,8 +39,8 @@ UNITS = (
 
 
 @torch.no_grad()
-def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
-    """The JSON part and the binary part of a scene's glTF.
+def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A scene's glTF but for the numbers of its one mesh: nodes, camera, lights, and the mesh's material.
 
     Lights are nodes that shine along their own -z. A soft sun becomes a directional light, its sharpness an extra. A
     diffuse surface is rough and without the reflection of glTF's dielectrics; the roughness of a coat, Beckmann's
@@ -55,10 +53,6 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, 
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
     extras = [{**file, **emitter.to_settings()} for file, emitter in zip(said, scene.lighting.emitters)]
-    vertices = scene.pose(scene.shape()).cpu().numpy().astype(np.float32)
-    faces = scene.faces.cpu().numpy().astype(np.uint32)
-    normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals.astype(np.float32)
-    data = vertices.tobytes() + normals.tobytes() + faces.tobytes()
     lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if emitter.KIND in LIGHTS]
     nodes: list[dict[str, Any]] = [{"name": "object", "mesh": 0}, _camera_node(scene)]
     nodes += [_light_node(number, emitter, index) for index, (number, emitter) in enumerate(lights)]
@@ -70,14 +64,12 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, 
         "scenes": [{"nodes": list(range(len(nodes))), "extras": _extras(scene, extras)}],
         "nodes": nodes,
         "cameras": [_camera(scene)],
-        "meshes": [{"name": "object", "primitives": [_primitive()]}],
         "materials": [material],
-        **_buffers(vertices, faces, len(data)),
     }
     if lights:
         used.append("KHR_lights_punctual")
         gltf["extensions"] = {"KHR_lights_punctual": {"lights": [_light(*each, extras[each[0]]) for each in lights]}}
-    return gltf | {"extensionsUsed": used}, data
+    return gltf | {"extensionsUsed": used}
 
 
 def left_out(scene: Scene) -> list[str]:
@@ -86,39 +78,21 @@ def left_out(scene: Scene) -> list[str]:
     return [f"lighting.{number} ({emitter.KIND})" for number, emitter in named if emitter.KIND not in LIGHTS]
 
 
-def write_glb(path, gltf: dict[str, Any], data: bytes) -> None:
-    """Write both parts as one binary file."""
-    text = json.dumps(gltf, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    data += b"\0" * (-len(data) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+@torch.no_grad()
+def write_glb(path: Path, scene: Scene, said: Sequence[Mapping[str, Any]]) -> None:
+    """Write :func:`gltf_of` and the posed mesh as one binary file."""
+    vertices = scene.pose(scene.shape()).cpu().numpy()
+    mesh = trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)
+
+    def complete(tree: dict[str, Any]) -> None:
+        tree.update(gltf_of(scene, said))
+        tree["meshes"][0]["primitives"][0]["material"] = 0
+
+    objects = trimesh.Scene({"object": mesh})
+    path.write_bytes(export_glb(objects, include_normals=True, tree_postprocessor=complete))
 
 
 # ---------------------------------------------------------------------------------------------------------- object
-
-
-def _primitive() -> dict[str, Any]:
-    return {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}
-
-
-def _buffers(vertices: np.ndarray, faces: np.ndarray, size: int) -> dict[str, Any]:
-    """Where in the binary part what lies."""
-    count = len(vertices)
-    ends = {"min": vertices.min(0).tolist(), "max": vertices.max(0).tolist()}
-    return {
-        "accessors": [
-            {"bufferView": 0, "componentType": FLOAT, "count": count, "type": "VEC3", **ends},
-            {"bufferView": 1, "componentType": FLOAT, "count": count, "type": "VEC3"},
-            {"bufferView": 2, "componentType": UINT, "count": faces.size, "type": "SCALAR"},
-        ],
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": 0, "byteLength": 12 * count, "target": VERTICES},
-            {"buffer": 0, "byteOffset": 12 * count, "byteLength": 12 * count, "target": VERTICES},
-            {"buffer": 0, "byteOffset": 24 * count, "byteLength": faces.nbytes, "target": INDICES},
-        ],
-        "buffers": [{"byteLength": size}],
-    }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -280,7 +281,7 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
 def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict[str, Any]:
     rows = _thinned(np.flatnonzero(mine))
     data = []
-    for name, (colour, dash, _) in zip(terms, STYLES):
+    for name, (colour, dash, _) in zip(terms, itertools.cycle(STYLES)):
         values = np.maximum(run.metrics[name][rows], LEAST)
         data.append(
             {

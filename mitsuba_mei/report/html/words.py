@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ...config.objective import maximised_value, named_objective
 from ...config.trust import OPTION
 from ...runs.results import DiverseScene, Estimate, InverseResult, MeshFlaws
 from ...runs.results.optimization import PixelValidation
@@ -40,11 +41,6 @@ __all__ = [
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
 
-OBJECTIVES = {
-    "discriminate": "The objective is discriminate: it drives some neurons and not others.",
-    "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
-}
-
 
 def rendered(renderer: str | None) -> str:
     """``path traced``, ``rasterized``, or the renderer's own name."""
@@ -62,7 +58,7 @@ def maximised(run: RunRecord) -> str:
     """What the figures are of."""
     if run.other is not None:
         return aim_words.measure(run.other)
-    return "activation" if run.objective == "activation" else f"objective ({run.objective})"
+    return maximised_value(run.objective)
 
 
 def found(run: RunRecord) -> str:
@@ -128,7 +124,7 @@ def objective_sentence(run: RunRecord) -> str | None:
     if run.other is not None:
         return None
     if run.objective != "activation":
-        return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
+        return named_objective(run.objective)
     return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
 
 
