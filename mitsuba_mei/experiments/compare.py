@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from ..config.load import Config, dump
+from ..config.load import Config, dump, free_parameters
+from ..config.objective import check_activation_objective
 from ..config.sections import RENDERERS
-from ..config.variants import check_activation_objective, with_renderer
 from ..errors import UserError, about
 from ..optimize.checks import check_start
 from ..pipeline import Pipeline, build_pipeline, each_start
@@ -24,7 +24,7 @@ from .history import frame
 from .multistart import MultistartResult, final_seed
 from .outputs import optimize_and_write
 from .per_neuron import NeuronResults, Task, one_by_one
-from .pixel import PixelMEI, find_for_reference
+from .pixel import find_for_reference
 from .reevaluate import FrozenEvaluator
 from .registry import write_request
 
@@ -41,18 +41,18 @@ def prepare(config: Config, on_message: Callable[[str], None] = lambda text: Non
     UserError
         For anything that the user can mend.
     """
-    traced = _ready(with_renderer(config, PATH), on_message)
-    try:
-        return {PATH: traced, RASTER: _ready(with_renderer(config, RASTER), on_message)}
-    except UserError as error:
-        raise UserError(f"under render.type {RASTER}: {error}") from None
-
-
-def _ready(config: Config, on_message: Callable[[str], None]) -> Pipeline:
-    pipeline = build_pipeline(config, on_message)
-    with threads_beside(pipeline.renderer):
-        check_start(pipeline, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-    return pipeline
+    pipelines = {}
+    for renderer in RENDERERS:
+        try:
+            pipeline = build_pipeline(config.with_renderer(renderer), on_message)
+            with threads_beside(pipeline.renderer):
+                check_start(pipeline, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
+        except UserError as error:
+            if renderer == PATH:
+                raise
+            raise UserError(f"under render.type {renderer}: {error}") from None
+        pipelines[renderer] = pipeline
+    return pipelines
 
 
 def compare_neuron(
@@ -80,19 +80,22 @@ def compare_neuron(
         What is compared, for the picture's title.
     """
     config = config.model_copy(update={"compare_to": "pixel"})
-    pixel = find_for_reference(experiments[PATH].observer, config, progress)
+    observer = experiments[PATH].observer
+    pixel = find_for_reference(observer, config.pixel, config.seed, config.objective.type, progress)
     done: dict[str, MultistartResult] = {}
     for renderer, pipeline in experiments.items():
         if interrupted():
             break
-        rendered, labelled = with_renderer(config, renderer), LabelledProgress(progress, renderer)
+        rendered, labelled = config.with_renderer(renderer), LabelledProgress(progress, renderer)
         run = folder.inside(renderer)
         run.write_text("config.yaml", dump(rendered, run.path))
-        starts = each_start(pipeline, rendered)
-        done[renderer] = optimize_and_write(run, rendered, starts, pipeline.renderer, labelled, interrupted, pixel)
+        starts = each_start(pipeline, rendered.scene, rendered.optimizer.restarts)
+        done[renderer] = optimize_and_write(run, rendered.run, starts, pipeline.renderer, labelled, interrupted, pixel)
         pipeline.observer.check_unaltered(done[renderer].best.after.image)
-    judges = {renderer: FrozenEvaluator.of(pipeline, config) for renderer, pipeline in experiments.items()}
-    comparison = _evaluated(config, done, judges, pixel)
+    still = config.with_nothing_free().scene
+    judges = {name: FrozenEvaluator.of(pipeline, still, config.evaluate) for name, pipeline in experiments.items()}
+    comparison = NeuronComparison(config.run, free_parameters(config.scene), done, judges, pixel)
+    _evaluate(comparison)
     result = comparison_result(comparison)
     folder.write_result(result)
     if comparison.whole:
@@ -101,24 +104,22 @@ def compare_neuron(
     return result
 
 
-def _evaluated(
-    config: Config, done: dict[str, MultistartResult], judges: dict[str, FrozenEvaluator], pixel: PixelMEI | None
-) -> NeuronComparison:
-    """What was kept under every renderer, and what every start ended with."""
-    comparison = NeuronComparison(config, done, judges, pixel)
-    for made, optimized in done.items():
+def _evaluate(comparison: NeuronComparison) -> None:
+    """Add what was kept under every renderer, and what every start ended with."""
+    judges, seed = comparison.judges, comparison.settings.seed
+    for made, optimized in comparison.done.items():
         ends = [get_parameters(trial.pipeline.scene) for trial in optimized.trials]
         comparison.ends[made] = ends[optimized.best.index]
         comparison.kept[made] = {made: optimized.final}
         comparison.starts[made] = {made: [trial.after for trial in optimized.trials]}
         for shown in RENDERERS:
             if shown != made:
-                each = [judges[shown](end, config.seed) for end in ends]
+                each = [judges[shown](end, seed) for end in ends]
                 comparison.starts[made][shown] = each
-                alone = len(ends) == 1
-                seed = final_seed(config.seed, len(ends))
-                comparison.kept[made][shown] = each[0] if alone else judges[shown](comparison.ends[made], seed)
-    return comparison
+                again = final_seed(seed, len(ends))
+                comparison.kept[made][shown] = (
+                    each[0] if len(ends) == 1 else judges[shown](comparison.ends[made], again)
+                )
 
 
 @torch.no_grad()

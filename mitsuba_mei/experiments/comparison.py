@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.load import Config, free_parameters
+from ..config.narrow import RunSettings
 from ..config.sections import RENDERERS
 from ..geometry.registration import surface_distance
 from ..optimize.evaluate import Mean, SceneEstimate
@@ -50,7 +50,9 @@ class NeuronComparison:
 
     Attributes
     ----------
-    config : Config
+    settings : RunSettings
+    free : tuple of str
+        The parameters that were free.
     done : dict of str to MultistartResult
         By the renderer that they were made under; both, or less where the user did not want to wait.
     judges : dict of str to FrozenEvaluator
@@ -64,7 +66,8 @@ class NeuronComparison:
         The same for what every start ended with.
     """
 
-    config: Config
+    settings: RunSettings
+    free: tuple[str, ...]
     done: dict[str, MultistartResult]
     judges: dict[str, FrozenEvaluator]
     pixel: PixelMEI | None
@@ -85,7 +88,7 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
     where there is but one.
     """
     done, kept, pixel = comparison.done, comparison.kept, comparison.pixel
-    config, observer = comparison.config, comparison.judges[PATH].pipeline.observer
+    settings, observer = comparison.settings, comparison.judges[PATH].pipeline.observer
     ended = [optimized.ended for optimized in done.values()]
     reached = None if pixel is None else pixel.activation
     both: dict[str, Any] = {}
@@ -100,11 +103,11 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
         }
     return ComparedNeuron(
         model=observer.model.name,
-        neurons=config.neurons,
-        objective=config.objective.type,
+        neurons=settings.neurons,
+        objective=settings.objective.type,
         ended="done" if comparison.whole and "interrupted" not in ended else "interrupted",
         failed={made: optimized.reason for made, optimized in done.items() if optimized.reason},
-        seed=config.seed,
+        seed=settings.seed,
         initial={made: optimized.best.before for made, optimized in done.items()},
         **_tables(kept, reached),
         pixel=reached,
@@ -179,7 +182,7 @@ def _transport(comparison: NeuronComparison, made: str) -> float | None:
     The root mean square of the difference, over that of the path-traced render's deviation from its mean. For squares
     the products of two independent renders are taken, in which their noise adds up to nothing.
     """
-    again = comparison.judges[PATH](comparison.ends[made], comparison.config.seed + ASIDE).image
+    again = comparison.judges[PATH](comparison.ends[made], comparison.settings.seed + ASIDE).image
     traced, shaded = (comparison.kept[made][shown].image.to(again.device) for shown in (PATH, RASTER))
     square = ((traced - shaded) * (again - shaded)).mean().clamp_min(0)
     contrast = ((traced - traced.mean()) * (again - again.mean())).mean()
@@ -202,7 +205,7 @@ def _parameters(comparison: NeuronComparison) -> dict[str, ComparedParameter]:
     start = scene.to_settings()
     ends = {made: optimized.best.pipeline.scene.to_settings() for made, optimized in comparison.done.items()}
     compared = {}
-    for path in free_parameters(comparison.config):
+    for path in comparison.free:
         if not path.startswith("shape."):
             values = {made: parameter_at(end, path) for made, end in ends.items()}
             difference = asdict(parameter_difference(scene.quantity(path), values[PATH], values[RASTER]))

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ..config.load import Config
+from ..config.narrow import RunSettings, SceneSettings
+from ..config.objective import Diverse
 from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
 from ..geometry.quality import together_of
@@ -81,22 +83,22 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     progress.doing(LOADING)
     pipeline = build_pipeline(config, progress.message)
     with open_run(pipeline, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
-        starts = _starts(pipeline, config)
-        search = _Search(config, folder, progress, interrupted)
-        maximum = search.maximum(restarted(pipeline, config, 0))
+        starts = _starts(pipeline, config.scene, config.objective)
+        search = _Search(config.run, folder, progress, interrupted)
+        maximum = search.maximum(restarted(pipeline, config.scene, 0))
         trials = search.optimized(starts, maximum.value)
         progress.doing(WRITING)
-        result = _write_run(folder, config, trials, maximum)
+        result = _write_run(folder, config.run, trials, maximum)
     return RunResult(folder.path, result)
 
 
-def _starts(pipeline: Pipeline, config: Config) -> list[Pipeline]:
+def _starts(pipeline: Pipeline, scene: SceneSettings, objective: Diverse) -> list[Pipeline]:
     """Starts that differ in what is to differ: scenes that are the same have no direction in which they differ."""
-    starts = [pipeline, *(restarted(pipeline, config, index) for index in range(1, config.objective.count))]
-    elsewhere = "offsets" in config.shape.free or config.pose.free
-    if config.objective.differ == "light" or not elsewhere:
+    starts = [pipeline, *(restarted(pipeline, scene, index) for index in range(1, objective.count))]
+    elsewhere = "offsets" in scene.shape.free or scene.pose.free
+    if objective.differ == "light" or not elsewhere:
         for index, start in enumerate(starts[1:]):
-            seed = np.random.SeedSequence((config.seed, index, 1)).generate_state(1)[0]
+            seed = np.random.SeedSequence((scene.seed, index, 1)).generate_state(1)[0]
             _scatter(start, torch.Generator().manual_seed(int(seed)))
     return starts
 
@@ -111,11 +113,13 @@ def _scatter(start: Pipeline, generator: torch.Generator) -> None:
 class _Search:
     """The optimizations, and what is told and kept of them."""
 
-    def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
-        self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
+    def __init__(
+        self, settings: RunSettings, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
+    ) -> None:
+        self._run, self._folder, self._progress, self._interrupted = settings, folder, progress, interrupted
         self._checkpoints = Checkpoints(folder)
-        self._settings = OptimizerSettings.of(config.optimizer)
-        self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
+        self._settings = OptimizerSettings.of(settings.optimizer)
+        self._accuracy = settings.evaluate.spp, settings.evaluate.repeats, settings.seed
 
     def maximum(self, alone: Pipeline) -> Maximum:
         """The most that the neurons answer."""
@@ -127,7 +131,7 @@ class _Search:
         if not settings.steps:
             alone.scene.shape.put_back()
         optimize(
-            ActivationLoss(alone), settings, self._config.seed, self._tell
+            ActivationLoss(alone), settings, self._run.seed, self._tell
         )  # nothing of it is kept: a Ctrl-C ends at once
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
@@ -143,7 +147,7 @@ class _Search:
 
     def optimized(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
-        said = self._config.objective
+        said = self._run.objective
         apart = ENOUGH[said.differ] if said.apart is None else said.apart
         level = min(1.0, said.level + MARGIN)
 
@@ -175,7 +179,7 @@ class _Search:
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
 
-        seed, settings = self._config.seed, self._settings
+        seed, settings = self._run.seed, self._settings
         with finishing() as begin:
 
             def add(step: Step) -> None:
@@ -193,10 +197,10 @@ class _Search:
         ]
 
 
-def _write_run(folder: RunFolder, config: Config, trials: list[StartResult], maximum: Maximum) -> DiverseResult:
+def _write_run(folder: RunFolder, settings: RunSettings, trials: list[StartResult], maximum: Maximum) -> DiverseResult:
     course, outcome = _course(trials), trials[0].outcome
-    diverse = _set(config, trials, maximum)
-    facts = dict(run_facts(config, trials[0].pipeline, trials, outcome.ended, outcome.reason))
+    diverse = _set(settings.objective, trials, maximum)
+    facts = dict(run_facts(settings, trials[0].pipeline, trials, outcome.ended, outcome.reason))
     facts |= {
         "mesh": together_of([scene.mesh for scene in diverse.scenes]),
         "steps": outcome.steps,
@@ -208,7 +212,7 @@ def _write_run(folder: RunFolder, config: Config, trials: list[StartResult], max
             initial=_mean([trial.before for trial in trials]), final=_mean([trial.after for trial in trials])
         ),
         diverse=diverse,
-        neurons=config.neurons,
+        neurons=settings.neurons,
         exposure=course.exposure,
         **facts,
     )
@@ -216,15 +220,15 @@ def _write_run(folder: RunFolder, config: Config, trials: list[StartResult], max
         write_final(folder, trial.pipeline, trial.after.image, course.exposure, f"{scene.folder}/")
         write_object(folder, trial, f"{scene.folder}/")
     write_render(folder, course.last, course.exposure)
-    write_result(folder, result, config.deterministic)
+    write_result(folder, result, settings.deterministic)
     folder.adorn("stimulus.png", lambda path: write_png(path, DISPLAY(course.beside.of(course.last))))
     course.write(folder)
     folder.adorn("summary.png", lambda path: write_diverse(path, _picture(trials, diverse)))
-    return finish(folder, result, config.deterministic)
+    return finish(folder, result, settings.deterministic)
 
 
-def _set(config: Config, trials: list[StartResult], maximum: Maximum) -> DiverseSet:
-    settings, count = config.objective, len(trials)
+def _set(settings: Diverse, trials: list[StartResult], maximum: Maximum) -> DiverseSet:
+    count = len(trials)
     apart = ENOUGH[settings.differ] if settings.apart is None else settings.apart
     aspects = [_aspects(trial) for trial in trials]
     pairs = {kind: _pairs(kind, aspects) for kind in ENOUGH}

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..io.images import write_png
 from ..io.pictures.bitmaps import prepare_files
 from ..optimize.evaluate import Mean
-from ..pipeline import Pipeline, build_scene
+from ..pipeline import Pipeline, build_pipeline, build_scene
 from ..report.export.display import Display
 from ..report.export.gltf import left_out, write_glb
 from ..report.export.stimuli import (
@@ -110,7 +109,8 @@ def _of_run(folder: Path, on_message: Callable[[str], None], trust_code: bool) -
     """Every stimulus of a run; what is wrong with its files is found before the first is given."""
     run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
     with about(folder / "config.yaml"):
-        judge = FrozenEvaluator.built(with_renderer(run.config, run.result.renderer), on_message)
+        pipeline = build_pipeline(run.config.with_renderer(run.result.renderer).with_nothing_free(), on_message)
+        judge = FrozenEvaluator(pipeline, run.config.evaluate)
     if run.config.objective.type in ("metamer", "diverse"):
         own = unlike_stimuli(run, judge)
     else:
@@ -193,7 +193,7 @@ def export_scene(folder: Path, out: Path) -> tuple[Path, list[str]]:
         raise UserError(f"{folder} holds several scenes; the object of each is in scenes/<number>/mesh.glb")
     prepare_files()
     with about(folder / "config.yaml"):
-        scene = build_scene(frozen(run.config), CHANNELS)
+        scene = build_scene(run.config.with_nothing_free().scene, CHANNELS)
     set_parameters(scene, run.parameters(get_parameters(scene))[1])
     with torch.no_grad():
         if not torch.isfinite(scene().vertices).all():

@@ -36,7 +36,7 @@ def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: 
     """The one of a pixel MEI's folder."""
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        observer = build_observer(config, on_message)
+        observer = build_observer(config.observer, on_message)
     return [_stored(observer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
 
 

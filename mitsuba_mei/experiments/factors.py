@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ..config.load import Config, dump
-from ..config.variants import check_activation_objective, for_each_neuron
+from ..config.objective import check_activation_objective
 from ..errors import about
 from ..optimize.evaluate import SceneEstimate
 from ..report.figures.factors import FactorsFigure, write_factors
@@ -59,7 +60,7 @@ def run_coalitions(
     config, observer = prepared.config, prepared.starts[0].observer
     pixel = None
     if config.compare_to == "pixel":
-        pixel = find_for_reference(observer, config, progress)
+        pixel = find_for_reference(observer, config.pixel, config.seed, config.objective.type, progress)
     game = _Game(prepared, pixel)
     for subset in SUBSETS[1:]:
         if interrupted():
@@ -87,13 +88,10 @@ def _run(
     config, starts = prepared.variant(subset)
     run = folder.inside(named(subset).replace(" + ", "-"))
     note = NOTE.format(count=len(SUBSETS) - 1, starts=len(starts))
-    run.write_text("config.yaml", note + dump(_alone(config), run.path))
-    return optimize_and_write(run, config, starts, starts[0].renderer, progress, interrupted, pixel)
-
-
-def _alone(config: Config) -> Config:
-    """The configuration of one start: it could not draw the others where neither shape nor pose is free."""
-    return config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"restarts": 1})})
+    # Of one start: its file could not draw the others where neither shape nor pose is free.
+    alone = config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"restarts": 1})})
+    run.write_text("config.yaml", note + dump(alone, run.path))
+    return optimize_and_write(run, config.run, starts, starts[0].renderer, progress, interrupted, pixel)
 
 
 @dataclass
@@ -233,9 +231,6 @@ def run_factors(
     """
     shown: list[FactorsFigure] = []
 
-    def ready(config: Config, on_message: Callable[[str], None]) -> Prepared:
-        return prepare(config, starts, on_message)
-
     def work(
         task: Task, prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
     ) -> FactorsNeuron:
@@ -250,12 +245,12 @@ def run_factors(
             check_activation_objective(config.objective.type, "factors")
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
-            prepare(for_each_neuron(config)[0], starts)
+            prepare(config.for_each_neuron()[0], starts=starts)
 
     def gather(folder: RunFolder, asked: int) -> _Overall:
         return _Overall(folder, asked, shown)
 
-    return one_by_one(scenes, out, progress, ready, work, gather, asked, resumed)
+    return one_by_one(scenes, out, progress, partial(prepare, starts=starts), work, gather, asked, resumed)
 
 
 class _Overall(NeuronResults):

@@ -14,8 +14,11 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from ..config.load import Config, free_parameters
+from ..config.narrow import RunSettings, SceneSettings
+from ..config.objective import ImageTarget
 from ..config.quantities import Quantity
-from ..config.variants import frozen
+from ..config.scene import Camera as CameraSettings
+from ..config.sections import Render
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.image_error import ImageError
@@ -37,10 +40,12 @@ from .multistart import MultistartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import cameras_of, wanted_images
 
-__all__ = ["build_inverse", "distance_to_truth", "run_inverse", "write_recovered"]
+__all__ = ["distance_to_truth", "run_inverse", "towards_target", "write_recovered"]
 
 
-def write_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> InverseResult:
+def write_recovered(
+    folder: RunFolder, settings: RunSettings, scene: SceneSettings, done: MultistartResult, truth: Scene | None
+) -> InverseResult:
     """Write the output files; gives the result."""
     best = done.best
     pipeline = best.pipeline
@@ -51,13 +56,13 @@ def write_recovered(folder: RunFolder, config: Config, done: MultistartResult, t
     error = -activation
     result = InverseResult(
         activation=activation,
-        error=ErrorRecord(kind=config.objective.error, initial=error.initial, final=error.final),
+        error=ErrorRecord(kind=settings.objective.error, initial=error.initial, final=error.final),
         difference=DifferenceScale(reach=_largest_difference(pipeline, done)),
-        truth=None if truth is None else distance_to_truth(config, pipeline.scene, best.start, truth),
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        truth=None if truth is None else distance_to_truth(scene, pipeline.scene, best.start, truth),
+        **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
         initial_scene=pipeline.begins,
-        over_starts=over_starts(done, config.objective.type),
-        neurons=config.named_neurons,
+        over_starts=over_starts(done, settings.objective.type),
+        neurons=settings.named_neurons,
         restart=best.index,
         views=pipeline.observer.views,
         exposure=course.exposure,
@@ -67,9 +72,9 @@ def write_recovered(folder: RunFolder, config: Config, done: MultistartResult, t
     write_render(folder, course.last, course.exposure)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    write_result(folder, result, config.deterministic)
-    _write_pictures(folder, config, done, result, course)
-    return finish(folder, result, config.deterministic)
+    write_result(folder, result, settings.deterministic)
+    _write_pictures(folder, free_parameters(scene), done, result, course)
+    return finish(folder, result, settings.deterministic)
 
 
 def _difference_from(target: np.ndarray) -> Beside:
@@ -92,7 +97,7 @@ def _largest_difference(pipeline: Pipeline, done: MultistartResult) -> float:
 
 
 @torch.no_grad()
-def distance_to_truth(config: Config, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene) -> Truth:
+def distance_to_truth(settings: SceneSettings, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene) -> Truth:
     """How far a recovered scene, and the one that it started from, lie from the truth.
 
     Distances of the surfaces are those as they stand in the scene, and the final one also after alignment
@@ -101,15 +106,15 @@ def distance_to_truth(config: Config, scene: Scene, start: Mapping[str, np.ndarr
 
     Parameters
     ----------
-    config : Config
-        Of the scene.
+    settings : SceneSettings
     scene : Scene
         As it ended.
     start : mapping of str to ndarray
         Its parameters at first.
     truth : Scene
     """
-    copy = build_scene(frozen(config), scene.channels)
+    copy = build_scene(settings, scene.channels)
+    copy.freeze_except(())
     stages = {}
     for when, values in {"initial": start, "final": get_parameters(scene)}.items():
         set_parameters(copy, values)
@@ -150,7 +155,7 @@ def _off(values: dict[str, Any], quantity: Quantity) -> ParameterError | None:
 
 
 def _write_pictures(
-    folder: RunFolder, config: Config, done: MultistartResult, result: InverseResult, course: Course
+    folder: RunFolder, free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course
 ) -> None:
     difference, (target,) = course.beside.of(course.last), course.others
     folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
@@ -158,13 +163,13 @@ def _write_pictures(
     folder.adorn("difference.png", lambda path: write_png(path, left))
     folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
     course.write(folder)
-    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
+    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(free, done, result, course)))
 
 
-def _recovery(config: Config, done: MultistartResult, result: InverseResult, course: Course) -> Recovery:
+def _recovery(free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course) -> Recovery:
     pipeline = done.best.pipeline
     images = {"target": course.others[0], "initial": course.first, "final": course.last}
-    what = ", ".join(free_parameters(config)) or "nothing free"
+    what = ", ".join(free) or "nothing free"
     return Recovery(
         title=f"{what}: {result.error.kind} error {_text(result.error.final)}",
         views={name: np.split(image, pipeline.observer.views, axis=1) for name, image in images.items()},
@@ -181,32 +186,45 @@ def _text(error: Estimate) -> str:
     return f"{error.mean:.3g}" + (f" (render s.e. {error.sem:.1g})" if error.sem else "")
 
 
-def build_inverse(
-    config: Config, on_message: Callable[[str], None] = lambda text: None
+def towards_target(
+    pipeline: Pipeline,
+    objective: ImageTarget,
+    camera: CameraSettings,
+    render: Render,
+    trust_code: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> tuple[Pipeline, Scene | None]:
     """The chain from a scene to the error of its images, and the scene behind the target where it is known.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        From the scene to the neurons.
+    objective : ImageTarget
+    camera, render
+        The sections of the scene file, by which the target is seen.
 
     Raises
     ------
     UserError
-        For anything in the scene file or its files that cannot be used.
+        For files of the objective that cannot be used.
     """
-    pipeline = build_pipeline(config, on_message)
     device = pipeline.scene.background.device
-    cameras = tuple(camera.to(device) for camera in cameras_of(config))
-    said, observer = config.objective, pipeline.observer
-    own = [view.target for view in said.views]
+    cameras = tuple(each.to(device) for each in cameras_of(objective.views, camera))
+    observer = pipeline.observer
+    own = [view.target for view in objective.views]
     with threads_beside(pipeline.renderer):
-        wanted = wanted_images(said.target, own, config, pipeline.scene.channels, cameras, on_message)
+        channels = pipeline.scene.channels
+        wanted = wanted_images(objective.target, own, render, channels, cameras, on_message, trust_code)
     likeness = ImageError(
         observer.stimulus,
         observer.model,
         observer.neurons,
         observer.objective,
-        memory=observer.memory if said.error == "responses" else None,
+        memory=observer.memory if objective.error == "responses" else None,
         target=wanted.images.to(device),
         views=max(1, len(cameras)),
-        error=said.error,
+        error=objective.error,
     )
     return replace(pipeline, observer=likeness, cameras=cameras), wanted.truth
 
@@ -231,9 +249,17 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    pipeline, truth = build_inverse(config, progress.message)
+    pipeline, truth = towards_target(
+        build_pipeline(config, progress.message),
+        config.objective,
+        config.camera,
+        config.render,
+        config.trusts_code,
+        progress.message,
+    )
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted)
         progress.doing(WRITING)
-        result = write_recovered(folder, config, done, truth)
+        result = write_recovered(folder, config.run, config.scene, done, truth)
     return RunResult(folder.path, result)

@@ -40,10 +40,13 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     progress.doing(LOADING)
     pipeline = build_pipeline(config, progress.message)
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted)
         pixel = None
         if config.compare_to == "pixel":
-            pixel = find_for_reference(pipeline.observer, config, progress, interrupted)
+            pixel = find_for_reference(
+                pipeline.observer, config.pixel, config.seed, config.objective.type, progress, interrupted
+            )
         progress.doing(WRITING)
-        result = write_run(folder, config, done, pixel)
+        result = write_run(folder, config.run, done, pixel)
     return RunResult(folder.path, result)

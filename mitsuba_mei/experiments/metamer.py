@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 
 from ..config.load import Config
+from ..config.narrow import RunSettings
+from ..config.objective import Metamer
 from ..errors import UserError
 from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.custom_module import GuardedModule
@@ -71,7 +73,9 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
         neurons = GuardedModule(FeatureExtractor(observer.model.module, said.layer), observer.model.name).to(device)
         memory = Memory(neurons, (observer.stimulus.channels, *observer.stimulus.image_size))
     with threads_beside(pipeline.renderer):
-        wanted = wanted_images(said.reference, (), config, pipeline.scene.channels, on_message=on_message)
+        wanted = wanted_images(
+            said.reference, (), config.render, pipeline.scene.channels, (), on_message, config.trusts_code
+        )
     target = wanted.images.to(device)
     parts = (observer.stimulus, observer.model, neurons, observer.objective)
     likeness = ImageError(*parts, memory=memory, target=target, error="responses")
@@ -125,10 +129,10 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
         return trial.after.mean - max(0.0, 1 - far / apart)
 
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        starts = each_start(pipeline, config)
-        done = optimize_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted, goal=goal, worth=worth)
         progress.doing(WRITING)
-        result = _write_run(folder, config, done, reference, apart)
+        result = _write_run(folder, config.run, done, reference, apart)
     return RunResult(folder.path, result)
 
 
@@ -143,7 +147,7 @@ def _final(trial: StartResult) -> SceneFeatures:
 
 
 def _write_run(
-    folder: RunFolder, config: Config, done: MultistartResult, reference: Reference, apart: float
+    folder: RunFolder, settings: RunSettings, done: MultistartResult, reference: Reference, apart: float
 ) -> MetamerResult:
     best = done.best
     pipeline = best.pipeline
@@ -151,11 +155,11 @@ def _write_run(
     course = Course.of(pipeline, best.record, (best.before.image, done.final.image), others=[target])
     result = MetamerResult(
         activation=InitialFinal(initial=best.before, final=done.final),
-        metamer=_pair(done, config, reference, apart),
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        metamer=_pair(done, settings.objective, reference, apart),
+        **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
         initial_scene=pipeline.begins,
-        over_starts=over_starts(done, config.objective.type),
-        neurons=config.named_neurons,
+        over_starts=over_starts(done, settings.objective.type),
+        neurons=settings.named_neurons,
         restart=best.index,
         exposure=course.exposure,
     )
@@ -165,14 +169,14 @@ def _write_run(
     truth = reference.wanted.truth
     if truth is not None:
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    write_result(folder, result, config.deterministic)
+    write_result(folder, result, settings.deterministic)
     course.write(folder)
     _write_pictures(folder, done, reference, result)
-    return finish(folder, result, config.deterministic)
+    return finish(folder, result, settings.deterministic)
 
 
-def _pair(done: MultistartResult, config: Config, reference: Reference, apart: float) -> MetamerPair:
-    settings, scene = config.objective, _final(done.best)
+def _pair(done: MultistartResult, settings: Metamer, reference: Reference, apart: float) -> MetamerPair:
+    scene = _final(done.best)
     differences = {kind: measured(kind, scene, reference.aspects) for kind in ENOUGH}
     distance = -InitialFinal(initial=done.best.before, final=done.final)
     near, far = distance.final.mean <= settings.tolerance, differences[settings.differ] >= apart
@@ -181,7 +185,7 @@ def _pair(done: MultistartResult, config: Config, reference: Reference, apart: f
         tolerance=settings.tolerance,
         near=near,
         layer=settings.layer,
-        neurons=_answers(done, config),
+        neurons=None if settings.layer is not None else _answers(done),
     )
     return MetamerPair(
         found=near and far,
@@ -192,10 +196,8 @@ def _pair(done: MultistartResult, config: Config, reference: Reference, apart: f
 
 
 @torch.no_grad()
-def _answers(done: MultistartResult, config: Config) -> tuple[NeuronAnswers, ...] | None:
-    """Each neuron's responses to the reference and to the final scene; None where a layer is compared."""
-    if config.objective.layer is not None:
-        return None
+def _answers(done: MultistartResult) -> tuple[NeuronAnswers, ...]:
+    """Each neuron's responses to the reference and to the final scene."""
     observer = done.best.pipeline.observer
     images = (observer.target, done.final.image.to(observer.target))
     reference, final = (observer.neurons(observer.stimulus(image))[0].tolist() for image in images)

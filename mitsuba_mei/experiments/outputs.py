@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..config.load import Config
+from ..config.narrow import RunSettings
 from ..config.objective import maximised_value
 from ..config.trust import runs_code
 from ..errors import UserError
@@ -46,7 +46,7 @@ TIMES = ("seconds", "seconds_per_step", "peak_memory_mb")
 
 def write_run(
     folder: RunFolder,
-    config: Config,
+    settings: RunSettings,
     done: MultistartResult,
     pixel: PixelMEI | None,
     over: bool = True,
@@ -57,15 +57,15 @@ def write_run(
     """
     pipeline, images = done.best.pipeline, (done.best.before.image, done.final.image)
     course = Course.of(pipeline, done.best.record, images)
-    result = _result(config, done, pixel, course.exposure)
+    result = _result(settings, done, pixel, course.exposure)
     write_object(folder, done.best)
     write_final(folder, pipeline, done.final.image, course.exposure)
     if pixel is not None:
         pixel.write(folder, pipeline.observer.stimulus, "pixel_stimulus")
-    write_result(folder, result, config.deterministic)
+    write_result(folder, result, settings.deterministic)
     course.write(folder)
-    folder.adorn("summary.png", lambda path: write_summary(path, _summary(config, done, pixel, result)))
-    return finish(folder, result, config.deterministic, over)
+    folder.adorn("summary.png", lambda path: write_summary(path, _summary(settings, done, pixel, result)))
+    return finish(folder, result, settings.deterministic, over)
 
 
 def write_result(folder: RunFolder, result: OptimizationResult, deterministic: bool) -> None:
@@ -116,7 +116,7 @@ def finish(folder: RunFolder, result: AnyResult, deterministic: bool, over: bool
 
 def optimize_and_write(
     folder: RunFolder,
-    config: Config,
+    settings: RunSettings,
     starts: Iterable[Pipeline],
     renderer: Renderer,
     progress: Progress,
@@ -138,18 +138,18 @@ def optimize_and_write(
     """
     with threads_beside(renderer):
         try:
-            done = optimize_from_starts(starts, config, folder, progress, interrupted, to_the_end=True)
+            done = optimize_from_starts(starts, settings, folder, progress, interrupted, to_the_end=True)
         finally:
             progress.stop()
             folder.close()
         progress.doing(WRITING)
-        for missing in write_run(folder, config, done, pixel, over=False).not_written:
+        for missing in write_run(folder, settings, done, pixel, over=False).not_written:
             progress.message(f"not written: {missing}")
         progress.stop()
     return done
 
 
-def _result(config: Config, done: MultistartResult, pixel: PixelMEI | None, exposure: float) -> MEIResult:
+def _result(settings: RunSettings, done: MultistartResult, pixel: PixelMEI | None, exposure: float) -> MEIResult:
     pipeline, before, after = done.best.pipeline, done.best.before, done.final
     observer = pipeline.observer
     optimum = observer.optimum()
@@ -160,16 +160,16 @@ def _result(config: Config, done: MultistartResult, pixel: PixelMEI | None, expo
     ]
     return MEIResult(
         activation=activation,
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
+        **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
         fraction_of_optimum=None if optimum is None else after.mean / optimum,
         ratio_to_pixel=None if pixel is None else activation.final.over(pixel.activation),
         validation=_validation(pipeline, before, after, pixel),
         initial_scene=pipeline.begins,
-        over_starts=over_starts(done, config.objective.type),
+        over_starts=over_starts(done, settings.objective.type),
         optimum=optimum,
-        neurons=config.neurons,
-        responses=tuple(each for each in responses if each.neuron in config.neurons),
-        against=tuple(each for each in responses if each.neuron not in config.neurons),
+        neurons=settings.neurons,
+        responses=tuple(each for each in responses if each.neuron in settings.neurons),
+        against=tuple(each for each in responses if each.neuron not in settings.neurons),
         outside_display=observer.stimulus.outside_display(observer.stimulus(after.image)),
         restart=done.best.index,
         pixel=None if pixel is None else pixel.as_record(),
@@ -184,7 +184,7 @@ def over_starts(done: MultistartResult, objective: str) -> Spread | None:
 
 
 def run_facts(
-    config: Config, pipeline: Pipeline, trials: Sequence[StartResult], ended: str, reason: str
+    settings: RunSettings, pipeline: Pipeline, trials: Sequence[StartResult], ended: str, reason: str
 ) -> Mapping[str, Any]:
     """The fields that every :class:`OptimizationResult` has: time, mesh, renderer, versions, and every start.
 
@@ -210,12 +210,12 @@ def run_facts(
         "skipped_steps": sum(each.skipped_steps for each in starts),
         "shortened_gradients": sum(each.shortened_gradients for each in starts),
         "mesh": mesh_facts(scene.shape(), scene.template),
-        "renderer": config.render.type,
+        "renderer": settings.render.type,
         "variant": pipeline.variant,
-        "seed": config.seed,
-        "objective": config.objective.type,
+        "seed": settings.seed,
+        "objective": settings.objective.type,
         "model": pipeline.observer.model.name,
-        "runs_code": any(map(runs_code, (config.model.card, config.model.validate))),
+        "runs_code": any(map(runs_code, (settings.model.card, settings.model.validate))),
         "ended": ended,
         "reason": reason or None,
         "restarts": starts,
@@ -236,14 +236,14 @@ def _validation(
     return Validation(model=validator.model.name, activation=activation, pixel=reached, ratio_to_pixel=ratio)
 
 
-def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, result: MEIResult) -> Summary:
+def _summary(settings: RunSettings, done: MultistartResult, pixel: PixelMEI | None, result: MEIResult) -> Summary:
     pipeline, before, after = done.best.pipeline, done.best.before, done.final
     frames = {when: frame(pipeline, each.image) for when, each in (("initial", before), ("final", after))}
     stimuli = {when: grey for when, (_, grey) in frames.items()}
     if pixel is not None:
         stimuli["pixel MEI"] = pixel.grey(pipeline.observer.stimulus)
     return Summary(
-        title=_title(config, pipeline, result),
+        title=_title(settings, pipeline, result),
         renders={when: render for when, (render, _) in frames.items()},
         stimuli=stimuli,
         previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
@@ -256,9 +256,9 @@ def _summary(config: Config, done: MultistartResult, pixel: PixelMEI | None, res
     )
 
 
-def _title(config: Config, pipeline: Pipeline, result: MEIResult) -> str:
+def _title(settings: RunSettings, pipeline: Pipeline, result: MEIResult) -> str:
     final = result.activation.final
-    neurons = ", ".join(map(str, config.neurons))
+    neurons = ", ".join(map(str, settings.neurons))
     kind = "" if result.objective == "activation" else f"{result.objective}, "
     title = f"{result.model}, neuron {neurons}: {kind}{final.mean:.4g}"
     title += f" (render s.e. {final.sem:.2g})" if pipeline.renderer.noisy else " (rasterized)"

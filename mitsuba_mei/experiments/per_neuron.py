@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ..config.load import Config
-from ..config.variants import for_each_neuron
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..interrupts import at_once, interruptible
@@ -162,16 +161,22 @@ def one_by_one(
         For anything that the user can mend, before the first step. A later neuron that cannot be optimized is left
         out, and the reason is recorded.
     """
-    tasks = _tasks(scenes)
+    _check_stems([scene.stem for scene, _ in scenes])
+    tasks = []
+    for scene, config in scenes:
+        for each in config.for_each_neuron():
+            what = _named(each.objective.type, each.neurons)
+            label = what.replace("-", " ") if len(scenes) == 1 else f"{scene.stem} {what.replace('-', ' ')}"
+            tasks.append(Task(scene, each, f"{scene.stem}-{what}", label))
     progress.doing(LOADING)
     for scene, config in scenes:
         with about(scene):
-            build_observer(config, progress.message)
+            build_observer(config.observer, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
     for scene, config in scenes:
         with about(scene):
-            for sentence in input_sentences(build_template(config)):
+            for sentence in input_sentences(build_template(config.shape)):
                 progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
     overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
     if resumed:
@@ -211,28 +216,19 @@ def one_by_one(
     return RunResult(overall.folder.path, overall.result())
 
 
-def _tasks(scenes: Sequence[tuple[Path, Config]]) -> list[Task]:
-    """What is to be compared, under names that differ."""
-    stems = Counter(scene.stem for scene, _ in scenes)
-    twice = [stem for stem, count in stems.items() if count > 1]
+def _check_stems(stems: Sequence[str]) -> None:
+    """Raise UserError where two scene files are called alike."""
+    twice = [stem for stem, count in Counter(stems).items() if count > 1]
     if twice:
         raise UserError(
-            f"{stems[twice[0]]} scene files are called '{twice[0]}', and their results would lie in the same folders; "
-            "rename one, or compare them apart"
+            f"{stems.count(twice[0])} scene files are called '{twice[0]}', and their results would lie in the same "
+            "folders; rename one, or compare them apart"
         )
-    tasks = []
-    for scene, config in scenes:
-        for each in for_each_neuron(config):
-            what = _named(each)
-            label = what.replace("-", " ") if len(scenes) == 1 else f"{scene.stem} {what.replace('-', ' ')}"
-            tasks.append(Task(scene, each, f"{scene.stem}-{what}", label))
-    return tasks
 
 
-def _named(config: Config) -> str:
+def _named(objective: str, neurons: Sequence[int]) -> str:
     """``neuron-25``, ``neurons-3-25``, ``discriminate-3``."""
-    numbers = "-".join(map(str, config.neurons))
-    if len(config.neurons) > MAX_NAMED:
-        numbers = f"{len(config.neurons)}-from-{config.neurons[0]}"
-    kind = config.objective.type
-    return f"{kind if kind != 'activation' else 'neuron' if len(config.neurons) == 1 else 'neurons'}-{numbers}"
+    numbers = "-".join(map(str, neurons))
+    if len(neurons) > MAX_NAMED:
+        numbers = f"{len(neurons)}-from-{neurons[0]}"
+    return f"{objective if objective != 'activation' else 'neuron' if len(neurons) == 1 else 'neurons'}-{numbers}"

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from ..config.load import Config, dump
-from ..config.objective import maximised_value
+from ..config.objective import check_activation_objective, maximised_value
 from ..config.sections import Pixel
-from ..config.variants import check_activation_objective
 from ..errors import UserError
 from ..interrupts import finishing, interruptible
 from ..io.images import write_png
@@ -127,7 +126,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     check_activation_objective(config.objective.type, "pixel")
     progress.doing(LOADING)
-    observer = build_observer(config, progress.message)
+    observer = build_observer(config.observer, progress.message)
     observer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     progress.start(config.pixel.steps)
@@ -187,17 +186,22 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
 
 def find_for_reference(
-    observer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
+    observer: Observer,
+    settings: Pixel,
+    seed: int,
+    objective: str,
+    progress: Progress,
+    interrupted: Callable[[], bool] | None = None,
 ) -> PixelMEI | None:
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
 
     Without ``interrupted``, a Ctrl-C is answered as it is around this.
     """
-    progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
-    progress.start(config.pixel.steps)
+    progress.message(f"pixel MEI, {settings.restarts} starts at once")
+    progress.start(settings.steps)
     pixel = None
 
-    name, _ = named_value(config.objective.type)
+    name, _ = named_value(objective)
 
     def told(step: int, value: float) -> None:
         progress.step({name: value})
@@ -206,7 +210,7 @@ def find_for_reference(
         with every_core(), finishing() as begin:
             if interrupted is not None:
                 begin()
-            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted or (lambda: False))
+            pixel = find_pixel_mei(observer, settings, seed, told, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"

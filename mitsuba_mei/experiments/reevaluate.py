@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config.load import Config
-from ..config.variants import frozen, with_renderer
+from ..config.narrow import SceneSettings
+from ..config.sections import Evaluate
 from ..errors import UserError, about
 from ..io.files import json_text, make_writable, take_name, write_whole
 from ..optimize.evaluate import SceneEstimate, evaluate
@@ -37,24 +37,19 @@ class FrozenEvaluator:
     ----------
     pipeline : Pipeline
         Nothing of its scene is free.
-    config : Config
-        Its ``evaluate`` says how accurate.
+    accuracy : Evaluate
+        Samples and renders.
     """
 
-    def __init__(self, pipeline: Pipeline, config: Config) -> None:
+    def __init__(self, pipeline: Pipeline, accuracy: Evaluate) -> None:
         self.pipeline = pipeline
-        self._accuracy = config.evaluate.spp, config.evaluate.repeats
+        self._accuracy = accuracy.spp, accuracy.repeats
 
     @classmethod
-    def of(cls, pipeline: Pipeline, config: Config) -> FrozenEvaluator:
-        """One with the renderer and the neurons of an experiment, and a scene of its own."""
-        scene = build_scene(frozen(config), pipeline.scene.channels).to(pipeline.scene.background.device)
-        return cls(replace(pipeline, scene=scene), config)
-
-    @classmethod
-    def built(cls, config: Config, on_message: Callable[[str], None] = lambda text: None) -> FrozenEvaluator:
-        """One from nothing but a configuration; downloads are told of."""
-        return cls(build_pipeline(frozen(config), on_message), config)
+    def of(cls, pipeline: Pipeline, scene: SceneSettings, accuracy: Evaluate) -> FrozenEvaluator:
+        """One with the renderer and the neurons of an experiment, and a scene of its own, of which nothing is free."""
+        own = build_scene(scene, pipeline.scene.channels).to(pipeline.scene.background.device)
+        return cls(replace(pipeline, scene=own), accuracy)
 
     @property
     def device(self) -> torch.device:
@@ -116,7 +111,8 @@ def evaluate_run(
     found: dict[str, dict[str, SceneEstimate]] = {}
     for name in dict.fromkeys((run.result.renderer, shown)):
         with about(folder / "config.yaml"):
-            judge = FrozenEvaluator.built(with_renderer(run.config, name), on_message)
+            pipeline = build_pipeline(run.config.with_renderer(name).with_nothing_free(), on_message)
+            judge = FrozenEvaluator(pipeline, run.config.evaluate)
         ends = dict(zip(seeds, run.parameters(get_parameters(judge.pipeline.scene))))
         found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
     result = _result(run, shown, judge, found[shown])

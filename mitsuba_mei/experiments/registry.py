@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..config.load import Config, dump, load_config
+from ..config.registry import named
 from ..errors import UserError, nearest
 from ..io.files import read_json
 from ..runs.folder import RunFolder
@@ -98,13 +99,4 @@ def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool 
     UserError
         For anything that the user can mend, before the first step.
     """
-    kind = config.objective.type
-    if kind == "image":
-        from .inverse import run_inverse as run
-    elif kind == "metamer":
-        from .metamer import run_metamer as run
-    elif kind == "diverse":
-        from .diverse import run_diverse as run
-    else:
-        from .mei import run_mei as run
-    return run(config, out, progress, resumed)
+    return named(config.objective.RUN)(config, out, progress, resumed)

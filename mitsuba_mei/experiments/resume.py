@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..config.fields import Part
 from ..config.load import Config, load_config
 from ..config.yaml.located import Key, path_text
 from ..errors import UserError
@@ -50,7 +51,7 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     return config
 
 
-def _check_same(path: Path, config: Config, begun_with: Config) -> None:
+def _check_same(path: Path, config: Part, begun_with: Part) -> None:
     """Raise UserError where a run would go on as another one."""
     now, then = (dict(_leaves(each.model_dump())) for each in (config, begun_with))
     for key in sorted(now.keys() | then.keys(), key=str):

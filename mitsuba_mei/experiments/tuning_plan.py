@@ -12,7 +12,6 @@ import torch
 
 from ..config.fields import listed_neurons
 from ..config.load import Config, load_config
-from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..optimize.evaluate import EVALUATION_SEEDS, Accuracy, Responses, respond
@@ -137,15 +136,15 @@ def subject_of(
     """
     if source.is_dir() or not source.suffix:
         run = read_run(source, overrides, "tune", trust_code)
-        config = with_renderer(run.config, renderer or run.result.renderer)
+        config = run.config.with_renderer(renderer or run.result.renderer)
         with about(source / "config.yaml"):
-            pipeline = build_pipeline(frozen(config), progress.message)
+            pipeline = build_pipeline(config.with_nothing_free(), progress.message)
         set_parameters(pipeline.scene, run.parameters(get_parameters(pipeline.scene))[1])
         return Subject(source, config, pipeline, True)
     config = load_config(source, overrides, rendered=False, trust_code=trust_code)
-    config = config if renderer is None else with_renderer(config, renderer)
+    config = config if renderer is None else config.with_renderer(renderer)
     with about(source):
-        still = frozen(config).model_copy(update={"placement": config.placement})
+        still = config.with_nothing_free().model_copy(update={"placement": config.placement})
         pipeline = build_pipeline(still, progress.message)
         for sentence in input_sentences(pipeline.scene.template):
             progress.message(f"mesh: {sentence}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.load import Config, free_parameters
-from ..config.objective import EXPERIMENTS, maximised_value
+from ..config.objective import maximised_value
 from ..config.sections import RENDERERS
 from ..runs.checkpoint import FOLDER
 from ..runs.results import (
@@ -113,27 +113,20 @@ def describe_config(path: Path, config: Config) -> list[str]:
     card = config.model.card
     neurons = ", ".join(map(str, config.neurons))
     compared = config.compare.neurons
+    asked = [config.objective.summary(config.neurons)]
+    asked += [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
+    asked += ["validated by a second model"] * (config.model.validate is not None)
+    asked += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
     return [
         f"{path} is fine",
         f"  render    {config.render.type}, {config.render.resolution} x {config.render.resolution} pixels",
         f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
         f"  lighting  {', '.join(light.type for light in config.lighting)}",
         f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
-        f"  objective {_asked(config)}",
-        f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
+        f"  objective {', '.join(asked)}",
+        f"  free      {', '.join(free_parameters(config.scene)) or 'nothing'}",
         *([] if compared is None else [f"  compare   neurons {', '.join(map(str, compared))}"]),
     ]
-
-
-def _asked(config: Config) -> str:
-    """What is to be done, in a few words."""
-    what = config.objective.summary(config.neurons)
-    if config.objective.type in EXPERIMENTS:
-        return what
-    also = [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
-    also += ["validated by a second model"] * (config.model.validate is not None)
-    also += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
-    return ", ".join([what, *also])
 
 
 def describe_result(folder: Path, result: MEIResult) -> list[str]:

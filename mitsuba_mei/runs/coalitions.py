@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
-from ..config.load import Config, free_parameters, freeable_parameters
+from ..config.load import free_parameters, freeable_parameters
+from ..config.narrow import SceneSettings
 from ..config.quantities import range_of
 from ..errors import UserError
 
@@ -107,12 +108,12 @@ def factor_of(path: str) -> str | None:
     return next((factor for factor, its in FACTORS.items() if its == group), None)
 
 
-def chosen_parameters(config: Config) -> frozenset[str]:
+def chosen_parameters(scene: SceneSettings) -> frozenset[str]:
     """The parameters of the factors that the scene file frees itself."""
-    return frozenset(path for path in free_parameters(config) if factor_of(path) is not None)
+    return frozenset(path for path in free_parameters(scene) if factor_of(path) is not None)
 
 
-def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
+def factor_parameters(scene: SceneSettings) -> dict[str, tuple[str, ...]]:
     """The parameters that each factor frees.
 
     Those that the scene file lists as free in the factor's group; where it lists none there, all that can be free in
@@ -126,9 +127,9 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
     """
     found = {}
     for factor in FACTORS:
-        own = tuple(path for path in free_parameters(config) if factor_of(path) == factor)
-        every = tuple(path for path in freeable_parameters(config) if factor_of(path) == factor)
-        found[factor] = own or tuple(path for path in every if not _is_dark(config, path))
+        own = tuple(path for path in free_parameters(scene) if factor_of(path) == factor)
+        every = tuple(path for path in freeable_parameters(scene) if factor_of(path) == factor)
+        found[factor] = own or tuple(path for path in every if not _is_dark(scene, path))
         if not found[factor]:
             raise UserError(
                 f"{factor} has no parameter that can be free, so what it is worth cannot be said: every light has a "
@@ -137,12 +138,12 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _is_dark(config: Config, path: str) -> bool:
+def _is_dark(scene: SceneSettings, path: str) -> bool:
     """Whether a parameter of a light stands at an end of its range, as a power that is zero in one channel or more."""
     *where, name = path.split(".")
     if where[0] != "lighting":
         return False
-    light = config.lighting[int(where[1])]
+    light = scene.lighting[int(where[1])]
     low, high, *_ = range_of(type(light), name)
     value = getattr(light, name)
     return not all(low < number < high for number in (value if isinstance(value, tuple) else (value,)))

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable
 
+from ..config.objective import experiment_of
 from .results import Spread, Start
 
 __all__ = ["describe_spread", "ends_of", "named_value", "spread"]
@@ -46,10 +47,7 @@ def describe_spread(found: Spread | None, what: str = "starts") -> list[str]:
     return [f"over {found.n} {what}: mean {found.mean:.4g}, s.d. {found.sd:.2g} ({ends})"]
 
 
-NAMES = {"activation": ("activation", 1.0), "image": ("error", -1.0), "metamer": ("error", -1.0)}
-"""By ``objective.type``; all others are an ``objective``."""
-
-
 def named_value(objective: str) -> tuple[str, float]:
-    """The figure's name, and its sign over what is maximised: minus where that is minus an error."""
-    return NAMES.get(objective, ("objective", 1.0))
+    """The figure's name (``activation``, ``objective`` or ``error``), and its sign over what is maximised."""
+    name = experiment_of(objective).VALUE
+    return name, -1.0 if name == "error" else 1.0

@@ -10,22 +10,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ... import __version__
+from ...config.objective import experiment_of
+from ...config.registry import named
 from ...errors import UserError
 from ...io.files import read_json
-from .optimization import (
-    SCHEMA_VERSION,
-    DiverseResult,
-    InverseResult,
-    MEIResult,
-    MetamerResult,
-    OptimizationResult,
-    PixelResult,
-    Result,
-)
+from .optimization import SCHEMA_VERSION, OptimizationResult, PixelResult, Result
 from .populations import PopulationResult
 
 __all__ = [
-    "RESULTS",
     "check_version",
     "has_ended",
     "parse_result",
@@ -37,17 +29,10 @@ __all__ = [
 
 AnyResult = TypeVar("AnyResult", bound=Result)
 
-RESULTS: dict[str, type[OptimizationResult]] = {
-    "image": InverseResult,
-    "metamer": MetamerResult,
-    "diverse": DiverseResult,
-}
-"""Results by ``objective.type``; all other objectives drive neurons, and have an :class:`MEIResult`."""
-
 
 def result_type(objective: str) -> type[OptimizationResult]:
     """The result of an optimization with an objective."""
-    return RESULTS.get(objective, MEIResult)
+    return named(experiment_of(objective).RESULT)
 
 
 def result_json(result: Result) -> dict[str, Any]:
