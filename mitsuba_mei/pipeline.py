@@ -14,10 +14,10 @@ from .config.load import Config
 from .config.narrow import SceneSettings
 from .config.objective import Objective
 from .config.scene import Shape
-from .config.sections import MOST_RESTARTS
+from .config.sections import MAX_RESTARTS
 from .errors import UserError
 from .geometry.mesh import TEMPLATES, TriangleMesh
-from .neurons.observer import Look, Observer, build_observer
+from .neurons.observer import Observation, Observer, build_observer
 from .neurons.receptive_field import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.memory import check_memory
@@ -41,7 +41,7 @@ __all__ = [
     "restarted",
 ]
 
-START, RESTART = 0.02, 0.06
+START_STD, RESTART_STD = 0.02, 0.06
 """Root mean square of the random displacement that the first optimization, and every other one, begins with; object
 units. That of the first breaks the object's symmetry, and is no part of the scene that the file says.
 """
@@ -95,9 +95,9 @@ class Pipeline:
         shape = self.scene.shape() if shape is None else shape
         return [self.scene(shape, camera) for camera in self.cameras or (None,)]
 
-    def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
+    def observe(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Observation:
         """Render the scene and show it to the neurons."""
-        return self.observer.look(self.render(seed, spp, shape))
+        return self.observer.observe(self.render(seed, spp, shape))
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -131,9 +131,9 @@ def build_scene(settings: SceneSettings, channels: int, observer: Observer | Non
         shape.initialize(settings.shape.random.size, torch.Generator().manual_seed(settings.shape.random.seed))
     if "offsets" in settings.shape.free:
         if restart == 0:
-            shape.displace(START, generator)
+            shape.displace(START_STD, generator)
         else:
-            shape.initialize(RESTART, generator)
+            shape.initialize(RESTART_STD, generator)
     camera = Camera(**settings.camera.model_dump())
     pose = settings.pose.model_dump()
     if settings.placement.on is not None and observer is not None:
@@ -240,7 +240,7 @@ def restarted(pipeline: Pipeline, settings: SceneSettings, restart: int) -> Pipe
         If no start was found at which the object is in view.
     """
     for draw in range(DRAWS):
-        scene = build_scene(settings, pipeline.scene.channels, pipeline.observer, restart + draw * MOST_RESTARTS)
+        scene = build_scene(settings, pipeline.scene.channels, pipeline.observer, restart + draw * MAX_RESTARTS)
         scene = scene.to(pipeline.scene.background.device)
         try:
             check_in_frustum(scene())

@@ -39,7 +39,7 @@ class Line(nn.Module):
     def forward(self, shape: torch.Tensor | None = None) -> torch.Tensor:
         return self.x if shape is None else shape
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"shape": [self.x]}
 
 
@@ -51,10 +51,10 @@ class Pixels:
 
     def __init__(self, spoil=lambda image, seed: image) -> None:
         self.spoil = spoil
-        self.seen: list[tuple[int, int | None]] = []
+        self.model_input: list[tuple[int, int | None]] = []
 
     def render(self, state: torch.Tensor, seed: int, spp: int | None = None) -> torch.Tensor:
-        self.seen.append((seed, spp))
+        self.model_input.append((seed, spp))
         return self.spoil(state.reshape(2, 2, 1) * 1, seed)
 
 
@@ -156,7 +156,7 @@ def test_every_step_has_a_seed_of_its_own():
     renderers = [Pixels() for _ in range(3)]
     for seed, renderer in enumerate(renderers):
         optimize(drive(linear(renderer=renderer)), settings(10), seed)
-    seeds = [seen for renderer in renderers for seen, _ in renderer.seen]
+    seeds = [seen for renderer in renderers for seen, _ in renderer.model_input]
     assert len(set(seeds)) == len(seeds) == 30
 
 
@@ -267,8 +267,8 @@ def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
     renderer = noisy()
     pipeline = linear(renderer=renderer)
     estimate = evaluate(pipeline, spp=33, repeats=64, seed=5)
-    seeds = [seed for seed, _ in renderer.seen]
-    assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.seen)
+    seeds = [seed for seed, _ in renderer.model_input]
+    assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.model_input)
     values = []
     for seed in seeds:
         image = renderer.spoil(pipeline.scene.x.detach().reshape(2, 2, 1), seed)
@@ -288,7 +288,7 @@ def test_evaluations_share_no_seed_with_each_other_or_with_the_optimization():
         pipeline = linear(renderer=renderer)
         optimize(drive(pipeline), settings(5), seed)
         evaluate(pipeline, 4, 5, seed)
-        seen += [s for s, _ in renderer.seen]
+        seen += [s for s, _ in renderer.model_input]
     assert len(set(seen)) == len(seen) == 30
 
 

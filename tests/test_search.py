@@ -115,7 +115,7 @@ def test_a_known_turn_and_sun_are_found(recovering, monkeypatch, turn, sun, view
     find_start(pipeline, count, seed=0)
     assert max(off(pipeline)) < 10
     with torch.no_grad():
-        assert pipeline.look(0).activation > -0.15
+        assert pipeline.observe(0).activation > -0.15
 
 
 def test_all_else_stays_to_the_last_bit(recovering):
@@ -139,9 +139,9 @@ def test_the_worth_of_what_is_found_is_that_of_where_the_scene_is_left(recoverin
     pipeline = recovering(free=("pose", "lighting"))
     finder = search._StartSearch(pipeline)
     start = finder.improved(finder.own(), whole=True)
-    finder.put(start)
+    finder.apply(start)
     with torch.no_grad():
-        assert pipeline.look(0).activation.item() == pytest.approx(start.value, rel=1e-5)
+        assert pipeline.observe(0).activation.item() == pytest.approx(start.value, rel=1e-5)
 
 
 def found(pipeline: Pipeline, *arguments: int) -> torch.Tensor:
@@ -173,7 +173,7 @@ def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, s
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})
     pipeline = build_pipeline(load_config(path, free=["lighting.0.direction"], trust_code=True))
     with torch.no_grad():
-        before = pipeline.look(0).activation.item()
+        before = pipeline.observe(0).activation.item()
     find_start(pipeline, 1 + seed, seed)
     with torch.no_grad():
-        assert pipeline.look(0).activation.item() >= before - 1e-6
+        assert pipeline.observe(0).activation.item() >= before - 1e-6

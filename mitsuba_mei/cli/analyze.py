@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from ..config.file_kinds import check_given_run
-from ..config.sections import MOST_RESTARTS
+from ..config.sections import MAX_RESTARTS
 from ..errors import UserError, nearest
 from ..report.sentences import describe_evaluation
 from ..report.tables import describe_factors, describe_scene, describe_stimuli, describe_tuning, subset_rows, worth_rows
@@ -27,10 +27,10 @@ from .options import (
     checked_renderer,
     ended_of_all,
     finished,
+    live_progress,
     load_each,
     print_table,
     results_in,
-    telling,
 )
 
 __all__ = ["tell_factors"]
@@ -48,7 +48,7 @@ def factors(
     starts: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_RESTARTS, help="Starts, over which the errors are; default the scene file's, at least 3."
+            min=1, max=MAX_RESTARTS, help="Starts, over which the errors are; default the scene file's, at least 3."
         ),
     ] = None,
     overrides: Set = [],  # noqa: B006
@@ -58,7 +58,7 @@ def factors(
 ) -> None:
     """Optimize shape, pose and light alone, in pairs and together. From the same starts: what each is worth."""
     configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
-    with results_in(out, f"factors-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"factors-{scenes[0].stem}") as folder, live_progress(quiet, folder) as progress:
         from ..experiments.factors import run_factors
 
         outcome = run_factors(configs, folder, progress, starts)
@@ -159,7 +159,7 @@ def tune(
     if not source.exists() and source.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"there is no run folder or scene file '{source}'")
     numbered = results_in(out, "tuning", source) if source.is_dir() else results_in(out, f"tune-{source.stem}")
-    with numbered as folder, telling(quiet, folder) as progress:
+    with numbered as folder, live_progress(quiet, folder) as progress:
         from ..experiments.tune import Wanted, run_tuning
 
         wanted = Wanted(over, neurons, relative, repeats)

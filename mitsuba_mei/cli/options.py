@@ -44,7 +44,7 @@ __all__ = [
     "load_each",
     "print_table",
     "results_in",
-    "telling",
+    "live_progress",
 ]
 
 WIDE = 160
@@ -169,7 +169,7 @@ def checked_renderer(name: str | None) -> str | None:
 
 
 @contextmanager
-def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
+def live_progress(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
     """A line that lives within it, while results are written into a folder."""
     progress = LiveProgress(Console(stderr=True), quiet)
     progress.doing("loading the libraries")

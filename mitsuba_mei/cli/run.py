@@ -31,11 +31,11 @@ from .options import (
     app,
     ended_of_all,
     finished,
+    live_progress,
     load,
     load_each,
     print_table,
     results_in,
-    telling,
 )
 
 __all__ = ["run_each", "tell", "tell_comparison"]
@@ -72,7 +72,7 @@ def run_each(
         (neuron,) = each.neurons
         label = f"neuron {neuron} ({index + 1} of {len(configs)})"
         place = None if out is None else out / f"neuron-{neuron}"
-        with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, telling(quiet, folder) as progress:
+        with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, live_progress(quiet, folder) as progress:
             from ..experiments.base import LabelledProgress
             from ..experiments.registry import run_experiment
 
@@ -130,7 +130,7 @@ def run(
         run_each(scene, config, out, quiet, tell)
         return
     config = load(scene, overrides, free, frozen, seed, trust)
-    with results_in(out, scene.stem) as folder, telling(quiet, folder) as progress:
+    with results_in(out, scene.stem) as folder, live_progress(quiet, folder) as progress:
         with about(scene):
             from ..experiments.registry import run_experiment
 
@@ -157,7 +157,7 @@ def pixel(
 ) -> None:
     """Find the pixel MEI: the best image under the scene's constraint. Nothing is rendered."""
     config = load(scene, overrides, [], [], seed, trust, rendered=False)
-    with results_in(out, f"{scene.stem}-pixel") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"{scene.stem}-pixel") as folder, live_progress(quiet, folder) as progress:
         with about(scene):
             from ..experiments.pixel import run_pixel
 
@@ -181,7 +181,7 @@ def compare(
 ) -> None:
     """Optimize path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
     configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
-    with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"compare-{scenes[0].stem}") as folder, live_progress(quiet, folder) as progress:
         from ..experiments.compare import run_comparison
 
         outcome = run_comparison(configs, folder, progress)
@@ -208,7 +208,7 @@ def resume(
 ) -> None:
     """Go on with what was interrupted or killed. It begins with the last state that was kept."""
     check_given_run(run)
-    with telling(quiet, run) as progress:
+    with live_progress(quiet, run) as progress:
         from ..experiments.compare import run_comparison
         from ..experiments.factors import run_factors
         from ..experiments.registry import read_request, run_experiment

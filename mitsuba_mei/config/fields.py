@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-LARGEST = 1e12
+MAX_SIZE = 1e12
 """Of any number, so that its cube is finite in single precision."""
 
 
@@ -65,8 +65,8 @@ class Part(BaseModel):
         for name in type(self).model_fields:
             value = getattr(self, name)
             for number in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(number, float) and abs(number) > LARGEST:
-                    raise ValueError(f"{name} is {number:g}; numbers must lie between {-LARGEST:g} and {LARGEST:g}")
+                if isinstance(number, float) and abs(number) > MAX_SIZE:
+                    raise ValueError(f"{name} is {number:g}; numbers must lie between {-MAX_SIZE:g} and {MAX_SIZE:g}")
         return self
 
 
@@ -90,7 +90,7 @@ Index = Annotated[int, Field(ge=0)]
 Vector = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 """Neurons that a list may name."""
 
 
@@ -106,7 +106,7 @@ _WRITTEN_RANGE = WithJsonSchema({"type": ["integer", "string"]})
 NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False), _WRITTEN_RANGE]
 
 
-def listed_neurons(value: Any, most: int = MOST_LISTED, what: str = "neuron") -> list[int]:
+def listed_neurons(value: Any, most: int = MAX_LISTED, what: str = "neuron") -> list[int]:
     """Every neuron of ``[3, "5-7"]``, of ``"3,5-7"``, or of one index; or every seed.
 
     Parameters

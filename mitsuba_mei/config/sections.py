@@ -12,7 +12,7 @@ from .fields import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegativ
 
 __all__ = [
     "DEFAULT_NORM",
-    "MOST_RESTARTS",
+    "MAX_RESTARTS",
     "RENDERERS",
     "Compare",
     "Evaluate",
@@ -85,7 +85,7 @@ class Render(Part):
     cells: int = Field(2, ge=1, le=8, description="Cells along a side of a pixel that an outline passes (raster).")
 
 
-MOST_RESTARTS = 1000
+MAX_RESTARTS = 1000
 
 
 class Regularizers(Part):
@@ -121,7 +121,7 @@ class Optimizer(Part):
     restarts: int = Field(
         1,
         ge=1,
-        le=MOST_RESTARTS,
+        le=MAX_RESTARTS,
         description="Starts; the best by converged activation is kept. The first is the scene as the file says it, the "
         "others are random; initial figures and pictures are of the start that is kept.",
     )

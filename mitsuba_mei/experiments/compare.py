@@ -93,8 +93,8 @@ def compare_neuron(
         done[renderer] = optimize_and_write(run, rendered.run, starts, pipeline.renderer, labelled, interrupted, pixel)
         pipeline.observer.check_unaltered(done[renderer].best.after.image)
     still = config.with_nothing_free().scene
-    judges = {name: FrozenEvaluator.of(pipeline, still, config.evaluate) for name, pipeline in experiments.items()}
-    comparison = NeuronComparison(config.run, free_parameters(config.scene), done, judges, pixel)
+    evaluators = {name: FrozenEvaluator.of(pipeline, still, config.evaluate) for name, pipeline in experiments.items()}
+    comparison = NeuronComparison(config.run, free_parameters(config.scene), done, evaluators, pixel)
     _evaluate(comparison)
     result = comparison_result(comparison)
     folder.write_result(result)
@@ -106,7 +106,7 @@ def compare_neuron(
 
 def _evaluate(comparison: NeuronComparison) -> None:
     """Add what was kept under every renderer, and what every start ended with."""
-    judges, seed = comparison.judges, comparison.settings.seed
+    evaluators, seed = comparison.evaluators, comparison.settings.seed
     for made, optimized in comparison.done.items():
         ends = [get_parameters(trial.pipeline.scene) for trial in optimized.trials]
         comparison.ends[made] = ends[optimized.best.index]
@@ -114,24 +114,24 @@ def _evaluate(comparison: NeuronComparison) -> None:
         comparison.starts[made] = {made: [trial.after for trial in optimized.trials]}
         for shown in RENDERERS:
             if shown != made:
-                each = [judges[shown](end, seed) for end in ends]
+                each = [evaluators[shown](end, seed) for end in ends]
                 comparison.starts[made][shown] = each
                 again = final_seed(seed, len(ends))
                 comparison.kept[made][shown] = (
-                    each[0] if len(ends) == 1 else judges[shown](comparison.ends[made], again)
+                    each[0] if len(ends) == 1 else evaluators[shown](comparison.ends[made], again)
                 )
 
 
 @torch.no_grad()
 def _picture(label: str, comparison: NeuronComparison, result: ComparedNeuron) -> ComparedMEIs:
-    judge = comparison.judges[PATH]
-    traced = judge.pipeline
+    evaluator = comparison.evaluators[PATH]
+    traced = evaluator.pipeline
     meis, objects = {}, []
     for made, end in comparison.ends.items():
         set_parameters(traced.scene, end)
         objects.append(object_of(traced.scene))
         renders = {shown: comparison.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
-        stimulus = frame(traced, comparison.kept[made][PATH].image.to(judge.device))[1]
+        stimulus = frame(traced, comparison.kept[made][PATH].image.to(evaluator.device))[1]
         meis[made] = renders, stimulus
     sides = previews(traced.renderer, objects, (0,))
     meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}

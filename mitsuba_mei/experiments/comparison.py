@@ -69,7 +69,7 @@ class NeuronComparison:
     settings: RunSettings
     free: tuple[str, ...]
     done: dict[str, MultistartResult]
-    judges: dict[str, FrozenEvaluator]
+    evaluators: dict[str, FrozenEvaluator]
     pixel: PixelMEI | None
     ends: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kept: dict[str, dict[str, SceneEstimate]] = field(default_factory=dict)
@@ -88,7 +88,7 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
     where there is but one.
     """
     done, kept, pixel = comparison.done, comparison.kept, comparison.pixel
-    settings, observer = comparison.settings, comparison.judges[PATH].pipeline.observer
+    settings, observer = comparison.settings, comparison.evaluators[PATH].pipeline.observer
     ended = [optimized.ended for optimized in done.values()]
     reached = None if pixel is None else pixel.activation
     both: dict[str, Any] = {}
@@ -131,7 +131,7 @@ def _tables(kept: dict[str, dict[str, Mean]], pixel: float | None) -> dict[str, 
 
 def _validation(comparison: NeuronComparison) -> ComparedValidation | None:
     """The second model's responses to the same stimuli."""
-    validator = comparison.judges[PATH].pipeline.observer.validator
+    validator = comparison.evaluators[PATH].pipeline.observer.validator
     if validator is None:
         return None
     judged = {made: {shown: of.validation for shown, of in row.items()} for made, row in comparison.kept.items()}
@@ -163,9 +163,9 @@ def _start_by_start(starts: dict[str, dict[str, list[SceneEstimate]]], shown: st
 @torch.no_grad()
 def _stimuli(comparison: NeuronComparison) -> StimulusSimilarity:
     """How far what the neuron saw of the two objects lies apart, both path traced; grey levels."""
-    judge = comparison.judges[PATH]
-    stimulus = judge.pipeline.observer.stimulus
-    first, second = (stimulus(comparison.kept[made][PATH].image.to(judge.device)) for made in RENDERERS)
+    evaluator = comparison.evaluators[PATH]
+    stimulus = evaluator.pipeline.observer.stimulus
+    first, second = (stimulus(comparison.kept[made][PATH].image.to(evaluator.device)) for made in RENDERERS)
     difference = stimulus.to_grey(first, clip=False) - stimulus.to_grey(second, clip=False)
     return StimulusSimilarity(
         correlation=_correlation(first, second), rms_difference=difference.square().mean().sqrt().item()
@@ -182,7 +182,7 @@ def _transport(comparison: NeuronComparison, made: str) -> float | None:
     The root mean square of the difference, over that of the path-traced render's deviation from its mean. For squares
     the products of two independent renders are taken, in which their noise adds up to nothing.
     """
-    again = comparison.judges[PATH](comparison.ends[made], comparison.settings.seed + ASIDE).image
+    again = comparison.evaluators[PATH](comparison.ends[made], comparison.settings.seed + ASIDE).image
     traced, shaded = (comparison.kept[made][shown].image.to(again.device) for shown in (PATH, RASTER))
     square = ((traced - shaded) * (again - shaded)).mean().clamp_min(0)
     contrast = ((traced - traced.mean()) * (again - again.mean())).mean()
@@ -200,7 +200,7 @@ def _shape(done: dict[str, MultistartResult]) -> SurfaceGap | None:
 
 def _parameters(comparison: NeuronComparison) -> dict[str, ComparedParameter]:
     """What else was free than the shape: where it started, and where it ended under each renderer."""
-    scene = comparison.judges[PATH].pipeline.scene
+    scene = comparison.evaluators[PATH].pipeline.scene
     set_parameters(scene, comparison.done[PATH].best.start)
     start = scene.to_settings()
     ends = {made: optimized.best.pipeline.scene.to_settings() for made, optimized in comparison.done.items()}

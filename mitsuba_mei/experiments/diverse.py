@@ -19,13 +19,13 @@ from ..geometry.input_flaws import mesh_facts
 from ..geometry.quality import together_of
 from ..interrupts import finishing
 from ..io.images import write_png
-from ..neurons.observer import Look
-from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, measured, scene_features
+from ..neurons.observer import Observation
+from ..optimize.dissimilarity import DEFAULT_THRESHOLD, UNITS, SceneFeatures, exact_distance, scene_features
 from ..optimize.evaluate import Mean, SceneEstimate, evaluate
 from ..optimize.loop import optimize
-from ..optimize.loss import ActivationLoss, Differ
+from ..optimize.loss import ActivationLoss, DiversityLoss
 from ..optimize.optimizer import OptimizerSettings, Step
-from ..optimize.state import KeptRecord, Snapshot, checked_numbers
+from ..optimize.state import HistoryState, Snapshot, checked_numbers
 from ..pipeline import Pipeline, build_pipeline, restarted
 from ..render.preview import object_of, previews
 from ..report.figures.diversity import DiversePicture, write_diverse
@@ -148,10 +148,10 @@ class _Search:
     def optimized(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
         said = self._run.objective
-        apart = ENOUGH[said.differ] if said.apart is None else said.apart
+        apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
         level = min(1.0, said.level + MARGIN)
 
-        def want(look: Look) -> Tensor:
+        def want(look: Observation) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
 
         self._progress.doing("evaluating the starts")
@@ -165,12 +165,12 @@ class _Search:
         every = max(1, self._settings.steps // FRAMES)
         record = History(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
         began = time.perf_counter()
-        goal = Differ(starts, want, said.differ, apart)
+        goal = DiversityLoss(starts, want, said.differ, apart)
         since = self._checkpoints.read(SCENES)
         seconds = 0.0
         if since is not None:
             record.restore(since, self._checkpoints)
-            kept = checked_numbers(KeptRecord, since.numbers)
+            kept = checked_numbers(HistoryState, since.numbers)
             self._folder.continue_metrics(kept.metrics)
             seconds = kept.seconds
         made = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
@@ -229,9 +229,9 @@ def _write_run(folder: RunFolder, settings: RunSettings, trials: list[StartResul
 
 def _set(settings: Diverse, trials: list[StartResult], maximum: Maximum) -> DiverseSet:
     count = len(trials)
-    apart = ENOUGH[settings.differ] if settings.apart is None else settings.apart
+    apart = DEFAULT_THRESHOLD[settings.differ] if settings.apart is None else settings.apart
     aspects = [_aspects(trial) for trial in trials]
-    pairs = {kind: _pairs(kind, aspects) for kind in ENOUGH}
+    pairs = {kind: _pairs(kind, aspects) for kind in DEFAULT_THRESHOLD}
     means = {kind: float(values[np.triu_indices(count, 1)].mean()) for kind, values in pairs.items()}
     scenes = tuple(_scene(trial, maximum, settings.level) for trial in trials)
     far = means[settings.differ] >= apart
@@ -245,7 +245,7 @@ def _set(settings: Diverse, trials: list[StartResult], maximum: Maximum) -> Dive
         apart=apart,
         far=far,
         scenes=scenes,
-        differences={kind: MeanDissimilarity(mean=means[kind], unit=UNITS[kind]) for kind in ENOUGH},
+        differences={kind: MeanDissimilarity(mean=means[kind], unit=UNITS[kind]) for kind in DEFAULT_THRESHOLD},
         pairs={kind: values.tolist() for kind, values in pairs.items()},
     )
 
@@ -275,7 +275,7 @@ def _aspects(trial: StartResult) -> SceneFeatures:
 def _pairs(kind: str, aspects: list[SceneFeatures]) -> np.ndarray:
     values = np.zeros((len(aspects), len(aspects)))
     for i, j in combinations(range(len(aspects)), 2):
-        values[i, j] = values[j, i] = measured(kind, aspects[i], aspects[j])
+        values[i, j] = values[j, i] = exact_distance(kind, aspects[i], aspects[j])
     return values
 
 

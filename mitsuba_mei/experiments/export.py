@@ -110,12 +110,12 @@ def _of_run(folder: Path, on_message: Callable[[str], None], trust_code: bool) -
     run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
     with about(folder / "config.yaml"):
         pipeline = build_pipeline(run.config.with_renderer(run.result.renderer).with_nothing_free(), on_message)
-        judge = FrozenEvaluator(pipeline, run.config.evaluate)
+        evaluator = FrozenEvaluator(pipeline, run.config.evaluate)
     if run.config.objective.type in ("metamer", "diverse"):
-        own = unlike_stimuli(run, judge)
+        own = unlike_stimuli(run, evaluator)
     else:
-        own = [*_own(run, judge.pipeline)]
-        own.append(initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus"))
+        own = [*_own(run, evaluator.pipeline)]
+        own.append(initial_stimulus(run, evaluator, "initial_parameters.npz", "initial stimulus"))
     for _ in tunings(folder):
         pass
     return chain(own, tunings(folder))

@@ -14,9 +14,9 @@ from ..runs.coalitions import FACTORS, Coalition, chosen_parameters, factor_of, 
 from ..scene.initial import DRAWN, FILE
 from .base import threads_beside
 
-__all__ = ["LEAST_STARTS", "Prepared", "prepare"]
+__all__ = ["MIN_STARTS", "Prepared", "prepare"]
 
-LEAST_STARTS = 3
+MIN_STARTS = 3
 """Starts where neither the command line nor the scene file asks for more: a standard error of two is hardly one."""
 
 
@@ -80,7 +80,7 @@ def prepare(
         For anything that the user can mend. Parameters of a factor's own choice that change nothing are left out;
         those that the scene file lists must not.
     """
-    count = max(LEAST_STARTS, config.optimizer.restarts) if starts is None else starts
+    count = max(MIN_STARTS, config.optimizer.restarts) if starts is None else starts
     kept = [path for path in free_parameters(config.scene) if factor_of(path) is None]
     if kept:
         on_message(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")

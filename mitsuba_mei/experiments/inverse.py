@@ -24,7 +24,7 @@ from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.image_error import ImageError
 from ..pipeline import Pipeline, build_pipeline, build_scene, each_start
 from ..render.preview import object_of, previews
-from ..report.figures.recovery import LEAST, Recovery, signed_difference, write_recovery
+from ..report.figures.recovery import MIN_DIFFERENCE, Recovery, signed_difference, write_recovery
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_recovery import describe_truth
 from ..runs.folder import RunFolder
@@ -81,7 +81,7 @@ def _difference_from(target: np.ndarray) -> Beside:
     """What is shown beside renders: by how much they are brighter than the target, the mean over channels."""
 
     def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-        reach = max(float(max(np.abs(each).max() for each in differences)), LEAST)
+        reach = max(float(max(np.abs(each).max() for each in differences)), MIN_DIFFERENCE)
         said = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
         return lambda difference: signed_difference(difference, reach), said
 
@@ -93,7 +93,7 @@ def _difference_from(target: np.ndarray) -> Beside:
 def _largest_difference(pipeline: Pipeline, done: MultistartResult) -> float:
     """The largest difference of a pixel from the target's, radiance: the ends of ``difference.png``'s colours."""
     left = done.final.image.to(pipeline.observer.target) - pipeline.observer.target
-    return max(left.mean(dim=-1).abs().max().item(), LEAST)
+    return max(left.mean(dim=-1).abs().max().item(), MIN_DIFFERENCE)
 
 
 @torch.no_grad()

@@ -17,8 +17,8 @@ from ..neurons.custom_module import GuardedModule
 from ..neurons.image_error import ImageError
 from ..neurons.model import FeatureExtractor
 from ..neurons.repeatable import Memory
-from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, comparable, measured, scene_features
-from ..optimize.loss import Differ
+from ..optimize.dissimilarity import DEFAULT_THRESHOLD, UNITS, SceneFeatures, comparable, exact_distance, scene_features
+from ..optimize.loss import DiversityLoss
 from ..pipeline import Pipeline, build_pipeline, each_start
 from ..render.preview import previews
 from ..report.figures.diversity import MetamerPicture, write_metamer
@@ -80,10 +80,14 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
     parts = (observer.stimulus, observer.model, neurons, observer.objective)
     likeness = ImageError(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
-        seen = observer.stimulus(target)
+        model_input = observer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
-        aspects = SceneFeatures(seen) if truth is None else scene_features(truth, truth.shape(), seen).detached()
-    if not comparable(said.differ, aspects, _aspects(pipeline, seen)):
+        aspects = (
+            SceneFeatures(model_input)
+            if truth is None
+            else scene_features(truth, truth.shape(), model_input).detached()
+        )
+    if not comparable(said.differ, aspects, _aspects(pipeline, model_input)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
             f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
@@ -115,30 +119,30 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     said = config.objective
-    apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
     progress.doing(LOADING)
     pipeline, reference = build_metamer(config, progress.message)
 
-    def goal(start: Pipeline) -> Differ:
-        return Differ(
+    def goal(start: Pipeline) -> DiversityLoss:
+        return DiversityLoss(
             [start], lambda look: -look.activation, said.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
         )
 
-    def worth(trial: StartResult) -> float:
-        far = measured(said.differ, _final(trial), reference.aspects)
+    def score(trial: StartResult) -> float:
+        far = exact_distance(said.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
         starts = each_start(pipeline, config.scene, config.optimizer.restarts)
-        done = optimize_from_starts(starts, config.run, folder, progress, interrupted, goal=goal, worth=worth)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted, goal=goal, score=score)
         progress.doing(WRITING)
         result = _write_run(folder, config.run, done, reference, apart)
     return RunResult(folder.path, result)
 
 
 @torch.no_grad()
-def _aspects(pipeline: Pipeline, seen: torch.Tensor) -> SceneFeatures:
-    return scene_features(pipeline.scene, pipeline.scene.shape(), seen).detached()
+def _aspects(pipeline: Pipeline, model_input: torch.Tensor) -> SceneFeatures:
+    return scene_features(pipeline.scene, pipeline.scene.shape(), model_input).detached()
 
 
 def _final(trial: StartResult) -> SceneFeatures:
@@ -177,7 +181,7 @@ def _write_run(
 
 def _pair(done: MultistartResult, settings: Metamer, reference: Reference, apart: float) -> MetamerPair:
     scene = _final(done.best)
-    differences = {kind: measured(kind, scene, reference.aspects) for kind in ENOUGH}
+    differences = {kind: exact_distance(kind, scene, reference.aspects) for kind in DEFAULT_THRESHOLD}
     distance = -InitialFinal(initial=done.best.before, final=done.final)
     near, far = distance.final.mean <= settings.tolerance, differences[settings.differ] >= apart
     responses = ResponseDistance(
@@ -209,9 +213,9 @@ def _answers(done: MultistartResult) -> tuple[NeuronAnswers, ...]:
 
 def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Reference, result: MetamerResult) -> None:
     pipeline = done.best.pipeline
-    target, seen = frame(pipeline, pipeline.observer.target)
+    target, model_input = frame(pipeline, pipeline.observer.target)
     folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result.exposure * target)))
-    folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(seen)))
+    folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(model_input)))
     folder.adorn("summary.png", lambda path: write_metamer(path, _picture(done, reference, result)))
 
 

@@ -143,7 +143,7 @@ def optimize_from_starts(
     interrupted: Callable[[], bool],
     to_the_end: bool = False,
     goal: Callable[[Pipeline], Loss] = ActivationLoss,
-    worth: Callable[[StartResult], float] = lambda trial: trial.after.mean,
+    score: Callable[[StartResult], float] = lambda trial: trial.after.mean,
 ) -> MultistartResult:
     """Optimize from one start after the other.
 
@@ -174,7 +174,7 @@ def optimize_from_starts(
         if interrupted():
             break
     # A start from which the neurons never answered says nothing: any that they answered from goes before it.
-    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(worth(each))))
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(score(each))))
     final = best.after
     if len(trials) > 1:
         progress.doing("evaluating the best start's")

@@ -37,10 +37,10 @@ GREY, CONTRAST = 0.5, 0.15
 FINAL_STEP_RATIO = 0.02
 """The last step over the first."""
 
-AT_ONCE = 4
+BATCH_SIZE = 4
 """Images that the neurons see in one batch; more would only take more memory."""
 
-FAINT = 0.1
+MASK_FLOOR = 0.1
 """Where the mask is below this, pixels are not moved the faster for it."""
 
 BLUR_FRACTION = 0.6
@@ -73,7 +73,7 @@ class PixelMEI:
         Why it failed.
     """
 
-    seen: Tensor
+    model_input: Tensor
     activation: float
     responses: list[float]
     restarts: list[float]
@@ -97,11 +97,11 @@ class PixelMEI:
 
     def grey(self, stimulus: Stimulus) -> np.ndarray:
         """Grey levels, (h, w) or (h, w, 3), not clipped."""
-        return stimulus.to_grey(self.seen.to(stimulus.mask.device), clip=False).cpu().numpy()
+        return stimulus.to_grey(self.model_input.to(stimulus.mask.device), clip=False).cpu().numpy()
 
     def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> None:
         """Write ``name.npy`` and ``name.png``."""
-        folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
+        folder.write(f"{name}.npy", lambda path: np.save(path, self.model_input.cpu().numpy()))
         folder.adorn(f"{name}.png", lambda path: write_png(path, DISPLAY(self.grey(stimulus))))
 
 
@@ -134,13 +134,13 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
     name, _ = named_value(config.objective.type)
 
-    def told(step: int, value: float) -> None:
+    def report_step(step: int, value: float) -> None:
         folder.add_metrics({"step": step, name: value, "seconds": time.perf_counter() - started})
         progress.step({name: value})
 
     try:
         with interruptible() as interrupted:
-            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted)
+            pixel = find_pixel_mei(observer, config.pixel, config.seed, report_step, interrupted)
     finally:
         progress.stop()
         folder.close()
@@ -161,13 +161,13 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         optimum=optimum,
         objective=config.objective.type,
         neurons=config.neurons,
-        outside_display=observer.stimulus.outside_display(pixel.seen),
+        outside_display=observer.stimulus.outside_display(pixel.model_input),
         model=observer.model.name,
         versions=versions(),
     )
     progress.doing(WRITING)
     pixel.write(folder, observer.stimulus, "stimulus")
-    greys = [observer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
+    greys = [observer.stimulus.to_grey(model_input[None], clip=False).cpu().numpy() for model_input in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
     title = f"{observer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
@@ -203,14 +203,14 @@ def find_for_reference(
 
     name, _ = named_value(objective)
 
-    def told(step: int, value: float) -> None:
+    def report_step(step: int, value: float) -> None:
         progress.step({name: value})
 
     if interrupted is None or not interrupted():
         with every_core(), finishing() as begin:
             if interrupted is not None:
                 begin()
-            pixel = find_pixel_mei(observer, settings, seed, told, interrupted or (lambda: False))
+            pixel = find_pixel_mei(observer, settings, seed, report_step, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"
@@ -268,7 +268,7 @@ def find_pixel_mei(
             )
             if not clipped:
                 # As though the step were taken on what is left of the image under the mask.
-                slope = slope / stimulus.mask.clamp_min(FAINT).square()
+                slope = slope / stimulus.mask.clamp_min(MASK_FLOOR).square()
             if settings.parameters == "fourier":
                 slope = _whitened(slope, not clipped)
             else:
@@ -281,11 +281,11 @@ def find_pixel_mei(
             ended = "interrupted"
             break
     with torch.no_grad():
-        seen = _seen(observer, images)
-        responses = torch.cat([observer.neurons(part) for part in seen.split(AT_ONCE)])
+        model_input = _model_inputs(observer, images)
+        responses = torch.cat([observer.neurons(part) for part in model_input.split(BATCH_SIZE)])
         values = observer.objective(responses)
         best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
-        validation = None if observer.validator is None else observer.validator(seen[best : best + 1]).item()
+        validation = None if observer.validator is None else observer.validator(model_input[best : best + 1]).item()
     history.append(values.tolist())
     if silent and ended == "done":
         ended = "failed"
@@ -294,15 +294,15 @@ def find_pixel_mei(
             "there; more pixel.restarts or another seed may find an answer, or ask for another neuron"
         )
     elif observer.memory is not None:
-        altered = observer.memory.changed(observer.neurons, seen[best : best + 1])
+        altered = observer.memory.changed(observer.neurons, model_input[best : best + 1])
         if altered:
             ended, reason = "failed", f"model '{observer.model.name}' is no function of its image: {altered}"
     return PixelMEI(
-        seen=seen[best : best + 1],
+        model_input=model_input[best : best + 1],
         activation=values[best].item(),
         responses=responses[best].tolist(),
         restarts=values.tolist(),
-        stimuli=seen,
+        stimuli=model_input,
         history=history,
         validation=validation,
         ended=ended,
@@ -313,15 +313,15 @@ def find_pixel_mei(
 def _slope(observer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
     """Each image's objective, and its gradient by that image."""
     values, slopes = [], []
-    for part in images.split(AT_ONCE):
+    for part in images.split(BATCH_SIZE):
         part = part.detach().requires_grad_()
-        value = observer.objective(observer.neurons(_seen(observer, part)))
+        value = observer.objective(observer.neurons(_model_inputs(observer, part)))
         slopes.append(torch.autograd.grad(value.sum(), part)[0])
         values += value.tolist()
     return values, torch.cat(slopes)
 
 
-def _seen(observer: Observer, images: Tensor) -> Tensor:
+def _model_inputs(observer: Observer, images: Tensor) -> Tensor:
     """The neurons' inputs of contrast images (B, channels, h, w)."""
     return torch.cat([observer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
 

@@ -112,13 +112,16 @@ def evaluate_run(
     for name in dict.fromkeys((run.result.renderer, shown)):
         with about(folder / "config.yaml"):
             pipeline = build_pipeline(run.config.with_renderer(name).with_nothing_free(), on_message)
-            judge = FrozenEvaluator(pipeline, run.config.evaluate)
-        ends = dict(zip(seeds, run.parameters(get_parameters(judge.pipeline.scene))))
-        found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
-    result = _result(run, shown, judge, found[shown])
-    judge.pipeline.observer.check_unaltered(found[shown]["final"].image.to(judge.device))
+            evaluator = FrozenEvaluator(pipeline, run.config.evaluate)
+        ends = dict(zip(seeds, run.parameters(get_parameters(evaluator.pipeline.scene))))
+        found[name] = {when: _checked(evaluator, ends[when], seed, folder) for when, seed in seeds.items()}
+    result = _result(run, shown, evaluator, found[shown])
+    evaluator.pipeline.observer.check_unaltered(found[shown]["final"].image.to(evaluator.device))
     views = {
-        when: {name: Seen(*frame(judge.pipeline, each[when].image.to(judge.device))) for name, each in found.items()}
+        when: {
+            name: Seen(*frame(evaluator.pipeline, each[when].image.to(evaluator.device)))
+            for name, each in found.items()
+        }
         for when in seeds
     }
     title = f"{result.model}, {folder.name}: evaluated under {shown}"
@@ -130,11 +133,11 @@ def evaluate_run(
     return Evaluation(target, result)
 
 
-def _checked(judge: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> SceneEstimate:
+def _checked(evaluator: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> SceneEstimate:
     """What a scene is worth, if it is one."""
-    estimate = judge(parameters, seed)
+    estimate = evaluator(parameters, seed)
     with torch.no_grad():
-        vertices = judge.pipeline.scene().vertices
+        vertices = evaluator.pipeline.scene().vertices
     if not (torch.isfinite(vertices).all() and math.isfinite(estimate.mean)):
         raise UserError(f"{folder}: its parameters make no object with a finite activation; they may be damaged")
     return estimate
@@ -159,9 +162,9 @@ def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
 
 
 def _result(
-    run: FinishedRun, shown: str, judge: FrozenEvaluator, estimates: dict[str, SceneEstimate]
+    run: FinishedRun, shown: str, evaluator: FrozenEvaluator, estimates: dict[str, SceneEstimate]
 ) -> EvaluationResult:
-    observer, accuracy = judge.pipeline.observer, run.config.evaluate
+    observer, accuracy = evaluator.pipeline.observer, run.config.evaluate
     validation = None
     if observer.validator is not None:
         activation = InitialFinal(**{when: estimate.validation for when, estimate in estimates.items()})
@@ -169,7 +172,7 @@ def _result(
     return EvaluationResult(
         run=str(run.folder),
         renderer=shown,
-        variant=judge.pipeline.variant,
+        variant=evaluator.pipeline.variant,
         activation=InitialFinal(**estimates),
         validation=validation,
         reported=Reported(renderer=run.result.renderer, activation=run.result.activation),

@@ -18,14 +18,14 @@ from .model import Ensemble
 from .repeatable import Memory
 from .same_model import answer_alike, share_weights, varied_images
 
-__all__ = ["Look", "Validator", "Observer", "build_observer"]
+__all__ = ["Observation", "Validator", "Observer", "build_observer"]
 
 FAINT = 1.0
 """Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """One look at an image.
 
     Attributes
@@ -41,7 +41,7 @@ class Look:
     """
 
     image: Tensor
-    seen: Tensor
+    model_input: Tensor
     responses: Tensor
     activation: Tensor
 
@@ -74,9 +74,9 @@ class Validator:
         self.gain, self.shift = self.gain.to(device), self.shift.to(device)
         return self
 
-    def __call__(self, seen: Tensor) -> Tensor:
+    def __call__(self, model_input: Tensor) -> Tensor:
         """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
-        return self.objective(self.neurons(seen * self.gain + self.shift))
+        return self.objective(self.neurons(model_input * self.gain + self.shift))
 
 
 @dataclass
@@ -106,17 +106,17 @@ class Observer:
     validator: Validator | None = None
     memory: Memory | None = None
 
-    def look(self, image: Tensor) -> Look:
+    def observe(self, image: Tensor) -> Observation:
         """Show a render (H, W, C) to the neurons."""
-        seen = self.stimulus(image)
-        responses = self.neurons(seen)
-        return Look(image, seen, responses[0], self.objective(responses)[0])
+        model_input = self.stimulus(image)
+        responses = self.neurons(model_input)
+        return Observation(image, model_input, responses[0], self.objective(responses)[0])
 
-    def sees(self, image: Tensor) -> bool:
+    def is_visible(self, image: Tensor) -> bool:
         """Whether anything is to be seen in a render (H, W, C)."""
         return self.stimulus.contrast_energy(image) != 0
 
-    def is_silent(self, look: Look) -> bool:
+    def is_silent(self, look: Observation) -> bool:
         """Whether it is the neurons' silence where nothing in an image changes the objective."""
         return True
 
@@ -124,7 +124,7 @@ class Observer:
         """Whether nothing in a render (H, W, C) changes the objective, for the neurons do not answer."""
         shown = image.detach().requires_grad_()
         with torch.enable_grad():
-            look = self.look(shown)
+            look = self.observe(shown)
             (slope,) = torch.autograd.grad(look.activation, shown)
         return not bool((slope != 0).any()) and self.is_silent(look)
 
@@ -144,7 +144,7 @@ class Observer:
         if altered:
             raise ModelFailure(f"{altered}, so that these figures mean nothing; reset its state in forward")
 
-    def shown(self, image: Tensor) -> Tensor:
+    def display_image(self, image: Tensor) -> Tensor:
         """The stimulus of a render (H, W, C) as people are shown it: grey levels as the neurons saw them, beyond black
         and white too, (h, w) or (h, w, 3).
         """
@@ -269,7 +269,9 @@ def _itself(settings: ObserverSettings, observer: Observer, second: Validator) -
     if settings.model.card == settings.model.validate:
         return "is the very model that is optimized for"
     images = varied_images((model.channels, *model.image_size))
-    alike = answer_alike(observer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
+    alike = answer_alike(
+        observer.neurons, lambda model_input: second.neurons(model_input * second.gain + second.shift), images
+    )
     if alike:
         return f"answers to {len(images)} images just as '{model.name}' does"
     both = model.module, second.model.module

@@ -20,7 +20,7 @@ from .formats import CardContext
 __all__ = ["ComplexCell", "SimpleCell", "gabor"]
 
 Numbers = float | Sequence[float]
-MOST_CELLS_IN_CLOSED_FORM = 16
+MAX_CELLS_IN_CLOSED_FORM = 16
 
 
 def gabor(
@@ -185,7 +185,7 @@ class SimpleCell(_Cells):
         S of them, since a sum of rectified drives with positive weights a is the greatest of the sums over subsets.
         None under ``clip``, or with more than 16 cells.
         """
-        if stimulus.radius is None or len(neurons) > MOST_CELLS_IN_CLOSED_FORM:
+        if stimulus.radius is None or len(neurons) > MAX_CELLS_IN_CLOSED_FORM:
             return None
         share = torch.tensor(weights if weights is not None else [1.0] * len(neurons), dtype=torch.float64)
         filters = stimulus.attainable(self.filters[list(neurons), 0].double()).cpu()

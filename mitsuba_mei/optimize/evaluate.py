@@ -99,7 +99,7 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> SceneEsti
     if count < 2:
         return replace(_exact(observer, every.nanmean(0)), mean=math.nan, sem=math.nan, left_out=repeats - count)
     mean = images.mean(0)
-    looks = [observer.look(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
+    looks = [observer.observe(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
 
     def estimate(values: list[Tensor]) -> Mean:
         whole, *without = (value.double() for value in values)
@@ -108,7 +108,7 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> SceneEsti
     activation = estimate([look.activation for look in looks])
     validation = None
     if observer.validator is not None:
-        validation = estimate([observer.validator(look.seen)[0] for look in looks])
+        validation = estimate([observer.validator(look.model_input)[0] for look in looks])
     return SceneEstimate(
         activation.mean,
         activation.sem,
@@ -121,9 +121,9 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> SceneEsti
 
 def _exact(observer: Observer, image: Tensor) -> SceneEstimate:
     """Of an image without noise."""
-    look = observer.look(image)
+    look = observer.observe(image)
     image = image.nan_to_num(0.0, 0.0, 0.0)
-    validation = None if observer.validator is None else Mean(observer.validator(look.seen)[0].item(), 0.0)
+    validation = None if observer.validator is None else Mean(observer.validator(look.model_input)[0].item(), 0.0)
     responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
     return SceneEstimate(look.activation.item(), 0.0, image, responses, validation)
 
@@ -223,5 +223,5 @@ def respond(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: A
 
 def _answers(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
     """Responses to each image, ``(len(images), k)`` float64."""
-    seen = torch.cat([pipeline.observer.stimulus(image) for image in images])
-    return torch.cat([neurons(part) for part in seen.split(BATCH)]).double().cpu().numpy()
+    model_input = torch.cat([pipeline.observer.stimulus(image) for image in images])
+    return torch.cat([neurons(part) for part in model_input.split(BATCH)]).double().cpu().numpy()

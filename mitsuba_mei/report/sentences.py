@@ -104,7 +104,7 @@ WORTH_SAYING = 1e-3
 """The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
 
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 """Neurons that one is told from whose responses are said; result.json has all."""
 
 
@@ -179,8 +179,8 @@ def _responses(result: MEIResult) -> list[str]:
     lines = [f"responses: {_listed(result.responses)}"]
     others = sorted(result.against, key=lambda each: -each.final.mean)
     if others:
-        which = f", the {MOST_LISTED} strongest of {len(others)}" if len(others) > MOST_LISTED else ""
-        lines.append(f"told from{which}: {_listed(others[:MOST_LISTED])}")
+        which = f", the {MAX_LISTED} strongest of {len(others)}" if len(others) > MAX_LISTED else ""
+        lines.append(f"told from{which}: {_listed(others[:MAX_LISTED])}")
     return lines
 
 

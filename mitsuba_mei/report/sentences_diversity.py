@@ -14,7 +14,7 @@ __all__ = ["RESPONSES", "describe_diverse", "describe_metamer", "describe_pair",
 RESPONSES = "starts, the responses' distance"
 """What the spread over a metamer's starts is of."""
 
-LEAST = 1e-3
+NEGLIGIBLE = 1e-3
 """Differences below are rounding."""
 
 NAMES = {"image": "what the neurons see", "shape": "the shape", "pose": "the turn", "light": "the light's direction"}
@@ -38,7 +38,7 @@ def describe_pair(pair: MetamerPair) -> list[str]:
     others = [
         f"{NAMES[other]}: {_amount(other, each.value)}"
         for other, each in pair.differences.items()
-        if other != kind and math.isfinite(each.value) and each.value > LEAST
+        if other != kind and math.isfinite(each.value) and each.value > NEGLIGIBLE
     ]
     return [
         f"responses: {100 * final.mean:.2g} %{error} from the reference's ({within} {100 * responses.tolerance:.2g} %)",

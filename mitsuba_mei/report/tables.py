@@ -26,7 +26,7 @@ __all__ = [
     "worth_rows",
 ]
 
-MOST_DECIMALS = 5
+MAX_DECIMALS = 5
 """Of a figure in a table; a smaller one is written with its power of ten."""
 
 
@@ -83,7 +83,7 @@ def _rounded(mean: float, sem: float | None, sign: str = "") -> str:
     if sem is None or sem <= 1e-9 * abs(mean):
         return f"{mean:{sign}.3g}"
     decimals = 1 - math.floor(math.log10(sem))
-    if decimals > MOST_DECIMALS:
+    if decimals > MAX_DECIMALS:
         return f"{mean:{sign}.2g} ± {sem:.1g}"
     return f"{mean:{sign}.{max(0, decimals)}f} ± {sem:.{max(0, decimals)}f}"
 

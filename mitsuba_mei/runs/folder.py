@@ -67,7 +67,7 @@ class Lock:
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
 
-MOST_LISTED = 4
+MAX_LISTED = 4
 """Files that are named of those that could not be written."""
 
 
@@ -297,8 +297,8 @@ def _reason(error: Exception) -> str:
 
 def _listed(names: list[str]) -> str:
     """Names of files, not all of many."""
-    more = len(names) - MOST_LISTED
-    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_empty(path: Path) -> bool:

@@ -52,7 +52,7 @@ def interval(low: float, high: float) -> Domain:
 
 
 class Component(nn.Module):
-    """A part of the scene. Subclasses :meth:`declare` their parameters and read them with :meth:`get`.
+    """A part of the scene. Subclasses :meth:`register` their parameters and read them with :meth:`get`.
 
     A frozen parameter is kept as it was given; a free one is kept as the unbounded coordinate of its
     :class:`Domain`, as an ``nn.Parameter`` that requires a gradient.
@@ -62,7 +62,7 @@ class Component(nn.Module):
         super().__init__()
         self._domains: dict[str, Domain] = {}
 
-    def declare(self, name: str, value, domain: Domain = REAL, free: bool = False) -> None:
+    def register(self, name: str, value, domain: Domain = REAL, free: bool = False) -> None:
         """Register the parameter ``name``.
 
         Raises
@@ -151,7 +151,7 @@ class SceneComponent(Component):
         settings = checked(self.SETTINGS, self._name, given)
         for name in self.__signature__.parameters:
             if name in self.FREEABLE:
-                self.declare(name, self.initial(name, getattr(settings, name)), self._domain(name), name in free)
+                self.register(name, self.initial(name, getattr(settings, name)), self._domain(name), name in free)
         self.constants = {
             name: self._in_radians(name, getattr(settings, name))
             for name in self.__signature__.parameters

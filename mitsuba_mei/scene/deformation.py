@@ -228,8 +228,8 @@ class RBFDeformation(Component):
         self.register_buffer("control_indices", indices)
         self.register_buffer("squared_distances", distances.square())
         self.register_buffer("own_offsets", None, persistent=False)
-        self.declare("offsets", torch.zeros(control_points, 3), free="offsets" in free)
-        self.declare("scales", torch.full((control_points,), float(scale)), POSITIVE, free="scales" in free)
+        self.register("offsets", torch.zeros(control_points, 3), free="offsets" in free)
+        self.register("scales", torch.full((control_points,), float(scale)), POSITIVE, free="scales" in free)
         if generator is not None:
             self.initialize(generator=generator)
 

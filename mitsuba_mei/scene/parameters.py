@@ -31,10 +31,10 @@ __all__ = [
 DTYPE = np.dtype("<f4")
 START, CONTROL = "pose.start", "shape.control_points"
 
-MOST_HEADER = 1024
+MAX_HEADER = 1024
 """Bytes of a member of the file that are not its array."""
 
-MOST_BESIDE = 2**20
+MAX_BESIDE = 2**20
 """Bytes of a file that are not what is expected of it."""
 
 
@@ -78,7 +78,7 @@ def read_parameters(path: Path, like: Mapping[str, np.ndarray]) -> dict[str, np.
         If the file cannot be read, holds anything but finite numbers under these names and in these shapes, or is about
         other control points.
     """
-    most = MOST_BESIDE + 2 * sum(value.nbytes for value in like.values())
+    most = MAX_BESIDE + 2 * sum(value.nbytes for value in like.values())
     try:
         if (size := path.stat().st_size) > most:
             raise UserError(f"{path} is no file of this scene's parameters: {size} bytes are too many")
@@ -106,7 +106,7 @@ def _check_names(path: Path, members: list[str], like: Mapping[str, np.ndarray])
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str, like: np.ndarray) -> np.ndarray:
     member = archive.getinfo(f"{name}.npy")
-    if member.file_size > like.nbytes + MOST_HEADER:
+    if member.file_size > like.nbytes + MAX_HEADER:
         raise UserError(f"{path} does not fit the scene: {name} is larger than {_shape(like.shape)}")
     with archive.open(member) as file:
         if np.lib.format.read_magic(file) != (1, 0):

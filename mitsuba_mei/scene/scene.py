@@ -91,7 +91,7 @@ class Scene(nn.Module):
             lobes=self.lighting.lobes(camera, self.channels),
         )
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of each part that has any."""
         parts = {name: [p for p in getattr(self, name).parameters() if p.requires_grad] for name in self.GROUPS}
         return {name: parameters for name, parameters in parts.items() if parameters}

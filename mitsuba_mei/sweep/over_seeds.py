@@ -32,7 +32,7 @@ __all__ = ["FILE", "read_over_seeds", "write_over_seeds"]
 
 FILE = "over_seeds.parquet"
 
-MOST_ALIKE = 6
+MAX_ALIKE = 6
 """Seeds of a neuron whose stimuli and objects are compared with each other, the first ones: fifteen pairs."""
 
 FIGURES: dict[str, pa.DataType] = {
@@ -111,7 +111,7 @@ def _together(runs: dict[str, Path]) -> dict[str, Any]:
         "seeds": len(figures),
         **ends,
         "render_se": math.sqrt(sum(error**2 for error in errors) / len(errors)) if errors else None,
-        **_alike([runs[name] for name in figures][:MOST_ALIKE]),
+        **_alike([runs[name] for name in figures][:MAX_ALIKE]),
         "runs": ";".join(figures),
     }
 

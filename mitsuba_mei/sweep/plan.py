@@ -13,7 +13,7 @@ from typing import Any
 from ..config.file_kinds import check_given_scene, check_sweep
 from ..config.load import Config, SceneText, dump
 from ..config.narrow import ObserverSettings
-from ..config.sweep import MOST_RUNS, Address, Slurm, Sweep
+from ..config.sweep import MAX_RUNS, Address, Slurm, Sweep
 from ..config.validation import validate
 from ..config.yaml.located import Located, path_text
 from ..config.yaml.text import parse, read
@@ -139,9 +139,9 @@ def read_plan(
     axes = read_axes(tree.value["axes"], neurons)
     _check_overrides(overrides, tree.child("overrides"), axes)
     asked = math.prod(len(axis.values) for axis in axes)
-    if asked > MOST_RUNS:
+    if asked > MAX_RUNS:
         sizes = " x ".join(f"{len(axis.values)} {axis.path}" for axis in axes)
-        raise UserError(f"{file}: {sizes} are {asked:,} runs; at most {MOST_RUNS:,} are allowed in one sweep")
+        raise UserError(f"{file}: {sizes} are {asked:,} runs; at most {MAX_RUNS:,} are allowed in one sweep")
     rows = _rows(axes, read_leave_out(tree.child("leave_out"), axes))
     if not rows:
         raise UserError(f"{file}: leave_out leaves nothing to do")

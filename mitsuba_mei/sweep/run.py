@@ -15,7 +15,7 @@ from ..experiments.targets import check_targets
 from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..pipeline import check_files
-from ..report.html.places import MOST_RUNS, Place
+from ..report.html.places import MAX_RUNS, Place
 from ..report.html.write import write_page
 from .axes import NEURON
 from .folder import SweepFolder
@@ -155,7 +155,7 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
     """The comparison report of the first runs, written anew."""
     done = folder.done()
-    shown = [row.name for row in plan.rows if row.name in done][:MOST_RUNS]
+    shown = [row.name for row in plan.rows if row.name in done][:MAX_RUNS]
     if not shown:
         return None, 0
     places = [Place(folder.run(name), name) for name in shown]

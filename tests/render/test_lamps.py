@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.render.path.lights import AreaLight, PointLight, SpotLight
-from mitsuba_mei.render.raster.lights import MOST_POINTS, rays
+from mitsuba_mei.render.raster.lights import MAX_POINTS, rays
 from mitsuba_mei.scene.state import LightState
 
 ONE = torch.ones(1)
@@ -104,7 +104,7 @@ def test_near_rectangles_are_resolved_more_finely():
     points = (0.3 * points_near_the_origin()).clamp_max(0.25)
     torch.testing.assert_close(arriving(light, points), polygon(light, points, NORMAL), rtol=0.01, atol=1e-3)
     counts = [rays([light], points.unbind(1), of_one, finest)[1].shape[1] for finest in (2.0, 0.5, 1e-3)]
-    assert counts == sorted(counts) and counts[0] < counts[1] < counts[2] == MOST_POINTS**2
+    assert counts == sorted(counts) and counts[0] < counts[1] < counts[2] == MAX_POINTS**2
 
 
 def test_rectangles_are_the_path_tracers():

@@ -55,7 +55,7 @@ def test_a_range_is_spread_evenly_with_both_ends():
 )
 def test_periods_follow_from_the_range(text, period, closed, half):
     (axis,) = axes(text)
-    assert (axis.period, axis.closed, axis.half_turn) == (period, closed, half)
+    assert (axis.period, axis.closed, axis.half_turn_period) == (period, closed, half)
 
 
 def test_a_grid_runs_over_the_last_axis_first():

@@ -15,7 +15,7 @@ from ...scene.state import LightState
 
 __all__ = ["LIGHTS", "Rays", "Vector", "rays"]
 
-LEAST_POINTS, MOST_POINTS = 4, 16
+MIN_POINTS, MAX_POINTS = 4, 16
 """Places along a side of a rectangle from which its light is taken to come."""
 
 Vector = tuple[Tensor, Tensor, Tensor]
@@ -81,7 +81,7 @@ def _from_rectangle(values: Values, position: Vector, finest: float) -> Rays:
     with torch.no_grad():
         nearest = (centre - torch.stack(position)).norm(dim=0).amin() if len(position[0]) else centre.new_ones(())
         seen = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
-    count = min(MOST_POINTS, max(LEAST_POINTS, math.ceil(1.5 * seen / finest)))
+    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * seen / finest)))
     right, above, weight = (centre.new_tensor(part) for part in _square(count))
     places = [c[:, None] + right * a[:, None] + above * b[:, None] for c, a, b in zip(centre, across, up)]
     way, square = _way(places, position)

@@ -36,7 +36,7 @@ NARROW = {"beckmann": 0.6, "ggx": 2.0}
 LOBE = {"beckmann": (3, 7), "ggx": (4, 9)}
 """Radii and angles of the directions that stand for a narrow lobe."""
 
-AT_ONCE = 2**15
+BATCH_SIZE = 2**15
 """Points whose coats are summed at once; more are computed again in the backward pass, to bound memory."""
 
 
@@ -128,12 +128,12 @@ class Illumination:
         count = len(position[0])
         if not count:
             return position[0].new_zeros(0, self.sky.channels)
-        if self.material.coat is None or count <= AT_ONCE:
+        if self.material.coat is None or count <= BATCH_SIZE:
             return self._reflected(image, *position, *normal, *viewer).T
         given = *position, *normal, *viewer
         parts = []
-        for start in range(0, count, AT_ONCE):
-            part = slice(start, start + AT_ONCE)
+        for start in range(0, count, BATCH_SIZE):
+            part = slice(start, start + BATCH_SIZE)
             some = None if image is None else image[part]
             parts.append(checkpoint(self._reflected, some, *(t[part] for t in given), use_reentrant=False))
         return torch.cat(parts, dim=1).T

@@ -17,9 +17,9 @@ from ...optimize.evaluate import Mean
 from ...runs.results import TuningResult, read_result
 from ...scene.color import LUMINANCE
 
-__all__ = ["LARGEST", "SMALLEST", "DisplaySettings", "Picture", "ExportedStimulus", "prepare", "read_array", "tunings"]
+__all__ = ["MAX_SIZE", "MIN_SIZE", "DisplaySettings", "Picture", "ExportedStimulus", "prepare", "read_array", "tunings"]
 
-SMALLEST, LARGEST = 16, 4096
+MIN_SIZE, MAX_SIZE = 16, 4096
 HALF_LEVEL = 0.5 / 255
 FAINT = 1e-6
 """RMS contrast below which a picture is uniform."""
@@ -49,8 +49,8 @@ class DisplaySettings:
         Values between 0 and 1 with the mean m have a standard deviation of at most sqrt(m (1 - m)): that of black and
         white alone.
         """
-        if self.size is not None and not SMALLEST <= self.size <= LARGEST:
-            raise UserError(f"--size {self.size}: it must be {SMALLEST} to {LARGEST} pixels")
+        if self.size is not None and not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise UserError(f"--size {self.size}: it must be {MIN_SIZE} to {MAX_SIZE} pixels")
         if self.mean is not None and not 0 < self.mean < 1:
             raise UserError(f"--mean {self.mean:g}: it must lie between 0, black, and 1, white")
         if self.contrast is not None:

@@ -39,7 +39,7 @@ class MEI:
 
     renders: dict[str, np.ndarray]
     stimulus: np.ndarray
-    portrait: np.ndarray
+    preview: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,31 +65,31 @@ class ComparedMEIs:
 # ---------------------------------------------------------------------------------------------------- one neuron
 
 
-def write_comparison(path: Path, contest: ComparedMEIs) -> None:
+def write_comparison(path: Path, figure_data: ComparedMEIs) -> None:
     """Draw the figure of one neuron as a PNG."""
-    renders = [mei.renders for mei in contest.meis.values()]
+    renders = [mei.renders for mei in figure_data.meis.values()]
     exposure = common_exposure(image for both in renders for image in both.values())
     limit = max(_reach(both) for both in renders)
-    pixel = [] if contest.pixel is None else [contest.pixel]
-    scale = GreyScale.of([*(mei.stimulus for mei in contest.meis.values()), *pixel])
+    pixel = [] if figure_data.pixel is None else [figure_data.pixel]
+    scale = GreyScale.of([*(mei.stimulus for mei in figure_data.meis.values()), *pixel])
     with drawn(path, 16, 6.9) as figure:
-        figure.suptitle(contest.title, fontsize=13, wrap=True)
+        figure.suptitle(figure_data.title, fontsize=13, wrap=True)
         figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         left, right = figure.subfigures(1, 2, width_ratios=(5, 1.5))
-        for row, (made, mei) in zip(left.subfigures(2, 1), contest.meis.items()):
+        for row, (made, mei) in zip(left.subfigures(2, 1), figure_data.meis.items()):
             row.supylabel(MADE[made], fontsize=11, color=COLOURS[made], weight="bold")
             axes = row.subplots(1, 5)
             for panel, (shown, image) in zip(axes, mei.renders.items()):
                 show(panel, to_srgb(image * exposure), SHOWN[shown])
             _draw_less(axes[2], mei.renders, limit)
             show(axes[3], scale(mei.stimulus), f"stimulus, {SHOWN[PATH]}")
-            show(axes[4], to_srgb(mei.portrait), "object")
+            show(axes[4], to_srgb(mei.preview), "object")
         above, below = right.subplots(2, 1, height_ratios=(1.25, 1))
-        if contest.pixel is None:
+        if figure_data.pixel is None:
             above.set_axis_off()
         else:
-            show(above, scale(contest.pixel), f"pixel MEI: {contest.result.pixel:.4g}")
-        _draw_table(below, contest.result)
+            show(above, scale(figure_data.pixel), f"pixel MEI: {figure_data.result.pixel:.4g}")
+        _draw_table(below, figure_data.result)
 
 
 def _reach(renders: Mapping[str, np.ndarray]) -> float:

@@ -68,8 +68,8 @@ def write_summary(path: Path, summary: Summary) -> None:
             show(axes, pixels, title)
         above.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         *sides, course, terms = below.subplots(1, 5, width_ratios=(1, 1, 1, 1.35, 1.35))
-        for axes, portrait, side in zip(sides, summary.previews, ("left", "front", "right")):
-            show(axes, to_srgb(portrait), f"object, {side}")
+        for axes, preview, side in zip(sides, summary.previews, ("left", "front", "right")):
+            show(axes, to_srgb(preview), f"object, {side}")
         _plot_course(course, summary)
         _plot_terms(terms, summary)
 

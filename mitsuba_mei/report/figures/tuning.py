@@ -65,7 +65,7 @@ def _numbers(axis: Axis, chosen: np.ndarray) -> list[str]:
     return [f"{axis.values[i]:.4g}" for i in chosen]
 
 
-MOST_SHOWN = 8
+MAX_SHOWN = 8
 """Neurons whose curves or maps are drawn."""
 
 COLUMNS = 4
@@ -135,7 +135,7 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
 def _strongest(neurons: Sequence[TunedNeuron]) -> list[TunedNeuron]:
     """Those with the widest range of responses, in their order."""
     order = sorted(range(len(neurons)), key=lambda i: -np.nan_to_num(_range(neurons[i])))
-    return [neurons[i] for i in sorted(order[:MOST_SHOWN])]
+    return [neurons[i] for i in sorted(order[:MAX_SHOWN])]
 
 
 def _range(neuron: TunedNeuron) -> float:
@@ -272,7 +272,7 @@ def _draw_all(panel, shown: TuningFigure) -> None:
     """What all neurons prefer: beside their selectivity, or of a map on both axes."""
     known = [neuron for neuron in shown.neurons if _preferred(neuron)]
     count = len(shown.neurons)
-    panel.set_title(f"all {count} neurons" if count > MOST_SHOWN else f"{count} neurons", fontsize=9.5)
+    panel.set_title(f"all {count} neurons" if count > MAX_SHOWN else f"{count} neurons", fontsize=9.5)
     panel.spines[["top", "right"]].set_visible(False)
     maps = len(shown.axes) == 2
     x_axis = shown.axes[-1]

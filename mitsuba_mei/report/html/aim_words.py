@@ -28,7 +28,7 @@ __all__ = [
 
 OtherResult = Union[InverseResult, MetamerResult, DiverseResult]
 
-LEAST = 1e-3
+NEGLIGIBLE = 1e-3
 """Differences below are rounding."""
 
 RESPECTS = {
@@ -205,7 +205,7 @@ def differences(result: MetamerResult | DiverseResult) -> dict[str, str]:
         sizes = {kind: each.value for kind, each in result.metamer.differences.items()}
     else:
         sizes = {kind: each.mean for kind, each in result.diverse.differences.items()}
-    return {kind: "none" if size < LEAST else amount(kind, size) for kind, size in sizes.items()}
+    return {kind: "none" if size < NEGLIGIBLE else amount(kind, size) for kind, size in sizes.items()}
 
 
 def _percent(fraction: float) -> str:

@@ -44,7 +44,7 @@ STYLES = (
 POINTS = 400
 """Of a curve, at most."""
 
-LEAST = 1e-9
+LOG_FLOOR = 1e-9
 """What a logarithmic axis begins with."""
 
 FEW, MANY = 3, 8
@@ -282,7 +282,7 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
     rows = _thinned(np.flatnonzero(mine))
     data = []
     for name, (colour, dash, _) in zip(terms, itertools.cycle(STYLES)):
-        values = np.maximum(run.metrics[name][rows], LEAST)
+        values = np.maximum(run.metrics[name][rows], LOG_FLOOR)
         data.append(
             {
                 "type": "scatter",
@@ -293,7 +293,7 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )
-    levels = [value for trace in data for value in trace["y"] if value is not None and value > LEAST]
+    levels = [value for trace in data for value in trace["y"] if value is not None and value > LOG_FLOOR]
     titles = log_axis("regularizer, unweighted", levels)
     named = ", ".join(name.replace("_", " ") for name in terms)
     return {

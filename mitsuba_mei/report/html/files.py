@@ -14,7 +14,7 @@ from ...io.files import read_ordinary
 
 __all__ = ["read_mesh", "read_metrics", "read_text"]
 
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Of a text file."""
 
 
@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is no text.
     """
     try:
-        return read_ordinary(path, MOST_BYTES).decode("utf-8")
+        return read_ordinary(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:

@@ -21,7 +21,7 @@ COLOURS = dict(zip(RENDERERS, (BLUE, ORANGE)))
 SYMBOLS = dict(zip(RENDERERS, ("circle", "square")))
 FACTOR_COLOURS = dict(zip(FACTORS, (BLUE, ORANGE, GREEN)))
 
-MOST_GAMES = 12
+MAX_GAMES = 12
 """Neurons of which every subset of the factors is drawn."""
 
 
@@ -75,7 +75,7 @@ def factor_figures(neurons: Sequence[FactorsNeuron]) -> list[dict[str, Any]]:
     ]
     worth = _figure(data, f"Shapley value ({what} gained)", "Shapley values of shape, pose and light, with errors")
     worth["layout"]["barmode"] = "group"
-    return [worth, *(_subsets(each, what) for each in neurons[:MOST_GAMES])]
+    return [worth, *(_subsets(each, what) for each in neurons[:MAX_GAMES])]
 
 
 def _subsets(neuron: FactorsNeuron, what: str) -> dict[str, Any]:

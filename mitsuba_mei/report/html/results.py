@@ -30,7 +30,7 @@ from ...runs.results.populations import Neuron
 from ..sentences import comparison_rows, describe_comparison
 from ..tables import describe_factors, subset_rows, worth_rows
 from .numerals import RAISED, measured, number
-from .places import MOST_RUNS, Place
+from .places import MAX_RUNS, Place
 from .record import RunRecord
 from .result_figures import comparison_figures, evaluation_figure, factor_figures, spread_figure
 from .spreads import NEURON, Group, groups_of_runs, read_sweep
@@ -181,8 +181,8 @@ def _sweep(place: Place, file: Path) -> Result:
         f"{'neuron' if name == NEURON else name} ({count} values)" for name, count in sweep.axes.items()
     )
     lead = f"Runs of one scene in which {varied} {'was' if len(sweep.axes) == 1 else 'were'} varied: {counts}."
-    if sweep.counts["done"] > MOST_RUNS:
-        lead += f" The first {MOST_RUNS} are shown below; the table here has all."
+    if sweep.counts["done"] > MAX_RUNS:
+        lead += f" The first {MAX_RUNS} are shown below; the table here has all."
     tables, figures = _spreads(sweep.groups)
     if sweep.failures:
         tables += (Table("Runs that failed", ("run", "reason"), sweep.failures, 2),)

@@ -24,7 +24,7 @@ SEED, NEURON = "seed", "model.neuron"
 WELL = ("done", "no better")
 """How a run ends whose figure counts."""
 
-MOST_FAILURES = 50
+MAX_FAILURES = 50
 """Failed runs that are listed."""
 
 
@@ -162,8 +162,8 @@ def read_sweep(plan: Path) -> SweepRead:
         if row.get("state") == "done" and ended in WELL and _value(row) is not None:
             found.setdefault(tuple(row.get(name) or "" for name in told), []).append(row)
     failures = [(row.get("run") or "", row.get("reason") or "") for row in rows if row.get("state") == "failed"]
-    more = len(failures) - MOST_FAILURES
-    failures = failures[:MOST_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
+    more = len(failures) - MAX_FAILURES
+    failures = failures[:MAX_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
     models = dict.fromkeys(row["model"] for row in rows if row.get("model"))
     alike = {tuple(row.get(name) or "" for name in told): row for row in _table(plan.with_name("over_seeds.csv"))}
     groups = tuple(_group(told, labels, same, alike.get(labels, {})) for labels, same in found.items())

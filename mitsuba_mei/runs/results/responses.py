@@ -62,7 +62,7 @@ class Axis(Record):
         return any(math.isclose(covered, period, rel_tol=1e-6) for covered in (span, span + self.step))
 
     @property
-    def half_turn(self) -> float | None:
+    def half_turn_period(self) -> float | None:
         """The period if the object looked the same after half a turn; None where that is no matter."""
         if self.path.startswith(HALF_TURN_SYMMETRIC) and self.period is None and self.goes_round(180):
             return 180.0
