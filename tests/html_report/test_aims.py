@@ -1,7 +1,6 @@
 """Scenes recovered from images, metamers and diverse scenes: read, said and drawn."""
 
 import copy
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.html import aim_words, words
 from mitsuba_mei.report.html.aim_figures import CIVIDIS, aim_pictures, heat, level_figure, scene_caption
 from mitsuba_mei.report.html.figures import activation_figure, curve_figures
-from mitsuba_mei.report.html.files import Figure
 from mitsuba_mei.report.html.mesh import unpack_mesh
 from mitsuba_mei.report.html.page import page_of
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.runs.results import Estimate, MeshFlaws
 from tests.html_report.run_folders import (
     DIVERSE,
     METAMER,
@@ -69,7 +68,8 @@ def said(run) -> str:
 def test_what_is_maximised_as_minus_an_error_is_read_as_that_error(runs):
     for kind, first, last in (("image", 0.5, 0.0099), ("metamer", 0.6, 0.015)):
         run = runs[kind]
-        assert (run.initial, run.final) == (Figure(first, 0.01), Figure(last, 0.0002)) and run.is_error
+        assert (run.initial, run.final) == (Estimate(mean=first, sem=0.01), Estimate(mean=last, sem=0.0002))
+        assert run.is_error
         assert run.metrics["activation"][0] == pytest.approx(first) and (run.metrics["activation"] > 0).all()
         assert run.starts[0].final == run.final
         assert words.valued(run) == f"error {words.with_error(run.final)}"
@@ -82,13 +82,13 @@ def test_recovery_is_said_with_its_distance_from_the_truth(runs):
     for part in (
         "The error (l2) is 0.0099 (render s.e. 0.0002)",
         "at the start it was 0.5 (render s.e. 0.01).",
-        "The surface lies 1.2 % of its diameter from the true one in the mean, 8 % at the start.",
-        "it lies 1.1 % from it.",
+        "The mean surface distance is 1.2 % of the true object’s diameter, 8 % at the start.",
+        "After alignment, which leaves the shape alone to differ, it is 1.1 %.",
     ):
         assert part in text
-    light, scale = runs["image"].aim.parameters
+    light, scale = runs["image"].other.truth.parameters.values()
     assert aim_words.value(light.final) == "(0.1, 0, −1)" and aim_words.value(scale.true) == "1"
-    assert [aim_words.away(light, light.off_initial), aim_words.away(scale, scale.off_final)] == ["45°", "4 %"]
+    assert [aim_words.away(light.unit, light.off.initial), aim_words.away(scale.unit, scale.off.final)] == ["45°", "4 %"]
 
 
 def test_an_unknown_truth_is_said_to_be_unknown(changed):
@@ -128,10 +128,10 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
     ):
         assert part in said(run)
     assert (
-        scene_caption(3, run.aim.scenes[2])
+        scene_caption(3, run.other.diverse.scenes[2])
         == "Scene 3: 0.880 of the maximum, activation 22 (render s.e. 0.25), below the level"
     )
-    figure = level_figure(run.aim)
+    figure = level_figure(run.other.diverse)
     shown = {trace["y"][0]: (trace["x"][0], trace["error_x"]["array"][0]) for trace in figure["data"]}
     assert shown == {"scene 1": (0.96, 0.01), "scene 2": (0.92, 0.01), "scene 3": (0.88, 0.01)}
     assert figure["layout"]["shapes"][0]["x0"] == 0.9
@@ -139,7 +139,7 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
 
 
 def test_the_heat_map_is_darkest_where_scenes_are_alike_and_its_letters_can_be_read(runs):
-    cells = heat(runs["diverse"].aim)
+    cells = heat(runs["diverse"].other.diverse)
     assert [[None if cell is None else cell.text for cell in row] for row in cells] == [
         [None, "0.40", "1.20"],
         ["0.40", None, "0.80"],
@@ -169,7 +169,7 @@ def contrast(first, second) -> float:
 def test_every_colour_of_the_heat_map_has_letters_that_can_be_read(changed, place):
     result = copy.deepcopy(DIVERSE)
     result["diverse"]["pairs"]["image"] = [[0, place, 1], [place, 0, 1], [1, 1, 0]]
-    cell = heat(changed("diverse", result).aim)[0][1]
+    cell = heat(changed("diverse", result).other.diverse)[0][1]
     assert contrast(colour(cell.ground), (0, 0, 0) if cell.ink == "#000000" else (255, 255, 255)) >= 4.5
 
 
@@ -186,7 +186,7 @@ def test_the_pictures_are_those_to_compare(runs):
         "Render of the reference",
         "Render of the metamer",
     ]
-    assert all(scene.render and scene.stimulus for scene in runs["diverse"].aim.scenes)
+    assert all(scene.render and scene.stimulus for scene in runs["diverse"].scenes)
     assert [frame.label for frame in runs["image"].frames] == [
         *(f"step {step}" for step in (1, 9, 17, 25)),
         "final, converged render",
@@ -315,9 +315,13 @@ def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
 
 
 def test_the_meshes_of_all_diverse_scenes_are_said(runs):
-    aim = runs["diverse"].aim
-    assert words.flaws_of_each(aim.scenes) is None  # an older folder does not say it
-    scenes = [dataclasses.replace(scene, flaws=count) for scene, count in zip(aim.scenes, (0, 216, 1))]
-    said = words.flaws_of_each(scenes)
+    scenes = runs["diverse"].other.diverse.scenes
+    assert words.flaws_of_each(scenes) is None  # an older folder does not say it
+
+    def with_flaws(*counts):
+        flaws = [MeshFlaws(flipped_faces=0, degenerate_faces=0, intersecting_faces=count) for count in counts]
+        return [scene.model_copy(update={"mesh": mesh}) for scene, mesh in zip(scenes, flaws)]
+
+    said = words.flaws_of_each(with_flaws(0, 216, 1))
     assert said.endswith("(flipped, degenerate or passing through others): scene 2: 216 faces; scene 3: 1 face.")
-    assert "In no scene" in words.flaws_of_each([dataclasses.replace(scene, flaws=0) for scene in scenes])
+    assert "In no scene" in words.flaws_of_each(with_flaws(0, 0, 0))
