@@ -54,6 +54,11 @@ def test_a_figure_without_noise_has_no_error():
     assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without render noise)"
 
 
+def test_an_unknown_error_is_no_lack_of_noise():
+    activation = {"initial": {"mean": 0.25, "sem": None}, "final": {"mean": 0.75, "sem": None}}
+    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (render s.e. unknown)"
+
+
 def test_another_objective_is_named_and_its_responses_are_said():
     initial = RESULT["activation"]["initial"]
     responses = [
@@ -101,6 +106,16 @@ def test_an_evaluation_is_said_beside_what_the_run_reported():
         "the run reported, under path: 0.25 (render s.e. 0.01) -> 0.75 (render s.e. 0.02)",
         "on other, under raster: 0.25 -> 0.5",
         "written to there.json",
+    ]
+
+
+def test_where_an_error_is_unknown_an_evaluation_says_none():
+    unknown = {"initial": {"mean": 0.25}, "final": {"mean": 0.5, "sem": None}}
+    reported = {"renderer": "path", "activation": unknown}
+    said = {"renderer": "raster", "activation": unknown, "reported": reported}
+    assert describe_evaluation(Path("there.json"), EvaluationResult.model_validate(said))[:2] == [
+        "under raster: 0.25 -> 0.5",
+        "the run reported, under path: 0.25 -> 0.5",
     ]
 
 

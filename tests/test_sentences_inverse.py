@@ -10,7 +10,7 @@ from mitsuba_mei.report.sentences_recovery import describe_recovery, describe_tr
 from mitsuba_mei.runs.results import InverseResult, Truth
 
 
-def result(truth=None, sem: float = 0.0, ended: str = "done", **more) -> InverseResult:
+def result(truth=None, sem: float | None = 0.0, ended: str = "done", **more) -> InverseResult:
     error = {"kind": "l2", "initial": {"mean": 0.51234, "sem": sem}, "final": {"mean": 0.0251, "sem": sem}}
     said = {"error": error, "truth": truth, "ended": ended, "steps": 12, "seconds": 3.21, "mesh": {}}
     activation = {when: {"mean": -error[when]["mean"], "sem": sem} for when in ("initial", "final")}
@@ -22,6 +22,7 @@ def test_an_error_goes_from_and_to():
         "error (l2) 0.5123 -> 0.0251 (without render noise)",
         "12 steps in 3.2 s; written to runs/a",
     ]
+    assert describe_recovery(Path("a"), result(sem=None))[0].endswith("(render s.e. unknown)")
     first, last = describe_recovery(Path("a"), result(sem=0.00123, ended="interrupted"))
     assert first.endswith("(render s.e. 0.0012)") and "3.2 s, interrupted;" in last
 

@@ -285,33 +285,147 @@ def altered(kind, path, value=None, gone=False):
     return result
 
 
+NEEDED = {
+    "image": """error error.initial error.initial.mean error.final error.final.mean difference.reach
+        truth.surface.initial truth.surface.initial.of_diameter truth.surface.final truth.surface.final.of_diameter
+        truth.surface.alignment truth.surface.alignment.of_diameter
+        truth.parameters.*.off truth.parameters.*.off.initial truth.parameters.*.off.final""",
+    "metamer": """metamer metamer.found metamer.responses metamer.responses.distance
+        metamer.responses.distance.initial metamer.responses.distance.initial.mean
+        metamer.responses.distance.final metamer.responses.distance.final.mean metamer.responses.tolerance
+        metamer.responses.near metamer.scene metamer.scene.differ metamer.scene.difference metamer.scene.apart
+        metamer.scene.far metamer.differences.*.value""",
+    "diverse": """diverse diverse.found diverse.maximum diverse.maximum.value diverse.level diverse.differ
+        diverse.difference diverse.apart diverse.far diverse.scenes diverse.scenes.*.activation
+        diverse.scenes.*.activation.initial diverse.scenes.*.activation.initial.mean
+        diverse.scenes.*.activation.final diverse.scenes.*.activation.final.mean diverse.scenes.*.of_maximum
+        diverse.scenes.*.reached diverse.differences.*.mean""",
+}
+"""Keys without which a file is damaged; * is any of several. All others have defaults."""
+
+MAY_BE_NULL = {
+    "image": """error.kind error.initial.mean error.initial.sem error.final.mean error.final.sem
+        difference difference.reach truth truth.surface truth.surface.diameter truth.surface.initial.of_diameter
+        truth.surface.final.of_diameter truth.surface.alignment.of_diameter truth.parameters.*.true
+        truth.parameters.*.true.* truth.parameters.*.initial truth.parameters.*.initial.* truth.parameters.*.final
+        truth.parameters.*.final.* truth.parameters.*.off.initial truth.parameters.*.off.final""",
+    "metamer": """metamer.responses.distance.initial.mean metamer.responses.distance.initial.sem
+        metamer.responses.distance.final.mean metamer.responses.distance.final.sem metamer.responses.layer
+        metamer.scene.difference metamer.differences.*.value""",
+    "diverse": """diverse.maximum.value diverse.maximum.sem diverse.difference
+        diverse.scenes.*.activation.initial.mean diverse.scenes.*.activation.initial.sem
+        diverse.scenes.*.activation.final.mean diverse.scenes.*.activation.final.sem diverse.scenes.*.of_maximum
+        diverse.differences.*.mean diverse.pairs.*.*.*""",
+}
+"""Numbers that may not be finite, and what may be unknown; null is refused of all others."""
+
+SEVERAL = ("parameters", "differences", "pairs")
+
+
+def pattern(path) -> str:
+    """The keys to a value, as ``NEEDED`` names them."""
+    before = (None, *path)
+    return ".".join("*" if isinstance(key, int) or last in SEVERAL else key for last, key in zip(before, path))
+
+
+def refusal(changed, kind, path, **change) -> str | None:
+    """What is said of a run that is altered there; None where there is a report."""
+    try:
+        run = changed(kind, altered(kind, path, **change))
+    except UserError as error:
+        return str(error)
+    assert said(run) and words.title(run), path
+    if len(path) < 3:
+        assert page_of([run]).rstrip().endswith("</html>"), path
+    return None
+
+
 @pytest.mark.parametrize("kind", sorted(WRITTEN))
-def test_no_key_is_needed(changed, kind):
+def test_the_keys_that_are_needed_are_these(changed, kind):
     for path in OWN[kind]:
-        without = changed(kind, altered(kind, path, gone=True))
-        assert said(without) and words.title(without), path
-        assert said(changed(kind, altered(kind, path, None))), path
-        if len(path) < 3:
-            assert page_of([without]).rstrip().endswith("</html>"), path
+        refused = refusal(changed, kind, path, gone=True)
+        if pattern(path) in NEEDED[kind].split():
+            assert refused.endswith(f"result.json is damaged: it does not say {'.'.join(map(str, path))}"), path
+        else:
+            assert refused is None, (path, refused)
+    assert {pattern(path) for path in OWN[kind]} >= set(NEEDED[kind].split())
+
+
+@pytest.mark.parametrize("kind", sorted(WRITTEN))
+def test_the_keys_that_may_be_null_are_these(changed, kind):
+    for path in OWN[kind]:
+        refused = refusal(changed, kind, path, value=None)
+        if pattern(path) in MAY_BE_NULL[kind].split():
+            assert refused is None, (path, refused)
+        else:
+            place = ".".join(map(str, path))
+            assert f"result.json is damaged: {place}: input should be" in refused and "\n" not in refused, path
+    assert {pattern(path) for path in OWN[kind]} >= set(MAY_BE_NULL[kind].split())
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), JSON)
-def test_whatever_a_key_says_there_is_a_page(changed, where, value):
+def test_whatever_a_key_says_there_is_a_page_or_one_sentence(changed, where, value):
     kind, path = where
-    assert page_of([changed(kind, altered(kind, path, value))]).rstrip().endswith("</html>")
+    try:
+        page = page_of([changed(kind, altered(kind, path, value))])
+    except UserError as error:
+        place = re.escape(".".join(map(str, path)))
+        assert re.search(rf"result\.json is damaged: (it does not say )?{place}\b[^\n]*$", str(error)), str(error)
+    else:
+        assert page.rstrip().endswith("</html>")
 
 
-@pytest.mark.parametrize("kind", sorted(WRITTEN))
-def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "own"), [("image", "error"), ("metamer", "metamer"), ("diverse", "diverse")])
+def test_an_ordinary_run_that_names_such_an_objective_is_refused(tmp_path, kind, own):
     result = {**copy.deepcopy(RECOVERED), "objective": kind}
     for key in ("error", "difference", "truth", "views"):
         del result[key]
-    try:
-        page = page_of([read(write_run(tmp_path / "run", result))])
-    except UserError as error:
-        pytest.fail(str(error))
-    assert page.rstrip().endswith("</html>")
+    with pytest.raises(UserError, match=f"result.json is damaged: it does not say {own}$"):
+        read(write_run(tmp_path / "run", result))
+
+
+@pytest.mark.parametrize("pairs", [[[0, 1], [1, 0]], [[0, 1, 2], [1, 0], [2, 1, 0]], []])
+def test_pairs_that_are_no_square_of_all_scenes_are_left_out(changed, pairs):
+    result = copy.deepcopy(DIVERSE)
+    result["diverse"]["pairs"] = {"image": pairs}
+    run = changed("diverse", result)
+    assert heat(run.other.diverse) == [] and "How far every two scenes lie apart" not in page_of([run])
+
+
+def test_a_set_of_which_little_is_known_is_shown(changed):
+    result = copy.deepcopy(DIVERSE)
+    scenes = result["diverse"]["scenes"]
+    scenes[0]["reached"] = False
+    scenes[0]["of_maximum"] = scenes[0]["activation"]["final"]["mean"] = None
+    del scenes[2]
+    run = changed("diverse", result)
+    assert "1 of 2 drive the neurons to at least 0.9 of the known optimum (25); the least reaches 0.920." in said(run)
+    assert [trace["y"] for trace in level_figure(run.other.diverse)["data"]] == [["scene 2"]]
+    page = page_of([run])
+    assert "Scene 1: activation –, below the level;" in page and "Scene 3;" in page and "nan" not in said(run)
+    scenes[1]["of_maximum"] = None
+    run = changed("diverse", result)
+    assert "(25)." in said(run) and level_figure(run.other.diverse)["alt"] == "Activation over the maximum: unknown."
+    result["diverse"]["scenes"] = []
+    with pytest.raises(UserError, match="result.json is damaged: diverse.scenes: tuple should have at least 1 item"):
+        changed("diverse", result)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [(None, "–"), ("red", "–"), (True, "–"), ([], "–"), (10**400, "–"), ([1, None, 2.5], "(1, –, 2.5)"), (35, "35")],
+)
+def test_a_value_that_is_no_number_is_a_dash(setting, text):
+    assert aim_words.value(setting) == text
+
+
+def test_errors_that_are_unknown_are_no_lack_of_noise(changed):
+    result = copy.deepcopy(RECOVERED)
+    result["activation"]["final"]["sem"] = result["error"]["final"]["sem"] = None
+    run = changed("image", result)
+    assert said(run).startswith("The error (l2) is 0.0099 (its error is unknown); at the start")
+    assert "noise biases it" not in page_of([run]) and "nan" not in said(run)
 
 
 def test_the_meshes_of_all_diverse_scenes_are_said(runs):

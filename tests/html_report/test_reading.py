@@ -1,6 +1,7 @@
 """Run folders read: whole, incomplete, damaged, newer."""
 
 import json
+import math
 import re
 
 import numpy as np
@@ -149,6 +150,25 @@ def test_other_objectives_and_keys_are_shown_as_they_are(changed):
     assert "serves the objective “likeness” for" in page and "cat.png" in page and "objective (likeness)" in page
 
 
+def test_pictures_that_could_not_be_written_are_said(changed):
+    assert "render.png: the disk is full" in page_of([changed(result_with(not_written=["render.png: the disk is full"]))])
+    assert "What else result.json says" not in page_of([changed(result_with(not_written=[]))])
+
+
+@pytest.mark.parametrize("camera", [[1], "north", {"azimuth": "north", "distance": True}, {"elevation": math.inf}, None])
+def test_a_camera_that_says_no_numbers_is_unknown(changed, camera):
+    plain = changed(result_with(scene={}))
+    other = changed(result_with(scene={"camera": camera}))
+    assert other.view.eye.tolist() == plain.view.eye.tolist() and not other.view.exact
+
+
+def test_a_pixel_mei_keeps_the_best_start_of_those_that_are_known(tmp_path):
+    folder = write_pixel_run(tmp_path / "pixel")
+    path = folder / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "restarts": [None, 21.0, 22.22]}))
+    assert [start.kept for start in read(folder).starts] == [False, False, True]
+
+
 def test_what_is_missing_is_said(tmp_path):
     for name, said in {
         "result.json": "holds no finished run: there is no result.json in it",
@@ -176,7 +196,7 @@ def test_what_is_damaged_is_said(tmp_path):
     ply = b"ply\nformat ascii 1.0\nelement vertex 1\n" + axes + b"end_header\n0 0 0\n"
     damages = {
         ("result.json", b"{"): "result.json is damaged: it is not JSON",
-        ("result.json", b"[1]"): "result.json is damaged: it holds no mapping",
+        ("result.json", b"[1]"): "result.json is damaged: it says nothing by name",
         ("result.json", b"{}"): "result.json is damaged: it does not say activation",
         ("result.json", b"[" * 10**5): "result.json is damaged: it is not JSON",
         ("config.yaml", b"\xff\xfe\x00"): "config.yaml is damaged: it is no text",
