@@ -28,6 +28,7 @@ from ..scene.initial import describe_initial
 
 __all__ = [
     "SHOWN",
+    "certainty",
     "comparison_rows",
     "describe_comparison",
     "describe_config",
@@ -131,7 +132,7 @@ def describe_config(path: Path, config: Config) -> list[str]:
 
 def describe_result(folder: Path, result: MEIResult) -> list[str]:
     """A 3D MEI."""
-    line = f"converged {_maximised(result)} {_from_to(result.activation)} ({_error(result.activation.final)})"
+    line = f"converged {_maximised(result)} {_from_to(result.activation)} ({certainty(result.activation.final)})"
     if result.fraction_of_optimum is not None:
         line += f", {result.fraction_of_optimum:.3f} of the optimum"
     further = [*describe_initial(result.initial_scene), *_responses(result)]
@@ -141,7 +142,7 @@ def describe_result(folder: Path, result: MEIResult) -> list[str]:
         further.append(reached + ("" if result.ratio_to_pixel is None else f": {_of_pixel(result.ratio_to_pixel)}"))
     if result.validation is not None:
         second = result.validation
-        text = f"on {second.model}: {_from_to(second.activation)} ({_error(second.activation.final)})"
+        text = f"on {second.model}: {_from_to(second.activation)} ({certainty(second.activation.final)})"
         further.append(text + ("" if second.ratio_to_pixel is None else f", {_of_pixel(second.ratio_to_pixel)}"))
     warning = [*describe_mesh(result.mesh), *_beyond_display(result.outside_display)]
     return [line, *further, *warning, *describe_ending(folder, result)]
@@ -152,11 +153,14 @@ def _from_to(activation: InitialFinal) -> str:
 
 
 def _of_pixel(ratio: Estimate) -> str:
-    return f"3D / pixel {ratio.mean:.3f} ({_error(ratio)})"
+    return f"3D / pixel {ratio.mean:.3f} ({certainty(ratio)})"
 
 
-def _error(estimate: Estimate) -> str:
-    return f"render s.e. {estimate.sem:.2g}" if estimate.sem else "without render noise"
+def certainty(estimate: Estimate) -> str:
+    """``render s.e. 0.0021``, ``without render noise``."""
+    if estimate.sem > 0:
+        return f"render s.e. {estimate.sem:.2g}"
+    return "without render noise" if estimate.sem == 0 else "render s.e. unknown"
 
 
 def _beyond_display(outside: float | None) -> list[str]:
@@ -223,11 +227,11 @@ def _with_errors(activation: InitialFinal) -> str:
 
 
 def _with_error(value: Estimate) -> str:
-    return f"{value.mean:.4g}" + (f" (render s.e. {value.sem:.1g})" if value.sem else "")
+    return f"{value.mean:.4g}" + (f" (render s.e. {value.sem:.1g})" if value.sem > 0 else "")
 
 
 def _in_table(value: Estimate) -> str:
-    return f"{value.mean:.4g}" + (f" ± {value.sem:.1g}" if value.sem else "")
+    return f"{value.mean:.4g}" + (f" ± {value.sem:.1g}" if value.sem > 0 else "")
 
 
 # ----------------------------------------------------------------------------------------------------- comparisons
@@ -256,7 +260,7 @@ def comparison_rows(neurons: Sequence[ComparedNeuron]) -> tuple[list[str], list[
 
 
 def _noisy(neuron: ComparedNeuron, shown: str) -> bool:
-    return any(shown in row and row[shown].sem for row in neuron.activation.values())
+    return any(shown in row and row[shown].sem > 0 for row in neuron.activation.values())
 
 
 def signed_percent(fraction: float) -> str:

@@ -32,7 +32,7 @@ def describe_pair(pair: MetamerPair) -> list[str]:
     """How near the responses and how far the scenes are."""
     responses, scene = pair.responses, pair.scene
     final = responses.distance.final
-    error = f" (render s.e. {100 * final.sem:.1g} %)" if final.sem else ""
+    error = f" (render s.e. {100 * final.sem:.1g} %)" if final.sem > 0 else ""
     within = "within" if responses.near else "not within"
     kind = scene.differ
     others = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..runs.results import InverseResult, Truth
 from ..runs.spread import describe_spread, ends_of, spread
 from ..scene.initial import describe_initial
-from .sentences import describe_ending, describe_mesh
+from .sentences import certainty, describe_ending, describe_mesh
 
 __all__ = ["describe_recovery", "describe_truth"]
 
@@ -15,8 +15,7 @@ __all__ = ["describe_recovery", "describe_truth"]
 def describe_recovery(folder: Path, result: InverseResult) -> list[str]:
     """A run of inverse rendering."""
     initial, final = result.error.initial, result.error.final
-    certainty = f"render s.e. {final.sem:.2g}" if final.sem else "without render noise"
-    lines = [f"error ({result.error.kind}) {initial.mean:.4g} -> {final.mean:.4g} ({certainty})"]
+    lines = [f"error ({result.error.kind}) {initial.mean:.4g} -> {final.mean:.4g} ({certainty(final)})"]
     lines += describe_initial(result.initial_scene)
     lines += describe_spread(spread(ends_of(result.restarts, -1)))
     lines += describe_truth(result.truth)

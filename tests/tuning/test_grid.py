@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.runs.tuning_grid import Axis, axes_of, parse_over, points
+from mitsuba_mei.runs.results import Axis
+from mitsuba_mei.runs.tuning_grid import axes_of, parse_over, points
 from mitsuba_mei.scene.scalar_parameters import ParameterInfo
 
 

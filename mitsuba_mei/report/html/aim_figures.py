@@ -60,18 +60,21 @@ def aim_pictures(run: RunRecord) -> list[Shown]:
 def _signed(result: InverseResult) -> str:
     colours = "Recovered − target: orange is too bright, blue too dark"
     scale = result.difference
-    return colours if scale is None else f"{colours}, full colour ±{number(scale.reach, 2)} of radiance"
+    return colours if scale is None or not math.isfinite(scale.reach) else f"{colours}, full colour ±{number(scale.reach, 2)} of radiance"
 
 
-def scene_caption(index: int, scene: DiverseScene) -> str:
-    """``Scene 1: 0.928 of the maximum, activation 23.2``."""
-    caption = f"Scene {index}: {scene.of_maximum:.3f} of the maximum, activation {with_error(scene.activation.final)}"
+def scene_caption(index: int, scene: DiverseScene | None) -> str:
+    """``Scene 1: 0.928 of the maximum, activation 23.2``; None of a folder of which the result says nothing."""
+    if scene is None:
+        return f"Scene {index}"
+    part = f"{scene.of_maximum:.3f} of the maximum, " if math.isfinite(scene.of_maximum) else ""
+    caption = f"Scene {index}: {part}activation {with_error(scene.activation.final)}"
     return caption + ("" if scene.reached else ", below the level")
 
 
 def level_figure(diverse: DiverseSet) -> dict[str, Any]:
     """Every scene's activation over the maximum, with the level asked for."""
-    known = list(enumerate(diverse.scenes, 1))
+    known = [(index, each) for index, each in enumerate(diverse.scenes, 1) if math.isfinite(each.of_maximum)]
     data = [
         {
             "type": "scatter",
@@ -103,7 +106,7 @@ def level_figure(diverse: DiverseSet) -> dict[str, Any]:
     span = {"yref": "paper", "y0": 0, "y1": 1}
     layout["shapes"] = [{"type": "line", "x0": diverse.level, "x1": diverse.level, **span, "line": line}]
     values = "; ".join(f"scene {index} {each.of_maximum:.3f}" for index, each in known)
-    return {"data": data, "layout": layout, "alt": f"Activation over the maximum: {values}."}
+    return {"data": data, "layout": layout, "alt": f"Activation over the maximum: {values or 'unknown'}."}
 
 
 def _error(scene: DiverseScene, diverse: DiverseSet) -> list[float | None]:
@@ -113,8 +116,13 @@ def _error(scene: DiverseScene, diverse: DiverseSet) -> list[float | None]:
 
 
 def heat(diverse: DiverseSet) -> list[list[Cell | None]]:
-    """How far every two scenes lie apart, as cells from dark, 0, to bright, the most; None of one with itself."""
-    pairs = diverse.pairs.get(diverse.differ, ())
+    """How far every two scenes lie apart, as cells from dark, 0, to bright, the most; None of one with itself.
+
+    There are none where the pairs' differences are no square of as many rows as there are scenes.
+    """
+    pairs, count = diverse.pairs.get(diverse.differ, ()), len(diverse.scenes)
+    if len(pairs) != count or any(len(row) != count for row in pairs):
+        return []
     most = max((abs(value) for row in pairs for value in row if math.isfinite(value)), default=0.0) or 1.0
     return [
         [None if i == j else _cell(value, most, diverse.differ) for j, value in enumerate(row)]

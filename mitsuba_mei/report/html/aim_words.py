@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Union
+import sys
+from typing import Any, Union
 
 from ...runs.results import DiverseResult, DiverseSet, Estimate, InverseResult, MetamerPair, MetamerResult
 from ...runs.results.optimization import SceneDistance
-from .numerals import BARS, known, number, percent, with_error
+from .numerals import BARS, known, noise, number, percent, with_error
 
 __all__ = [
     "amount",
@@ -138,9 +139,8 @@ def sentences(result: OtherResult, initial: Estimate | None, final: Estimate) ->
 
 
 def _of_recovered(result: InverseResult, initial: Estimate | None, final: Estimate) -> list[str]:
-    noise = "" if final.sem > 0 else " (its renders have no noise)"
     start = f"; at the start it was {with_error(initial)}" if known(initial) else ""
-    lines = [f"The {measure(result)} is {with_error(final)}{noise}{start}."]
+    lines = [f"The {measure(result)} is {with_error(final)}{noise(final)}{start}."]
     truth = result.truth
     if truth is None or (truth.surface is None and not truth.parameters):
         return [*lines, "How near this is to the truth is not known."]
@@ -166,11 +166,12 @@ def _of_metamer(pair: MetamerPair, initial: Estimate | None, final: Estimate) ->
 def _of_set(diverse: DiverseSet) -> list[str]:
     count, maximum = len(diverse.scenes), diverse.maximum
     whence = "the known optimum" if maximum.source == "optimum" else "what one scene alone reaches"
-    worst = min(scene.of_maximum for scene in diverse.scenes)
+    parts = [scene.of_maximum for scene in diverse.scenes if math.isfinite(scene.of_maximum)]
+    worst = f"; the least reaches {min(parts):.3f}" if parts else ""
     return [
         f"{count} diverse scenes were found." if diverse.found else "No such set of scenes was found.",
         f"{sum(scene.reached for scene in diverse.scenes)} of {count} drive the neurons to at least "
-        f"{number(diverse.level)} of {whence} ({number(maximum.value)}); the least reaches {worst:.3f}.",
+        f"{number(diverse.level)} of {whence} ({number(maximum.value)}){worst}.",
         _unlike(diverse, "two of them", "apart in the mean"),
     ]
 
@@ -212,11 +213,12 @@ def _percent(fraction: float) -> str:
     return percent(Estimate(mean=fraction))
 
 
-def value(setting: float | list[float] | None) -> str:
-    """``35``, ``(0, 30, 0)``; a dash where it is unknown."""
-    if isinstance(setting, (list, tuple)):
-        return f"({', '.join(number(each, 3) for each in setting)})"
-    return number(setting)
+def value(setting: Any) -> str:
+    """``35``, ``(0, 30, 0)``; a dash where it is unknown, or no number."""
+    if isinstance(setting, (list, tuple)) and setting:
+        return f"({', '.join(value(each) for each in setting)})"
+    is_number = isinstance(setting, (int, float)) and not isinstance(setting, bool)
+    return number(setting, 3) if is_number and abs(setting) <= sys.float_info.max else "–"
 
 
 def away(unit: str, off: float) -> str:

@@ -6,7 +6,7 @@ import math
 
 from ...runs.results import Estimate
 
-__all__ = ["BARS", "known", "measured", "moved", "number", "percent", "with_error"]
+__all__ = ["BARS", "known", "measured", "moved", "noise", "number", "percent", "with_error"]
 
 BARS = (
     "Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller "
@@ -41,6 +41,13 @@ def with_error(figure: Estimate | None, digits: int = 4) -> str:
     if not known(figure):
         return "–"
     return number(figure.mean, digits) + (f" (render s.e. {number(figure.sem, 2)})" if figure.sem > 0 else "")
+
+
+def noise(figure: Estimate) -> str:
+    """What is added to a figure that has no error."""
+    if figure.sem > 0:
+        return ""
+    return " (its renders have no noise)" if figure.sem == 0 else " (its error is unknown)"
 
 
 def moved(initial: Estimate | None, final: Estimate | None, when: str = "") -> str:

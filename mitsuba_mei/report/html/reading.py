@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
@@ -176,13 +177,18 @@ def _evaluations(folder: Path) -> tuple[Evaluated, ...]:
     return tuple(Evaluated(path.name, read_result(path, EvaluationResult)) for path in paths)
 
 
-def _view(objects: list[np.ndarray], camera: Mapping[str, Any] | None) -> Viewpoint | None:
-    """From where all objects are seen, none of them cut off."""
+def _view(objects: list[np.ndarray], camera: Any) -> Viewpoint | None:
+    """From where all objects are seen, none of them cut off; what a camera says that is no number is unknown."""
     if not objects:
         return None
-    known = {name: value for name, value in (camera or {}).items() if isinstance(value, (int, float))}
-    azimuth, elevation = known.get("azimuth", 0.0), known.get("elevation", 0.0)
+    known = {name: _finite(value) for name, value in camera.items()} if isinstance(camera, Mapping) else {}
+    azimuth, elevation = known.get("azimuth") or 0.0, known.get("elevation") or 0.0
     return viewpoint(np.concatenate(objects), known.get("distance"), azimuth, elevation)
+
+
+def _finite(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) <= sys.float_info.max else None
 
 
 def _stimuli(folder: Path, result: AnyRun, card: Path | None) -> Levels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -151,7 +152,7 @@ class RunRecord:
             return ()
         if isinstance(self.result, PixelResult):
             ends = self.result.restarts
-            best = ends.index(max(ends)) if ends else 0
+            best = max(range(len(ends)), key=lambda i: ends[i] if math.isfinite(ends[i]) else -math.inf, default=0)
             return tuple(
                 StartRow(i + 1, None, Estimate(mean=end), None, "done", i == best) for i, end in enumerate(ends)
             )
@@ -223,4 +224,5 @@ class RunRecord:
     @property
     def further(self) -> Mapping[str, Any]:
         """What else ``result.json`` says."""
-        return {key: value for key, value in (self.result.model_extra or {}).items() if value is not None}
+        lacking = {"not_written": list(self.result.not_written)} if self.result.not_written else {}
+        return {key: value for key, value in (self.result.model_extra or {}).items() if value is not None} | lacking

@@ -139,7 +139,7 @@ def _means(values: Sequence[AnyMean | None]) -> list[float | None]:
 
 
 def _errors(values: Sequence[AnyMean | None]) -> dict[str, Any]:
-    known = rounded([0.0 if value is None else value.sem or 0.0 for value in values])
+    known = rounded([0.0 if value is None or value.sem is None else value.sem for value in values])
     return {"type": "data", "array": [each or 0.0 for each in known], "thickness": 1.5, "width": 4}
 
 

@@ -92,7 +92,10 @@ def read_result(place: Place) -> Result:
     """
     for name, read in READERS.items():
         if (file := next(iter(sorted(place.folder.glob(name))), None)) is not None:
-            return read(place, file)
+            try:
+                return read(place, file)
+            except (KeyError, TypeError, ValueError, ArithmeticError):
+                raise UserError(f"{file} is damaged, or of another version: it does not say what it should") from None
     raise UserError(f"{place.folder} holds no result of several runs")
 
 

@@ -149,7 +149,9 @@ def read_sweep(plan: Path) -> SweepRead:
     UserError
         If one of them is missing or damaged.
     """
-    axes = {name: len(values) for name, values in read_json(plan).get("axes", {}).items() if isinstance(values, list)}
+    varied = read_json(plan).get("axes")
+    varied = varied if isinstance(varied, dict) else {}
+    axes = {name: len(values) for name, values in varied.items() if isinstance(values, list)}
     summary = plan.with_name("summary.csv")
     if not summary.is_file():
         raise UserError(f"{plan.parent} holds a sweep without a summary.csv yet; start the sweep again to write it")

@@ -13,7 +13,7 @@ from ...runs.results.parts import InputMesh
 from ...runs.spread import spread
 from ...scene.initial import initial_in_words
 from ..html import aim_words
-from .numerals import BARS, known, measured, moved, number, with_error
+from .numerals import BARS, known, measured, moved, noise, number, with_error
 from .record import RunRecord
 
 __all__ = [
@@ -154,7 +154,7 @@ def activation_sentences(run: RunRecord) -> list[str]:
         said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
     else:
         came = moved(run.initial, run.final, " at the start")
-        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{came}."]
+        said = [f"The {what} is {with_error(run.final)}{noise(run.final)}{came}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f" ({number(run.optimum)})"
@@ -184,12 +184,6 @@ def _ended(run: RunRecord) -> list[str]:
 
 def _of(what: str) -> str:
     return f"an {what}" if what[0] in "aeiou" else f"a {what}"
-
-
-def _noise(final: Estimate) -> str:
-    if final.sem > 0:
-        return ""
-    return " (its renders have no noise)" if final.sem == 0 else " (its error is unknown)"
 
 
 def _ratio(ratio: Estimate) -> str:

@@ -151,7 +151,7 @@ class ErrorRecord(Record):
 class DifferenceScale(Record):
     """The ends of the colours of ``difference.png``."""
 
-    reach: float
+    reach: Real
     unit: str = "radiance"
 
 
@@ -168,7 +168,7 @@ class SurfaceError(Record):
     rotation: float | None = None
     """Degrees, of the alignment."""
     translation: float | None = None
-    of_diameter: float
+    of_diameter: Real
     """The mean over the true surface's diameter."""
 
 
@@ -272,7 +272,7 @@ class MetamerResult(OptimizationResult):
 class Maximum(Record):
     """The activation that the level of diverse scenes is a fraction of."""
 
-    value: float
+    value: Real
     sem: Real = 0.0
     source: str = Field("optimum", alias="from")
     """``optimum``, or ``one scene alone``."""
@@ -309,7 +309,7 @@ class DiverseSet(Record):
     apart: float
     """The difference that was asked for."""
     far: bool
-    scenes: tuple[DiverseScene, ...]
+    scenes: tuple[DiverseScene, ...] = Field(min_length=1)
     differences: dict[str, MeanDissimilarity] = {}
     pairs: dict[str, tuple[tuple[Real, ...], ...]] = {}
     """Matrices of the pairs' differences, by respect."""
