@@ -366,14 +366,16 @@ scenes = part(
     shape=part(
         template=part("cube", subdivisions=st.integers(0, 7)) | part("torus", tube_radius=number) | part("capsule"),
         rbf=part(
-            kernel=st.sampled_from(["gaussian", "wendland_c2", "thin_plate"]), scale=number, normalize=st.booleans()
+            kernel=st.sampled_from(["gaussian", "wendland_c2", "thin_plate"]),
+            scale=st.floats(0.001, 1),
+            normalize=st.booleans(),
         ),
     ),
     pose=part(rotation=vector, translation=vector, scale=number, free=free("rotation", "translation", "scale")),
     lighting=st.lists(
         part("sun", irradiance=power, free=free("direction", "irradiance"))
         | part("constant", radiance=power)
-        | part("area", position=vector, radiance=power)
+        | part("area", position=vector.filter(lambda at: max(map(abs, at)) > 1e-6), radiance=power)
         | part("spherical_harmonics", coefficients=st.lists(number, min_size=4, max_size=4)),
         min_size=1,
         max_size=4,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.experiments.inverse import build_inverse
+from mitsuba_mei.experiments.inverse import towards_target
 from mitsuba_mei.optimize import start_search as search
 from mitsuba_mei.optimize.start_search import find_start, spread_rotations
 from mitsuba_mei.pipeline import Pipeline, build_pipeline
@@ -85,7 +85,8 @@ def recovering(tmp_path):
         path = write_scene(
             tmp_path, "run", **({**shape, "pose": pose, "lighting": [off, SKY], "objective": said} | parts)
         )
-        return build_inverse(load_config(path, free=free, trust_code=True))[0]
+        config = load_config(path, free=free, trust_code=True)
+        return towards_target(build_pipeline(config), config.objective, config.camera, config.render)[0]
 
     return built
 

@@ -68,13 +68,13 @@ def factors(
 def tell_factors(outcome: RunResult, progress: LiveProgress) -> None:
     """Say what the factors are worth, and what can be done next."""
     progress.stop()
-    print_table(*subset_rows(outcome.result), left=2)
+    print_table(*subset_rows(outcome.result.neurons), left=2)
     print()
-    print_table(*worth_rows(outcome.result), left=2)
+    print_table(*worth_rows(outcome.result.neurons), left=2)
     print()
     print("\n".join(describe_factors(outcome.folder, outcome.result)), flush=True)
-    optimized = len(outcome.result["subsets"]) - 1  # all but the one in which nothing is free
-    failed = [len(neuron.get("failed", {})) == optimized for neuron in outcome.result["neurons"]]
+    optimized = len(outcome.result.subsets) - 1  # all but the one in which nothing is free
+    failed = [len(neuron.failed) == optimized for neuron in outcome.result.neurons]
     finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
 
 
@@ -166,7 +166,7 @@ def tune(
         outcome = run_tuning(source, renderer, overrides, wanted, folder, progress, trust)
         progress.stop()
         print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)
-        if outcome.result["ended"] == "interrupted":
+        if outcome.result.ended == "interrupted":
             raise interrupted(outcome.folder)
         if source.is_dir():
             progress.message(f"'report {source}' writes a page about the run, with this tuning in it")
@@ -210,13 +210,12 @@ def export(
         if purpose == "blender":
             from ..experiments.export import export_scene
 
-            scene = export_scene(run, folder)
-            print("\n".join(describe_scene(scene.folder, scene.result)))
+            print("\n".join(describe_scene(*export_scene(run, folder))))
             return
         from ..experiments.export import export_stimuli
         from ..report.export.display import read_display
-        from ..report.export.stimuli import Look
+        from ..report.export.stimuli import DisplaySettings
 
         told = Console(stderr=True, soft_wrap=True).print
-        stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), folder, told, trust)
-        print("\n".join(describe_stimuli(stimuli.folder, stimuli.result)))
+        stimuli = export_stimuli(run, DisplaySettings(size, mean, contrast), read_display(gamma), folder, told, trust)
+        print("\n".join(describe_stimuli(stimuli)))

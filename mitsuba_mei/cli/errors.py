@@ -18,8 +18,9 @@ from ..config.validation import fields_inside
 from ..config.yaml.located import path_text
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..interrupts import INTERRUPTED, parting
-from ..io.files import read_json, without_home
+from ..io.files import without_home
 from ..io.memory import is_out_of_memory
+from ..runs.results.files import has_ended
 from .arguments import COMMANDS
 
 __all__ = ["Mishap", "interrupted", "report_kept", "say_mishap", "usage"]
@@ -173,22 +174,11 @@ def _kept(folder: Path | None) -> str:
         return ""
     if (folder / "plan.json").is_file():
         return f"; what is done is kept in {folder}, and the same command goes on"
-    if _has_ended(folder):
+    if has_ended(folder):
         return f"; {folder} is complete"
     if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
         return f"; the state is kept, and 'resume {folder}{trust_option(folder)}' goes on from there"
     return f"; what was written into {folder} is kept"
-
-
-def _has_ended(folder: Path) -> bool:
-    """Whether there is nothing left to do in it."""
-    for name in ("result.json", "comparison.json", "factors.json", "tuning.json"):
-        if (folder / name).is_file():
-            try:
-                return read_json(folder / name).get("ended") != "interrupted"
-            except UserError:
-                return False
-    return False
 
 
 def _say(sentence: str) -> None:

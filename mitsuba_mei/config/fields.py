@@ -17,9 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from .quantities import DEGREES, LENGTH, Quantity
+
 __all__ = [
+    "Angle",
+    "Azimuth",
     "Direction",
     "Disagreements",
+    "Distance",
+    "EulerAngles",
     "FilePath",
     "FilePathMarker",
     "Fraction",
@@ -29,9 +35,12 @@ __all__ = [
     "NeuronRange",
     "NonNegative",
     "Part",
+    "Position",
     "Positive",
     "Power",
     "Reflectance",
+    "Roughness",
+    "Size",
     "Vector",
     "freeable",
     "listed_neurons",
@@ -139,14 +148,24 @@ def _number_or_rgb(value: Any) -> str:
     return "rgb" if isinstance(value, (list, tuple)) else "number"
 
 
-def _number_or_three(number: Any) -> Any:
+def _number_or_three(number: Any, difference: str) -> Any:
     """A number for every channel alike, or three of them: red, green, blue."""
     rgb = Annotated[tuple[number, number, number], Field(strict=False)]
-    return Annotated[Union[Annotated[number, Tag("number")], Annotated[rgb, Tag("rgb")]], Discriminator(_number_or_rgb)]
+    either = Union[Annotated[number, Tag("number")], Annotated[rgb, Tag("rgb")]]
+    return Annotated[either, Discriminator(_number_or_rgb), Quantity("", difference, "rgb")]
 
 
-Power = _number_or_three(NonNegative)
-Reflectance = _number_or_three(Fraction)
+Power = _number_or_three(NonNegative, "relative")
+Reflectance = _number_or_three(Fraction, "absolute")
+
+Size = Annotated[Positive, Quantity(difference="relative")]
+Distance = Annotated[Positive, Quantity(LENGTH, "relative")]
+Position = Annotated[Vector, Quantity(LENGTH, "distance", "xyz")]
+Angle = Annotated[float, Quantity(DEGREES, "angle")]
+Azimuth = Annotated[float, Quantity(DEGREES, "angle", period=360.0)]
+EulerAngles = Annotated[Vector, Quantity(DEGREES, "rotation", "xyz", period=360.0)]
+Roughness = Annotated[float, Field(gt=0, le=1), Quantity(least=0.01)]
+"""Where it is free it stays above 0.01, at which the rasterizer's tables begin."""
 
 
 def _direction(value: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -155,7 +174,7 @@ def _direction(value: tuple[float, float, float]) -> tuple[float, float, float]:
     return value
 
 
-Direction = Annotated[Vector, AfterValidator(_direction)]
+Direction = Annotated[Vector, AfterValidator(_direction), Quantity(difference="direction")]
 
 
 def freeable(*names: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -15,13 +15,16 @@ __all__ = [
     "ACTIVATION_OBJECTIVES",
     "DIFFERENCES",
     "EXPERIMENTS",
+    "ExperimentSettings",
     "Activation",
     "ActivationObjective",
     "Discriminate",
     "Objective",
     "TargetResponse",
-    "named_objective",
+    "check_activation_objective",
+    "experiment_of",
     "maximised_value",
+    "named_objective",
 ]
 
 
@@ -38,7 +41,37 @@ Neurons = Annotated[
 ]
 
 
-class ActivationObjective(Part):
+class ExperimentSettings(Part):
+    """What is sought, and where the experiment that seeks it is found: names of the package, as ``module:name``.
+
+    Attributes
+    ----------
+    RUN : str
+        What does it, as :func:`~mitsuba_mei.experiments.mei.run_mei` does.
+    RESULT : str
+        The type of its result.
+    DESCRIBE : str
+        What says on the terminal how a run went.
+    VALUE : {'activation', 'objective', 'error'}
+        What is maximised, or, of an error, minimized.
+    ALL_NEURONS : bool
+        Whether it is about all of the model's neurons where a scene file names none; else about neuron 0.
+    """
+
+    RUN: ClassVar[str]
+    RESULT: ClassVar[str]
+    DESCRIBE: ClassVar[str]
+    VALUE: ClassVar[str] = "objective"
+    ALL_NEURONS: ClassVar[bool] = False
+
+    type: str
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """The objective of these neurons in a few words, for ``check``."""
+        return self.type
+
+
+class ActivationObjective(ExperimentSettings):
     """A scalar of the neurons' responses to one image.
 
     Attributes
@@ -47,25 +80,22 @@ class ActivationObjective(Part):
         What it does, after "The objective is <type>: "; a report says it.
     PER_NEURON : tuple of str
         Fields with one number for each neuron.
-    ALL_NEURONS : bool
-        Whether it is about all of the model's neurons where a scene file names none; else about neuron 0.
     """
+
+    RUN = "experiments.mei:run_mei"
+    RESULT = "runs.results.optimization:MEIResult"
+    DESCRIBE = "report.sentences:describe_result"
 
     MEANING: ClassVar[str] = ""
     PER_NEURON: ClassVar[tuple[str, ...]] = ()
-    ALL_NEURONS: ClassVar[bool] = False
 
-    type: str
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
-
-    def summary(self, neurons: Sequence[int]) -> str:
-        """The objective of these neurons in a few words, for ``check``."""
-        return self.type
 
 
 class Activation(ActivationObjective):
     """The neurons' response."""
 
+    VALUE = "activation"
     PER_NEURON = ("weights",)
 
     type: Literal["activation"] = Field("activation", description="The neurons' weighted mean response.")
@@ -122,8 +152,12 @@ Apart = Annotated[
 Differ = Literal["image", "shape", "pose", "light"]
 
 
-class Diverse(Part):
+class Diverse(ExperimentSettings):
     """Several scenes that all drive the neurons and differ as much as they can."""
+
+    RUN = "experiments.diverse:run_diverse"
+    RESULT = "runs.results.optimization:DiverseResult"
+    DESCRIBE = "report.sentences_diversity:describe_diverse"
 
     type: Literal["diverse"] = "diverse"
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
@@ -134,15 +168,19 @@ class Diverse(Part):
     differ: Differ = Field("image", description="In what they are to differ.")
     apart: Apart = None
 
-    ALL_NEURONS: ClassVar[bool] = False
-
     def summary(self, neurons: Sequence[int]) -> str:
         """How many scenes are sought, and of what kind."""
         return f"{self.count} scenes at {self.level:g} of the maximum, unlike in {self.differ}"
 
 
-class Metamer(Part):
+class Metamer(ExperimentSettings):
     """Another scene with the same responses."""
+
+    RUN = "experiments.metamer:run_metamer"
+    RESULT = "runs.results.optimization:MetamerResult"
+    DESCRIBE = "report.sentences_diversity:describe_metamer"
+    VALUE = "error"
+    ALL_NEURONS = True
 
     type: Literal["metamer"] = "metamer"
     neurons: Neurons | None = Field(None, description="Whose responses, counted from 0; null takes all of the model.")
@@ -155,8 +193,6 @@ class Metamer(Part):
     )
     differ: Differ = Field("shape", description="In what it is to differ from the reference.")
     apart: Apart = None
-
-    ALL_NEURONS: ClassVar[bool] = True
 
     def summary(self, neurons: Sequence[int]) -> str:
         """Of what a metamer is sought."""
@@ -173,8 +209,14 @@ class View(Part):
     target: FilePath | None = Field(None, description="An image (EXR, HDR, PNG) of what is seen from there.")
 
 
-class ImageTarget(Part):
+class ImageTarget(ExperimentSettings):
     """Inverse rendering: the scene whose images are the given ones."""
+
+    RUN = "experiments.inverse:run_inverse"
+    RESULT = "runs.results.optimization:InverseResult"
+    DESCRIBE = "report.sentences_recovery:describe_recovery"
+    VALUE = "error"
+    ALL_NEURONS = True
 
     type: Literal["image"] = "image"
     target: FilePath | None = Field(
@@ -189,8 +231,6 @@ class ImageTarget(Part):
         "responses: distance of the model's responses over the length of the target's.",
     )
     neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
-
-    ALL_NEURONS: ClassVar[bool] = True
 
     def summary(self, neurons: Sequence[int]) -> str:
         """What the renders are compared with."""
@@ -207,7 +247,7 @@ class ImageTarget(Part):
         return self
 
 
-EXPERIMENTS: dict[str, type[Part]] = {"diverse": Diverse, "metamer": Metamer, "image": ImageTarget}
+EXPERIMENTS: dict[str, type[ExperimentSettings]] = {"diverse": Diverse, "metamer": Metamer, "image": ImageTarget}
 """The types of ``objective`` that are experiments of their own."""
 
 ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
@@ -221,6 +261,41 @@ ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
 Objective = OneOf(ACTIVATION_OBJECTIVES, EXPERIMENTS, default="activation").annotation()
 
 
+def check_activation_objective(objective: str, command: str, also: Collection[str] = ()) -> None:
+    """See to it that an objective is one that a single look at a single image answers.
+
+    Parameters
+    ----------
+    objective : str
+        ``objective.type`` of a scene file, or of a finished run.
+    command : str
+        That needs such a one, as ``compare``.
+    also : collection of str
+        Other types that it takes.
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    taken = [*ACTIVATION_OBJECTIVES, *also]
+    if objective not in taken:
+        raise UserError(
+            f"{command} works with objective.type {', '.join(taken[:-1])} or {taken[-1]}, not '{objective}', whose "
+            f"result is no {'stimulus' if also else 'activation'}"
+        )
+
+
+def experiment_of(name: str) -> type[ExperimentSettings]:
+    """The settings' class of an objective type; that of an activation where it is not known here."""
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    try:
+        return ACTIVATION_OBJECTIVES[name]
+    except (KeyError, UserError):  # a run of another computer, with other packages
+        return ActivationObjective
+
+
 def maximised_value(name: str) -> str:
     """What an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
     return name if name == "activation" else f"objective ({name})"
@@ -228,8 +303,5 @@ def maximised_value(name: str) -> str:
 
 def named_objective(name: str) -> str:
     """What the objective of that type does, as a sentence; its name alone where that is not known here."""
-    try:
-        meaning = ACTIVATION_OBJECTIVES[name].MEANING
-    except (KeyError, UserError):  # a run of another computer, with other packages
-        meaning = ""
+    meaning = getattr(experiment_of(name), "MEANING", "")
     return f"The objective is {name}{f': {meaning}' if meaning else ''}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, TypeVar, Union
@@ -13,9 +14,15 @@ from pydantic_core import PydanticKnownError, core_schema
 from ..errors import UserError, first_line
 from .fields import Part
 
-__all__ = ["OneOf", "Registry"]
+__all__ = ["OneOf", "Registry", "named"]
 
 Value = TypeVar("Value")
+
+
+def named(name: str) -> Any:
+    """What ``module:name`` within this package is; it is imported when it is asked for, not before."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(f"{__package__.rpartition('.')[0]}.{module}"), attribute)
 
 
 class Registry(Mapping[str, Value]):

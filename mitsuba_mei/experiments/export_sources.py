@@ -11,13 +11,13 @@ import torch
 
 from ..config.load import load_config
 from ..errors import UserError, about
-from ..io.files import read_json
 from ..io.images import read_image
 from ..neurons.observer import Observer, build_observer
 from ..optimize.evaluate import Mean
 from ..pipeline import Pipeline
-from ..report.export.stimuli import Shown, read_array
-from ..runs.read import FinishedRun, check_version
+from ..report.export.stimuli import ExportedStimulus, read_array
+from ..runs.read import FinishedRun
+from ..runs.results import PixelResult, read_run_result
 from ..scene.color import to_channels
 from ..scene.parameters import get_parameters, read_parameters
 from .history import frame
@@ -28,23 +28,19 @@ __all__ = ["grey_of", "initial_stimulus", "is_pixel_run", "pixel_stimulus", "unl
 
 def is_pixel_run(folder: Path) -> bool:
     """Whether a folder is that of a pixel MEI, which has no scene."""
-    path = folder / "result.json"
-    if not (path.is_file() and (folder / "config.yaml").is_file()):
-        return False
-    result = read_json(path)
-    return "mesh" not in result and isinstance(result.get("activation"), (int, float))
+    is_run = (folder / "result.json").is_file() and (folder / "config.yaml").is_file()
+    return is_run and isinstance(read_run_result(folder), PixelResult)
 
 
-def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> list[Shown]:
+def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> list[ExportedStimulus]:
     """The one of a pixel MEI's folder."""
-    check_version(folder, read_json(folder / "result.json"))
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        observer = build_observer(config, on_message)
+        observer = build_observer(config.observer, on_message)
     return [_stored(observer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
 
 
-def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
+def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[ExportedStimulus]:
     """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
     observer, neurons = judge.pipeline.observer, _asked(run, judge)
     if run.config.objective.type == "metamer":
@@ -65,13 +61,13 @@ def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
     return found
 
 
-def initial_stimulus(run: FinishedRun, judge: FrozenEvaluator, file: str, what: str) -> Shown:
+def initial_stimulus(run: FinishedRun, judge: FrozenEvaluator, file: str, what: str) -> ExportedStimulus:
     """That of the initial scene, whose parameters lie in a file, rendered anew with many samples."""
     parameters = read_parameters(run.folder / file, get_parameters(judge.pipeline.scene))
     estimate = judge(parameters, run.config.seed)
     grey = frame(judge.pipeline, estimate.image.to(judge.device))[1]
     named = zip(judge.pipeline.observer.objective.neurons, estimate.responses)
-    return Shown(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
+    return ExportedStimulus(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
 
 
 def grey_of(path: Path, pipeline: Pipeline) -> np.ndarray:
@@ -102,19 +98,23 @@ def _seen(path: Path, observer: Observer, device: torch.device) -> torch.Tensor:
 
 def _stored(
     observer: Observer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
-) -> Shown:
+) -> ExportedStimulus:
     """An array of the run, and what the neurons answer to it; the errors are those of an array, and unknown."""
     return _shown(observer, _seen(folder / file, observer, device), what, file, neurons)
 
 
 @torch.no_grad()
-def _shown(observer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
+def _shown(
+    observer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]
+) -> ExportedStimulus:
     grey = observer.stimulus.to_grey(seen, clip=False).cpu().numpy()
     named = zip(observer.objective.neurons, observer.neurons(seen)[0].tolist())
-    return Shown(what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons})
+    return ExportedStimulus(
+        what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons}
+    )
 
 
-def _reference(run: FinishedRun, judge: FrozenEvaluator, neurons: tuple[int, ...]) -> Shown:
+def _reference(run: FinishedRun, judge: FrozenEvaluator, neurons: tuple[int, ...]) -> ExportedStimulus:
     """What a metamer has the responses of, of its stored render."""
     path = run.folder / "reference.exr"
     image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.pipeline.scene.channels)

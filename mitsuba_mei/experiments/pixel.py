@@ -8,16 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..config.load import Config, dump
-from ..config.objective import maximised_value
+from ..config.objective import check_activation_objective, maximised_value
 from ..config.sections import Pixel
-from ..config.variants import check_activation_objective
 from ..errors import UserError
 from ..interrupts import finishing, interruptible
 from ..io.images import write_png
@@ -25,6 +23,7 @@ from ..neurons.observer import Observer, build_observer
 from ..report.figures.run import write_pixel_summary
 from ..report.grey_scale import DISPLAY
 from ..runs.folder import RunFolder
+from ..runs.results import PixelReference, PixelResult
 from ..runs.spread import named_value, spread
 from ..stimulus import Stimulus, gaussian_blur
 from .base import LOADING, WRITING, Progress, RunResult, every_core, versions
@@ -84,17 +83,17 @@ class PixelMEI:
     ended: str
     reason: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """What ``result.json`` says of it."""
-        return {
-            "activation": self.activation,
-            "responses": self.responses,
-            "restarts": self.restarts,
-            "over_starts": spread(self.restarts),
-            "steps": len(self.history) - 1,
-            "ended": self.ended,
-            "reason": self.reason or None,
-        }
+    def as_record(self) -> PixelReference:
+        """What the result of a 3D MEI says of it."""
+        return PixelReference(
+            activation=self.activation,
+            responses=self.responses,
+            restarts=self.restarts,
+            over_starts=spread(self.restarts),
+            steps=len(self.history) - 1,
+            ended=self.ended,
+            reason=self.reason or None,
+        )
 
     def grey(self, stimulus: Stimulus) -> np.ndarray:
         """Grey levels, (h, w) or (h, w, 3), not clipped."""
@@ -127,7 +126,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     check_activation_objective(config.objective.type, "pixel")
     progress.doing(LOADING)
-    observer = build_observer(config, progress.message)
+    observer = build_observer(config.observer, progress.message)
     observer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     progress.start(config.pixel.steps)
@@ -151,22 +150,21 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         )
     seconds = time.perf_counter() - started
     optimum = observer.optimum()
-    result = {
-        **pixel.as_dict(),
-        "fraction_of_optimum": None if optimum is None else pixel.activation / optimum,
-        "validation": None
-        if observer.validator is None
-        else {"model": observer.validator.model.name, "activation": pixel.validation},
-        "seconds": seconds,
-        "seconds_per_step": seconds / (len(pixel.history) - 1),
-        "seed": config.seed,
-        "optimum": optimum,
-        "objective": config.objective.type,
-        "neurons": list(config.neurons),
-        "outside_display": observer.stimulus.outside_display(pixel.seen),
-        "model": observer.model.name,
-        "versions": versions(),
-    }
+    validator = observer.validator
+    result = PixelResult(
+        **dict(pixel.as_record()),
+        fraction_of_optimum=None if optimum is None else pixel.activation / optimum,
+        validation=validator and {"model": validator.model.name, "activation": pixel.validation},
+        seconds=seconds,
+        seconds_per_step=seconds / (len(pixel.history) - 1),
+        seed=config.seed,
+        optimum=optimum,
+        objective=config.objective.type,
+        neurons=config.neurons,
+        outside_display=observer.stimulus.outside_display(pixel.seen),
+        model=observer.model.name,
+        versions=versions(),
+    )
     progress.doing(WRITING)
     pixel.write(folder, observer.stimulus, "stimulus")
     greys = [observer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
@@ -176,29 +174,34 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))
-    folder.write_json("result.json", result)
+    folder.write_result(result)
     what = maximised_value(config.objective.type)
     folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
     missing = folder.missing()
     if missing:
-        result["not_written"] = missing
+        result = result.model_copy(update={"not_written": tuple(missing)})
         with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
-            folder.write_json("result.json", result)
+            folder.write_result(result)
     return RunResult(folder.path, result)
 
 
 def find_for_reference(
-    observer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
+    observer: Observer,
+    settings: Pixel,
+    seed: int,
+    objective: str,
+    progress: Progress,
+    interrupted: Callable[[], bool] | None = None,
 ) -> PixelMEI | None:
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
 
     Without ``interrupted``, a Ctrl-C is answered as it is around this.
     """
-    progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
-    progress.start(config.pixel.steps)
+    progress.message(f"pixel MEI, {settings.restarts} starts at once")
+    progress.start(settings.steps)
     pixel = None
 
-    name, _ = named_value(config.objective.type)
+    name, _ = named_value(objective)
 
     def told(step: int, value: float) -> None:
         progress.step({name: value})
@@ -207,7 +210,7 @@ def find_for_reference(
         with every_core(), finishing() as begin:
             if interrupted is not None:
                 begin()
-            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted or (lambda: False))
+            pixel = find_pixel_mei(observer, settings, seed, told, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"

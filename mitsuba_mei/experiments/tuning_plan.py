@@ -12,13 +12,13 @@ import torch
 
 from ..config.fields import listed_neurons
 from ..config.load import Config, load_config
-from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..optimize.evaluate import EVALUATION_SEEDS, Accuracy, Responses, respond
 from ..pipeline import Pipeline, build_pipeline
 from ..runs.read import read_run
-from ..runs.tuning_grid import MOST_POINTS, Axis, axes_of, parse_over, points
+from ..runs.results import Axis
+from ..runs.tuning_grid import MAX_POINTS, axes_of, parse_over, points
 from ..scene.parameters import get_parameters, set_parameters
 from ..scene.scalar_parameters import ScalarParameters
 from ..scene.state import check_before_camera
@@ -114,7 +114,7 @@ class Plan:
     def respond(self, point: dict[str, float], index: int) -> Responses:
         """At one point of the grid; ``index`` counts points, 0 is the scene's own."""
         self.values.set(point)
-        first = TUNING_SEEDS + (self.subject.config.seed * (MOST_POINTS + 1) + index) * MOST_RENDERS
+        first = TUNING_SEEDS + (self.subject.config.seed * (MAX_POINTS + 1) + index) * MOST_RENDERS
         return respond(self.subject.pipeline, self.module, self.accuracy, first)
 
     def stimulus(self, image: torch.Tensor) -> np.ndarray:
@@ -136,15 +136,15 @@ def subject_of(
     """
     if source.is_dir() or not source.suffix:
         run = read_run(source, overrides, "tune", trust_code)
-        config = with_renderer(run.config, renderer or run.renderer)
+        config = run.config.with_renderer(renderer or run.result.renderer)
         with about(source / "config.yaml"):
-            pipeline = build_pipeline(frozen(config), progress.message)
+            pipeline = build_pipeline(config.with_nothing_free(), progress.message)
         set_parameters(pipeline.scene, run.parameters(get_parameters(pipeline.scene))[1])
         return Subject(source, config, pipeline, True)
     config = load_config(source, overrides, rendered=False, trust_code=trust_code)
-    config = config if renderer is None else with_renderer(config, renderer)
+    config = config if renderer is None else config.with_renderer(renderer)
     with about(source):
-        still = frozen(config).model_copy(update={"placement": config.placement})
+        still = config.with_nothing_free().model_copy(update={"placement": config.placement})
         pipeline = build_pipeline(still, progress.message)
         for sentence in input_sentences(pipeline.scene.template):
             progress.message(f"mesh: {sentence}")

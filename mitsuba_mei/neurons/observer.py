@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config.load import Config
+from ..config.narrow import ObserverSettings
 from ..errors import ModelFailure, UserError
 from ..objectives import Objective, build_objective
 from ..stimulus import Stimulus
@@ -163,12 +163,12 @@ class Observer:
         return None if weights is None else self.model.optimum(self.objective.neurons, self.stimulus, weights)
 
 
-def build_observer(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Observer:
+def build_observer(settings: ObserverSettings, on_message: Callable[[str], None] = lambda text: None) -> Observer:
     """Load the model that a scene file names, the one to validate on, and their objective.
 
     Parameters
     ----------
-    config : Config
+    settings : ObserverSettings
     on_message : callable
         Told of downloads.
 
@@ -177,33 +177,37 @@ def build_observer(config: Config, on_message: Callable[[str], None] = lambda te
     UserError
         For what of them cannot be used.
     """
-    model = load_card(config.model.card, on_message=on_message, trust_code=config.trusts_code)
-    neurons = model.check_neurons(_asked(config, model))
-    if config.compare.neurons is not None:
-        model.check_neurons(config.compare.neurons)
-    size = config.stimulus.size
+    model = load_card(settings.model.card, on_message=on_message, trust_code=settings.trusts_code)
+    neurons = model.check_neurons(_asked(settings, model))
+    if settings.compare.neurons is not None:
+        model.check_neurons(settings.compare.neurons)
+    size = settings.stimulus.size
     if size is not None and (size, size) != tuple(model.image_size):
         raise UserError(
             f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
             "pixels; leave it out"
         )
-    constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
+    constraint = {
+        "norm": settings.stimulus.norm,
+        "contrast": settings.stimulus.contrast,
+        "clip": settings.stimulus.clip,
+    }
     stimulus = Stimulus(
         model.image_size,
         model.channels,
         model.mean,
         model.std,
         **constraint,
-        display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
-        mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
+        display_mean=0.5 if settings.stimulus.mean is None else settings.stimulus.mean,
+        mask=None if settings.stimulus.mask is None else settings.stimulus.mask.model_dump(),
     )
     _tell_faint(model, stimulus, on_message)
-    objective = build_objective(config.objective, neurons, model.n_neurons)
+    objective = build_objective(settings.objective, neurons, model.n_neurons)
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
     observer = Observer(stimulus, model, neurons, objective, memory=memory)
-    if config.model.validate is not None:
-        observer.validator = _build_validator(config, observer, on_message)
+    if settings.model.validate is not None:
+        observer.validator = _build_validator(settings, observer, on_message)
     return observer
 
 
@@ -221,15 +225,15 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
         )
 
 
-def _asked(config: Config, model: NeuronModel) -> list[int]:
+def _asked(settings: ObserverSettings, model: NeuronModel) -> list[int]:
     """The neurons that it is about: all where images or responses are compared and none is named."""
-    if config.objective.ALL_NEURONS and config.named_neurons is None:
+    if settings.objective.ALL_NEURONS and settings.named_neurons is None:
         return model.every_neuron
-    return list(config.neurons)
+    return list(settings.neurons)
 
 
-def _build_validator(config: Config, observer: Observer, on_message: Callable[[str], None]) -> Validator:
-    second = load_card(config.model.validate, on_message=on_message, trust_code=config.trusts_code)
+def _build_validator(settings: ObserverSettings, observer: Observer, on_message: Callable[[str], None]) -> Validator:
+    second = load_card(settings.model.validate, on_message=on_message, trust_code=settings.trusts_code)
     first = observer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
@@ -248,9 +252,9 @@ def _build_validator(config: Config, observer: Observer, on_message: Callable[[s
             f"model.validate: model '{second.name}' shares {shared[0]} with '{first.name}', and would judge its own "
             "stimuli; name a model of other weights"
         )
-    neurons = second.check_neurons(config.neurons)
-    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), observer.stimulus)
-    itself = _itself(config, observer, validator)
+    neurons = second.check_neurons(settings.neurons)
+    validator = Validator(second, build_objective(settings.objective, neurons, second.n_neurons), observer.stimulus)
+    itself = _itself(settings, observer, validator)
     if itself:
         raise UserError(
             f"model.validate: model '{second.name}' {itself}, and would judge its own stimuli; name a model that was "
@@ -259,10 +263,10 @@ def _build_validator(config: Config, observer: Observer, on_message: Callable[[s
     return validator
 
 
-def _itself(config: Config, observer: Observer, second: Validator) -> str:
+def _itself(settings: ObserverSettings, observer: Observer, second: Validator) -> str:
     """How a second model shows that it is the first one; empty where it is another."""
     model = observer.model
-    if config.model.card == config.model.validate:
+    if settings.model.card == settings.model.validate:
         return "is the very model that is optimized for"
     images = varied_images((model.channels, *model.image_size))
     alike = answer_alike(observer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)

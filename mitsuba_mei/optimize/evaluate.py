@@ -14,7 +14,7 @@ from torch import Tensor
 from ..neurons.observer import Observer
 from ..pipeline import Pipeline
 
-__all__ = ["CONFIDENCE", "Accuracy", "Estimate", "Mean", "Responses", "evaluate", "respond"]
+__all__ = ["CONFIDENCE", "Accuracy", "SceneEstimate", "Mean", "Responses", "evaluate", "respond"]
 
 EVALUATION_SEEDS = 2**60
 """Renders of an evaluation share no seed with those of an optimization."""
@@ -47,13 +47,9 @@ class Mean:
         values = n * whole - (n - 1) * without
         return cls(values.mean().item(), (values.std() / math.sqrt(n)).item())
 
-    def as_dict(self) -> dict[str, float]:
-        """Mean and standard error."""
-        return {"mean": self.mean, "sem": self.sem}
-
 
 @dataclass(frozen=True)
-class Estimate(Mean):
+class SceneEstimate(Mean):
     """A converged activation.
 
     Attributes
@@ -77,7 +73,7 @@ class Estimate(Mean):
 
 
 @torch.no_grad()
-def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
+def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> SceneEstimate:
     """The activation of the scene as it stands.
 
     A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
@@ -113,7 +109,7 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     validation = None
     if observer.validator is not None:
         validation = estimate([observer.validator(look.seen)[0] for look in looks])
-    return Estimate(
+    return SceneEstimate(
         activation.mean,
         activation.sem,
         mean,
@@ -123,13 +119,13 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     )
 
 
-def _exact(observer: Observer, image: Tensor) -> Estimate:
+def _exact(observer: Observer, image: Tensor) -> SceneEstimate:
     """Of an image without noise."""
     look = observer.look(image)
     image = image.nan_to_num(0.0, 0.0, 0.0)
     validation = None if observer.validator is None else Mean(observer.validator(look.seen)[0].item(), 0.0)
     responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
-    return Estimate(look.activation.item(), 0.0, image, responses, validation)
+    return SceneEstimate(look.activation.item(), 0.0, image, responses, validation)
 
 
 CONFIDENCE = 0.95

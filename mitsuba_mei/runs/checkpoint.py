@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .folder import RunFolder
 from ..optimize.state import Snapshot
+from .folder import RunFolder
 
 __all__ = ["Checkpoints"]
 

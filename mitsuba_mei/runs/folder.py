@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import platform
-import weakref
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-from ..errors import UserError
-from ..io.files import open_own
 import csv
+import errno
 import io
 import itertools
+import os
+import platform
 import shutil
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from ..errors import Terminated, UserError, first_line
-from ..io.files import json_text
-from ..io.files import check_no_link, make_writable, open_own, write_whole
+from pathlib import Path
+from typing import Any
+
 from ..config.trust import trust_option
+from ..errors import Terminated, UserError, first_line
+from ..io.files import check_no_link, json_text, make_writable, open_own, write_whole
+from .results import Result, result_json
 
 __all__ = ["LOCK", "Lock", "RunFolder", "numbered_folder", "remove_empty"]
 
@@ -189,6 +187,10 @@ class RunFolder:
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
         """Write a JSON file; a number that is not finite becomes null."""
         return self.write_text(name, json_text(data))
+
+    def write_result(self, result: Result, name: str | None = None) -> Path:
+        """Write a result under its file's name, or another one."""
+        return self.write_json(name or result.file, result_json(result))
 
     def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""

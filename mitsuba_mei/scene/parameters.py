@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import roma
 import torch
 
+from ..config.quantities import Quantity
 from ..errors import UserError
 from .scene import Scene
 
@@ -129,12 +130,6 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "one number"
 
 
-DIRECTIONS = ("direction",)
-ANGLES = ("azimuth", "elevation", "fov", "rotation")
-PLACES = ("position", "target", "translation")
-SIZES = ("irradiance", "radiance", "intensity", "scale", "distance")
-
-
 @dataclass(frozen=True)
 class ParameterDifference:
     """A difference and its unit.
@@ -159,32 +154,19 @@ def parameter_at(parameters: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def parameter_difference(path: str, first: Any, second: Any) -> ParameterDifference:
+def parameter_difference(quantity: Quantity, first: Any, second: Any) -> ParameterDifference:
     """How far ``first`` lies from ``second``.
 
     Parameters
     ----------
-    path : str
-        Of the parameter, whose last word says what it is: of directions and rotations the angle between them is given,
-        of places their distance, of powers and sizes the relative difference.
+    quantity : Quantity
+        What the parameter is (:meth:`~mitsuba_mei.scene.scene.Scene.quantity`), which says how two values differ.
     first, second : float or list of float
         As a scene file says them.
     """
-    name = path.rpartition(".")[2]
     a, b = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (first, second))
-    if name in DIRECTIONS:
-        return ParameterDifference("degrees", _between(a, b))
-    if path == "pose.rotation":
-        return ParameterDifference("degrees", _turn(a, b))
-    if name in ANGLES:
-        return ParameterDifference("degrees", float((a[0] - b[0] + 180) % 360 - 180))
-    if name in PLACES:
-        return ParameterDifference("scene units", float(np.linalg.norm(a - b)))
-    if name in SIZES:
-        return ParameterDifference("relative", float(1 - b.mean() / a.mean()) if a.mean() else math.nan)
-    if len(a) == 1:
-        return ParameterDifference("absolute", float(a[0] - b[0]))
-    return ParameterDifference("absolute", float(np.sqrt(np.square(a - b).mean())))
+    unit, measure = DIFFERENCES[quantity.difference]
+    return ParameterDifference(unit, measure(a, b))
 
 
 def _between(a: np.ndarray, b: np.ndarray) -> float:
@@ -197,3 +179,30 @@ def _turn(a: np.ndarray, b: np.ndarray) -> float:
     """The angle of the rotation from one pose to another, Euler angles about x, y and z; degrees."""
     first, second = (roma.euler_to_rotmat("xyz", torch.from_numpy(angles), degrees=True) for angles in (a, b))
     return float(torch.rad2deg(roma.rotmat_geodesic_distance(first, second)))
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a[0] - b[0] + 180) % 360 - 180)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(1 - b.mean() / a.mean()) if a.mean() else math.nan
+
+
+def _absolute(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] - b[0]) if len(a) == 1 else float(np.sqrt(np.square(a - b).mean()))
+
+
+DIFFERENCES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
+    "direction": ("degrees", _between),
+    "rotation": ("degrees", _turn),
+    "angle": ("degrees", _angle),
+    "distance": ("scene units", _distance),
+    "relative": ("relative", _relative),
+    "absolute": ("absolute", _absolute),
+}
+"""The unit and the measure of every way in which values differ (:class:`~mitsuba_mei.config.quantities.Quantity`)."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..config.file_kinds import check_given_scene, check_sweep
 from ..config.load import Config, SceneText, dump
+from ..config.narrow import ObserverSettings
 from ..config.sweep import MOST_RUNS, Address, Slurm, Sweep
 from ..config.validation import validate
 from ..config.yaml.located import Located, path_text
@@ -99,7 +100,7 @@ class Plan:
 def read_plan(
     file: Path,
     overrides: Sequence[str] = (),
-    every_neuron: Callable[[Config], Sequence[int]] = lambda config: (),
+    every_neuron: Callable[[ObserverSettings], Sequence[int]] = lambda settings: (),
     trust_code: bool = False,
 ) -> Plan:
     """Read a sweep file and the scene that it names.
@@ -133,7 +134,7 @@ def read_plan(
         if any(key[:2] in (("model",), ("model", "card")) for key in keys):
             place = tree.value["axes"].at(("neurons",))
             raise UserError(f"{place}: axes: neurons: all needs one model, but the card is an axis; list the neurons")
-        return every_neuron(base)
+        return every_neuron(base.observer)
 
     axes = read_axes(tree.value["axes"], neurons)
     _check_overrides(overrides, tree.child("overrides"), axes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config.load import Config
+from ..config.narrow import ObserverSettings
 from ..config.sweep import Sweep
 from ..errors import UserError, about
 from ..experiments.targets import check_targets
@@ -60,9 +60,9 @@ class SweepOutcome:
     over_seeds: list[dict[str, Any]] = field(default_factory=list)
 
 
-def every_neuron(config: Config) -> Sequence[int]:
-    """All neurons of a configuration's model that make sense."""
-    return load_card(config.model.card, trust_code=config.trusts_code).every_neuron
+def every_neuron(settings: ObserverSettings) -> Sequence[int]:
+    """All neurons of a model that make sense."""
+    return load_card(settings.model.card, trust_code=settings.trusts_code).every_neuron
 
 
 def check_model(plan: Plan, told: Watcher) -> None:
@@ -76,7 +76,7 @@ def check_model(plan: Plan, told: Watcher) -> None:
     with about(plan.scene.path):
         first = plan.config(plan.rows[0])
         check_files(first, told.message)
-        check_targets(first, told.message)
+        check_targets(first.objective, first.render, first.trusts_code, told.message)
     numbers = [number for number, axis in enumerate(plan.axes) if axis.key == NEURON]
     if not numbers:
         return

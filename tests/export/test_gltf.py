@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.pipeline import build_scene
 from mitsuba_mei.report.export.gltf import gltf_of, left_out, write_glb
 from mitsuba_mei.scene.scene import Scene
@@ -39,7 +38,7 @@ def scene_of(folder: Path, text: str = SCENE, *overrides: str) -> tuple[Scene, l
     """A scene, and what its file says of the lights."""
     (folder / "scene.yaml").write_text(text)
     config = load_config(folder / "scene.yaml", overrides, rendered=False)
-    return build_scene(frozen(config), 3), [light.model_dump(exclude={"free"}) for light in config.lighting]
+    return build_scene(config.with_nothing_free(), 3), [light.model_dump(exclude={"free"}) for light in config.lighting]
 
 
 def read_back(path: Path, scene: Scene, said: list[dict]) -> tuple[dict, bytes]:

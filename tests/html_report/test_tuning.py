@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from mitsuba_mei.report.html.tuning import read_tunings
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.colors import COLOUR_MAP, colour_range
-from mitsuba_mei.report.html.tuning import read_tunings
 from mitsuba_mei.report.html.tuning_figures import summary_rows, tuning_figures
 from tests.html_report.run_folders import write_tuning
 

@@ -20,7 +20,7 @@ from ...scene.state import SceneState
 from .bsdf import Material, interpolate, material_of, polynomial
 from .cubemap import look_up
 from .distant_light import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
-from .lights import POWER, Vector, rays
+from .lights import LIGHTS, Vector, rays
 
 __all__ = ["Illumination", "Memo"]
 
@@ -78,9 +78,9 @@ class Illumination:
 
     def __init__(self, states: Sequence[SceneState], remembered: Memo) -> None:
         for light in states[0].lights:
-            if light.kind not in POWER:
+            if light.kind not in LIGHTS:
                 raise UserError(
-                    f"lighting: the rasterizer has no '{light.kind}'; {nearest(light.kind, POWER)}; or use "
+                    f"lighting: the rasterizer has no '{light.kind}'; {nearest(light.kind, LIGHTS)}; or use "
                     "render.type=path"
                 )
         if len({tuple(lobe.sharpness for lobe in state.lobes) for state in states}) > 1:
@@ -148,7 +148,7 @@ class Illumination:
             (x, y, z), arriving = rays(lights, position, lambda values: self._take(values, image), self.finest)
             cosine, between = (_dot(vector, (x, y, z)) for vector in spread)
             shiny, matt = self.material.evaluate(facing, cosine, between, image)
-            power = self._take(torch.stack([light.values[POWER[light.kind]] for light in lights]), image)
+            power = self._take(torch.stack([light.values[LIGHTS[light.kind].power] for light in lights]), image)
             tint = tint + power * (matt * arriving).sum(1)
             if shiny is not None:
                 white = white + power * (shiny * arriving).sum(1)

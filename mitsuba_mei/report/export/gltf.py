@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,7 @@ import trimesh
 from torch import Tensor
 from trimesh.exchange.gltf import export_glb
 
-from ...scene.distant_emitters import Sun
 from ...scene.emitter import Emitter
-from ...scene.emitters import EMITTERS
-from ...scene.local_emitters import Directional, Point, Spot
 from ...scene.material import Material
 from ...scene.scene import Scene
 
@@ -55,17 +53,18 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
     extras = [{**file, **emitter.to_settings()} for file, emitter in zip(said, scene.lighting.emitters)]
-    lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if _kind(emitter)]
+    lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if emitter.KIND in LIGHTS]
     nodes: list[dict[str, Any]] = [{"name": "object", "mesh": 0}, _camera_node(scene)]
     nodes += [_light_node(number, emitter, index) for index, (number, emitter) in enumerate(lights)]
-    used = ["KHR_materials_specular"] if scene.material.KIND == "diffuse" else ["KHR_materials_ior"]
+    material = _material(scene.material)
+    used = list(material["extensions"])
     gltf: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "mitsuba_mei"},
         "scene": 0,
         "scenes": [{"nodes": list(range(len(nodes))), "extras": _extras(scene, extras)}],
         "nodes": nodes,
         "cameras": [_camera(scene)],
-        "materials": [_material(scene.material)],
+        "materials": [material],
     }
     if lights:
         used.append("KHR_lights_punctual")
@@ -76,7 +75,7 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def left_out(scene: Scene) -> list[str]:
     """The lights that glTF cannot hold, as ``lighting.1 (constant)``."""
     named = enumerate(scene.lighting.emitters)
-    return [f"lighting.{number} ({_type(emitter)})" for number, emitter in named if not _kind(emitter)]
+    return [f"lighting.{number} ({emitter.KIND})" for number, emitter in named if emitter.KIND not in LIGHTS]
 
 
 @torch.no_grad()
@@ -96,26 +95,46 @@ def write_glb(path: Path, scene: Scene, said: Sequence[Mapping[str, Any]]) -> No
 # ---------------------------------------------------------------------------------------------------------- object
 
 
+@dataclass(frozen=True)
+class Surface:
+    """What glTF says of a material beside its colour."""
+
+    metallic: float
+    roughness: float
+    extensions: dict[str, Any]
+
+
+def _diffuse(material: Material) -> Surface:
+    return Surface(0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}})
+
+
+def _plastic(material: Material) -> Surface:
+    ior = {"KHR_materials_ior": {"ior": material.constants["ior"]}}
+    return Surface(0.0, math.sqrt(material.get("roughness").item()), ior)
+
+
+def _principled(material: Material) -> Surface:
+    metallic, roughness, specular = (material.get(name).item() for name in ("metallic", "roughness", "specular"))
+    # The reflection at normal incidence is 0.08 times ``specular`` (Burley 2012).
+    root = math.sqrt(0.08 * specular)
+    return Surface(metallic, roughness, {"KHR_materials_ior": {"ior": (1 + root) / (1 - root)}})
+
+
+MATERIALS = {"diffuse": _diffuse, "plastic": _plastic, "principled": _principled}
+"""Materials that glTF has an equal of; any other is written as a diffuse one of its colour, the rest as extras."""
+
+
 def _material(material: Material) -> dict[str, Any]:
-    said = material.to_settings()
-    colour = _rgb(material.get("reflectance"))
-    metallic, roughness, extensions = 0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}}
-    if material.KIND == "plastic":
-        roughness, extensions = math.sqrt(said["roughness"]), {"KHR_materials_ior": {"ior": material.ior}}
-    elif material.KIND == "principled":
-        metallic, roughness = said["metallic"], said["roughness"]
-        # The reflection at normal incidence is 0.08 times ``specular`` (Burley 2012).
-        root = math.sqrt(0.08 * said["specular"])
-        extensions = {"KHR_materials_ior": {"ior": (1 + root) / (1 - root)}}
+    surface = MATERIALS.get(material.KIND, _diffuse)(material)
     return {
         "name": material.KIND,
         "pbrMetallicRoughness": {
-            "baseColorFactor": [*colour, 1.0],
-            "metallicFactor": metallic,
-            "roughnessFactor": roughness,
+            "baseColorFactor": [*_rgb(material.get("reflectance")), 1.0],
+            "metallicFactor": surface.metallic,
+            "roughnessFactor": surface.roughness,
         },
-        "extensions": extensions,
-        "extras": {"type": material.KIND, **said},
+        "extensions": surface.extensions,
+        "extras": {"type": material.KIND, **material.to_settings()},
     }
 
 
@@ -140,40 +159,47 @@ def _matrix(axes: np.ndarray, place: np.ndarray) -> list[float]:
     return whole.T.ravel().tolist()
 
 
-def _type(emitter: Emitter) -> str:
-    """What a scene file calls it."""
-    return next(name for name, kind in EMITTERS.items() if type(emitter) is kind)
+@dataclass(frozen=True)
+class Punctual:
+    """What glTF calls a light, and what its colour is called here."""
+
+    type: str
+    power: str
 
 
-def _kind(emitter: Emitter) -> str | None:
-    """What glTF calls it; None where it does not know such a light."""
-    kinds = {Sun: "directional", Directional: "directional", Point: "point", Spot: "spot"}
-    return kinds.get(type(emitter))
+LIGHTS = {
+    "sun": Punctual("directional", "irradiance"),
+    "directional": Punctual("directional", "irradiance"),
+    "point": Punctual("point", "intensity"),
+    "spot": Punctual("spot", "intensity"),
+}
+"""The lights that glTF knows; every other is left out, and kept as an extra."""
 
 
 def _light(number: int, emitter: Emitter, extras: Mapping[str, Any]) -> dict[str, Any]:
-    power = emitter.get("irradiance" if _kind(emitter) == "directional" else "intensity")
-    colour = _rgb(power)
+    punctual = LIGHTS[emitter.KIND]
+    colour = _rgb(emitter.get(punctual.power))
     most = max(colour)
     light: dict[str, Any] = {
         "name": f"lighting.{number}",
-        "type": _kind(emitter),
+        "type": punctual.type,
         "color": [part / most if most > 0 else 1.0 for part in colour],
         "intensity": LUMENS_PER_WATT * most,
     }
-    if isinstance(emitter, Spot):
-        light["spot"] = {"innerConeAngle": emitter.beam, "outerConeAngle": emitter.cutoff}
+    if "cutoff" in emitter.constants:
+        light["spot"] = {"innerConeAngle": emitter.constants["beam"], "outerConeAngle": emitter.constants["cutoff"]}
     return light | {"extras": dict(extras)}
 
 
 def _light_node(number: int, emitter: Emitter, index: int) -> dict[str, Any]:
     place, direction = np.zeros(3), np.array([0.0, 0.0, -1.0])
-    if _kind(emitter) == "directional":
-        direction = emitter.get("direction").cpu().double().numpy()
-    else:
-        place = emitter.get("position").cpu().double().numpy()
-    if isinstance(emitter, Spot):
-        direction = emitter.get("target").cpu().double().numpy() - place
+    vectors = {name: emitter.get(name).cpu().double().numpy() for name in emitter.parameter_names}
+    if "position" in vectors:
+        place = vectors["position"]
+    if "target" in vectors:
+        direction = vectors["target"] - place
+    if "direction" in vectors:
+        direction = vectors["direction"]
     node = {"name": f"lighting.{number}", "matrix": _matrix(_looking(direction), place)}
     return node | {"extensions": {"KHR_lights_punctual": {"light": index}}}
 
@@ -195,7 +221,7 @@ def _extras(scene: Scene, lights: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     return {
         "units": UNITS,
         "background": scene.background.tolist(),
-        "lights_without_gltf": {f"lighting.{n}": lights[n] for n, emitter in named if not _kind(emitter)},
+        "lights_without_gltf": {f"lighting.{n}": lights[n] for n, emitter in named if emitter.KIND not in LIGHTS},
     }
 
 

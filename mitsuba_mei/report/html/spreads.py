@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UserError
+from ...io.files import read_json
 from ...runs.spread import named_value
 from ..html import aim_words
-from .files import read_json, read_text
+from .files import read_text
+from .numerals import known
 from .record import RunRecord
 
 __all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "telling"]
@@ -91,10 +93,10 @@ def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
     """Runs of the same scene file but for its seed."""
     found: dict[tuple, list[RunRecord]] = {}
     for run in runs:
-        if run.final.mean is not None:
+        if known(run.final):
             scene = re.sub(r"^seed:.*$", "", run.scene_file, flags=re.MULTILINE)
             scene = "\n".join(line for line in scene.splitlines() if not line.startswith("#"))
-            key = run.kind, run.model, run.neurons, run.objective, run.renderer, scene
+            key = run.is_pixel, run.model, run.neurons, run.objective, run.renderer, scene
             found.setdefault(key, []).append(run)
     return [
         Group(
@@ -102,16 +104,16 @@ def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
             (same[0].model, ", ".join(map(str, same[0].neurons)) or "–"),
             _measure(same[0]),
             tuple(run.final.mean for run in same),
-            tuple(run.final.sem for run in same),
+            tuple(run.final.sem if math.isfinite(run.final.sem) else None for run in same),
         )
         for same in found.values()
-        if len({run.seed for run in same}) == len(same)
+        if len({run.result.seed for run in same}) == len(same)
     ]
 
 
 def _measure(run: RunRecord) -> str:
-    if run.aim is not None:
-        return aim_words.in_short(run.aim)
+    if run.other is not None:
+        return aim_words.in_short(run.other)
     return "activation" if run.objective == "activation" else "objective"
 
 
@@ -147,7 +149,7 @@ def read_sweep(plan: Path) -> SweepRead:
     UserError
         If one of them is missing or damaged.
     """
-    axes = {name: len(values) for name, values in read_json(plan).part("axes").items() if isinstance(values, list)}
+    axes = {name: len(values) for name, values in read_json(plan).get("axes", {}).items() if isinstance(values, list)}
     summary = plan.with_name("summary.csv")
     if not summary.is_file():
         raise UserError(f"{plan.parent} holds a sweep without a summary.csv yet; start the sweep again to write it")
