@@ -164,19 +164,23 @@ def test_a_scene_file_names_it(installed, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("type: power_mean", "type: powermean", "scene.yaml:8: objective: unknown type 'powermean'; did you mean 'power_mean'?"),
+        (
+            "type: power_mean",
+            "type: powermean",
+            "scene.yaml:8: objective: unknown type 'powermean'; did you mean 'power_mean'?",
+        ),
         ("exponent: 2.0", "exponent: 0.5", "scene.yaml:8: objective.exponent: must be at least 1, not 0.5"),
         ("exponent: 2.0", "exponnt: 2.0", "objective.exponnt: unknown key; did you mean 'exponent'?"),
         (
             "type: power_mean",
             "type: broken",
             "scene.yaml:8: objective: the package toy offers type broken (entry point mitsuba_mei.objectives: "
-            "toy.nowhere), which cannot be imported: ModuleNotFoundError: No module named 'toy.nowhere'; mend or remove "
-            "that package",
+            "toy.nowhere), which cannot be imported: ModuleNotFoundError: No module named 'toy.nowhere'; "
+            "mend or remove that package",
         ),
         ("type: power_mean", "type: nameless", "the package toy offers type nameless"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_sentence(installed, tmp_path, old, new, said):
     with pytest.raises(UserError) as caught:
         load_config(write(tmp_path, old, new))
@@ -188,10 +192,7 @@ def test_a_mistake_is_one_sentence(installed, tmp_path, old, new, said):
     [
         ({"type": "grating"}, "unknown type 'grating'; did you mean 'gratings'?"),
         ({"type": "gratings", "cycles": []}, "cycles: must not be empty"),
-        (
-            {"type": "broken"},
-            "the package toy offers type broken (entry point mitsuba_mei.formats: toy.broken:Missing)",
-        ),
+        ({"type": "broken"}, "toy offers type broken (entry point mitsuba_mei.formats: toy.broken:Missing)"),
         ({"type": "unbuildable"}, "the model of type unbuildable fails: RuntimeError: no network today"),
     ],
 )
