@@ -9,7 +9,7 @@ import torch
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.neurons.observer import Observation
-from mitsuba_mei.optimize.dissimilarity import measured, scene_features
+from mitsuba_mei.optimize.dissimilarity import exact_distance, scene_features
 from mitsuba_mei.optimize.loss import DiversityLoss
 from mitsuba_mei.pipeline import Pipeline, build_pipeline, restarted
 from tests.small_scene import write_scene
@@ -94,7 +94,7 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
         all_of = [
             scene_features(e.scene, shape, look.model_input) for e, shape, look in zip(experiments, shapes, looks)
         ]
-    angles = [measured("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]
+    angles = [exact_distance("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]
     missed = [max(0.0, 2 - angle / 40) for angle in angles]
     assert found.loss == pytest.approx(sum(costs) / 3 + sum(lost) / 3 + sum(missed) / 3, rel=1e-4)
     assert found.value == pytest.approx(-sum(lost) / 3, rel=1e-5)

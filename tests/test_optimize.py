@@ -16,7 +16,7 @@ from mitsuba_mei.errors import Terminated, UserError
 from mitsuba_mei.neurons.observer import Observer
 from mitsuba_mei.objectives import Activation
 from mitsuba_mei.optimize.evaluate import evaluate
-from mitsuba_mei.optimize.loop import EVERY, MAX_NONFINITE_STEPS, MAX_ROLLBACKS, optimize
+from mitsuba_mei.optimize.loop import CHECKPOINT_EVERY, MAX_NONFINITE_STEPS, MAX_ROLLBACKS, optimize
 from mitsuba_mei.optimize.loss import ActivationLoss
 from mitsuba_mei.optimize.optimizer import OptimizerSettings
 from mitsuba_mei.optimize.state import Snapshot
@@ -403,7 +403,7 @@ def test_nothing_finite_for_long_is_trouble():
     outcome = optimize(drive(pipeline), settings(500), 0, keep=kept.append)
     assert outcome.ended == "failed" and "finite" in outcome.reason
     assert outcome.skipped == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1) and torch.isfinite(pipeline.scene.x).all()
-    assert kept[0].step == EVERY and kept[-1].step == EVERY
+    assert kept[0].step == CHECKPOINT_EVERY and kept[-1].step == CHECKPOINT_EVERY
 
 
 def test_what_ends_an_optimization_from_outside_leaves_its_state():

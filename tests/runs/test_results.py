@@ -26,7 +26,8 @@ from mitsuba_mei.runs.results import (
     read_run_result,
     result_json,
 )
-from mitsuba_mei.runs.results.files import RESULTS, result_type
+from mitsuba_mei.config.objective import EXPERIMENTS
+from mitsuba_mei.runs.results.files import result_type
 from mitsuba_mei.runs.results.optimization import SCHEMA_VERSION, OptimizationResult, Result
 
 
@@ -80,7 +81,7 @@ def test_keys_with_a_word_of_python_have_their_own_name():
     assert Maximum(value=3.0, source="one scene alone").model_dump(by_alias=True)["from"] == "one scene alone"
 
 
-@pytest.mark.parametrize("objective", ["activation", "discriminate", "target", *RESULTS])
+@pytest.mark.parametrize("objective", ["activation", "discriminate", "target", *EXPERIMENTS])
 def test_every_objective_has_a_result(objective):
     assert issubclass(result_type(objective), OptimizationResult)
 
