@@ -18,7 +18,7 @@ from .measure import mean_and_error
 
 __all__ = ["Probe", "along", "difference", "gradients", "gross", "weighting"]
 
-ENOUGH = 0.01
+DEFAULT_THRESHOLD = 0.01
 """A relative standard error at which no more samples are taken."""
 
 FEWEST = 6
@@ -128,7 +128,7 @@ def _known(values: Sequence[float], began: float, seconds: float) -> bool:
     if len(values) < FEWEST:
         return False
     mean, error = mean_and_error(values)
-    return error <= ENOUGH * abs(mean) or time.perf_counter() - began > seconds
+    return error <= DEFAULT_THRESHOLD * abs(mean) or time.perf_counter() - began > seconds
 
 
 def gradients(

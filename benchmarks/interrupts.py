@@ -23,7 +23,7 @@ extends: {quickstart}
 optimizer: {{steps: 40}}
 """
 
-AT_ONCE = 1.0
+BATCH_SIZE = 1.0
 """Seconds within which a run ends that has no step to finish."""
 
 INTERRUPTED = (130, -signal.SIGINT)
@@ -100,7 +100,7 @@ class _Told:
 
     @property
     def ended_in_time(self) -> bool:
-        return self.steps_after <= 1 and self.seconds <= AT_ONCE
+        return self.steps_after <= 1 and self.seconds <= BATCH_SIZE
 
     @property
     def right_code(self) -> bool:

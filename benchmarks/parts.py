@@ -55,7 +55,7 @@ def run(report: Report, rounds: int = 10) -> None:
         energies.total(energies(bumpy.clone().requires_grad_())).backward()
 
     def see(_: int) -> None:
-        observer.look(image.clone().requires_grad_()).activation.backward()
+        observer.observe(image.clone().requires_grad_()).activation.backward()
 
     parts: dict[str, Callable[[int], object]] = {
         ITERATION: goal.attempt,

@@ -111,24 +111,24 @@ def run(report: Report, cap: float = 600.0) -> None:
 def _ours(config: Config, pipeline: Pipeline, cap: float) -> Race:
     optimum = pipeline.observer.optimum()
     # Compiled before the clock runs, as the tutorial's is.
-    pipeline.look(0).activation.backward()
+    pipeline.observe(0).activation.backward()
     race = Race(cap)
 
-    def look(step) -> None:
+    def observe(step) -> None:
         if step.step % LOOK_EVERY == 0 or step.step == config.optimizer.steps:
             race.stop()
             race.note(step.step, evaluate(pipeline, SPP, REPEATS, config.seed).mean / optimum)
             race.go()
 
     race.go()
-    optimize(ActivationLoss(pipeline), OptimizerSettings.of(config.optimizer), config.seed, look, lambda: race.over)
+    optimize(ActivationLoss(pipeline), OptimizerSettings.of(config.optimizer), config.seed, observe, lambda: race.over)
     return race
 
 
 def _tutorial(config: Config, pipeline: Pipeline, cap: float) -> Race:
     optimum, scene = pipeline.observer.optimum(), pipeline.scene
     loop = TutorialLoop(config, scene, config.render.spp)
-    parameters = [p for group in scene.groups().values() for p in group]
+    parameters = [p for group in scene.parameter_groups().values() for p in group]
     adam = torch.optim.Adam(parameters, lr=config.optimizer.lr)
 
     def activation(image: torch.Tensor) -> torch.Tensor:

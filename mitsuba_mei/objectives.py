@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .errors import UserError
+from .config.fields import Part
+from .config.objective import ACTIVATION_OBJECTIVES, EXPERIMENTS, ActivationObjective
+from .config.registry import Registry
+from .errors import UserError, first_line
 
 __all__ = ["OBJECTIVES", "Activation", "Discriminate", "Objective", "Target", "build_objective", "check_neurons"]
 
@@ -49,11 +52,30 @@ class Objective(nn.Module):
     ----------
     neurons : list of int
         Indices into the model's responses. ``forward`` takes the responses of these, in this order.
+    mean_weights : list of float or None
+        Where it is a weighted mean of the responses, the weights: of such a one some models know the optimum.
     """
+
+    mean_weights: list[float] | None = None
 
     def __init__(self, neurons: Sequence[int]) -> None:
         super().__init__()
         self.neurons = list(neurons)
+
+    @classmethod
+    def from_settings(cls, settings: ActivationObjective, neurons: Sequence[int], count: int) -> Objective:
+        """What a scene file's ``objective`` says.
+
+        Parameters
+        ----------
+        settings : ActivationObjective
+            Its fields but for ``type`` and ``neurons`` are keyword arguments of the class.
+        neurons : sequence of int
+            Whom it is about.
+        count : int
+            How many neurons the model has.
+        """
+        return cls(neurons, **settings.model_dump(exclude={"type", "neurons"}))
 
     def forward(self, responses: Tensor) -> Tensor:
         """What is maximised, ``(B,)``, of the responses ``(B, len(neurons))`` of these neurons alone."""
@@ -86,6 +108,7 @@ class Activation(Objective):
         if not all(0 < w < math.inf for w in weights):
             raise UserError(f"objective.weights is {weights}; each must be a positive number")
         self.register_buffer("weights", torch.tensor(weights) / math.fsum(weights), persistent=False)
+        self.mean_weights = self.weights.tolist()
 
     def forward(self, responses: Tensor) -> Tensor:
         """The weighted mean response, ``(B,)``."""
@@ -126,6 +149,15 @@ class Discriminate(Objective):
         super().__init__([*preferred, *others])
         self.preferred, self.temperature = len(preferred), temperature
 
+    @classmethod
+    def from_settings(cls, settings: ActivationObjective, neurons: Sequence[int], count: int) -> Discriminate:
+        """As the base class; where ``against`` is not said, it is all the rest of the model."""
+        others = [index for index in range(count) if index not in neurons]
+        if not others:
+            raise UserError(f"objective.type {settings.type} needs a neuron to tell from; the model has {count} in all")
+        against = others if settings.against is None else check_neurons(settings.against, count)
+        return cls(neurons, against, settings.temperature)
+
     def forward(self, responses: Tensor) -> Tensor:
         """By how much the preferred neurons answer more than the others, ``(B,)``."""
         others = responses[:, self.preferred :]
@@ -164,15 +196,23 @@ class Target(Objective):
         return -torch.linalg.vector_norm(difference, dim=1) / math.sqrt(difference.shape[1])
 
 
-OBJECTIVES = {"activation": Activation, "discriminate": Discriminate, "target": Target}
+OBJECTIVES: Registry[Callable[[ActivationObjective, Sequence[int], int], Objective]] = ACTIVATION_OBJECTIVES.builders(
+    {
+        "activation": Activation.from_settings,
+        "discriminate": Discriminate.from_settings,
+        "target": Target.from_settings,
+    }
+)
+"""What makes an objective of its settings, of the neurons that it is about, and of the number of the model's."""
 
 
-def build_objective(settings, neurons: Sequence[int], count: int) -> Objective:
-    """What a scene file's ``objective`` (schema.Objective) says of one look; the mean response where it says more.
+def build_objective(settings: Part, neurons: Sequence[int], count: int) -> Objective:
+    """What a scene file's ``objective`` says of one look; the mean response where it says more.
 
     Parameters
     ----------
-    settings : schema.Objective
+    settings : Part
+        Of one of the types of :data:`~mitsuba_mei.config.objective.Objective`.
     neurons : sequence of int
         Whom it is about.
     count : int
@@ -183,12 +223,13 @@ def build_objective(settings, neurons: Sequence[int], count: int) -> Objective:
     UserError
         For neurons that the model has not, and whatever the objective itself refuses.
     """
-    if settings.type not in OBJECTIVES:
+    if settings.type in EXPERIMENTS:
         return Activation(neurons)  # the experiment asks more of it than a response to one image
-    said = settings.model_dump(exclude={"type", "neurons"})
-    if settings.type == "discriminate":
-        others = [index for index in range(count) if index not in neurons]
-        if not others:
-            raise UserError(f"objective.type discriminate needs a neuron to tell from; the model has {count} in all")
-        said["against"] = others if settings.against is None else check_neurons(settings.against, count)
-    return OBJECTIVES[settings.type](neurons, **said)
+    try:
+        return OBJECTIVES[settings.type](settings, neurons, count)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        if settings.type in OBJECTIVES.own:
+            raise
+        raise UserError(f"objective.type {settings.type} cannot be built: {first_line(error)}") from None

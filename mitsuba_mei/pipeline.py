@@ -11,10 +11,13 @@ import roma
 import torch
 
 from .config.load import Config
-from .config.sections import MOST_RESTARTS
+from .config.narrow import SceneSettings
+from .config.objective import Objective
+from .config.scene import Shape
+from .config.sections import MAX_RESTARTS
 from .errors import UserError
 from .geometry.mesh import TEMPLATES, TriangleMesh
-from .neurons.observer import Look, Observer, build_observer
+from .neurons.observer import Observation, Observer, build_observer
 from .neurons.receptive_field import find_receptive_field, place_on
 from .regularizers import Regularizers
 from .render.memory import check_memory
@@ -38,7 +41,7 @@ __all__ = [
     "restarted",
 ]
 
-START, RESTART = 0.02, 0.06
+START_STD, RESTART_STD = 0.02, 0.06
 """Root mean square of the random displacement that the first optimization, and every other one, begins with; object
 units. That of the first breaks the object's symmetry, and is no part of the scene that the file says.
 """
@@ -92,9 +95,9 @@ class Pipeline:
         shape = self.scene.shape() if shape is None else shape
         return [self.scene(shape, camera) for camera in self.cameras or (None,)]
 
-    def look(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Look:
+    def observe(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Observation:
         """Render the scene and show it to the neurons."""
-        return self.observer.look(self.render(seed, spp, shape))
+        return self.observer.observe(self.render(seed, spp, shape))
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -102,17 +105,17 @@ def _built(registry: Mapping, settings, **extra):
     return registry[settings.type](**settings.model_dump(exclude={"type"}), **extra)
 
 
-def build_template(config: Config) -> TriangleMesh:
+def build_template(shape: Shape) -> TriangleMesh:
     """The mesh that a scene file deforms, as it is before."""
-    return _built(TEMPLATES, config.shape.template)
+    return _built(TEMPLATES, shape.template)
 
 
-def build_scene(config: Config, channels: int, observer: Observer | None = None, restart: int = 0) -> Scene:
+def build_scene(settings: SceneSettings, channels: int, observer: Observer | None = None, restart: int = 0) -> Scene:
     """The scene of a scene file, in 1 or 3 channels.
 
     Parameters
     ----------
-    config : Config
+    settings : SceneSettings
     channels : int
     observer : Observer, optional
         On whose receptive field the object is put, where ``placement.on`` says so.
@@ -121,22 +124,22 @@ def build_scene(config: Config, channels: int, observer: Observer | None = None,
         :meth:`~mitsuba_mei.scene.deformation.RBFDeformation.undisplaced` takes away: the scene as the file says it.
         Every restart from 1 on draws others, larger ones, and another start of what is free of the pose.
     """
-    template = build_template(config)
-    generator = _generator(config.seed, restart)
-    shape = RBFDeformation(template.vertices, **config.shape.rbf.model_dump(), free=config.shape.free)
-    if config.shape.random is not None:
-        shape.initialize(config.shape.random.size, torch.Generator().manual_seed(config.shape.random.seed))
-    if "offsets" in config.shape.free:
+    template = build_template(settings.shape)
+    generator = _generator(settings.seed, restart)
+    shape = RBFDeformation(template.vertices, **settings.shape.rbf.model_dump(), free=settings.shape.free)
+    if settings.shape.random is not None:
+        shape.initialize(settings.shape.random.size, torch.Generator().manual_seed(settings.shape.random.seed))
+    if "offsets" in settings.shape.free:
         if restart == 0:
-            shape.displace(START, generator)
+            shape.displace(START_STD, generator)
         else:
-            shape.initialize(RESTART, generator)
-    camera = Camera(**config.camera.model_dump())
-    pose = config.pose.model_dump()
-    if config.placement.on is not None and observer is not None:
-        field = find_receptive_field(observer, config.seed)
+            shape.initialize(RESTART_STD, generator)
+    camera = Camera(**settings.camera.model_dump())
+    pose = settings.pose.model_dump()
+    if settings.placement.on is not None and observer is not None:
+        field = find_receptive_field(observer, settings.seed)
         extent = template.vertices.norm(dim=1).max().item()
-        pose |= place_on(field, camera, extent, config.placement.size)
+        pose |= place_on(field, camera, extent, settings.placement.size)
     if restart:
         pose |= _elsewhere(pose, camera, generator)
     return Scene(
@@ -144,9 +147,9 @@ def build_scene(config: Config, channels: int, observer: Observer | None = None,
         shape,
         Pose(**pose),
         camera,
-        Lighting([_built(EMITTERS, emitter) for emitter in config.lighting]),
-        _built(MATERIALS, config.material),
-        [config.background],
+        Lighting([_built(EMITTERS, emitter) for emitter in settings.lighting]),
+        _built(MATERIALS, settings.material),
+        [settings.background],
         channels,
     )
 
@@ -183,11 +186,11 @@ def check_files(config: Config, on_message: Callable[[str], None] = lambda text:
     UserError
         For anything of it that cannot be used.
     """
-    observer = build_observer(config, on_message)
-    _check_resolution(config, observer)
+    observer = build_observer(config.observer, on_message)
+    _check_resolution(config.objective, config.render.resolution, observer)
     if any(getattr(light, "path", "").lower().endswith((".exr", ".hdr")) for light in config.lighting):
         prepare_backend(config.render, observer.model.channels)
-    scene = build_scene(config, observer.model.channels, observer)
+    scene = build_scene(config.scene, observer.model.channels, observer)
     _tell_of_pictures(scene, on_message)
     return scene
 
@@ -199,10 +202,10 @@ def _tell_of_pictures(scene: Scene, on_message: Callable[[str], None]) -> None:
             on_message(note)
 
 
-def _check_resolution(config: Config, observer: Observer) -> None:
+def _check_resolution(objective: Objective, resolution: int, observer: Observer) -> None:
     """Raise UserError where the model would see a render of fewer pixels than it takes."""
-    if config.objective.type != "image" or config.objective.error == "responses":
-        observer.stimulus.check_resolution(config.render.resolution, config.render.resolution)
+    if objective.type != "image" or objective.error == "responses":
+        observer.stimulus.check_resolution(resolution, resolution)
 
 
 def build_pipeline(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Pipeline:
@@ -213,13 +216,13 @@ def build_pipeline(config: Config, on_message: Callable[[str], None] = lambda te
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    observer = build_observer(config, on_message)
-    _check_resolution(config, observer)
+    observer = build_observer(config.observer, on_message)
+    _check_resolution(config.objective, config.render.resolution, observer)
     backend = prepare_backend(config.render, observer.model.channels, config.deterministic)
     if config.render.type == "path" and backend.device == "cpu":
         check_memory(config.render, backend.channels)
     observer.to(backend.device)
-    scene = build_scene(config, backend.channels, observer).to(backend.device)
+    scene = build_scene(config.scene, backend.channels, observer).to(backend.device)
     _tell_of_pictures(scene, on_message)
     regularizers = Regularizers(scene.template, config.regularizers.model_dump()).to(backend.device)
     with torch.no_grad():
@@ -228,7 +231,7 @@ def build_pipeline(config: Config, on_message: Callable[[str], None] = lambda te
     return Pipeline(scene, renderer, observer, regularizers, backend.name)
 
 
-def restarted(pipeline: Pipeline, config: Config, restart: int) -> Pipeline:
+def restarted(pipeline: Pipeline, settings: SceneSettings, restart: int) -> Pipeline:
     """The experiment from another start; everything but the scene is shared.
 
     Raises
@@ -237,7 +240,7 @@ def restarted(pipeline: Pipeline, config: Config, restart: int) -> Pipeline:
         If no start was found at which the object is in view.
     """
     for draw in range(DRAWS):
-        scene = build_scene(config, pipeline.scene.channels, pipeline.observer, restart + draw * MOST_RESTARTS)
+        scene = build_scene(settings, pipeline.scene.channels, pipeline.observer, restart + draw * MAX_RESTARTS)
         scene = scene.to(pipeline.scene.background.device)
         try:
             check_in_frustum(scene())
@@ -248,8 +251,8 @@ def restarted(pipeline: Pipeline, config: Config, restart: int) -> Pipeline:
         return replace(pipeline, scene=scene, begins=RANDOM if restart else FILE)
 
 
-def each_start(pipeline: Pipeline, config: Config) -> Iterator[Pipeline]:
-    """The experiment at each start that ``optimizer.restarts`` asks for, one after the other; the first is its own."""
+def each_start(pipeline: Pipeline, settings: SceneSettings, count: int) -> Iterator[Pipeline]:
+    """The experiment at each of so many starts, one after the other; the first is its own."""
     yield pipeline
-    for restart in range(1, config.optimizer.restarts):
-        yield restarted(pipeline, config, restart)
+    for restart in range(1, count):
+        yield restarted(pipeline, settings, restart)

@@ -1,8 +1,8 @@
-"""What keeps a deformed mesh an object: four energies of a deformation, none dependent on the mesh's resolution."""
+"""What keeps a deformed mesh an object: energies of a deformation, none dependent on the mesh's resolution."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,6 @@ from .geometry.mesh import TriangleMesh
 from .geometry.operators import SparseMatrix, edge_weights, mixed_areas
 
 __all__ = ["Regularizers", "REGULARIZERS"]
-
-REGULARIZERS = ("smoothness", "area", "edge_length", "rigidity")
 
 _SMOOTHNESS_LENGTH = 0.1
 """The length at which smoothness measures curvature, in radii of a sphere of the template's area."""
@@ -90,8 +88,7 @@ class Regularizers(nn.Module):
             if not 0 <= weight < float("inf"):
                 raise UserError(f"regularizers.{name} is {weight:g}; a weight must be 0 or more, and finite")
         self.weights = {name: float(weights[name]) for name in REGULARIZERS if weights.get(name, 0) > 0}
-        terms = {"smoothness": Smoothness, "area": FaceArea, "edge_length": EdgeLength, "rigidity": Rigidity}
-        self.terms = nn.ModuleDict({name: terms[name](template) for name in self.weights})
+        self.terms = nn.ModuleDict({name: REGULARIZERS[name](template) for name in self.weights})
 
     def forward(self, vertices: Tensor) -> dict[str, Tensor]:
         """The unweighted energies of the deformed vertices, ``(V, 3)`` in object units: name to scalar."""
@@ -245,6 +242,15 @@ class Rigidity(nn.Module):
         rotations = best_rotation(covariance.detach().view(-1, 3, 3)).view(-1, 3)
         stretch = 2 * (vertices * self.laplacian(vertices)).sum()
         return stretch + self.rest_energy - 2 * (rotations * covariance).sum()
+
+
+REGULARIZERS: dict[str, Callable[[TriangleMesh], nn.Module]] = {
+    "smoothness": Smoothness,
+    "area": FaceArea,
+    "edge_length": EdgeLength,
+    "rigidity": Rigidity,
+}
+"""What makes, of the undeformed mesh, an energy of deformed vertices ``(V, 3)``, by the scene file's name for it."""
 
 
 def best_rotation(matrices: Tensor) -> Tensor:

@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .config.sections import DEFAULT_NORM
 from .errors import UserError, nearest
 
-__all__ = ["Stimulus", "gaussian_blur", "image_coordinates"]
+__all__ = ["LUMINANCE", "Stimulus", "gaussian_blur", "image_coordinates"]
 
-LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709 primaries, linear
-DEFAULT_NORM = 25.0
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Weights of linear Rec. 709 red, green and blue."""
+
 ROUNDING = 1e-5  # contrast below this fraction of the luminance is rounding of a constant image
 
 

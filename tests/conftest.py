@@ -21,7 +21,7 @@ import torch
 from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.io.download import Source
 from mitsuba_mei.io.llvm import choose_llvm
-from mitsuba_mei.neurons import cards
+from mitsuba_mei.neurons import nnvision
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
 from mitsuba_mei.runs.folder import RunFolder
 from tests.neurons import checkpoints
@@ -132,5 +132,5 @@ def published_weights(monkeypatch, tmp_path) -> list[str]:
         torch.save(checkpoints.macaque_v1_state(seed) if v1 else checkpoints.macaque_v4_state(seed, channels=16), path)
         return path
 
-    monkeypatch.setattr(cards, "obtain", stand_in)
+    monkeypatch.setattr(nnvision, "obtain", stand_in)
     return asked

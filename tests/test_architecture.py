@@ -39,6 +39,7 @@ PRIVATE = {
     "dask": ("sweep",),
     "distributed": ("sweep",),
     "yaml": ("config.yaml",),
+    "pooch": ("io.web",),
 }
 """Libraries, and the rooms that may import them."""
 
@@ -152,6 +153,147 @@ def circles(package: Path = PACKAGE) -> list[str]:
     return found
 
 
+UNIONS = {"Emitter": "lights", "Material": "materials", "Template": "templates"}
+"""The schema's unions in config/scene.py, and what they are of."""
+
+ROOMS = {
+    "lights": ("scene.distant_emitters.DISTANT_EMITTERS", "scene.local_emitters.LOCAL_EMITTERS"),
+    "materials": ("scene.material.MATERIALS",),
+    "templates": ("geometry.mesh._template_of",),
+}
+"""Where everything of a union is listed."""
+
+RENDERERS = {
+    "scene.local_emitters.LOCAL_EMITTERS": ("render.path.lights.LIGHTS", "render.raster.lights.LIGHTS"),
+    "scene.material.MATERIALS": ("render.path.bsdf.BSDFS", "render.raster.bsdf.BSDFS"),
+}
+"""Where everything of a registry of the scene is rendered."""
+
+
+def schema_kinds(package: Path) -> dict[str, str]:
+    """The ``type`` of every mapping of config/scene.py, by the name of its class."""
+    tree = _parsed((package / "config" / "scene.py").read_text(encoding="utf-8"))
+    return {
+        node.name: field.value.value
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and field.target.id == "type"
+    }
+
+
+def listed(package: Path, registry: str) -> set[str]:
+    """The types in a registry: the keys of a dictionary, the classes of ``by_kind(...)``, or what a decorator lists."""
+    module, _, name = registry.rpartition(".")
+    tree = _parsed(package.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
+    kinds, given = schema_kinds(package), _assigned(tree, name)
+    if isinstance(given, ast.Dict):
+        return {key.value for key in given.keys}
+    if isinstance(given, ast.Call):
+        classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        return {kinds[_assigned(classes[each.id], "SETTINGS").attr] for each in given.args}
+    decorators = [each for node in tree.body for each in getattr(node, "decorator_list", ())]
+    return {kinds[each.args[0].attr] for each in decorators if isinstance(each, ast.Call) and each.func.id == name}
+
+
+def _assigned(tree: ast.AST, name: str) -> ast.expr | None:
+    """What a name of a module or class is set to last."""
+    for node in reversed(tree.body):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return node.value
+    return None
+
+
+def unserved(package: Path = PACKAGE) -> list[str]:
+    """Types that the schema knows and a room does not, or the other way round."""
+    kinds, found = schema_kinds(package), []
+    tree = _parsed((package / "config" / "scene.py").read_text(encoding="utf-8"))
+    for union, what in UNIONS.items():
+        members = {kinds[node.id] for node in ast.walk(_assigned(tree, union)) if getattr(node, "id", None) in kinds}
+        known = set().union(*(listed(package, registry) for registry in ROOMS[what]))
+        found += [f"{what}: {kind} is in one of config/scene.py and {ROOMS[what]}" for kind in members ^ known]
+    for registry, rooms in RENDERERS.items():
+        for room in rooms:
+            different = listed(package, registry) ^ listed(package, room)
+            found += [f"{kind} is in one of {registry} and {room}" for kind in different]
+    return found
+
+
+def ladders(package: Path = PACKAGE) -> list[str]:
+    """Comparisons with the type of a light or material, and checks of its class, where a registry should be asked."""
+    kinds, found = schema_kinds(package), []
+    registries = [each for what in ("lights", "materials") for each in ROOMS[what]]
+    asked = set().union(*(listed(package, each) for each in registries)) - {"area"}  # an interpolation is called so too
+    classes = {name for name, kind in kinds.items() if kind in asked}
+    for name, path in modules(package).items():
+        for node in ast.walk(_parsed(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                parts = [each for part in node.comparators for each in ast.walk(part)]
+                words = {each.value for each in parts if isinstance(each, ast.Constant)}
+                found += [f"{name}:{node.lineno} compares with {word!r}" for word in words & asked]
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "isinstance":
+                named = {getattr(each, "id", getattr(each, "attr", None)) for each in ast.walk(node.args[1])}
+                found += [f"{name}:{node.lineno} checks for the class {each}" for each in named & classes]
+    return found
+
+
+def test_every_room_serves_what_the_schema_knows():
+    assert unserved() == []
+
+
+def test_nothing_asks_for_the_type_of_a_light_or_material():
+    assert ladders() == []
+
+
+def keys_of(package: Path, file: str, name: str) -> set[str]:
+    """The keys of the dictionary that a module gives a name to, itself or as an argument, or a class' fields."""
+    for node in reversed(_parsed((package / file).read_text(encoding="utf-8")).body):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+            found = next(each for each in ast.walk(node.value) if isinstance(each, ast.Dict))
+            return {key.value for key in found.keys}
+    raise AssertionError(f"{file} has no {name}")
+
+
+def builders(package: Path) -> dict[str, set[str]]:
+    """What a card's class names as its builder, ``module:name``, and what the top level of that module defines."""
+    found = {}
+    for node in _parsed((package / "config/card.py").read_text(encoding="utf-8")).body:
+        for each in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(each, ast.Assign) and each.targets[0].id == "BUILDER":
+                module = package / "neurons" / f"{each.value.value.partition(':')[0]}.py"
+                text = module.read_text(encoding="utf-8") if module.is_file() else ""
+                found[each.value.value] = {inner.name for inner in _parsed(text).body if hasattr(inner, "name")}
+    return found
+
+
+def unlike_models(package: Path = PACKAGE) -> list[str]:
+    """Formats, objectives and regularizers that one room has and another has not."""
+    pairs = [
+        (("config/objective.py", "ACTIVATION_OBJECTIVES"), ("objectives.py", "OBJECTIVES")),
+        (("config/sections.py", "Regularizers"), ("regularizers.py", "REGULARIZERS")),
+    ]
+    found = [
+        f"{name} is in one of {first} and {second} alone"
+        for first, second in pairs
+        for name in sorted(keys_of(package, *first) ^ keys_of(package, *second))
+    ]
+    named = builders(package)
+    if len(named) != len(keys_of(package, "config/card.py", "CARDS")):
+        found.append("not every format of CARDS names its builder")
+    return found + [
+        f"there is no neurons/{builder}"
+        for builder, defined in named.items()
+        if builder.partition(":")[2].partition(".")[0] not in defined
+    ]
+
+
+def test_formats_objectives_and_regularizers_are_the_same_in_every_room():
+    assert unlike_models() == []
+
+
 def test_imports_go_left_only():
     assert climbs() == []
 
@@ -182,6 +324,23 @@ def test_the_root_holds_few_files():
         ("report/sentences.py", "from rich import print", strangers),
         ("config/fields.py", "import torch", torch_at_once),
         ("errors.py", "from .stimulus import Stimulus", circles),
+        ("config/scene.py", "class Laser(Part):\n    type: str = 'laser'\n\nEmitter = Emitter | Laser", unserved),
+        ("config/scene.py", "Material = Diffuse | Plastic", unserved),
+        ("config/scene.py", "Template = Icosphere", unserved),
+        ("scene/local_emitters.py", "LOCAL_EMITTERS = by_kind(Area, Point, Spot)", unserved),
+        ("scene/distant_emitters.py", "DISTANT_EMITTERS = by_kind(Sun)", unserved),
+        ("scene/material.py", "MATERIALS = by_kind(Diffuse, Plastic)", unserved),
+        ("geometry/mesh.py", "@_template_of(schema.Sun)\ndef sun():\n    ...", unserved),
+        ("render/path/lights.py", "LIGHTS = {'area': AreaLight}", unserved),
+        ("render/raster/lights.py", "LIGHTS = {'laser': None}", unserved),
+        ("render/path/bsdf.py", "BSDFS = {'diffuse': None}", unserved),
+        ("render/raster/bsdf.py", "BSDFS = {'diffuse': Diffuse, 'velvet': Diffuse}", unserved),
+        ("report/export/gltf.py", "def is_sun(emitter):\n    return emitter.KIND == 'sun'", ladders),
+        ("render/path/renderer.py", "def soft(kind):\n    return kind in ('sun', 'constant')", ladders),
+        ("optimize/loss.py", "def is_spot(emitter):\n    return isinstance(emitter, Spot)", ladders),
+        ("objectives.py", "OBJECTIVES: dict = {}", unlike_models),
+        ("regularizers.py", "REGULARIZERS: dict = {'smoothness': 0, 'volume': 1}", unlike_models),
+        ("config/card.py", "class Lost(Card):\n    BUILDER = 'nowhere:build'", unlike_models),
     ],
 )
 def test_a_planted_violation_is_found(tmp_path, file, line, check):

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.geometry.mesh import icosphere
 from mitsuba_mei.geometry.registration import surface_distance
-from mitsuba_mei.optimize.dissimilarity import ENOUGH, UNITS, Difference, SceneFeatures, measured, scene_features
+from mitsuba_mei.optimize.dissimilarity import (
+    DEFAULT_THRESHOLD,
+    UNITS,
+    Dissimilarity,
+    SceneFeatures,
+    exact_distance,
+    scene_features,
+)
 from mitsuba_mei.pipeline import build_scene
 from tests.small_scene import write_scene
 
@@ -40,11 +47,11 @@ def shape(vertices: torch.Tensor) -> SceneFeatures:
 
 def about(kind: str, a: SceneFeatures, b: SceneFeatures) -> float:
     """What the differentiable measure says."""
-    return Difference(kind)(a, b).item()
+    return Dissimilarity(kind)(a, b).item()
 
 
 def test_every_kind_has_its_unit_and_its_enough():
-    assert ENOUGH.keys() == UNITS.keys() == {"image", "shape", "pose", "light"}
+    assert DEFAULT_THRESHOLD.keys() == UNITS.keys() == {"image", "shape", "pose", "light"}
 
 
 # ------------------------------------------------------------------------------------------------------------- images
@@ -53,7 +60,7 @@ def test_every_kind_has_its_unit_and_its_enough():
 def test_images_differ_by_what_their_correlation_leaves():
     a = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
     orthogonal = torch.tensor([[[[1.0, -1.0], [-1.0, 1.0]]]])
-    for kind in (measured, about):
+    for kind in (exact_distance, about):
         assert kind("image", image(a), image(a)) == pytest.approx(0, abs=1e-6)
         assert kind("image", image(a), image(-a)) == pytest.approx(2)
         assert kind("image", image(a), image(orthogonal)) == pytest.approx(1)
@@ -64,7 +71,7 @@ def test_contrast_and_level_are_no_difference_of_images(seed, factor, level):
     generator = torch.Generator().manual_seed(seed)
     a, b = (torch.randn(1, 1, 5, 5, generator=generator, dtype=torch.float64) for _ in range(2))
     expected = 1 - torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
-    assert measured("image", image(a), image(factor * b + level)) == pytest.approx(expected, abs=1e-6)
+    assert exact_distance("image", image(a), image(factor * b + level)) == pytest.approx(expected, abs=1e-6)
 
 
 # ----------------------------------------------------------------------------------------------------- turns and light
@@ -77,8 +84,8 @@ def test_a_turn_is_measured_by_its_angle(angle):
     axis = F.normalize(torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64), dim=0)
     start = roma.euler_to_rotmat("xyz", torch.tensor([10.0, 20, 30], dtype=torch.float64), degrees=True)
     turned = roma.rotvec_to_rotmat(math.radians(angle) * axis) @ start
-    assert measured("pose", pose(turned), pose(start)) == pytest.approx(angle, abs=1e-6)
-    single = measured("pose", pose(turned.float()), pose(start.float()))
+    assert exact_distance("pose", pose(turned), pose(start)) == pytest.approx(angle, abs=1e-6)
+    single = exact_distance("pose", pose(turned.float()), pose(start.float()))
     assert single == pytest.approx(angle, abs=1e-4)
     assert about("pose", pose(turned), pose(start)) == pytest.approx(angle, abs=0.1)
 
@@ -88,8 +95,8 @@ def test_lights_are_measured_by_the_mean_angle_between_them(angle):
     a = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
     radians = math.radians(angle)
     b = torch.tensor([[math.sin(radians), 0.0, math.cos(radians)], [1.0, 0.0, 0.0]], dtype=torch.float64)
-    assert measured("light", light(a), light(b)) == pytest.approx(angle / 2, abs=1e-9)
-    assert measured("light", light(a[:1]), light(b[:1])) == pytest.approx(angle, abs=1e-9)
+    assert exact_distance("light", light(a), light(b)) == pytest.approx(angle / 2, abs=1e-9)
+    assert exact_distance("light", light(a[:1]), light(b[:1])) == pytest.approx(angle, abs=1e-9)
     assert about("light", light(a), light(b)) == pytest.approx(angle / 2, abs=0.1)
 
 
@@ -108,7 +115,7 @@ ELLIPSOID = SPHERE.vertices * torch.tensor([0.8, 1.0, 1.3])
 @pytest.mark.parametrize(("vertices", "within"), [(1.2 * SPHERE.vertices, 0.02), (ELLIPSOID, 0.1)])
 def test_the_differentiable_distance_of_surfaces_is_near_the_measured_one(vertices, within):
     first, second = shape(SPHERE.vertices), shape(vertices)
-    exact = measured("shape", first, second)
+    exact = exact_distance("shape", first, second)
     assert exact == pytest.approx(surface_distance(first.mesh, second.mesh, aligned=False).relative, rel=0.01)
     assert exact > 0.05
     assert about("shape", first, second) == pytest.approx(exact, rel=within)
@@ -120,12 +127,12 @@ def test_a_moved_and_turned_object_has_the_same_shape():
     vertices = lumpy()
     turn = roma.rotvec_to_rotmat(torch.tensor([0.5, -1.0, 0.7]))
     moved = shape(vertices @ turn.T + torch.tensor([1.0, 2.0, 3.0]))
-    assert measured("shape", shape(vertices), moved) < 1e-3
+    assert exact_distance("shape", shape(vertices), moved) < 1e-3
     assert about("shape", shape(vertices), moved) < 1e-3
 
 
 def test_surfaces_that_change_are_laid_onto_each_other_anew():
-    vertices, difference = lumpy(), Difference("shape")
+    vertices, difference = lumpy(), Dissimilarity("shape")
     turn = roma.rotvec_to_rotmat(torch.tensor([0.0, 0.4, 0.0]))
     assert difference(shape(vertices), shape(vertices)).item() < 1e-3
     later = [difference(shape(vertices), shape(vertices @ turn.T)).item() for _ in range(25)]
@@ -137,7 +144,7 @@ def test_surfaces_that_change_are_laid_onto_each_other_anew():
 
 def slope(kind: str, build, size: int) -> tuple[float, float]:
     """Of a difference along a random direction: by its gradient, and by finite differences."""
-    difference = Difference(kind)
+    difference = Dissimilarity(kind)
     at = torch.zeros(size, dtype=torch.float64, requires_grad=True)
     along = torch.randn(size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     (gradient,) = torch.autograd.grad(difference(*build(at)), at)
@@ -183,7 +190,7 @@ def test_angles_have_a_finite_slope_where_there_is_no_angle():
     for kind, start in {"pose": torch.eye(3), "light": torch.eye(3)[:1]}.items():
         at = start.clone().requires_grad_()
         build = pose if kind == "pose" else light
-        Difference(kind)(build(at), build(start)).backward()
+        Dissimilarity(kind)(build(at), build(start)).backward()
         assert torch.isfinite(at.grad).all()
 
 
@@ -193,13 +200,13 @@ def test_angles_have_a_finite_slope_where_there_is_no_angle():
 @pytest.mark.parametrize("kind", ["shape", "pose", "light"])
 def test_an_image_alone_has_nothing_but_its_image(kind):
     whole = SceneFeatures(SEEN, SPHERE.vertices, SPHERE.faces, torch.eye(3), torch.eye(3))
-    assert math.isnan(measured(kind, whole, SceneFeatures(SEEN))) and math.isnan(
-        measured(kind, SceneFeatures(SEEN), whole)
+    assert math.isnan(exact_distance(kind, whole, SceneFeatures(SEEN))) and math.isnan(
+        exact_distance(kind, SceneFeatures(SEEN), whole)
     )
 
 
 def test_lights_of_another_number_cannot_be_compared():
-    assert math.isnan(measured("light", light(torch.eye(3)), light(torch.eye(3)[:2])))
+    assert math.isnan(exact_distance("light", light(torch.eye(3)), light(torch.eye(3)[:2])))
 
 
 def test_the_aspects_of_a_scene(tmp_path):

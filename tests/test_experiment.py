@@ -43,15 +43,15 @@ def build(tmp_path):
 
 def test_a_look_goes_from_scene_to_activation(build):
     pipeline = build()
-    look = pipeline.look(0)
-    assert look.image.shape == (24, 24, 1) and look.seen.shape == (1, 1, 24, 24) and look.activation.shape == ()
-    assert look.seen.norm().item() == pytest.approx(25, rel=1e-4)
+    look = pipeline.observe(0)
+    assert look.image.shape == (24, 24, 1) and look.model_input.shape == (1, 1, 24, 24) and look.activation.shape == ()
+    assert look.model_input.norm().item() == pytest.approx(25, rel=1e-4)
     torch.testing.assert_close(look.activation, pipeline.observer.objective(look.responses[None])[0])
     assert 0 <= look.activation.item() <= pipeline.observer.optimum()
     look.activation.backward()
     assert pipeline.scene.shape.offsets.grad.abs().max() > 0
     with torch.no_grad():
-        assert not pipeline.look(0).activation.requires_grad
+        assert not pipeline.observe(0).activation.requires_grad
 
 
 def test_a_scene_file_and_its_seed_say_everything(build):
@@ -124,7 +124,7 @@ def test_a_few_steps_improve_what_the_neuron_answers(build):
     pipeline = build(light, free=("lighting.0.direction",))
     before = evaluate(pipeline, 64, 4, 0)
     template = pipeline.scene.template.vertices.clone()
-    groups = {name: 0.03 for name in pipeline.scene.groups()}
+    groups = {name: 0.03 for name in pipeline.scene.parameter_groups()}
     outcome = optimize(ActivationLoss(pipeline), OptimizerSettings(40, groups, warmup=5), 0)
     after = evaluate(pipeline, 64, 4, 0)
     assert outcome.steps == 40 and outcome.skipped == 0

@@ -10,12 +10,14 @@ from mitsuba_mei.experiments.shapley import statistics
 from mitsuba_mei.optimize.evaluate import Mean
 from mitsuba_mei.report.tables import describe_factors, percent, signed, subset_rows, worth_rows
 from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
+from mitsuba_mei.runs.results import FactorsResult
+from mitsuba_mei.runs.results.populations import MeanOverStarts, Ratio
 
 
-def result(values, ended: str = "done") -> dict:
-    neuron = {"label": "neuron 3", "ended": ended, **statistics(values)}
-    names = [named(subset) for subset in SUBSETS]
-    return {"factors": list(FACTORS), "subsets": names, "neurons": [neuron], "ended": ended, "asked": 2, "left_out": []}
+def result(values, ended: str = "done") -> FactorsResult:
+    neuron = {"label": "neuron 3", "model": "V4", "neurons": [3], "ended": ended, **statistics(values)}
+    said = {"factors": list(FACTORS), "subsets": [named(subset) for subset in SUBSETS]}
+    return FactorsResult.model_validate(said | {"neurons": [neuron], "ended": ended, "asked": 2, "left_out": []})
 
 
 def additive(starts) -> dict:
@@ -38,22 +40,22 @@ def additive(starts) -> dict:
     ],
 )
 def test_figures_are_rounded_to_their_errors(mean, sem, text):
-    assert signed({"mean": mean, "sem": sem}) == text
+    assert signed(MeanOverStarts(mean=mean, sem=sem)) == text
 
 
 def test_percents():
-    assert percent({"mean": 0.831, "sem": 0.052}) == "83.1 ± 5.2 %"
-    assert percent({"mean": 1.0, "sem": 0.0}) == "100 %"
+    assert percent(Ratio(mean=0.831, sem=0.052)) == "83.1 ± 5.2 %"
+    assert percent(Ratio(mean=1.0, sem=0.0)) == "100 %"
 
 
 def test_the_tables_say_every_subset_and_factor():
-    titles, rows = subset_rows(result(additive(2)))
+    titles, rows = subset_rows(result(additive(2)).neurons)
     assert titles == ["neuron", "free", "activation", "of all", "gain", "of all's gain"]
     assert rows[0] == ["3", "nothing", "0.5", "0.556", "", ""]
     assert rows[1][:-1] == ["", "shape", "1.00 ± 0.10", "1.111", "+0.50 ± 0.10"]
     assert rows[1][-1].startswith("125.0 ± 6.")
     assert [row[1] for row in rows][-2:] == ["pose + light", "all"]
-    titles, rows = worth_rows(result(additive(2)))
+    titles, rows = worth_rows(result(additive(2)).neurons)
     # Of two starts, Student's 95 % quantile is 12.706.
     assert rows[0][:4] == ["3", "shape", "+0.50 ± 0.10", "-0.77 to +1.8"]
     assert rows[0][5:] == ["+0.50 ± 0.10", "+0.50 ± 0.10"]
@@ -70,8 +72,8 @@ def test_an_optimizer_that_did_worse_with_more_is_not_hidden():
 def test_one_start_and_what_is_not_done():
     values = {subset: trials for subset, trials in additive(1).items() if len(subset) < 2}
     said = result(values, "interrupted")
-    titles, rows = subset_rows(said)
+    titles, rows = subset_rows(said.neurons)
     assert rows[0][0] == "3 (interrupted)" and rows[1][2:] == ["0.9", "", "+0.4", ""] and rows[-1][2:] == [""] * 4
-    assert worth_rows(said)[1][0] == ["3 (interrupted)", "shape", "", "", "", "+0.4", ""]
+    assert worth_rows(said.neurons)[1][0] == ["3 (interrupted)", "shape", "", "", "", "+0.4", ""]
     lines = describe_factors(Path("there"), said)
     assert lines[-3:] == ["one start, no errors", "interrupted: 0 of 2 neurons are done", "written to there"]

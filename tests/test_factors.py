@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mitsuba_mei.config.load import Config, free_parameters, load_config
-from mitsuba_mei.config.variants import with_free
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.runs.coalitions import SUBSETS, chosen_parameters, factor_parameters, named
 
@@ -54,8 +53,8 @@ def test_a_scene_without_power_has_no_light_to_move(tmp_path):
 def test_exactly_what_is_named_is_free(tmp_path):
     scene = config(tmp_path, LIGHTS + "camera: {free: [azimuth]}")
     paths = ("pose.rotation", "lighting.2.radiance", "lighting.1.position")
-    assert set(free_parameters(with_free(scene, paths))) == set(paths)
-    assert with_free(with_free(scene, ()), free_parameters(scene)) == scene
+    assert set(free_parameters(scene.with_free(paths))) == set(paths)
+    assert scene.with_free(()).with_free(free_parameters(scene)) == scene
 
 
 def test_subsets_have_names():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.runs.coalitions import added_last, alone, coalitions, difference, interaction, shapley
+from mitsuba_mei.runs.coalitions import added_last, coalitions, difference, interaction, main_effect, shapley
 
 PLAYERS = ("a", "b", "c")
 EVERY = coalitions(PLAYERS)
@@ -69,7 +69,7 @@ def test_where_gains_add_up_every_figure_is_the_gain_itself(gains, start):
     own = dict(zip(PLAYERS, gains))
     game = {each: start + sum(own[player] for player in each) for each in EVERY}
     for player in PLAYERS:
-        for contrast in (alone(player), added_last(PLAYERS, player), shapley(PLAYERS, player)):
+        for contrast in (main_effect(player), added_last(PLAYERS, player), shapley(PLAYERS, player)):
             assert value(contrast, game) == pytest.approx(own[player], abs=1e-9)
     for pair in ("ab", "ac", "bc"):
         assert value(interaction(PLAYERS, *pair), game) == pytest.approx(0, abs=1e-9)
@@ -90,12 +90,12 @@ def test_where_all_of_some_are_needed_they_share(needed, values, pairs):
         assert value(interaction(PLAYERS, *pair), game) == pytest.approx(expected)
         assert interaction(PLAYERS, *pair) == pytest.approx(interaction(PLAYERS, *reversed(pair)))
     first = needed[0]
-    assert value(alone(first), game) == 0 and value(added_last(PLAYERS, first), game) == 1
+    assert value(main_effect(first), game) == 0 and value(added_last(PLAYERS, first), game) == 1
 
 
 def test_where_one_of_them_does_for_all_they_replace_each_other():
     game = {each: float(bool(each)) for each in EVERY}
-    assert value(alone("a"), game) == 1 and value(added_last(PLAYERS, "a"), game) == 0
+    assert value(main_effect("a"), game) == 1 and value(added_last(PLAYERS, "a"), game) == 0
     assert value(shapley(PLAYERS, "a"), game) == pytest.approx(1 / 3)
     assert value(interaction(PLAYERS, "a", "b"), game) == pytest.approx(-1 / 2)
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.neurons.observer import Look
-from mitsuba_mei.optimize.dissimilarity import measured, scene_features
-from mitsuba_mei.optimize.loss import Differ
+from mitsuba_mei.neurons.observer import Observation
+from mitsuba_mei.optimize.dissimilarity import exact_distance, scene_features
+from mitsuba_mei.optimize.loss import DiversityLoss
 from mitsuba_mei.pipeline import Pipeline, build_pipeline, restarted
 from tests.small_scene import write_scene
 
@@ -37,18 +37,18 @@ def scenes(tmp_path):
     return built
 
 
-def nothing(look: Look) -> torch.Tensor:
+def nothing(look: Observation) -> torch.Tensor:
     return 0 * look.activation
 
 
-def parameters(goal: Differ) -> list[torch.nn.Parameter]:
-    return [parameter for group in goal.groups().values() for parameter in group]
+def parameters(goal: DiversityLoss) -> list[torch.nn.Parameter]:
+    return [parameter for group in goal.parameter_groups().values() for parameter in group]
 
 
-def slopes(goal: Differ, step: float = 2e-3) -> tuple[float, float]:
+def slopes(goal: DiversityLoss, step: float = 2e-3) -> tuple[float, float]:
     """Of the loss along its gradient: by the gradient, and by finite differences."""
     free = parameters(goal)
-    goal.attempt(0)
+    goal.evaluate(0)
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in free]
     length = math.sqrt(sum(g.square().sum().item() for g in gradients))
     losses = []
@@ -56,7 +56,7 @@ def slopes(goal: Differ, step: float = 2e-3) -> tuple[float, float]:
         with torch.no_grad():
             for parameter, gradient in zip(free, gradients):
                 parameter += sign * step * gradient / length
-        losses.append(goal.attempt(0).loss)
+        losses.append(goal.evaluate(0).loss)
     return length, (losses[0] - losses[1]) / (2 * step)
 
 
@@ -64,36 +64,38 @@ def slopes(goal: Differ, step: float = 2e-3) -> tuple[float, float]:
 @pytest.mark.parametrize("kind", ["image", "shape", "pose", "light"])
 def test_the_gradient_is_that_of_the_loss(scenes, kind):
     free = {"shape": ("shape.offsets",)}.get(kind, FREE)
-    goal = Differ(scenes(3, free=free, frozen=("shape",) if kind != "shape" else ()), nothing, kind, 10.0)
+    goal = DiversityLoss(scenes(3, free=free, frozen=("shape",) if kind != "shape" else ()), nothing, kind, 10.0)
     found, expected = slopes(goal)
     assert found == pytest.approx(expected, rel=0.1 if kind == "shape" else 0.03) and expected > 1e-4
 
 
 def test_the_gradient_of_what_is_wanted_is_that_of_the_loss(scenes):
-    def want(look: Look) -> torch.Tensor:
+    def want(look: Observation) -> torch.Tensor:
         return 20 * (2.0 - look.activation).clamp_min(0)
 
     # Of light alone: outlines of 32 pixels make steps of the loss.
     experiments = scenes(2, free=("lighting.0.direction",), frozen=("shape",))
-    found, expected = slopes(Differ(experiments, want, "image", 0.5))
+    found, expected = slopes(DiversityLoss(experiments, want, "image", 0.5))
     assert found == pytest.approx(expected, rel=0.01)
 
 
 def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
     experiments = scenes(3)
 
-    def want(look: Look) -> torch.Tensor:
+    def want(look: Observation) -> torch.Tensor:
         return 2 * (1.0 - look.activation).clamp_min(0)
 
-    goal = Differ(experiments, want, "pose", 40.0, enough=2.0)
-    found = goal.attempt(0)
+    goal = DiversityLoss(experiments, want, "pose", 40.0, enough=2.0)
+    found = goal.evaluate(0)
     with torch.no_grad():
-        looks = [pipeline.look(0) for pipeline in experiments]
+        looks = [pipeline.observe(0) for pipeline in experiments]
         lost = [max(0.0, 2 * (1 - look.activation.item())) for look in looks]
         shapes = [pipeline.scene.shape() for pipeline in experiments]
         costs = [e.regularizers.total(e.regularizers(shape)).item() for e, shape in zip(experiments, shapes)]
-        all_of = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(experiments, shapes, looks)]
-    angles = [measured("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]
+        all_of = [
+            scene_features(e.scene, shape, look.model_input) for e, shape, look in zip(experiments, shapes, looks)
+        ]
+    angles = [exact_distance("pose", all_of[i], all_of[j]) for i in range(3) for j in range(i)]
     missed = [max(0.0, 2 - angle / 40) for angle in angles]
     assert found.loss == pytest.approx(sum(costs) / 3 + sum(lost) / 3 + sum(missed) / 3, rel=1e-4)
     assert found.value == pytest.approx(-sum(lost) / 3, rel=1e-5)
@@ -104,17 +106,19 @@ def test_the_loss_is_regularizers_wants_and_what_is_missed(scenes):
 
 
 def test_beyond_enough_nothing_is_gained(scenes):
-    goal = Differ(scenes(2, frozen=("shape",)), nothing, "pose", 10.0, enough=0.1)
-    assert goal.attempt(0).loss == pytest.approx(0, abs=1e-6)
+    goal = DiversityLoss(scenes(2, frozen=("shape",)), nothing, "pose", 10.0, enough=0.1)
+    assert goal.evaluate(0).loss == pytest.approx(0, abs=1e-6)
     assert not any(p.grad is not None and p.grad.any() for p in parameters(goal))
 
 
 def test_a_penalty_is_nothing_where_what_is_wanted_is_there(scenes):
-    def reached(look: Look) -> torch.Tensor:
+    def reached(look: Observation) -> torch.Tensor:
         return 20 * (-1e3 - look.activation).clamp_min(0)
 
-    with_penalty, without = (Differ(scenes(2, frozen=("shape",)), want, "image", 1.0) for want in (reached, nothing))
-    first, second = with_penalty.attempt(0), without.attempt(0)
+    with_penalty, without = (
+        DiversityLoss(scenes(2, frozen=("shape",)), want, "image", 1.0) for want in (reached, nothing)
+    )
+    first, second = with_penalty.evaluate(0), without.evaluate(0)
     assert first.loss == second.loss and first.value == 0
     for a, b in zip(parameters(with_penalty), parameters(without)):
         torch.testing.assert_close(a.grad, b.grad)
@@ -123,9 +127,9 @@ def test_a_penalty_is_nothing_where_what_is_wanted_is_there(scenes):
 def test_from_a_reference_all_have_to_differ_and_it_stays(scenes):
     one, two = scenes(2, frozen=("shape",))
     with torch.no_grad():
-        look = two.look(0)
-        reference = scene_features(two.scene, two.scene.shape(), look.seen).detached()
-    goal = Differ([one], nothing, "pose", 30.0, reference)
+        look = two.observe(0)
+        reference = scene_features(two.scene, two.scene.shape(), look.model_input).detached()
+    goal = DiversityLoss([one], nothing, "pose", 30.0, reference)
     found, expected = slopes(goal)
     assert found == pytest.approx(expected, rel=0.03)
     assert all(parameter.grad is None for parameter in two.scene.free_parameters().values())
@@ -133,7 +137,7 @@ def test_from_a_reference_all_have_to_differ_and_it_stays(scenes):
 
 def test_groups_are_those_of_all_scenes(scenes):
     experiments = scenes(3)
-    groups = Differ(experiments, nothing, "image", 1.0).groups()
+    groups = DiversityLoss(experiments, nothing, "image", 1.0).parameter_groups()
     assert list(groups) == ["shape", "pose", "lighting"]
     assert {name: len(group) for name, group in groups.items()} == {"shape": 3, "pose": 6, "lighting": 3}
     assert len({id(p) for group in groups.values() for p in group}) == 12

@@ -33,7 +33,7 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def error_of(likeness: ImageError, image: torch.Tensor) -> float:
-    return -likeness.look(image).activation.item()
+    return -likeness.observe(image).activation.item()
 
 
 TWO_VIEWS = torch.tensor([[0.0, 2, 5, 7], [2, 0, 7, 5]])[..., None]
@@ -58,17 +58,17 @@ def test_responses_are_compared_by_the_length_of_the_targets():
     target, image = drawn(6, 6, 1), drawn(6, 6, 1, seed=1)
     likeness = answers(target)
     first, second = (likeness.neurons(likeness.stimulus(each)) for each in (target, image))
-    look = likeness.look(image)
+    look = likeness.observe(image)
     torch.testing.assert_close(look.responses, second[0])
     assert -look.activation.item() == pytest.approx((torch.dist(first, second) / first.norm()).item())
-    assert look.seen.shape == (1, 1, 6, 6)
+    assert look.model_input.shape == (1, 1, 6, 6)
 
 
 def test_responses_to_several_views_are_those_to_each():
     target, image = drawn(6, 12, 1), drawn(6, 12, 1, seed=1)
     likeness = answers(target, 2)
     each = [likeness.neurons(likeness.stimulus(view)) for view in image.chunk(2, dim=1)]
-    torch.testing.assert_close(likeness.look(image).responses, torch.cat(each).flatten())
+    torch.testing.assert_close(likeness.observe(image).responses, torch.cat(each).flatten())
 
 
 @given(st.sampled_from(sorted(ERRORS)), st.integers(0, 1000), st.sampled_from([1, 2]))
@@ -77,7 +77,7 @@ def test_nothing_is_nearer_than_the_target_itself(error, seed, views):
     likeness = answers(target, views) if error == "responses" else images(error, target, views)
     assert error_of(likeness, target) == 0
     assert error_of(likeness, image) > 0
-    assert not likeness.is_silent(likeness.look(target)) and likeness.is_silent(likeness.look(image))
+    assert not likeness.is_silent(likeness.observe(target)) and likeness.is_silent(likeness.observe(image))
 
 
 @given(st.sampled_from(IMAGES), st.floats(-5, 5), st.integers(0, 1000))
@@ -92,14 +92,14 @@ def test_the_gradient_is_that_of_finite_differences(error):
     target = drawn(6, 12, 1)
     likeness = answers(target, 2) if error == "responses" else images(error, target, 2)
     image = drawn(6, 12, 1, seed=1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: likeness.look(x).activation, image)
+    assert torch.autograd.gradcheck(lambda x: likeness.observe(x).activation, image)
 
 
 def test_at_the_target_the_gradient_is_finite():
     target = drawn(6, 6, 1)
     for likeness in (images("l2", target), images("l1", target), answers(target)):
         image = target.clone().requires_grad_()
-        likeness.look(image).activation.backward()
+        likeness.observe(image).activation.backward()
         assert not image.grad.any()
 
 
@@ -130,4 +130,4 @@ def test_what_is_shown_is_the_difference():
     likeness = images("l2", TWO_VIEWS, 2)
     torch.testing.assert_close(likeness.difference(TWO_VIEWS), torch.zeros(2, 4))
     torch.testing.assert_close(likeness.difference(TWO_VIEWS + 0.5), torch.full((2, 4), 0.5))
-    assert likeness.optimum() is None and likeness.sees(torch.zeros(2, 4, 1))
+    assert likeness.optimum() is None and likeness.is_visible(torch.zeros(2, 4, 1))

@@ -16,7 +16,7 @@ from mitsuba_mei.errors import Terminated, UserError
 from mitsuba_mei.neurons.observer import Observer
 from mitsuba_mei.objectives import Activation
 from mitsuba_mei.optimize.evaluate import evaluate
-from mitsuba_mei.optimize.loop import EVERY, MAX_NONFINITE_STEPS, MAX_ROLLBACKS, optimize
+from mitsuba_mei.optimize.loop import CHECKPOINT_EVERY, MAX_NONFINITE_STEPS, MAX_ROLLBACKS, optimize
 from mitsuba_mei.optimize.loss import ActivationLoss
 from mitsuba_mei.optimize.optimizer import OptimizerSettings
 from mitsuba_mei.optimize.state import Snapshot
@@ -39,7 +39,7 @@ class Line(nn.Module):
     def forward(self, shape: torch.Tensor | None = None) -> torch.Tensor:
         return self.x if shape is None else shape
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"shape": [self.x]}
 
 
@@ -51,10 +51,10 @@ class Pixels:
 
     def __init__(self, spoil=lambda image, seed: image) -> None:
         self.spoil = spoil
-        self.seen: list[tuple[int, int | None]] = []
+        self.model_input: list[tuple[int, int | None]] = []
 
     def render(self, state: torch.Tensor, seed: int, spp: int | None = None) -> torch.Tensor:
-        self.seen.append((seed, spp))
+        self.model_input.append((seed, spp))
         return self.spoil(state.reshape(2, 2, 1) * 1, seed)
 
 
@@ -156,7 +156,7 @@ def test_every_step_has_a_seed_of_its_own():
     renderers = [Pixels() for _ in range(3)]
     for seed, renderer in enumerate(renderers):
         optimize(drive(linear(renderer=renderer)), settings(10), seed)
-    seeds = [seen for renderer in renderers for seen, _ in renderer.seen]
+    seeds = [seen for renderer in renderers for seen, _ in renderer.model_input]
     assert len(set(seeds)) == len(seeds) == 30
 
 
@@ -267,8 +267,8 @@ def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
     renderer = noisy()
     pipeline = linear(renderer=renderer)
     estimate = evaluate(pipeline, spp=33, repeats=64, seed=5)
-    seeds = [seed for seed, _ in renderer.seen]
-    assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.seen)
+    seeds = [seed for seed, _ in renderer.model_input]
+    assert len(set(seeds)) == 64 and all(spp == 33 for _, spp in renderer.model_input)
     values = []
     for seed in seeds:
         image = renderer.spoil(pipeline.scene.x.detach().reshape(2, 2, 1), seed)
@@ -288,7 +288,7 @@ def test_evaluations_share_no_seed_with_each_other_or_with_the_optimization():
         pipeline = linear(renderer=renderer)
         optimize(drive(pipeline), settings(5), seed)
         evaluate(pipeline, 4, 5, seed)
-        seen += [s for s, _ in renderer.seen]
+        seen += [s for s, _ in renderer.model_input]
     assert len(set(seen)) == len(seen) == 30
 
 
@@ -404,7 +404,7 @@ def test_nothing_finite_for_long_is_trouble():
     outcome = optimize(drive(pipeline), settings(500), 0, keep=kept.append)
     assert outcome.ended == "failed" and "finite" in outcome.reason
     assert outcome.skipped == MAX_NONFINITE_STEPS * (MAX_ROLLBACKS + 1) and torch.isfinite(pipeline.scene.x).all()
-    assert kept[0].step == EVERY and kept[-1].step == EVERY
+    assert kept[0].step == CHECKPOINT_EVERY and kept[-1].step == CHECKPOINT_EVERY
 
 
 def test_what_ends_an_optimization_from_outside_leaves_its_state():

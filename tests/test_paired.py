@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mitsuba_mei.experiments.statistics import (
-    Difference,
+    PairedDifference,
     Interval,
     bootstrap_median,
     mean_difference,
@@ -111,7 +111,7 @@ def test_what_is_no_value_is_refused(values):
 
 def test_the_standard_error_of_differences():
     difference = mean_difference([4.0, 6.0, 8.0], [3.0, 4.0, 5.0], [0, 0, 0], [0, 0, 0])
-    assert difference == Difference(2.0, pytest.approx(1 / math.sqrt(3)), 3)
+    assert difference == PairedDifference(2.0, pytest.approx(1 / math.sqrt(3)), 3)
     assert difference.in_errors == pytest.approx(2 * math.sqrt(3))
 
 
@@ -124,7 +124,7 @@ def test_what_pairs_have_in_common_is_no_error():
 
 
 def test_one_pair_has_the_error_of_its_members():
-    assert mean_difference(5.0, 3.5, 0.3, 0.4) == Difference(1.5, pytest.approx(0.5), 1)
+    assert mean_difference(5.0, 3.5, 0.3, 0.4) == PairedDifference(1.5, pytest.approx(0.5), 1)
     assert mean_difference([5.0], [3.5], [0.3], [0.4]) == mean_difference(5.0, 3.5, 0.3, 0.4)
 
 
@@ -179,10 +179,10 @@ def test_sign_order_and_shift(rows, random, shift):
 
 
 def test_in_errors_without_an_error():
-    assert Difference(0.0, 0.0, 1).in_errors == 0
-    assert Difference(0.1, 0.0, 1).in_errors == math.inf
-    assert Difference(-0.1, 0.0, 1).in_errors == -math.inf
-    assert Difference(-1.0, 0.5, 3).in_errors == -2
+    assert PairedDifference(0.0, 0.0, 1).in_errors == 0
+    assert PairedDifference(0.1, 0.0, 1).in_errors == math.inf
+    assert PairedDifference(-0.1, 0.0, 1).in_errors == -math.inf
+    assert PairedDifference(-1.0, 0.5, 3).in_errors == -2
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,6 @@ def test_students_interval_holds_the_true_mean_as_often_as_it_says():
         held += low <= 1 <= high
     assert held / 2000 == pytest.approx(0.9, abs=0.02)
     # Of three values, 4.303 standard errors to either side (Student's table).
-    low, high = Difference(1.0, 0.5, 3).interval()
+    low, high = PairedDifference(1.0, 0.5, 3).interval()
     assert (low, high) == pytest.approx((1 - 0.5 * 4.303, 1 + 0.5 * 4.303), abs=1e-3)
-    assert Difference(1.0, 0.5, 1).interval() is None
+    assert PairedDifference(1.0, 0.5, 1).interval() is None

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.pipeline import build_scene
 from mitsuba_mei.scene.parameters import get_parameters, read_parameters, set_parameters, write_parameters
@@ -47,7 +46,7 @@ def scene(config):
 def test_every_parameter_comes_back_to_the_last_bit(config, scene, tmp_path):
     values = get_parameters(scene)
     write_parameters(tmp_path / "parameters.npz", values)
-    other = build_scene(frozen(config), 1)
+    other = build_scene(config.with_nothing_free(), 1)
     read = read_parameters(tmp_path / "parameters.npz", get_parameters(other))
     set_parameters(other, read)
     first, second = scene(), other()
@@ -98,7 +97,7 @@ def header(shape: tuple[int, ...]) -> bytes:
 @pytest.fixture
 def refused(config, tmp_path):
     """Write a file of parameters, members of it changed (None leaves one out); the sentence that it is refused with."""
-    like = get_parameters(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(config.with_nothing_free(), 1))
     path = tmp_path / "parameters.npz"
 
     def attempt(changed: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> str:
@@ -148,7 +147,7 @@ def test_no_more_is_unpacked_than_is_expected(refused):
 
 
 def test_files_that_are_none(config, tmp_path):
-    like = get_parameters(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(config.with_nothing_free(), 1))
     path = tmp_path / "parameters.npz"
     with pytest.raises(UserError, match="there is no file"):
         read_parameters(path, like)
@@ -169,7 +168,7 @@ def test_files_that_are_none(config, tmp_path):
 
 
 def test_a_name_that_is_there_twice(config, tmp_path):
-    like = get_parameters(build_scene(frozen(config), 1))
+    like = get_parameters(build_scene(config.with_nothing_free(), 1))
     path = tmp_path / "parameters.npz"
     write_parameters(path, like)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):

@@ -8,21 +8,24 @@ import pytest
 
 from mitsuba_mei.experiments.shapley import statistics
 from mitsuba_mei.optimize.evaluate import Mean
-from mitsuba_mei.report.figures.factors import FactorsResult, write_factors
+from mitsuba_mei.report.figures.factors import FactorsFigure, write_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
+from mitsuba_mei.runs.results import FactorsNeuron
 
 pytestmark = pytest.mark.slow
 
 
-def played(subsets, starts: int = 3, best: str = "shape", **more) -> FactorsResult:
-    """One factor gains 1, the others a tenth; ``more`` are figures."""
+def played(subsets, starts: int = 3, best: str = "shape", **more) -> FactorsFigure:
+    """One factor gains 1, the others a tenth; ``more`` says the result."""
     gains = {factor: 1.0 if factor == best else 0.1 for factor in ("shape", "pose", "light")}
     values = {s: [Mean(0.1 * i + sum(gains[f] for f in s), 0.01) for i in range(starts)] for s in subsets}
     trials = {
-        named(s): [{"start": i, "activation": each.as_dict()} for i, each in enumerate(v)] for s, v in values.items()
+        named(s): [{"start": i, "activation": {"mean": each.mean, "sem": each.sem}} for i, each in enumerate(v)]
+        for s, v in values.items()
     }
-    figures = {
+    said = {
         "model": "V4",
+        "neurons": [3],
         "objective": "activation",
         "renderer": "raster",
         "optimum": 1.5,
@@ -32,7 +35,8 @@ def played(subsets, starts: int = 3, best: str = "shape", **more) -> FactorsResu
     }
     renders = {name: np.full((20, 20, 1), 0.2, np.float32) for name in trials}
     stimuli = {name: np.linspace(0, 255, 400).reshape(20, 20) for name in trials}
-    return FactorsResult("neuron 3", figures | statistics(values) | more, renders, stimuli)
+    result = FactorsNeuron.model_validate(said | statistics(values) | more)
+    return FactorsFigure("neuron 3", result, renders, stimuli)
 
 
 def drawn(path, every) -> np.ndarray:

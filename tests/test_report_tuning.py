@@ -8,13 +8,13 @@ import pytest
 
 from mitsuba_mei.report.figures.tuning import TuningFigure, write_tuning
 from mitsuba_mei.report.tables import describe_tuning, preferred_text
-from mitsuba_mei.runs.tuning_grid import Axis
-from mitsuba_mei.runs.tuning_summary import summarise
+from mitsuba_mei.runs.results import Axis, TunedNeuron, TuningResult
+from mitsuba_mei.runs.tuning_summary import summarize
 
 pytestmark = pytest.mark.slow
 
-ANGLE = Axis("pose.rotation.z", "deg", np.linspace(-90, 90, 19), 20.0)
-SCALE = Axis("pose.scale", "", np.linspace(0.5, 2, 4), 9.0)
+ANGLE = Axis(path="pose.rotation.z", unit="deg", values=np.linspace(-90, 90, 19), at=20.0)
+SCALE = Axis(path="pose.scale", values=np.linspace(0.5, 2, 4), at=9.0)
 
 
 def figure(axes, count: int, colour: bool = False, known: bool = True) -> TuningFigure:
@@ -23,11 +23,12 @@ def figure(axes, count: int, colour: bool = False, known: bool = True) -> Tuning
     neurons = []
     for number in range(count):
         mean = generator.random(shape) * (number + 1)
-        summary = summarise(axes, mean, 0 * mean + 0.01)
+        summary = summarize(axes, mean, 0 * mean + 0.01)
         if not known:
             mean.reshape(-1)[3:] = np.nan
             summary = None
-        neurons.append({"neuron": number, "mean": mean, "low": mean - 0.02, "high": mean + 0.02, "summary": summary})
+        values = {"mean": mean, "sem": 0 * mean + 0.01, "low": mean - 0.02, "high": mean + 0.02}
+        neurons.append(TunedNeuron(neuron=number, **values, summary=summary))
     stimuli = generator.random((*shape, 12, 12, 3) if colour else (*shape, 12, 12)) * 255
     if not known:
         stimuli.reshape(-1, *stimuli.shape[len(shape) :])[3:] = np.nan
@@ -58,10 +59,11 @@ def test_sentences():
     axes = (ANGLE,)
     mean = np.exp(-0.5 * ((ANGLE.values - 30) / 20) ** 2)
     neurons = [
-        {"neuron": n, "summary": summarise(axes, m, 0 * m)} for n, m in enumerate((mean, 0 * mean, ANGLE.values))
+        TunedNeuron(neuron=n, mean=m, sem=0 * m, summary=summarize(axes, m, 0 * m))
+        for n, m in enumerate((mean, 0 * mean, ANGLE.values))
     ]
-    neurons += [{"neuron": 3, "summary": None}] * 8
-    said = describe_tuning("there", {"over": [ANGLE.as_dict()], "neurons": neurons, "ended": "interrupted"})
+    neurons += [TunedNeuron(neuron=3, mean=mean, sem=0 * mean)] * 8
+    said = describe_tuning("there", TuningResult(over=axes, neurons=neurons, ended="interrupted"))
     assert said[0].startswith("neuron 0: prefers pose.rotation.z 30.00 deg, bandwidth 23.")
     assert said[1] == "neuron 1: answers alike everywhere"
     assert said[2].startswith("neuron 2: prefers pose.rotation.z 90.00 deg (the end of the range), no bandwidth (")

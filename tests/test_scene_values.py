@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.pipeline import build_scene
 from mitsuba_mei.scene.parameters import get_parameters
@@ -39,7 +38,7 @@ ANGLE = st.floats(-180, 180)
 def scene_of(text: str, folder: Path) -> tuple[Scene, ScalarParameters]:
     (folder / "scene.yaml").write_text(text)
     config = load_config(folder / "scene.yaml", rendered=False)
-    scene = build_scene(frozen(config), 1)
+    scene = build_scene(config.with_nothing_free(), 1)
     return scene, ScalarParameters(scene, config.pose.rotation)
 
 

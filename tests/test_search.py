@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.experiments.inverse import build_inverse
+from mitsuba_mei.experiments.inverse import towards_target
 from mitsuba_mei.optimize import start_search as search
 from mitsuba_mei.optimize.start_search import find_start, spread_rotations
 from mitsuba_mei.pipeline import Pipeline, build_pipeline
@@ -85,7 +85,8 @@ def recovering(tmp_path):
         path = write_scene(
             tmp_path, "run", **({**shape, "pose": pose, "lighting": [off, SKY], "objective": said} | parts)
         )
-        return build_inverse(load_config(path, free=free, trust_code=True))[0]
+        config = load_config(path, free=free, trust_code=True)
+        return towards_target(build_pipeline(config), config.objective, config.camera, config.render)[0]
 
     return built
 
@@ -115,7 +116,7 @@ def test_a_known_turn_and_sun_are_found(recovering, monkeypatch, turn, sun, view
     find_start(pipeline, count, seed=0)
     assert max(off(pipeline)) < 10
     with torch.no_grad():
-        assert pipeline.look(0).activation > -0.15
+        assert pipeline.observe(0).activation > -0.15
 
 
 @pytest.mark.slow
@@ -140,9 +141,9 @@ def test_the_worth_of_what_is_found_is_that_of_where_the_scene_is_left(recoverin
     pipeline = recovering(free=("pose", "lighting"))
     finder = search._StartSearch(pipeline)
     start = finder.improved(finder.own(), whole=True)
-    finder.put(start)
+    finder.apply(start)
     with torch.no_grad():
-        assert pipeline.look(0).activation.item() == pytest.approx(start.value, rel=1e-5)
+        assert pipeline.observe(0).activation.item() == pytest.approx(start.value, rel=1e-5)
 
 
 def found(pipeline: Pipeline, *arguments: int) -> torch.Tensor:
@@ -177,7 +178,7 @@ def test_a_neuron_is_never_driven_less_than_at_the_start_of_the_file(tmp_path, s
     path = write_scene(tmp_path, "neuron", shape=LUMP, pose=pose, seed=seed, model={"card": "net.yaml", "neuron": seed})
     pipeline = build_pipeline(load_config(path, free=["lighting.0.direction"], trust_code=True))
     with torch.no_grad():
-        before = pipeline.look(0).activation.item()
+        before = pipeline.observe(0).activation.item()
     find_start(pipeline, 1 + seed, seed)
     with torch.no_grad():
-        assert pipeline.look(0).activation.item() >= before - 1e-6
+        assert pipeline.observe(0).activation.item() >= before - 1e-6

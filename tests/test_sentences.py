@@ -10,6 +10,7 @@ from mitsuba_mei.report.sentences import (
     describe_pixel,
     describe_result,
 )
+from mitsuba_mei.runs.results import ComparisonResult, EvaluationResult, MEIResult, PixelResult
 
 RESULT = {
     "activation": {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}},
@@ -21,11 +22,15 @@ RESULT = {
 
 
 def said(**more) -> list[str]:
-    return describe_result(Path("there"), RESULT | more)
+    return describe_result(Path("there"), MEIResult.model_validate(RESULT | more))
 
 
 def test_ratio_validation_starts_and_clipping_are_said():
-    trials = [{"activation": {"final": {"mean": value}}} for value in (0.75, 0.5)]
+    initial = RESULT["activation"]["initial"]
+    trials = [
+        {"restart": i, "activation": {"initial": initial, "final": {"mean": value}}}
+        for i, value in enumerate((0.75, 0.5))
+    ]
     ratio = {"mean": 0.9, "sem": 0.01}
     validation = {"model": "other", "activation": RESULT["activation"], "ratio_to_pixel": {"mean": 1.1, "sem": 0.02}}
     more = {"pixel": {"activation": 0.83}, "ratio_to_pixel": ratio, "validation": validation, "outside_display": 0.0123}
@@ -49,8 +54,17 @@ def test_a_figure_without_noise_has_no_error():
     assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without render noise)"
 
 
+def test_an_unknown_error_is_no_lack_of_noise():
+    activation = {"initial": {"mean": 0.25, "sem": None}, "final": {"mean": 0.75, "sem": None}}
+    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (render s.e. unknown)"
+
+
 def test_another_objective_is_named_and_its_responses_are_said():
-    responses = [{"neuron": 3, "final": {"mean": 0.6, "sem": 0.1}}, {"neuron": 25, "final": {"mean": 0.15, "sem": 0.1}}]
+    initial = RESULT["activation"]["initial"]
+    responses = [
+        {"neuron": neuron, "initial": initial, "final": {"mean": mean, "sem": 0.1}}
+        for neuron, mean in ((3, 0.6), (25, 0.15))
+    ]
     lines = said(
         objective="target", responses=responses, pixel={"activation": -0.1}, ratio_to_pixel=None, ended="interrupted"
     )
@@ -71,12 +85,12 @@ def test_an_unfinished_pixel_mei_is_called_so():
         "steps": 3,
         "seconds": 1,
     }
-    assert describe_pixel(Path("there"), result | {"ended": "interrupted"}) == [
+    assert describe_pixel(Path("there"), PixelResult.model_validate(result | {"ended": "interrupted"})) == [
         "unfinished pixel MEI 2",
         "over 2 starts: mean 1.5, s.d. 0.71 (1 to 2)",
         "3 steps in 1.0 s, interrupted; written to there",
     ]
-    assert describe_pixel(Path("there"), result | {"ended": "done"})[0] == "pixel MEI 2"
+    assert describe_pixel(Path("there"), PixelResult.model_validate(result | {"ended": "done"}))[0] == "pixel MEI 2"
 
 
 def test_an_evaluation_is_said_beside_what_the_run_reported():
@@ -87,7 +101,7 @@ def test_an_evaluation_is_said_beside_what_the_run_reported():
         "validation": {"model": "other", "activation": exact},
         "reported": {"renderer": "path", "activation": RESULT["activation"]},
     }
-    assert describe_evaluation(Path("there.json"), result) == [
+    assert describe_evaluation(Path("there.json"), EvaluationResult.model_validate(result)) == [
         "under raster: 0.25 -> 0.5",
         "the run reported, under path: 0.25 (render s.e. 0.01) -> 0.75 (render s.e. 0.02)",
         "on other, under raster: 0.25 -> 0.5",
@@ -95,13 +109,24 @@ def test_an_evaluation_is_said_beside_what_the_run_reported():
     ]
 
 
-def compared(**more) -> dict:
+def test_where_an_error_is_unknown_an_evaluation_says_none():
+    unknown = {"initial": {"mean": 0.25}, "final": {"mean": 0.5, "sem": None}}
+    reported = {"renderer": "path", "activation": unknown}
+    said = {"renderer": "raster", "activation": unknown, "reported": reported}
+    assert describe_evaluation(Path("there.json"), EvaluationResult.model_validate(said))[:2] == [
+        "under raster: 0.25 -> 0.5",
+        "the run reported, under path: 0.25 -> 0.5",
+    ]
+
+
+def compared(**more) -> ComparisonResult:
     """A comparison of one neuron that is done and one that is not."""
     noisy, exact = {"mean": 0.75, "sem": 0.02}, {"mean": 0.5, "sem": 0.0}
     row = {"path": noisy, "raster": exact}
-    done = {"label": "neuron 3", "ended": "done", "pixel": 2.0, "activation": {"path": row, "raster": row}}
+    of = {"model": "V4", "neurons": [3]}
+    done = of | {"label": "neuron 3", "ended": "done", "pixel": 2.0, "activation": {"path": row, "raster": row}}
     done |= {"gain": {"path": {"mean": 0.0312, "sem": 0.001}, "raster": None}}
-    cut = {"label": "scene neuron 4", "ended": "interrupted", "pixel": None, "activation": {"path": row}, "gain": None}
+    cut = of | {"label": "scene neuron 4", "ended": "interrupted", "activation": {"path": row}}
     statistics = {
         "neurons": 1,
         "gain": {"path": {"median": 0.0312, "low": None, "high": None, "n": 1}, "raster": None},
@@ -112,11 +137,11 @@ def compared(**more) -> dict:
     }
     left_out = [{"label": "neuron 5", "reason": "it is silent"}]
     said = {"ended": "interrupted", "asked": 3, "neurons": [done, cut], "left_out": left_out, "statistics": statistics}
-    return said | more
+    return ComparisonResult.model_validate(said | more)
 
 
 def test_a_comparison_has_a_row_for_each_neuron_and_empty_cells_for_what_is_unknown():
-    titles, rows = comparison_rows(compared())
+    titles, rows = comparison_rows(compared().neurons)
     assert [len(row) for row in rows] == [len(titles)] * 2
     assert titles[2:4] == ["path MEI,\npath traced\n± render s.e.", "path MEI,\nrasterized"]
     assert rows[0] == ["3", "2", "0.75 ± 0.02", "0.5", "0.75 ± 0.02", "0.5", "+3.1 %", ""]
@@ -152,7 +177,8 @@ def test_what_a_comparison_says_as_a_whole():
 
 def test_a_comparison_says_which_of_its_optimizations_failed():
     result = compared(ended="done", left_out=[])
-    result["neurons"][0]["failed"] = {"raster": "the object is lost"}
+    failed = result.neurons[0].model_copy(update={"failed": {"raster": "the object is lost"}})
+    result = result.model_copy(update={"neurons": (failed, *result.neurons[1:])})
     assert describe_comparison(Path("there"), result)[0] == (
         "neuron 3, raster: failed (the object is lost); the last good scene is compared"
     )
@@ -160,7 +186,7 @@ def test_a_comparison_says_which_of_its_optimizations_failed():
 
 def test_a_run_that_failed_says_why():
     said = {"steps": 30, "seconds": 1.0, "ended": "failed", "reason": "the object is lost", "skipped_steps": 3}
-    assert describe_ending(Path("there"), said) == [
+    assert describe_ending(Path("there"), MEIResult.model_validate(RESULT | said)) == [
         "3 steps without a finite value or gradient were left out",
         "failed: the object is lost; what is kept is the last good scene of the optimization",
         "30 steps in 1.0 s, failed; written to there",

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from mitsuba_mei.report.sentences_recovery import describe_recovery, describe_truth
+from mitsuba_mei.runs.results import InverseResult, Truth
 
 
-def result(truth=None, sem: float = 0.0, ended: str = "done"):
+def result(truth=None, sem: float | None = 0.0, ended: str = "done", **more) -> InverseResult:
     error = {"kind": "l2", "initial": {"mean": 0.51234, "sem": sem}, "final": {"mean": 0.0251, "sem": sem}}
-    return {"error": error, "truth": truth, "ended": ended, "steps": 12, "seconds": 3.21}
+    said = {"error": error, "truth": truth, "ended": ended, "steps": 12, "seconds": 3.21, "mesh": {}}
+    activation = {when: {"mean": -error[when]["mean"], "sem": sem} for when in ("initial", "final")}
+    return InverseResult.model_validate(said | {"activation": activation} | more)
 
 
 def test_an_error_goes_from_and_to():
@@ -19,6 +22,7 @@ def test_an_error_goes_from_and_to():
         "error (l2) 0.5123 -> 0.0251 (without render noise)",
         "12 steps in 3.2 s; written to runs/a",
     ]
+    assert describe_recovery(Path("a"), result(sem=None))[0].endswith("(render s.e. unknown)")
     first, last = describe_recovery(Path("a"), result(sem=0.00123, ended="interrupted"))
     assert first.endswith("(render s.e. 0.0012)") and "3.2 s, interrupted;" in last
 
@@ -27,8 +31,8 @@ def test_the_truth_is_said_in_parts_of_its_diameter():
     surface = {
         when: {"of_diameter": value} for when, value in (("initial", 0.05), ("final", 0.012), ("alignment", 0.01))
     }
-    assert describe_truth({"surface": surface, "parameters": {}}) == [
-        "surface: 5 -> 1.2 % of its diameter from the true one in the mean; 1 % when laid onto it"
+    assert describe_truth(Truth.model_validate({"surface": surface, "parameters": {}})) == [
+        "mean surface distance: 5 -> 1.2 % of the true object's diameter; 1 % after alignment"
     ]
     assert describe_truth(None) == []
 
@@ -44,10 +48,10 @@ def test_the_truth_is_said_in_parts_of_its_diameter():
 )
 def test_every_unit(unit, initial, final, expected):
     found = {"off": {"initial": initial, "final": final}, "unit": unit}
-    lines = describe_truth({"surface": None, "parameters": {"some.parameter": found}})
+    lines = describe_truth(Truth.model_validate({"surface": None, "parameters": {"some.parameter": found}}))
     assert lines == [f"some.parameter: {expected} from the true one"]
 
 
 def test_the_mesh_that_was_recovered_is_said():
     mesh = {"flipped_faces": 2, "degenerate_faces": 0, "intersecting_faces": 0}
-    assert "the mesh has faces that no object has: 2 flipped" in describe_recovery(Path("a"), result() | {"mesh": mesh})
+    assert "the mesh has faces that no object has: 2 flipped" in describe_recovery(Path("a"), result(mesh=mesh))

@@ -6,20 +6,22 @@ import math
 from pathlib import Path
 
 from mitsuba_mei.report.sentences_diversity import describe_diverse, describe_metamer
+from mitsuba_mei.runs.results import DiverseResult, MetamerResult
 
-ENDING = {"ended": "done", "steps": 9, "seconds": 1.25}
+REACHED = {"initial": {"mean": -0.5, "sem": 0.001}, "final": {"mean": -0.0123, "sem": 0.001}}
+ENDING = {"ended": "done", "steps": 9, "seconds": 1.25, "activation": REACHED, "mesh": {}}
 
 
-def metamer(near: bool, far: bool, differ: str = "shape", values: dict | None = None):
+def metamer(near: bool, far: bool, differ: str = "shape", values: dict | None = None, **more) -> MetamerResult:
     values = {"image": 0.25, "shape": 0.3, "pose": 0.0, "light": math.nan} | (values or {})
-    return ENDING | {
-        "metamer": {
-            "found": near and far,
-            "responses": {"distance": {"final": {"mean": 0.0123, "sem": 0.001}}, "tolerance": 0.02, "near": near},
-            "scene": {"differ": differ, "difference": values[differ], "apart": 0.25, "far": far},
-            "differences": {kind: {"value": value} for kind, value in values.items()},
-        }
+    distance = {"initial": {"mean": 0.5, "sem": 0.001}, "final": {"mean": 0.0123, "sem": 0.001}}
+    pair = {
+        "found": near and far,
+        "responses": {"distance": distance, "tolerance": 0.02, "near": near},
+        "scene": {"differ": differ, "difference": values[differ], "apart": 0.25, "far": far},
+        "differences": {kind: {"value": value} for kind, value in values.items()},
     }
+    return MetamerResult.model_validate(ENDING | {"metamer": pair} | more)
 
 
 def test_a_metamer():
@@ -45,8 +47,10 @@ def test_differences_by_rounding_and_those_unknown_are_left_out():
     assert "what the neurons see" not in lines and "turn" not in lines and "the light's direction: 123°" in lines
 
 
-def diverse(reached: list[bool], far: bool, whence: str):
-    scenes = [{"of_maximum": 0.95 if each else 0.5, "reached": each} for each in reached]
+def diverse(reached: list[bool], far: bool, whence: str, meshes: tuple[dict, ...] = ()) -> DiverseResult:
+    scenes = [{"of_maximum": 0.95 if each else 0.5, "reached": each, "activation": REACHED} for each in reached]
+    for scene, mesh in zip(scenes, meshes):
+        scene["mesh"] = mesh
     said = {
         "found": all(reached) and far,
         "scenes": scenes,
@@ -55,7 +59,8 @@ def diverse(reached: list[bool], far: bool, whence: str):
         "far": far,
         "apart": 30,
     }
-    return ENDING | {"diverse": said | {"level": 0.9, "maximum": {"from": whence, "value": 25.0}}}
+    said |= {"level": 0.9, "maximum": {"from": whence, "value": 25.0}}
+    return DiverseResult.model_validate(ENDING | {"diverse": said})
 
 
 def test_diverse_scenes():
@@ -75,22 +80,18 @@ def test_what_is_lacking_of_a_set_is_said():
 
 
 def test_the_meshes_of_all_scenes_are_said_not_of_the_first_alone():
-    result = diverse([True, True, True], True, "optimum")
     none = {f"{kind}_faces": 0 for kind in ("flipped", "degenerate", "intersecting")}
     bad = none | {"intersecting_faces": 216}
     worse = bad | {"flipped_faces": 3}
-    for scene, mesh in zip(result["diverse"]["scenes"], (none, bad, worse)):
-        scene["mesh"] = mesh
+    result = diverse([True, True, True], True, "optimum", (none, bad, worse))
     assert describe_diverse(Path("a"), result)[3] == (
         "2 of 3 meshes have faces that no object has (scene 2: 216 intersecting; scene 3: 3 flipped, 216 intersecting)"
     )
-    for scene in result["diverse"]["scenes"]:
-        scene["mesh"] = none
-    assert len(describe_diverse(Path("a"), result)) == 4
+    assert len(describe_diverse(Path("a"), diverse([True, True, True], True, "optimum", (none, none, none)))) == 4
 
 
 def test_a_metamers_mesh_is_said():
     mesh = {"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7}
     assert "the mesh has faces that no object has: 7 intersecting" in describe_metamer(
-        Path("a"), metamer(True, True) | {"mesh": mesh}
+        Path("a"), metamer(True, True, mesh=mesh)
     )

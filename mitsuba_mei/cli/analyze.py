@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from ..config.file_kinds import check_given_run
-from ..config.sections import MOST_RESTARTS
+from ..config.sections import MAX_RESTARTS
 from ..errors import UserError, nearest
 from ..report.sentences import describe_evaluation
 from ..report.tables import describe_factors, describe_scene, describe_stimuli, describe_tuning, subset_rows, worth_rows
@@ -27,10 +27,10 @@ from .options import (
     checked_renderer,
     ended_of_all,
     finished,
+    live_progress,
     load_each,
     print_table,
     results_in,
-    telling,
 )
 
 __all__ = ["tell_factors"]
@@ -48,7 +48,7 @@ def factors(
     starts: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_RESTARTS, help="Starts, over which the errors are; default the scene file's, at least 3."
+            min=1, max=MAX_RESTARTS, help="Starts, over which the errors are; default the scene file's, at least 3."
         ),
     ] = None,
     overrides: Set = [],  # noqa: B006
@@ -58,7 +58,7 @@ def factors(
 ) -> None:
     """Optimize shape, pose and light alone, in pairs and together. From the same starts: what each is worth."""
     configs = load_each(scenes, neurons, overrides, [], [], seed, trust, rendered=False)
-    with results_in(out, f"factors-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"factors-{scenes[0].stem}") as folder, live_progress(quiet, folder) as progress:
         from ..experiments.factors import run_factors
 
         outcome = run_factors(configs, folder, progress, starts)
@@ -68,13 +68,13 @@ def factors(
 def tell_factors(outcome: RunResult, progress: LiveProgress) -> None:
     """Say what the factors are worth, and what can be done next."""
     progress.stop()
-    print_table(*subset_rows(outcome.result), left=2)
+    print_table(*subset_rows(outcome.result.neurons), left=2)
     print()
-    print_table(*worth_rows(outcome.result), left=2)
+    print_table(*worth_rows(outcome.result.neurons), left=2)
     print()
     print("\n".join(describe_factors(outcome.folder, outcome.result)), flush=True)
-    optimized = len(outcome.result["subsets"]) - 1  # all but the one in which nothing is free
-    failed = [len(neuron.get("failed", {})) == optimized for neuron in outcome.result["neurons"]]
+    optimized = len(outcome.result.subsets) - 1  # all but the one in which nothing is free
+    failed = [len(neuron.failed) == optimized for neuron in outcome.result.neurons]
     finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
 
 
@@ -159,14 +159,14 @@ def tune(
     if not source.exists() and source.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"there is no run folder or scene file '{source}'")
     numbered = results_in(out, "tuning", source) if source.is_dir() else results_in(out, f"tune-{source.stem}")
-    with numbered as folder, telling(quiet, folder) as progress:
+    with numbered as folder, live_progress(quiet, folder) as progress:
         from ..experiments.tune import Wanted, run_tuning
 
         wanted = Wanted(over, neurons, relative, repeats)
         outcome = run_tuning(source, renderer, overrides, wanted, folder, progress, trust)
         progress.stop()
         print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)
-        if outcome.result["ended"] == "interrupted":
+        if outcome.result.ended == "interrupted":
             raise interrupted(outcome.folder)
         if source.is_dir():
             progress.message(f"'report {source}' writes a page about the run, with this tuning in it")
@@ -210,13 +210,12 @@ def export(
         if purpose == "blender":
             from ..experiments.export import export_scene
 
-            scene = export_scene(run, folder)
-            print("\n".join(describe_scene(scene.folder, scene.result)))
+            print("\n".join(describe_scene(*export_scene(run, folder))))
             return
         from ..experiments.export import export_stimuli
         from ..report.export.display import read_display
-        from ..report.export.stimuli import Look
+        from ..report.export.stimuli import DisplaySettings
 
         told = Console(stderr=True, soft_wrap=True).print
-        stimuli = export_stimuli(run, Look(size, mean, contrast), read_display(gamma), folder, told, trust)
-        print("\n".join(describe_stimuli(stimuli.folder, stimuli.result)))
+        stimuli = export_stimuli(run, DisplaySettings(size, mean, contrast), read_display(gamma), folder, told, trust)
+        print("\n".join(describe_stimuli(stimuli)))

@@ -18,8 +18,9 @@ from ..config.validation import fields_inside
 from ..config.yaml.located import path_text
 from ..errors import ModelFailure, Terminated, UserError, first_line
 from ..interrupts import INTERRUPTED, parting
-from ..io.files import read_json, without_home
+from ..io.files import without_home
 from ..io.memory import is_out_of_memory
+from ..runs.results.files import has_ended
 from .arguments import COMMANDS
 
 __all__ = ["Mishap", "interrupted", "report_kept", "say_mishap", "usage"]
@@ -30,7 +31,7 @@ FIRST = ("optimizer", "render", "model", "evaluate", "stimulus", "objective", "c
 MEANT = {"render": "render.type", "renderer": "render.type", "iterations": "optimizer.steps"}
 """Settings that are asked for by another name."""
 
-MOST = 2
+MAX_HINTS = 2
 """Settings that are named."""
 
 
@@ -79,7 +80,7 @@ def _settings(name: str, command: str) -> list[str]:
         return [MEANT[name]]
     first = ("pixel", *FIRST) if command == "pixel" else FIRST
     found = dict.fromkeys(path for path in fields_inside(Config) if path[-1] == name and path[0] in first)
-    return [path_text(path) for path in sorted(found, key=lambda path: first.index(path[0]))][:MOST]
+    return [path_text(path) for path in sorted(found, key=lambda path: first.index(path[0]))][:MAX_HINTS]
 
 
 TERMINATED, MENDABLE, UNEXPECTED = 143, 2, 1
@@ -89,7 +90,7 @@ _UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE)
 """What the system says where nothing is wrong with the program."""
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 """Mistakes of a file that are said, each on a line of its own."""
 
 SMALLER = (
@@ -144,8 +145,8 @@ def say_mishap(error: BaseException, arguments: Sequence[str] = ()) -> int:
         return INTERRUPTED
     if isinstance(error, UserError):
         first, *others = error.sentences
-        more = len(others) + 1 - MOST_LISTED
-        for sentence in (first + _kept(folder), *others[: MOST_LISTED - 1]):
+        more = len(others) + 1 - MAX_LISTED
+        for sentence in (first + _kept(folder), *others[: MAX_LISTED - 1]):
             _say(f"error: {sentence}")
         if more > 0:
             _say(f"error: and {more} more mistake{'s' * (more > 1)}")
@@ -173,22 +174,11 @@ def _kept(folder: Path | None) -> str:
         return ""
     if (folder / "plan.json").is_file():
         return f"; what is done is kept in {folder}, and the same command goes on"
-    if _has_ended(folder):
+    if has_ended(folder):
         return f"; {folder} is complete"
     if (folder / "checkpoint").is_dir() or (folder / "asked").is_dir():
         return f"; the state is kept, and 'resume {folder}{trust_option(folder)}' goes on from there"
     return f"; what was written into {folder} is kept"
-
-
-def _has_ended(folder: Path) -> bool:
-    """Whether there is nothing left to do in it."""
-    for name in ("result.json", "comparison.json", "factors.json", "tuning.json"):
-        if (folder / name).is_file():
-            try:
-                return read_json(folder / name).get("ended") != "interrupted"
-            except UserError:
-                return False
-    return False
 
 
 def _say(sentence: str) -> None:

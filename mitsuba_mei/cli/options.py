@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from ..config.sections import RENDERERS
 from ..errors import UserError, nearest
 from ..interrupts import parting
 from ..runs.folder import numbered_folder, remove_empty
+from ..runs.results import PopulationResult
 from .arguments import COMMANDS
 from .errors import interrupted, report_kept
 from .progress import LiveProgress
@@ -43,7 +44,7 @@ __all__ = [
     "load_each",
     "print_table",
     "results_in",
-    "telling",
+    "live_progress",
 ]
 
 WIDE = 160
@@ -168,7 +169,7 @@ def checked_renderer(name: str | None) -> str | None:
 
 
 @contextmanager
-def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
+def live_progress(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
     """A line that lives within it, while results are written into a folder."""
     progress = LiveProgress(Console(stderr=True), quiet)
     progress.doing("loading the libraries")
@@ -179,9 +180,9 @@ def telling(quiet: bool, folder: Path) -> Iterator[LiveProgress]:
         progress.stop()
 
 
-def ended_of_all(result: Mapping[str, Any], failed: Sequence[bool]) -> str:
+def ended_of_all(result: PopulationResult, failed: Sequence[bool]) -> str:
     """How an experiment on several neurons ended: it failed where all that it optimized did."""
-    return "failed" if result["ended"] == "done" and failed and all(failed) else result["ended"]
+    return "failed" if result.ended == "done" and failed and all(failed) else result.ended
 
 
 def finished(progress: LiveProgress, folder: Path, ended: str | None) -> None:

@@ -19,7 +19,7 @@ from rich.progress import (
 
 __all__ = ["LiveProgress"]
 
-WIDEST, NARROWEST = 24, 8
+MAX_WIDTH, NARROWEST = 24, 8
 """Columns of the bar, at most and at least."""
 
 TIME = 8
@@ -62,7 +62,7 @@ class LiveProgress:
         if shown != label:
             shown = shown[:-1] + "…"
         room -= cell_len(shown) + bool(shown)
-        wide = max(NARROWEST, min(WIDEST, room))
+        wide = max(NARROWEST, min(MAX_WIDTH, room))
         columns = [BarColumn(wide), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[terms]}")]
         if shown:
             columns.insert(0, TextColumn("{task.description}", markup=False))

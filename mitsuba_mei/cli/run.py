@@ -10,11 +10,11 @@ import typer
 
 from ..config.file_kinds import check_given_run
 from ..config.load import Config
-from ..config.variants import for_each_neuron
+from ..config.narrow import ObserverSettings
+from ..config.objective import experiment_of
+from ..config.registry import named
 from ..errors import UserError, about
-from ..report.sentences import comparison_rows, describe_comparison, describe_pixel, describe_result
-from ..report.sentences_diversity import describe_diverse, describe_metamer
-from ..report.sentences_recovery import describe_recovery
+from ..report.sentences import comparison_rows, describe_comparison, describe_pixel
 from .analyze import tell_factors
 from .errors import Mishap
 from .options import (
@@ -31,11 +31,11 @@ from .options import (
     app,
     ended_of_all,
     finished,
+    live_progress,
     load,
     load_each,
     print_table,
     results_in,
-    telling,
 )
 
 __all__ = ["run_each", "tell", "tell_comparison"]
@@ -50,7 +50,7 @@ def run_each(
     config: Config,
     out: Path | None,
     quiet: bool,
-    tell: Callable[[RunResult, Config, LiveProgress], None],
+    tell: Callable[[RunResult, LiveProgress], None],
 ) -> None:
     """Optimize for each neuron that ``compare.neurons`` lists, into ``<out>/neuron-3`` or
     ``runs/<scene>-neuron-3-001``.
@@ -67,18 +67,18 @@ def run_each(
     UserError
         If the model has no such neuron, before the first run; and where a neuron was refused, after the last.
     """
-    configs, refused, code = for_each_neuron(config), [], 0
+    configs, refused, code = config.for_each_neuron(), [], 0
     for index, each in enumerate(configs):
         (neuron,) = each.neurons
         label = f"neuron {neuron} ({index + 1} of {len(configs)})"
         place = None if out is None else out / f"neuron-{neuron}"
-        with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, telling(quiet, folder) as progress:
+        with results_in(place, f"{scene.stem}-neuron-{neuron}") as folder, live_progress(quiet, folder) as progress:
             from ..experiments.base import LabelledProgress
             from ..experiments.registry import run_experiment
 
             if not index:
                 with about(scene):
-                    _check(config)
+                    _check(config.observer)
             try:
                 with about(scene):
                     outcome = run_experiment(each, folder, LabelledProgress(progress, label))
@@ -86,7 +86,7 @@ def run_each(
                 refused += [f"{label}: {sentence}" for sentence in error.sentences]
                 continue
             try:
-                tell(outcome, each, progress)
+                tell(outcome, progress)
             except Mishap:
                 left = [str(other.neurons[0]) for other in configs[index + 1 :]]
                 if left:
@@ -100,20 +100,16 @@ def run_each(
         raise typer.Exit(code)
 
 
-def _check(config: Config) -> None:
+def _check(settings: ObserverSettings) -> None:
     """Raise UserError where the model has not all of the neurons."""
     from ..neurons.cards import load_card
 
-    load_card(config.model.card, trust_code=config.trusts_code).check_neurons(config.compare.neurons)
+    load_card(settings.model.card, trust_code=settings.trusts_code).check_neurons(settings.compare.neurons)
 
 
 if TYPE_CHECKING:
     from ..experiments.base import RunResult
     from .progress import LiveProgress
-
-
-DESCRIBED = {"image": describe_recovery, "metamer": describe_metamer, "diverse": describe_diverse}
-"""What says how an objective went, where that is not an activation that rose."""
 
 
 @app.command()
@@ -134,20 +130,20 @@ def run(
         run_each(scene, config, out, quiet, tell)
         return
     config = load(scene, overrides, free, frozen, seed, trust)
-    with results_in(out, scene.stem) as folder, telling(quiet, folder) as progress:
+    with results_in(out, scene.stem) as folder, live_progress(quiet, folder) as progress:
         with about(scene):
             from ..experiments.registry import run_experiment
 
             outcome = run_experiment(config, folder, progress)
-        tell(outcome, config, progress)
+        tell(outcome, progress)
 
 
-def tell(outcome: RunResult, config: Config, progress: LiveProgress) -> None:
+def tell(outcome: RunResult, progress: LiveProgress) -> None:
     """Say how a run went, and what can be done next; see :func:`~mitsuba_mei.cli.options.finished`."""
     progress.stop()
-    describe = DESCRIBED.get(config.objective.type, describe_result)
+    describe = named(experiment_of(outcome.result.objective).DESCRIBE)
     print("\n".join(describe(outcome.folder, outcome.result)), flush=True)
-    finished(progress, outcome.folder, outcome.result.get("ended"))
+    finished(progress, outcome.folder, outcome.result.ended)
 
 
 @app.command()
@@ -161,14 +157,14 @@ def pixel(
 ) -> None:
     """Find the pixel MEI: the best image under the scene's constraint. Nothing is rendered."""
     config = load(scene, overrides, [], [], seed, trust, rendered=False)
-    with results_in(out, f"{scene.stem}-pixel") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"{scene.stem}-pixel") as folder, live_progress(quiet, folder) as progress:
         with about(scene):
             from ..experiments.pixel import run_pixel
 
             outcome = run_pixel(config, folder, progress)
         progress.stop()
         print("\n".join(describe_pixel(outcome.folder, outcome.result)), flush=True)
-        finished(progress, outcome.folder, outcome.result["ended"])
+        finished(progress, outcome.folder, outcome.result.ended)
 
 
 @app.command()
@@ -185,7 +181,7 @@ def compare(
 ) -> None:
     """Optimize path traced and rasterized, from the same starts. Both objects are evaluated both ways."""
     configs = load_each(scenes, neurons, overrides, free, frozen, seed, trust)
-    with results_in(out, f"compare-{scenes[0].stem}") as folder, telling(quiet, folder) as progress:
+    with results_in(out, f"compare-{scenes[0].stem}") as folder, live_progress(quiet, folder) as progress:
         from ..experiments.compare import run_comparison
 
         outcome = run_comparison(configs, folder, progress)
@@ -195,9 +191,9 @@ def compare(
 def tell_comparison(outcome: RunResult, progress: LiveProgress) -> None:
     """Say how a comparison went, and what can be done next."""
     progress.stop()
-    print_table(*comparison_rows(outcome.result))
+    print_table(*comparison_rows(outcome.result.neurons))
     print("\n".join(describe_comparison(outcome.folder, outcome.result)), flush=True)
-    failed = [len(neuron.get("failed", {})) == len(neuron["kept_start"]) for neuron in outcome.result["neurons"]]
+    failed = [len(neuron.failed) == len(neuron.kept_start) for neuron in outcome.result.neurons]
     finished(progress, outcome.folder, ended_of_all(outcome.result, failed))
 
 
@@ -212,7 +208,7 @@ def resume(
 ) -> None:
     """Go on with what was interrupted or killed. It begins with the last state that was kept."""
     check_given_run(run)
-    with telling(quiet, run) as progress:
+    with live_progress(quiet, run) as progress:
         from ..experiments.compare import run_comparison
         from ..experiments.factors import run_factors
         from ..experiments.registry import read_request, run_experiment
@@ -223,7 +219,7 @@ def resume(
             config = resumable(run, trust)
             with about(run / "config.yaml"):
                 outcome = run_experiment(config, run, progress, resumed=True)
-            tell(outcome, config, progress)
+            tell(outcome, progress)
         elif asked.command == "compare":
             tell_comparison(run_comparison(asked.scenes, run, progress, resumed=True), progress)
         else:

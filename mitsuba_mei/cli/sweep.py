@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..sweep.scheduler import SweepStatus
 
 
-MOST_TOLD = 8
+MAX_TOLD = 8
 """Neurons of whose seeds a line is said."""
 
 
@@ -77,9 +77,9 @@ def describe_sweep(outcome: SweepOutcome, asked: int) -> list[str]:
 def _over_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """For each neuron mean and standard deviation over seeds, beside the error of rendering alone."""
     known = [row for row in rows if row["seeds"] > 1]
-    lines = [f"{_label(row)}{_spread(row)}" for row in known[:MOST_TOLD]]
-    if len(known) > MOST_TOLD:
-        lines.append(f"and {len(known) - MOST_TOLD} more: see over_seeds.csv")
+    lines = [f"{_label(row)}{_spread(row)}" for row in known[:MAX_TOLD]]
+    if len(known) > MAX_TOLD:
+        lines.append(f"and {len(known) - MAX_TOLD} more: see over_seeds.csv")
     return lines
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    WithJsonSchema,
+)
 
 from .fields import NeuronRange, Part
+from .registry import Registry
 
-__all__ = ["CARDS", "CURVATURES", "Card", "Input", "ModuleCard", "PublishedCard"]
+__all__ = ["CARDS", "CURVATURES", "Card", "CardInPlace", "Input", "ModuleCard", "PublishedCard"]
 
 CURVATURES = (-4.0, 2.0, 4.0, 10.0)
 
@@ -61,8 +70,24 @@ class Input(Part):
 
 
 class Card(Part):
-    """What every card says."""
+    """What every card says.
 
+    Attributes
+    ----------
+    BUILDER : str
+        What builds the model in the room ``neurons``, as ``module:callable``; of a card of another package its entry
+        point says it. A name, since settings load no torch.
+    CHANNELS : tuple of int
+        What ``input.channels`` may be.
+    GUARDED : bool
+        Whether the model is code of others, which is watched while it is called and tried for being a function.
+    """
+
+    BUILDER: ClassVar[str] = ""
+    CHANNELS: ClassVar[tuple[int, ...]] = (1, 3)
+    GUARDED: ClassVar[bool] = True
+
+    type: str
     name: str = Field("", description="Shown in reports; the card's file name where empty.")
     description: str = Field("", description="What the model is, for people.")
     citation: str = Field("", description="What to cite when it is used.")
@@ -71,6 +96,17 @@ class Card(Part):
         None, description="Which make sense to ask for: indices and ranges, as [0-99, 120]; null is all."
     )
     input: Input
+
+    def sources(self) -> tuple[str, ...]:
+        """Where published weights come from."""
+        return ()
+
+
+class LuminanceCard(Card):
+    """What the card of a model of this package says; it takes luminance."""
+
+    CHANNELS = (1,)
+    GUARDED = False
 
 
 class ComplexCellParameters(Part):
@@ -107,6 +143,16 @@ class WeightsFile(Part):
     sha256: str | None = Field(None, description="Its hash; https needs one.")
 
 
+_SOURCE = {"type": "string", "minLength": 1}
+_FILE = {
+    "anyOf": [
+        _SOURCE,
+        {"type": "object", "properties": {"source": _SOURCE, "sha256": {"type": "string"}}, "required": ["source"]},
+    ]
+}
+_WEIGHTS = {"anyOf": [*_FILE["anyOf"], {"type": "array", "minItems": 1, "items": _FILE}]}
+
+
 def _weights_file(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
 
@@ -117,41 +163,56 @@ class PublishedParameters(Part):
     dilation: int = Field(1, ge=1, le=64, description="Of the later layers' spatial convolutions.")
 
 
-class PublishedCard(Card):
+class PublishedCard(LuminanceCard):
     """A checkpoint of nnvision's macaque models; of several the mean response, an ensemble."""
 
-    type: Literal["nnvision"]
+    BUILDER = "nnvision:build_published"
+
+    type: Literal["nnvision"] = "nnvision"
     weights: Annotated[
         list[Annotated[WeightsFile, BeforeValidator(_weights_file)]],
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         Field(min_length=1),
+        WithJsonSchema(_WEIGHTS),
     ] = Field(description="A file or a list of them; each its source, or {source: ..., sha256: ...}.")
     parameters: PublishedParameters = PublishedParameters()
 
+    def sources(self) -> tuple[str, ...]:
+        """The files' places, as the card names them."""
+        return tuple(file.source for file in self.weights)
 
-class SimpleCellCard(Card):
+
+class SimpleCellCard(LuminanceCard):
     """Simulated simple cells."""
 
-    type: Literal["simple_cell"]
+    BUILDER = "simulated:SimpleCell.from_card"
+
+    type: Literal["simple_cell"] = "simple_cell"
     parameters: SimpleCellParameters = SimpleCellParameters()
 
 
-class ComplexCellCard(Card):
+class ComplexCellCard(LuminanceCard):
     """Simulated complex cells."""
 
-    type: Literal["complex_cell"]
+    BUILDER = "simulated:ComplexCell.from_card"
+
+    type: Literal["complex_cell"] = "complex_cell"
     parameters: ComplexCellParameters = ComplexCellParameters()
 
 
-class CurvatureCard(Card):
+class CurvatureCard(LuminanceCard):
     """The analytic V4 model."""
 
-    type: Literal["v4_curvature"]
+    BUILDER = "v4_curvature:CurvatureV4.from_card"
+
+    type: Literal["v4_curvature"] = "v4_curvature"
     parameters: CurvatureParameters = CurvatureParameters()
 
 
 class ModuleCard(Card):
     """A model of the user's own."""
+
+    BUILDER = "custom_module:build_module"
 
     type: Literal["module"] = "module"
     module: str = Field(
@@ -160,10 +221,26 @@ class ModuleCard(Card):
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the callable.")
 
 
-CARDS: dict[str, type[Card]] = {
-    "simple_cell": SimpleCellCard,
-    "complex_cell": ComplexCellCard,
-    "v4_curvature": CurvatureCard,
-    "nnvision": PublishedCard,
-    "module": ModuleCard,
-}
+CARDS: Registry[type[Card]] = Registry(
+    {
+        "simple_cell": SimpleCellCard,
+        "complex_cell": ComplexCellCard,
+        "v4_curvature": CurvatureCard,
+        "nnvision": PublishedCard,
+        "module": ModuleCard,
+    },
+    "mitsuba_mei.formats",
+    Card,
+)
+"""The formats of neuron models."""
+
+
+class _OneOfCards:
+    """In the JSON schema, one of the cards; the card itself is checked when its model is loaded."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"oneOf": [handler(card.__pydantic_core_schema__) for card in CARDS.importable().values()]}
+
+
+CardInPlace = Annotated[dict[str, Any], _OneOfCards()]
+"""A card within a scene file."""

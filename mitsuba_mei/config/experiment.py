@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from .fields import Disagreements, NonNegative, Part
+from .fields import Disagreements, NonNegative
+from .narrow import ObserverSettings, RunSettings, SceneSettings, part_of
 from .objective import ACTIVATION_OBJECTIVES, Activation, Objective
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 from .sections import DEFAULT_NORM, Compare, Evaluate, Model, Optimizer, Pixel, Regularizers, Render, Stimulus
+from .variants import Variants
 
 __all__ = ["Config"]
 
@@ -20,7 +22,7 @@ def _lit(value: tuple[Emitter, ...]) -> tuple[Emitter, ...]:
     return value
 
 
-class Config(Part):
+class Config(Variants):
     """A scene file: what is shown, how, to whom, and how it is improved."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
@@ -61,6 +63,21 @@ class Config(Part):
         config = self.model_copy()
         config._trusts_code = said
         return config
+
+    @property
+    def scene(self) -> SceneSettings:
+        """What the scene is built from."""
+        return part_of(self, SceneSettings)
+
+    @property
+    def observer(self) -> ObserverSettings:
+        """What looks at it."""
+        return part_of(self, ObserverSettings)
+
+    @property
+    def run(self) -> RunSettings:
+        """How it is optimized and evaluated."""
+        return part_of(self, RunSettings)
 
     @property
     def neurons(self) -> tuple[int, ...]:
@@ -154,9 +171,10 @@ class Config(Part):
         asked = {"compare_to": self.compare_to, "model.validate": self.model.validate}
         for name, value in asked.items():
             if value is not None and kind not in ACTIVATION_OBJECTIVES:
+                *some, last = ACTIVATION_OBJECTIVES
                 raise ValueError(
-                    f"{name} goes with objective.type {', '.join(ACTIVATION_OBJECTIVES[:-1])} or {ACTIVATION_OBJECTIVES[-1]}, not '{kind}', whose "
-                    "result is no activation; leave it out"
+                    f"{name} goes with objective.type {', '.join(some)} or {last}, not '{kind}', whose result is no "
+                    "activation; leave it out"
                 )
 
     def _searched(self) -> None:
@@ -187,8 +205,8 @@ class Config(Part):
             raise ValueError(
                 f"{' and '.join(said)} name different neurons; keep one of them, and set the other to null"
             )
-        for name in ("weights", "responses"):
-            numbers = getattr(self.objective, name, None)
+        for name in getattr(self.objective, "PER_NEURON", ()):
+            numbers = getattr(self.objective, name)
             if numbers is not None and len(numbers) != len(self.neurons):
                 raise ValueError(
                     f"objective.{name} has {len(numbers)} numbers for {len(self.neurons)} neurons; give one for each"

@@ -17,9 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from .quantities import DEGREES, LENGTH, Quantity
+
 __all__ = [
+    "Angle",
+    "Azimuth",
     "Direction",
     "Disagreements",
+    "Distance",
+    "EulerAngles",
     "FilePath",
     "FilePathMarker",
     "Fraction",
@@ -29,16 +35,19 @@ __all__ = [
     "NeuronRange",
     "NonNegative",
     "Part",
+    "Position",
     "Positive",
     "Power",
     "Reflectance",
+    "Roughness",
+    "Size",
     "Vector",
     "freeable",
     "listed_neurons",
 ]
 
 
-LARGEST = 1e12
+MAX_SIZE = 1e12
 """Of any number, so that its cube is finite in single precision."""
 
 
@@ -56,8 +65,8 @@ class Part(BaseModel):
         for name in type(self).model_fields:
             value = getattr(self, name)
             for number in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(number, float) and abs(number) > LARGEST:
-                    raise ValueError(f"{name} is {number:g}; numbers must lie between {-LARGEST:g} and {LARGEST:g}")
+                if isinstance(number, float) and abs(number) > MAX_SIZE:
+                    raise ValueError(f"{name} is {number:g}; numbers must lie between {-MAX_SIZE:g} and {MAX_SIZE:g}")
         return self
 
 
@@ -81,7 +90,7 @@ Index = Annotated[int, Field(ge=0)]
 Vector = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 """Neurons that a list may name."""
 
 
@@ -93,10 +102,11 @@ def _range(value: int | str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False)]
+_WRITTEN_RANGE = WithJsonSchema({"type": ["integer", "string"]})
+NeuronRange = Annotated[tuple[int, int], BeforeValidator(_range), Field(strict=False), _WRITTEN_RANGE]
 
 
-def listed_neurons(value: Any, most: int = MOST_LISTED, what: str = "neuron") -> list[int]:
+def listed_neurons(value: Any, most: int = MAX_LISTED, what: str = "neuron") -> list[int]:
     """Every neuron of ``[3, "5-7"]``, of ``"3,5-7"``, or of one index; or every seed.
 
     Parameters
@@ -138,14 +148,24 @@ def _number_or_rgb(value: Any) -> str:
     return "rgb" if isinstance(value, (list, tuple)) else "number"
 
 
-def _number_or_three(number: Any) -> Any:
+def _number_or_three(number: Any, difference: str) -> Any:
     """A number for every channel alike, or three of them: red, green, blue."""
     rgb = Annotated[tuple[number, number, number], Field(strict=False)]
-    return Annotated[Union[Annotated[number, Tag("number")], Annotated[rgb, Tag("rgb")]], Discriminator(_number_or_rgb)]
+    either = Union[Annotated[number, Tag("number")], Annotated[rgb, Tag("rgb")]]
+    return Annotated[either, Discriminator(_number_or_rgb), Quantity("", difference, "rgb")]
 
 
-Power = _number_or_three(NonNegative)
-Reflectance = _number_or_three(Fraction)
+Power = _number_or_three(NonNegative, "relative")
+Reflectance = _number_or_three(Fraction, "absolute")
+
+Size = Annotated[Positive, Quantity(difference="relative")]
+Distance = Annotated[Positive, Quantity(LENGTH, "relative")]
+Position = Annotated[Vector, Quantity(LENGTH, "distance", "xyz")]
+Angle = Annotated[float, Quantity(DEGREES, "angle")]
+Azimuth = Annotated[float, Quantity(DEGREES, "angle", period=360.0)]
+EulerAngles = Annotated[Vector, Quantity(DEGREES, "rotation", "xyz", period=360.0)]
+Roughness = Annotated[float, Field(gt=0, le=1), Quantity(least=0.01)]
+"""Where it is free it stays above 0.01, at which the rasterizer's tables begin."""
 
 
 def _direction(value: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -154,7 +174,7 @@ def _direction(value: tuple[float, float, float]) -> tuple[float, float, float]:
     return value
 
 
-Direction = Annotated[Vector, AfterValidator(_direction)]
+Direction = Annotated[Vector, AfterValidator(_direction), Quantity(difference="direction")]
 
 
 def freeable(*names: str) -> Any:

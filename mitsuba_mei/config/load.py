@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from ..errors import Place, UserError, nearest
 from ..io.files import named_from
 from .experiment import Config
-from .fields import Part
 from .file_kinds import check_given_scene, check_scene
+from .narrow import SceneSettings
+from .quantities import freeable_names
 from .references import files_of_cards, named_files, with_files
 from .validation import validate
 from .yaml.change import merge, with_value
@@ -113,12 +113,12 @@ class SceneText:
         config = validate(Config, tree)
         if free or frozen:
             for name in (*free, *frozen):
-                _parameters(config, name, "--free" if name in free else "--frozen")
-            tree = _freed(tree, config, free, frozen, defaults)
+                _parameters(config.scene, name, "--free" if name in free else "--frozen")
+            tree = _freed(tree, config.scene, free, frozen, defaults)
             config = validate(Config, tree)
         tree = with_files(tree, config, self.path.resolve().parent, defaults)
         config = validate(Config, tree)
-        if rendered and config.optimizer.steps and not free_parameters(config):
+        if rendered and config.optimizer.steps and not free_parameters(config.scene):
             raise UserError(
                 f"{self.path}: nothing is free, so there is nothing to optimize; free a parameter, as in shape: "
                 "{free: [offsets]}, or set optimizer.steps to 0"
@@ -126,14 +126,14 @@ class SceneText:
         return config.trusting_code(self.trust_code)
 
 
-def free_parameters(config: Config) -> tuple[str, ...]:
+def free_parameters(scene: SceneSettings) -> tuple[str, ...]:
     """What the optimizer moves: ``("shape.offsets", "lighting.0.direction")``."""
-    return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in part.free)
+    return tuple(path_text((*key, name)) for key, part in _freeable_parts(scene) for name in part.free)
 
 
-def freeable_parameters(config: Config) -> tuple[str, ...]:
+def freeable_parameters(scene: SceneSettings) -> tuple[str, ...]:
     """What an optimizer could move, free or not, under the names of :func:`free_parameters`."""
-    return tuple(path_text((*key, name)) for key, part in _freeable_parts(config) for name in _freeable(part))
+    return tuple(path_text((*key, name)) for key, part in _freeable_parts(scene) for name in freeable_names(type(part)))
 
 
 def dump(config: Config, folder: Path | None = None) -> str:
@@ -243,30 +243,24 @@ def _says_more(objective: Located | None) -> bool:
 # ------------------------------------------------------------------------------------------------- free and frozen
 
 
-def _freeable_parts(config: Config) -> Iterator[tuple[Key, Any]]:
+def _freeable_parts(scene: SceneSettings) -> Iterator[tuple[Key, Any]]:
     """Everything that has a ``free`` list, and its key."""
     for group in _GROUPS:
-        part = getattr(config, group)
+        part = getattr(scene, group)
         if isinstance(part, tuple):
             yield from (((group, index), item) for index, item in enumerate(part))
         else:
             yield (group,), part
 
 
-def _freeable(part: Part) -> tuple[str, ...]:
-    """The names that its ``free`` list may hold."""
-    (names, _) = typing.get_args(type(part).model_fields["free"].annotation)
-    return typing.get_args(names)
-
-
-def _parameters(config: Config, name: str, option: str) -> set[tuple[Key, str]]:
+def _parameters(scene: SceneSettings, name: str, option: str) -> set[tuple[Key, str]]:
     """The parameters that a name or the name of a group stands for."""
     known: dict[str, set[tuple[Key, str]]] = {}
-    for key, part in _freeable_parts(config):
-        every = {(key, parameter) for parameter in _freeable(part)}
+    for key, part in _freeable_parts(scene):
+        every = {(key, parameter) for parameter in freeable_names(type(part))}
         for depth in range(1, len(key) + 1):
             known.setdefault(path_text(key[:depth]), set()).update(every)
-        for parameter in _freeable(part):
+        for parameter in freeable_names(type(part)):
             known[path_text((*key, parameter))] = {(key, parameter)}
     if name not in known:
         inside = [other for other in known if other.startswith(f"{name.rpartition('.')[0]}.")]
@@ -274,13 +268,17 @@ def _parameters(config: Config, name: str, option: str) -> set[tuple[Key, str]]:
     return known[name]
 
 
-def _freed(tree: Located, config: Config, free: Sequence[str], frozen: Sequence[str], defaults: Located) -> Located:
-    freed = set().union(*(_parameters(config, name, "--free") for name in free))
-    kept = set().union(*(_parameters(config, name, "--frozen") for name in frozen))
+def _freed(
+    tree: Located, scene: SceneSettings, free: Sequence[str], frozen: Sequence[str], defaults: Located
+) -> Located:
+    freed = set().union(*(_parameters(scene, name, "--free") for name in free))
+    kept = set().union(*(_parameters(scene, name, "--frozen") for name in frozen))
     place = Place("--free and --frozen", Path.cwd())
-    for key, part in _freeable_parts(config):
+    for key, part in _freeable_parts(scene):
         names = [
-            name for name in _freeable(part) if (name in part.free or (key, name) in freed) and (key, name) not in kept
+            name
+            for name in freeable_names(type(part))
+            if (name in part.free or (key, name) in freed) and (key, name) not in kept
         ]
         tree = with_value(tree, (*key, "free"), locate(names, place), defaults)
     return tree

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from ..errors import UserError
 from .fields import LOOKED_UP, FilePath, Index, Part, Positive
+from .registry import OneOf, Registry
 
-__all__ = ["DIFFERENCES", "ACTIVATION_OBJECTIVES", "Activation", "Discriminate", "Objective", "TargetResponse"]
+__all__ = [
+    "ACTIVATION_OBJECTIVES",
+    "DIFFERENCES",
+    "EXPERIMENTS",
+    "ExperimentSettings",
+    "Activation",
+    "ActivationObjective",
+    "Discriminate",
+    "Objective",
+    "TargetResponse",
+    "check_activation_objective",
+    "experiment_of",
+    "maximised_value",
+    "named_objective",
+]
 
 
 def _scalar_or_list(value: Any) -> str:
@@ -24,18 +41,73 @@ Neurons = Annotated[
 ]
 
 
-class Activation(Part):
+class ExperimentSettings(Part):
+    """What is sought, and where the experiment that seeks it is found: names of the package, as ``module:name``.
+
+    Attributes
+    ----------
+    RUN : str
+        What does it, as :func:`~mitsuba_mei.experiments.mei.run_mei` does.
+    RESULT : str
+        The type of its result.
+    DESCRIBE : str
+        What says on the terminal how a run went.
+    VALUE : {'activation', 'objective', 'error'}
+        What is maximised, or, of an error, minimized.
+    ALL_NEURONS : bool
+        Whether it is about all of the model's neurons where a scene file names none; else about neuron 0.
+    """
+
+    RUN: ClassVar[str]
+    RESULT: ClassVar[str]
+    DESCRIBE: ClassVar[str]
+    VALUE: ClassVar[str] = "objective"
+    ALL_NEURONS: ClassVar[bool] = False
+
+    type: str
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """The objective of these neurons in a few words, for ``check``."""
+        return self.type
+
+
+class ActivationObjective(ExperimentSettings):
+    """A scalar of the neurons' responses to one image.
+
+    Attributes
+    ----------
+    MEANING : str
+        What it does, after "The objective is <type>: "; a report says it.
+    PER_NEURON : tuple of str
+        Fields with one number for each neuron.
+    """
+
+    RUN = "experiments.mei:run_mei"
+    RESULT = "runs.results.optimization:MEIResult"
+    DESCRIBE = "report.sentences:describe_result"
+
+    MEANING: ClassVar[str] = ""
+    PER_NEURON: ClassVar[tuple[str, ...]] = ()
+
+    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
+
+
+class Activation(ActivationObjective):
     """The neurons' response."""
 
+    VALUE = "activation"
+    PER_NEURON = ("weights",)
+
     type: Literal["activation"] = Field("activation", description="The neurons' weighted mean response.")
-    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
     weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="One for each neuron; null weighs them alike."
     )
 
 
-class Discriminate(Part):
+class Discriminate(ActivationObjective):
     """The most discriminating stimulus: it drives some neurons and not the others."""
+
+    MEANING = "it drives some neurons and not others"
 
     type: Literal["discriminate"] = "discriminate"
     neurons: Neurons | None = Field(None, description="Those to drive, counted from 0; null takes the model's.")
@@ -49,19 +121,23 @@ class Discriminate(Part):
         description="In units of a response: small counts the strongest of the others alone, large their mean.",
     )
 
+    def summary(self, neurons: Sequence[int]) -> str:
+        """Which neurons are told from which."""
+        others = "all others" if self.against is None else f"neuron {', '.join(map(str, self.against))}"
+        return f"drives neuron {', '.join(map(str, neurons))} and not {others}"
 
-class TargetResponse(Part):
+
+class TargetResponse(ActivationObjective):
     """Brings the neurons to given responses."""
 
+    MEANING = "it is highest, 0, where the neurons give the responses that were asked for"
+    PER_NEURON = ("responses",)
+
     type: Literal["target"] = "target"
-    neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
     responses: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] = Field(
         description="The response wanted of each neuron."
     )
 
-
-ACTIVATION_OBJECTIVES = ("activation", "discriminate", "target")
-"""The types of ``objective`` that one look at one image answers."""
 
 DIFFERENCES = ("image", "shape", "pose", "light")
 """In what two scenes can differ."""
@@ -76,8 +152,12 @@ Apart = Annotated[
 Differ = Literal["image", "shape", "pose", "light"]
 
 
-class Diverse(Part):
+class Diverse(ExperimentSettings):
     """Several scenes that all drive the neurons and differ as much as they can."""
+
+    RUN = "experiments.diverse:run_diverse"
+    RESULT = "runs.results.optimization:DiverseResult"
+    DESCRIBE = "report.sentences_diversity:describe_diverse"
 
     type: Literal["diverse"] = "diverse"
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
@@ -88,9 +168,19 @@ class Diverse(Part):
     differ: Differ = Field("image", description="In what they are to differ.")
     apart: Apart = None
 
+    def summary(self, neurons: Sequence[int]) -> str:
+        """How many scenes are sought, and of what kind."""
+        return f"{self.count} scenes at {self.level:g} of the maximum, unlike in {self.differ}"
 
-class Metamer(Part):
+
+class Metamer(ExperimentSettings):
     """Another scene with the same responses."""
+
+    RUN = "experiments.metamer:run_metamer"
+    RESULT = "runs.results.optimization:MetamerResult"
+    DESCRIBE = "report.sentences_diversity:describe_metamer"
+    VALUE = "error"
+    ALL_NEURONS = True
 
     type: Literal["metamer"] = "metamer"
     neurons: Neurons | None = Field(None, description="Whose responses, counted from 0; null takes all of the model.")
@@ -104,6 +194,10 @@ class Metamer(Part):
     differ: Differ = Field("shape", description="In what it is to differ from the reference.")
     apart: Apart = None
 
+    def summary(self, neurons: Sequence[int]) -> str:
+        """Of what a metamer is sought."""
+        return f"a metamer of {self.reference}, other in {self.differ}"
+
 
 class View(Part):
     """From where the scene is seen as well; what is left out is as the camera's."""
@@ -115,8 +209,14 @@ class View(Part):
     target: FilePath | None = Field(None, description="An image (EXR, HDR, PNG) of what is seen from there.")
 
 
-class ImageTarget(Part):
+class ImageTarget(ExperimentSettings):
     """Inverse rendering: the scene whose images are the given ones."""
+
+    RUN = "experiments.inverse:run_inverse"
+    RESULT = "runs.results.optimization:InverseResult"
+    DESCRIBE = "report.sentences_recovery:describe_recovery"
+    VALUE = "error"
+    ALL_NEURONS = True
 
     type: Literal["image"] = "image"
     target: FilePath | None = Field(
@@ -132,6 +232,11 @@ class ImageTarget(Part):
     )
     neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
 
+    def summary(self, neurons: Sequence[int]) -> str:
+        """What the renders are compared with."""
+        target = self.target or f"{len(self.views)} images"
+        return f"{target} from {len(self.views)} view{'s' * (len(self.views) > 1)}, {self.error}"
+
     @model_validator(mode="after")
     def _said_once(self) -> ImageTarget:
         own = [view.target is not None for view in self.views]
@@ -142,18 +247,61 @@ class ImageTarget(Part):
         return self
 
 
-def _objective_type(value: Any) -> Any:
-    return value.get("type", "activation") if isinstance(value, dict) else getattr(value, "type", "activation")
+EXPERIMENTS: dict[str, type[ExperimentSettings]] = {"diverse": Diverse, "metamer": Metamer, "image": ImageTarget}
+"""The types of ``objective`` that are experiments of their own."""
+
+ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
+    {"activation": Activation, "discriminate": Discriminate, "target": TargetResponse},
+    "mitsuba_mei.objectives",
+    ActivationObjective,
+    taken=EXPERIMENTS,
+)
+"""The types of ``objective`` that one look at one image answers."""
+
+Objective = OneOf(ACTIVATION_OBJECTIVES, EXPERIMENTS, default="activation").annotation()
 
 
-Objective = Annotated[
-    Union[
-        Annotated[Activation, Tag("activation")],
-        Annotated[Discriminate, Tag("discriminate")],
-        Annotated[TargetResponse, Tag("target")],
-        Annotated[Diverse, Tag("diverse")],
-        Annotated[Metamer, Tag("metamer")],
-        Annotated[ImageTarget, Tag("image")],
-    ],
-    Discriminator(_objective_type),
-]
+def check_activation_objective(objective: str, command: str, also: Collection[str] = ()) -> None:
+    """See to it that an objective is one that a single look at a single image answers.
+
+    Parameters
+    ----------
+    objective : str
+        ``objective.type`` of a scene file, or of a finished run.
+    command : str
+        That needs such a one, as ``compare``.
+    also : collection of str
+        Other types that it takes.
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    taken = [*ACTIVATION_OBJECTIVES, *also]
+    if objective not in taken:
+        raise UserError(
+            f"{command} works with objective.type {', '.join(taken[:-1])} or {taken[-1]}, not '{objective}', whose "
+            f"result is no {'stimulus' if also else 'activation'}"
+        )
+
+
+def experiment_of(name: str) -> type[ExperimentSettings]:
+    """The settings' class of an objective type; that of an activation where it is not known here."""
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    try:
+        return ACTIVATION_OBJECTIVES[name]
+    except (KeyError, UserError):  # a run of another computer, with other packages
+        return ActivationObjective
+
+
+def maximised_value(name: str) -> str:
+    """What an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
+    return name if name == "activation" else f"objective ({name})"
+
+
+def named_objective(name: str) -> str:
+    """What the objective of that type does, as a sentence; its name alone where that is not known here."""
+    meaning = getattr(experiment_of(name), "MEANING", "")
+    return f"The objective is {name}{f': {meaning}' if meaning else ''}."

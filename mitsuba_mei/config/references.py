@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, nearest
-from .experiment import Config
 from .fields import FilePathMarker, Part
 from .yaml.change import with_value
 from .yaml.located import Key, Located, locate, path_text
@@ -43,7 +42,7 @@ def named_files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
             yield (*key, name), value
 
 
-def with_files(tree: Located, config: Config, scene_folder: Path, defaults: Located) -> Located:
+def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located) -> Located:
     """The scene file with every file that it names found, its path absolute.
 
     Raises
@@ -52,7 +51,7 @@ def with_files(tree: Located, config: Config, scene_folder: Path, defaults: Loca
         If there is none of a name; every such name is told.
     """
     missing = []
-    for key, name in named_files(config):
+    for key, name in named_files(named):
         place = tree.at(key)
         folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
         folders += [Path.cwd(), *_BESIDE_PACKAGE]

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Union
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .fields import LOOKED_UP, Direction, FilePath, Fraction, Part, Positive, Power, Reflectance, Vector, freeable
+from .fields import (
+    LOOKED_UP,
+    Angle,
+    Azimuth,
+    Direction,
+    Distance,
+    EulerAngles,
+    FilePath,
+    Fraction,
+    Part,
+    Position,
+    Positive,
+    Power,
+    Reflectance,
+    Roughness,
+    Size,
+    freeable,
+)
 
 __all__ = ["Camera", "Emitter", "Material", "Placement", "Pose", "Shape"]
 
@@ -30,8 +48,8 @@ class Torus(Part):
 
     type: Literal["torus"] = "torus"
     tube_radius: float = Field(0.35, gt=0, lt=1, description="Radius of the tube over that of the ring.")
-    segments: int = Field(96, ge=3, le=2048, description="Vertices around the ring.")
-    tube_segments: int = Field(32, ge=3, le=2048, description="Vertices around the tube.")
+    segments: int = Field(96, ge=3, le=1024, description="Vertices around the ring.")
+    tube_segments: int = Field(32, ge=3, le=1024, description="Vertices around the tube.")
 
 
 class Capsule(Part):
@@ -39,7 +57,7 @@ class Capsule(Part):
 
     type: Literal["capsule"] = "capsule"
     aspect: float = Field(2.0, gt=1, le=20, description="Length over diameter.")
-    segments: int = Field(48, ge=4, le=2048, description="Vertices around the axis.")
+    segments: int = Field(48, ge=4, le=1024, description="Vertices around the axis.")
 
 
 class FileTemplate(Part):
@@ -60,7 +78,7 @@ class RBF(Part):
     kernel: Literal["gaussian", "wendland_c2", "thin_plate"] = Field(
         "gaussian", description="How a control point's pull falls off with distance."
     )
-    scale: float = Field(0.2, gt=0, le=10, description="Starting reach of a control point, scene units.")
+    scale: float = Field(0.2, ge=0.001, le=10, description="Starting reach of a control point, scene units.")
     normalize: bool = Field(False, description="Divide by the sum of the kernels: a partition of unity.")
 
 
@@ -91,9 +109,9 @@ class Shape(Part):
 class Pose(Part):
     """Where the object stands: scaled, turned about x, then y, then z, then moved."""
 
-    rotation: Vector = Field((0.0, 0.0, 0.0), description="Euler angles about x, y, z, applied x first; degrees.")
-    translation: Vector = Field((0.0, 0.0, 0.0), description="Scene units; y is up, the camera looks along -z.")
-    scale: Positive = Field(1.0, description="Uniform; the template has radius 1.")
+    rotation: EulerAngles = Field((0.0, 0.0, 0.0), description="Euler angles about x, y, z, applied x first; degrees.")
+    translation: Position = Field((0.0, 0.0, 0.0), description="Scene units; y is up, the camera looks along -z.")
+    scale: Size = Field(1.0, description="Uniform; the template has radius 1.")
     free: freeable("rotation", "translation", "scale") = ()
 
 
@@ -111,10 +129,10 @@ class Placement(Part):
 class Camera(Part):
     """A perspective camera that looks at the origin."""
 
-    fov: float = Field(35.0, gt=0, lt=170, description="Full field of view, degrees.")
-    distance: Positive = Field(5.0, description="From the origin, scene units.")
-    azimuth: float = Field(0.0, description="About the y axis, degrees; 0 looks along -z.")
-    elevation: float = Field(0.0, gt=-89, lt=89, description="Above the horizon, degrees.")
+    fov: Angle = Field(35.0, gt=0, lt=170, description="Full field of view, degrees.")
+    distance: Distance = Field(5.0, description="From the origin, scene units.")
+    azimuth: Azimuth = Field(0.0, description="About the y axis, degrees; 0 looks along -z.")
+    elevation: Angle = Field(0.0, gt=-89, lt=89, description="Above the horizon, degrees.")
     free: freeable("fov", "distance", "azimuth", "elevation") = ()
 
 
@@ -147,7 +165,7 @@ class Environment(Part):
     type: Literal["environment"] = "environment"
     path: FilePath = Field(description=f"EXR, HDR or PNG file, {LOOKED_UP}.")
     intensity: Power = Field(1.0, description="Factor on the picture; a number or [r, g, b].")
-    rotation: float = Field(0.0, description="About the y axis, degrees.")
+    rotation: Azimuth = Field(0.0, description="About the y axis, degrees.")
     free: freeable("intensity", "rotation") = ()
 
 
@@ -167,12 +185,24 @@ class SphericalHarmonics(Part):
     free: freeable("coefficients") = ()
 
 
-class Area(Part):
+class _Aimed(Part):
+    """A light with a place that faces a target."""
+
+    @model_validator(mode="after")
+    def _faces_something(self) -> _Aimed:
+        if math.dist(self.position, self.target) < 1e-12:
+            raise ValueError(
+                "from position to target: the direction has no length; give three numbers that are not all zero"
+            )
+        return self
+
+
+class Area(_Aimed):
     """A glowing rectangle that faces its target."""
 
     type: Literal["area"] = "area"
-    position: Vector = Field((0.0, 3.0, 3.0), description="Its centre, scene units.")
-    target: Vector = Field((0.0, 0.0, 0.0), description="The point that it faces, scene units.")
+    position: Position = Field((0.0, 3.0, 3.0), description="Its centre, scene units.")
+    target: Position = Field((0.0, 0.0, 0.0), description="The point that it faces, scene units.")
     size: Annotated[tuple[Positive, Positive], Field(strict=False)] = Field(
         (1.0, 1.0), description="Width and height, scene units."
     )
@@ -184,7 +214,7 @@ class Point(Part):
     """A light in one point, the same in all directions."""
 
     type: Literal["point"] = "point"
-    position: Vector = Field((0.0, 3.0, 3.0), description="Scene units.")
+    position: Position = Field((0.0, 3.0, 3.0), description="Scene units.")
     intensity: Power = Field(10.0, description="Power per solid angle; a number or [r, g, b].")
     free: freeable("position", "intensity") = ()
 
@@ -198,15 +228,15 @@ class Directional(Part):
     free: freeable("direction", "irradiance") = ()
 
 
-class Spot(Part):
+class Spot(_Aimed):
     """A cone of light from one point."""
 
     type: Literal["spot"] = "spot"
-    position: Vector = Field((0.0, 3.0, 3.0), description="Scene units.")
-    target: Vector = Field((0.0, 0.0, 0.0), description="The point that the cone is aimed at, scene units.")
+    position: Position = Field((0.0, 3.0, 3.0), description="Scene units.")
+    target: Position = Field((0.0, 0.0, 0.0), description="The point that the cone is aimed at, scene units.")
     intensity: Power = Field(20.0, description="On the axis, power per solid angle; a number or [r, g, b].")
-    cutoff: float = Field(30.0, gt=0, lt=90, description="Half angle beyond which there is no light, degrees.")
-    beam: float = Field(20.0, gt=0, lt=90, description="Half angle of the full light, below the cutoff, degrees.")
+    cutoff: Angle = Field(30.0, gt=0, lt=90, description="Half angle beyond which there is no light, degrees.")
+    beam: Angle = Field(20.0, gt=0, lt=90, description="Half angle of the full light, below the cutoff, degrees.")
     free: freeable("position", "target", "intensity") = ()
 
     @model_validator(mode="after")
@@ -217,7 +247,17 @@ class Spot(Part):
 
 
 Emitter = Annotated[
-    Union[Sun, Constant, Environment, SphericalHarmonics, Area, Point, Directional, Spot], Field(discriminator="type")
+    Union[
+        Sun,
+        Constant,
+        Environment,
+        SphericalHarmonics,
+        Area,
+        Point,
+        Directional,
+        Spot,
+    ],
+    Field(discriminator="type"),
 ]
 
 
@@ -237,7 +277,7 @@ class Plastic(Part):
 
     type: Literal["plastic"] = "plastic"
     reflectance: Reflectance = Field(0.7, description="Of the body, 0 to 1; a number or [r, g, b].")
-    roughness: float = Field(0.3, gt=0, le=1, description="Of the coat: 0 mirror-like, 1 dull.")
+    roughness: Roughness = Field(0.3, description="Of the coat: 0 mirror-like, 1 dull; where free, above 0.01.")
     ior: float = Field(1.5, gt=1, le=3, description="Refractive index of the coat.")
     free: freeable("reflectance", "roughness") = ()
 
@@ -247,7 +287,7 @@ class Principled(Part):
 
     type: Literal["principled"] = "principled"
     reflectance: Reflectance = Field(0.7, description="Base colour, 0 to 1; a number or [r, g, b].")
-    roughness: float = Field(0.5, gt=0, le=1, description="0 mirror-like, 1 dull.")
+    roughness: Roughness = Field(0.5, description="0 mirror-like, 1 dull; where free, above 0.01.")
     metallic: Fraction = Field(0.0, description="0 dielectric, 1 metal.")
     specular: Fraction = Field(0.5, description="Strength of the dielectric reflection.")
     free: freeable("reflectance", "roughness", "metallic", "specular") = ()

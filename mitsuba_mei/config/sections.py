@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from .card import CardInPlace
 from .fields import LOOKED_UP, FilePath, Fraction, Index, NeuronList, NonNegative, Part, Positive
 
 __all__ = [
     "DEFAULT_NORM",
-    "MOST_RESTARTS",
+    "MAX_RESTARTS",
     "RENDERERS",
     "Compare",
     "Evaluate",
@@ -28,7 +29,7 @@ def _path_or_inline(value: Any) -> str:
     return "inline" if isinstance(value, dict) else "none" if value is None else "path"
 
 
-_Path, _Inline = Annotated[FilePath, Tag("path")], Annotated[dict[str, Any], Tag("inline")]
+_Path, _Inline = Annotated[FilePath, Tag("path")], Annotated[CardInPlace, Tag("inline")]
 Card = Annotated[Union[_Path, _Inline], Discriminator(_path_or_inline)]
 OptionalCard = Annotated[Union[_Path, _Inline, Annotated[None, Tag("none")]], Discriminator(_path_or_inline)]
 
@@ -84,7 +85,7 @@ class Render(Part):
     cells: int = Field(2, ge=1, le=8, description="Cells along a side of a pixel that an outline passes (raster).")
 
 
-MOST_RESTARTS = 1000
+MAX_RESTARTS = 1000
 
 
 class Regularizers(Part):
@@ -120,7 +121,7 @@ class Optimizer(Part):
     restarts: int = Field(
         1,
         ge=1,
-        le=MOST_RESTARTS,
+        le=MAX_RESTARTS,
         description="Starts; the best by converged activation is kept. The first is the scene as the file says it, the "
         "others are random; initial figures and pictures are of the start that is kept.",
     )

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from .fields import FilePath, Index, Part
 
-__all__ = ["MOST_RUNS", "Address", "Slurm", "Sweep", "Workers", "bytes_of"]
+__all__ = ["MAX_RUNS", "Address", "Slurm", "Sweep", "Workers", "bytes_of"]
 
-MOST_RUNS = 1_000_000
+MAX_RUNS = 1_000_000
 """Runs of one sweep."""
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..errors import UserError, nearest
 from .fields import Disagreements, Part
+from .registry import OneOf
 from .yaml.located import Key, Located, path_text
 
 __all__ = ["fields_inside", "parts_at", "validate"]
@@ -84,11 +85,13 @@ def fields_inside(model: type[Part]) -> Iterator[tuple[str, ...]]:
 
 def _parts_in(field: Any) -> list[type[Part]]:
     found: list[type[Part]] = []
-    pending = [getattr(field, "annotation", field)]
+    pending = [getattr(field, "annotation", field), *getattr(field, "metadata", ())]
     while pending:
         annotation = pending.pop(0)
         if isinstance(annotation, type) and issubclass(annotation, Part) and annotation not in found:
             found.append(annotation)
+        elif isinstance(annotation, OneOf):
+            pending.extend(annotation.parts())
         else:
             pending.extend(arg for arg in typing.get_args(annotation) if arg is not Ellipsis)
     return found

@@ -3,71 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
-from ..errors import UserError
-from .experiment import Config
 from .fields import Part
-from .objective import ACTIVATION_OBJECTIVES, Activation
+from .objective import Activation
 from .scene import Placement
 from .sections import Compare
 
-__all__ = ["check_activation_objective", "for_each_neuron", "with_free", "frozen", "with_renderer"]
+__all__ = ["Variants"]
+
+Whole = TypeVar("Whole", bound="Variants")
 
 
-def check_activation_objective(objective: str, command: str, also: Collection[str] = ()) -> None:
-    """See to it that an objective is one that a single look at a single image answers.
+class Variants(Part):
+    """A whole configuration of which others can be made."""
 
-    Parameters
-    ----------
-    objective : str
-        ``objective.type`` of a scene file, or of a finished run.
-    command : str
-        That needs such a one, as ``compare``.
-    also : collection of str
-        Other types that it takes.
+    def for_each_neuron(self: Whole) -> list[Whole]:
+        """One for each neuron that ``compare`` lists; where it lists none, one with the file's objective."""
+        alone = self.model_copy(update={"compare": Compare()})
+        if self.compare.neurons is None:
+            return [alone]
+        models = [self.model.model_copy(update={"neuron": n, "neurons": None}) for n in self.compare.neurons]
+        return [alone.model_copy(update={"model": model, "objective": Activation()}) for model in models]
 
-    Raises
-    ------
-    UserError
-        If it is not.
-    """
-    taken = [*ACTIVATION_OBJECTIVES, *also]
-    if objective not in taken:
-        raise UserError(
-            f"{command} works with objective.type {', '.join(taken[:-1])} or {taken[-1]}, not '{objective}', whose "
-            f"result is no {'stimulus' if also else 'activation'}"
+    def with_renderer(self: Whole, renderer: str) -> Whole:
+        """The same with another ``render.type``."""
+        return self.model_copy(update={"render": self.render.model_copy(update={"type": renderer})})
+
+    def with_free(self: Whole, paths: Collection[str]) -> Whole:
+        """The same with exactly these parameters free, such as ``shape.offsets`` and ``lighting.0.direction``."""
+        update: dict[str, Any] = {
+            name: _freeing(getattr(self, name), name, paths) for name in ("shape", "pose", "camera", "material")
+        }
+        update["lighting"] = tuple(
+            _freeing(light, f"lighting.{index}", paths) for index, light in enumerate(self.lighting)
         )
+        return self.model_copy(update=update)
 
-
-def for_each_neuron(config: Config) -> list[Config]:
-    """One configuration for each neuron that ``compare`` lists; where it lists none, one with the file's objective."""
-    alone = config.model_copy(update={"compare": Compare()})
-    if config.compare.neurons is None:
-        return [alone]
-    models = [config.model.model_copy(update={"neuron": n, "neurons": None}) for n in config.compare.neurons]
-    return [alone.model_copy(update={"model": model, "objective": Activation()}) for model in models]
-
-
-def with_renderer(config: Config, renderer: str) -> Config:
-    """The configuration with another ``render.type``."""
-    return config.model_copy(update={"render": config.render.model_copy(update={"type": renderer})})
-
-
-def with_free(config: Config, paths: Collection[str]) -> Config:
-    """The configuration with exactly these parameters free, such as ``shape.offsets`` and ``lighting.0.direction``."""
-    update: dict[str, Any] = {
-        name: _freeing(getattr(config, name), name, paths) for name in ("shape", "pose", "camera", "material")
-    }
-    update["lighting"] = tuple(
-        _freeing(light, f"lighting.{index}", paths) for index, light in enumerate(config.lighting)
-    )
-    return config.model_copy(update=update)
-
-
-def frozen(config: Config) -> Config:
-    """The configuration of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
-    return with_free(config, ()).model_copy(update={"placement": Placement()})
+    def with_nothing_free(self: Whole) -> Whole:
+        """That of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
+        return self.with_free(()).model_copy(update={"placement": Placement()})
 
 
 def _freeing(part: Part, where: str, paths: Collection[str]) -> Part:

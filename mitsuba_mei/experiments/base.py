@@ -21,6 +21,7 @@ from ..optimize.checks import check_start
 from ..pipeline import Pipeline
 from ..render.renderer import Renderer
 from ..runs.folder import RunFolder
+from ..runs.results import Result
 from .resume import BEGUN_WITH
 
 __all__ = [
@@ -32,10 +33,9 @@ __all__ = [
     "RunResult",
     "every_core",
     "interruptible",
-    "ratio",
     "threads_beside",
     "versions",
-    "working",
+    "open_run",
 ]
 
 LOADING, WRITING = "loading the model and building the scene", "writing figures and pictures"
@@ -109,10 +109,10 @@ class InterruptNotice:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: its folder, and what ``result.json`` says."""
+    """A finished experiment: its folder, and its result."""
 
     folder: Path
-    result: dict[str, Any]
+    result: Result
 
 
 def threads_beside(renderer: Renderer) -> AbstractContextManager[None]:
@@ -145,13 +145,6 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(usual)
 
 
-def ratio(activation: dict[str, float] | None, pixel: float | None) -> dict[str, float] | None:
-    """An activation over that of the pixel MEI, which has no error of its own; None where there is no such ratio."""
-    if activation is None or pixel is None or not pixel > 0:
-        return None
-    return {name: value / pixel for name, value in activation.items()}
-
-
 def versions() -> dict[str, str]:
     """Of everything that a result depends on."""
     return {
@@ -162,7 +155,7 @@ def versions() -> dict[str, str]:
 
 
 @contextmanager
-def working(
+def open_run(
     pipeline: Pipeline,
     config: Config,
     out: Path,

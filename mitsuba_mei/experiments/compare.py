@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from ..config.load import Config, dump
+from ..config.load import Config, dump, free_parameters
+from ..config.objective import check_activation_objective
 from ..config.sections import RENDERERS
-from ..config.variants import check_activation_objective, with_renderer
 from ..errors import UserError, about
 from ..optimize.checks import check_start
 from ..pipeline import Pipeline, build_pipeline, each_start
 from ..render.preview import object_of, previews
-from ..report.figures.comparison import MEI, ComparedMEIs, write_contest, write_overview
+from ..report.figures.comparison import MEI, ComparedMEIs, write_comparison, write_overview
 from ..runs.folder import RunFolder
+from ..runs.results import ComparedNeuron, ComparisonResult
 from ..scene.parameters import get_parameters, set_parameters
 from .base import LabelledProgress, Progress, RunResult, threads_beside, versions
-from .comparison import NeuronComparison, comparison_row, comparison_statistics, figures, write_rows
+from .comparison import NeuronComparison, comparison_result, comparison_row, comparison_statistics, write_rows
 from .history import frame
 from .multistart import MultistartResult, final_seed
 from .outputs import optimize_and_write
 from .per_neuron import NeuronResults, Task, one_by_one
-from .pixel import PixelMEI, find_for_reference
+from .pixel import find_for_reference
 from .reevaluate import FrozenEvaluator
-from .registry import COMMANDS, write_request
+from .registry import write_request
 
 __all__ = ["compare_neuron", "prepare", "run_comparison"]
 
@@ -41,18 +41,18 @@ def prepare(config: Config, on_message: Callable[[str], None] = lambda text: Non
     UserError
         For anything that the user can mend.
     """
-    traced = _ready(with_renderer(config, PATH), on_message)
-    try:
-        return {PATH: traced, RASTER: _ready(with_renderer(config, RASTER), on_message)}
-    except UserError as error:
-        raise UserError(f"under render.type {RASTER}: {error}") from None
-
-
-def _ready(config: Config, on_message: Callable[[str], None]) -> Pipeline:
-    pipeline = build_pipeline(config, on_message)
-    with threads_beside(pipeline.renderer):
-        check_start(pipeline, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
-    return pipeline
+    pipelines = {}
+    for renderer in RENDERERS:
+        try:
+            pipeline = build_pipeline(config.with_renderer(renderer), on_message)
+            with threads_beside(pipeline.renderer):
+                check_start(pipeline, config.seed, config.optimizer.restarts == 1, config.optimizer.search > 0)
+        except UserError as error:
+            if renderer == PATH:
+                raise
+            raise UserError(f"under render.type {renderer}: {error}") from None
+        pipelines[renderer] = pipeline
+    return pipelines
 
 
 def compare_neuron(
@@ -62,7 +62,7 @@ def compare_neuron(
     progress: Progress,
     interrupted: Callable[[], bool],
     label: str,
-) -> dict[str, Any]:
+) -> ComparedNeuron:
     """Optimize a scene under each renderer, evaluate what it ended with under both, and write all of it.
 
     Parameters
@@ -78,69 +78,65 @@ def compare_neuron(
         Asked after every optimization whether to end; what there is then is written.
     label : str
         What is compared, for the picture's title.
-
-    Returns
-    -------
-    dict
-        What ``comparison.json`` says.
     """
     config = config.model_copy(update={"compare_to": "pixel"})
-    pixel = find_for_reference(experiments[PATH].observer, config, progress)
+    observer = experiments[PATH].observer
+    pixel = find_for_reference(observer, config.pixel, config.seed, config.objective.type, progress)
     done: dict[str, MultistartResult] = {}
     for renderer, pipeline in experiments.items():
         if interrupted():
             break
-        rendered, labelled = with_renderer(config, renderer), LabelledProgress(progress, renderer)
+        rendered, labelled = config.with_renderer(renderer), LabelledProgress(progress, renderer)
         run = folder.inside(renderer)
         run.write_text("config.yaml", dump(rendered, run.path))
-        starts = each_start(pipeline, rendered)
-        done[renderer] = optimize_and_write(run, rendered, starts, pipeline.renderer, labelled, interrupted, pixel)
+        starts = each_start(pipeline, rendered.scene, rendered.optimizer.restarts)
+        done[renderer] = optimize_and_write(run, rendered.run, starts, pipeline.renderer, labelled, interrupted, pixel)
         pipeline.observer.check_unaltered(done[renderer].best.after.image)
-    judges = {renderer: FrozenEvaluator.of(pipeline, config) for renderer, pipeline in experiments.items()}
-    contested = _evaluated(config, done, judges, pixel)
-    result = figures(contested)
-    folder.write_json("comparison.json", result)
-    if contested.whole:
-        folder.adorn("comparison.png", lambda path: write_contest(path, _picture(label, contested, result)))
+    still = config.with_nothing_free().scene
+    evaluators = {name: FrozenEvaluator.of(pipeline, still, config.evaluate) for name, pipeline in experiments.items()}
+    comparison = NeuronComparison(config.run, free_parameters(config.scene), done, evaluators, pixel)
+    _evaluate(comparison)
+    result = comparison_result(comparison)
+    folder.write_result(result)
+    if comparison.whole:
+        folder.adorn("comparison.png", lambda path: write_comparison(path, _picture(label, comparison, result)))
         folder.tell_missing(progress.message)
     return result
 
 
-def _evaluated(
-    config: Config, done: dict[str, MultistartResult], judges: dict[str, FrozenEvaluator], pixel: PixelMEI | None
-) -> NeuronComparison:
-    """What was kept under every renderer, and what every start ended with."""
-    contested = NeuronComparison(config, done, judges, pixel)
-    for made, optimized in done.items():
+def _evaluate(comparison: NeuronComparison) -> None:
+    """Add what was kept under every renderer, and what every start ended with."""
+    evaluators, seed = comparison.evaluators, comparison.settings.seed
+    for made, optimized in comparison.done.items():
         ends = [get_parameters(trial.pipeline.scene) for trial in optimized.trials]
-        contested.ends[made] = ends[optimized.best.index]
-        contested.kept[made] = {made: optimized.final}
-        contested.starts[made] = {made: [trial.after for trial in optimized.trials]}
+        comparison.ends[made] = ends[optimized.best.index]
+        comparison.kept[made] = {made: optimized.final}
+        comparison.starts[made] = {made: [trial.after for trial in optimized.trials]}
         for shown in RENDERERS:
             if shown != made:
-                each = [judges[shown](end, config.seed) for end in ends]
-                contested.starts[made][shown] = each
-                alone = len(ends) == 1
-                seed = final_seed(config.seed, len(ends))
-                contested.kept[made][shown] = each[0] if alone else judges[shown](contested.ends[made], seed)
-    return contested
+                each = [evaluators[shown](end, seed) for end in ends]
+                comparison.starts[made][shown] = each
+                again = final_seed(seed, len(ends))
+                comparison.kept[made][shown] = (
+                    each[0] if len(ends) == 1 else evaluators[shown](comparison.ends[made], again)
+                )
 
 
 @torch.no_grad()
-def _picture(label: str, contested: NeuronComparison, result: dict[str, Any]) -> ComparedMEIs:
-    judge = contested.judges[PATH]
-    traced = judge.pipeline
+def _picture(label: str, comparison: NeuronComparison, result: ComparedNeuron) -> ComparedMEIs:
+    evaluator = comparison.evaluators[PATH]
+    traced = evaluator.pipeline
     meis, objects = {}, []
-    for made, end in contested.ends.items():
+    for made, end in comparison.ends.items():
         set_parameters(traced.scene, end)
         objects.append(object_of(traced.scene))
-        renders = {shown: contested.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
-        stimulus = frame(traced, contested.kept[made][PATH].image.to(judge.device))[1]
+        renders = {shown: comparison.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
+        stimulus = frame(traced, comparison.kept[made][PATH].image.to(evaluator.device))[1]
         meis[made] = renders, stimulus
     sides = previews(traced.renderer, objects, (0,))
     meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}
-    seen = None if contested.pixel is None else contested.pixel.grey(traced.observer.stimulus)
-    return ComparedMEIs(f"{result['model']}, {label}", meis, seen, result)
+    seen = None if comparison.pixel is None else comparison.pixel.grey(traced.observer.stimulus)
+    return ComparedMEIs(f"{result.model}, {label}", meis, seen, result)
 
 
 def run_comparison(
@@ -175,7 +171,7 @@ def run_comparison(
         folder: RunFolder,
         progress: Progress,
         interrupted: Callable[[], bool],
-    ) -> dict[str, Any]:
+    ) -> ComparedNeuron:
         return compare_neuron(task.config, experiments, folder, progress, interrupted, task.label)
 
     for scene, config in scenes:
@@ -189,30 +185,24 @@ def run_comparison(
 
 
 class _Overall(NeuronResults):
-    """What there is of a comparison so far, and its files."""
+    """The neurons compared so far, and their files."""
 
-    file = COMMANDS["compare"]
+    kind = ComparisonResult
 
-    def result(self) -> dict[str, Any]:
-        """What ``comparison.json`` says."""
-        return {
-            "renderers": list(RENDERERS),
-            "ended": self.ended,
-            "asked": self.asked,
-            "statistics": comparison_statistics(self.neurons),
-            "neurons": self.neurons,
-            "left_out": self.left_out,
-            "versions": versions(),
-        }
+    def result(self) -> ComparisonResult:
+        return ComparisonResult(
+            ended=self.ended,
+            asked=self.asked,
+            statistics=comparison_statistics(self.neurons),
+            neurons=self.neurons,
+            left_out=self.left_out,
+            versions=versions(),
+        )
 
     def write(self) -> None:
         """The table, the picture and ``comparison.json``."""
         result = self.result()
         self.folder.write("comparison.csv", lambda path: write_rows(path, [comparison_row(n) for n in self.neurons]))
-        self.folder.write_json(self.file, result)
-        shown = [neuron for neuron in self.neurons if neuron["ended"] == "done"]
-        if shown:
-            title = ", ".join(dict.fromkeys(neuron["model"] for neuron in shown)) + ": MEIs path traced and rasterized"
-            labels = [neuron["label"].replace("neuron ", "") for neuron in shown]
-            statistics = result["statistics"]
-            self.folder.adorn("comparison.png", lambda path: write_overview(path, title, labels, shown, statistics))
+        self.folder.write_result(result)
+        if any(neuron.ended == "done" for neuron in self.neurons):
+            self.folder.adorn("comparison.png", lambda path: write_overview(path, result))

@@ -6,25 +6,26 @@ import time
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..config.load import Config
+from ..config.narrow import RunSettings, SceneSettings
+from ..config.objective import Diverse
 from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
 from ..geometry.quality import together_of
 from ..interrupts import finishing
 from ..io.images import write_png
-from ..neurons.observer import Look
-from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, measured, scene_features
-from ..optimize.evaluate import Estimate, evaluate
+from ..neurons.observer import Observation
+from ..optimize.dissimilarity import DEFAULT_THRESHOLD, UNITS, SceneFeatures, exact_distance, scene_features
+from ..optimize.evaluate import Mean, SceneEstimate, evaluate
 from ..optimize.loop import optimize
-from ..optimize.loss import ActivationLoss, Differ
+from ..optimize.loss import ActivationLoss, DiversityLoss
 from ..optimize.optimizer import OptimizerSettings, Step
-from ..optimize.state import KeptRecord, Snapshot, checked_numbers
+from ..optimize.state import HistoryState, Snapshot, checked_numbers
 from ..pipeline import Pipeline, build_pipeline, restarted
 from ..render.preview import object_of, previews
 from ..report.figures.diversity import DiversePicture, write_diverse
@@ -32,8 +33,10 @@ from ..report.grey_scale import DISPLAY
 from ..report.sentences_diversity import describe_set
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
+from ..runs.results import DiverseResult, DiverseScene, DiverseSet, InitialFinal, Maximum
+from ..runs.results.optimization import MeanDissimilarity
 from ..scene.parameters import get_parameters
-from .base import LOADING, WRITING, Progress, RunResult, working
+from .base import LOADING, WRITING, Progress, RunResult, open_run
 from .frames import Course, write_final, write_render
 from .history import FRAMES, History, frame
 from .multistart import StartResult
@@ -79,23 +82,23 @@ def run_diverse(config: Config, out: Path, progress: Progress, resumed: bool = F
     """
     progress.doing(LOADING)
     pipeline = build_pipeline(config, progress.message)
-    with working(pipeline, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
-        starts = _starts(pipeline, config)
-        search = _Search(config, folder, progress, interrupted)
-        maximum = search.maximum(restarted(pipeline, config, 0))
-        trials = search.optimized(starts, maximum["value"])
+    with open_run(pipeline, config, out, progress, resumed, alone=True, searched=False) as (folder, interrupted):
+        starts = _starts(pipeline, config.scene, config.objective)
+        search = _Search(config.run, folder, progress, interrupted)
+        maximum = search.maximum(restarted(pipeline, config.scene, 0))
+        trials = search.optimized(starts, maximum.value)
         progress.doing(WRITING)
-        result = _leave(folder, config, trials, maximum)
+        result = _write_run(folder, config.run, trials, maximum)
     return RunResult(folder.path, result)
 
 
-def _starts(pipeline: Pipeline, config: Config) -> list[Pipeline]:
+def _starts(pipeline: Pipeline, scene: SceneSettings, objective: Diverse) -> list[Pipeline]:
     """Starts that differ in what is to differ: scenes that are the same have no direction in which they differ."""
-    starts = [pipeline, *(restarted(pipeline, config, index) for index in range(1, config.objective.count))]
-    elsewhere = "offsets" in config.shape.free or config.pose.free
-    if config.objective.differ == "light" or not elsewhere:
+    starts = [pipeline, *(restarted(pipeline, scene, index) for index in range(1, objective.count))]
+    elsewhere = "offsets" in scene.shape.free or scene.pose.free
+    if objective.differ == "light" or not elsewhere:
         for index, start in enumerate(starts[1:]):
-            seed = np.random.SeedSequence((config.seed, index, 1)).generate_state(1)[0]
+            seed = np.random.SeedSequence((scene.seed, index, 1)).generate_state(1)[0]
             _scatter(start, torch.Generator().manual_seed(int(seed)))
     return starts
 
@@ -110,23 +113,25 @@ def _scatter(start: Pipeline, generator: torch.Generator) -> None:
 class _Search:
     """The optimizations, and what is told and kept of them."""
 
-    def __init__(self, config: Config, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]) -> None:
-        self._config, self._folder, self._progress, self._interrupted = config, folder, progress, interrupted
+    def __init__(
+        self, settings: RunSettings, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
+    ) -> None:
+        self._run, self._folder, self._progress, self._interrupted = settings, folder, progress, interrupted
         self._checkpoints = Checkpoints(folder)
-        self._settings = OptimizerSettings.of(config.optimizer)
-        self._accuracy = config.evaluate.spp, config.evaluate.repeats, config.seed
+        self._settings = OptimizerSettings.of(settings.optimizer)
+        self._accuracy = settings.evaluate.spp, settings.evaluate.repeats, settings.seed
 
-    def maximum(self, alone: Pipeline) -> dict[str, Any]:
-        """The most that the neurons answer: ``value``, its standard error, and where it is ``from``."""
+    def maximum(self, alone: Pipeline) -> Maximum:
+        """The most that the neurons answer."""
         known = alone.observer.optimum()
         if known is not None:
-            return {"value": known, "sem": 0.0, "from": "optimum"}
+            return Maximum(value=known, source="optimum")
         self._progress.start(self._settings.steps, "one scene alone")
         settings = self._settings
         if not settings.steps:
             alone.scene.shape.put_back()
         optimize(
-            ActivationLoss(alone), settings, self._config.seed, self._tell
+            ActivationLoss(alone), settings, self._run.seed, self._tell
         )  # nothing of it is kept: a Ctrl-C ends at once
         self._progress.stop()
         reached = evaluate(alone, *self._accuracy)
@@ -135,18 +140,18 @@ class _Search:
                 f"one scene alone drives the neurons to {reached.mean:.4g}, and there is no level of what is not above "
                 "0; take more optimizer.steps, start elsewhere, or name other neurons"
             )
-        return {"value": reached.mean, "sem": reached.sem, "from": "one scene alone"}
+        return Maximum(value=reached.mean, sem=reached.sem, source="one scene alone")
 
     def _tell(self, step: Step) -> None:
         self._progress.step({"activation": step.activation})
 
     def optimized(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
-        said = self._config.objective
-        apart = ENOUGH[said.differ] if said.apart is None else said.apart
+        said = self._run.objective
+        apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
         level = min(1.0, said.level + MARGIN)
 
-        def want(look: Look) -> Tensor:
+        def want(look: Observation) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
 
         self._progress.doing("evaluating the starts")
@@ -160,12 +165,12 @@ class _Search:
         every = max(1, self._settings.steps // FRAMES)
         record = History(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
         began = time.perf_counter()
-        goal = Differ(starts, want, said.differ, apart)
+        goal = DiversityLoss(starts, want, said.differ, apart)
         since = self._checkpoints.read(SCENES)
         seconds = 0.0
         if since is not None:
             record.restore(since, self._checkpoints)
-            kept = checked_numbers(KeptRecord, since.numbers)
+            kept = checked_numbers(HistoryState, since.numbers)
             self._folder.continue_metrics(kept.metrics)
             seconds = kept.seconds
         made = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
@@ -174,7 +179,7 @@ class _Search:
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
 
-        seed, settings = self._config.seed, self._settings
+        seed, settings = self._run.seed, self._settings
         with finishing() as begin:
 
             def add(step: Step) -> None:
@@ -192,71 +197,73 @@ class _Search:
         ]
 
 
-def _leave(folder: RunFolder, config: Config, trials: list[StartResult], maximum: dict[str, Any]) -> dict[str, Any]:
-    said, count = config.objective, len(trials)
-    apart = ENOUGH[said.differ] if said.apart is None else said.apart
-    aspects = [_aspects(trial) for trial in trials]
-    pairs = {kind: _pairs(kind, aspects) for kind in ENOUGH}
-    means = {kind: float(values[np.triu_indices(count, 1)].mean()) for kind, values in pairs.items()}
-    scenes = []
-    for trial in trials:
-        of_maximum = trial.after.mean / maximum["value"]
-        name = f"scenes/{trial.index}"
-        scenes.append(
-            {
-                "folder": name,
-                "activation": {"initial": trial.before.as_dict(), "final": trial.after.as_dict()},
-                "of_maximum": of_maximum,
-                "reached": of_maximum >= said.level,
-                "mesh": mesh_facts(trial.pipeline.scene.shape(), trial.pipeline.scene.template),
-            }
-        )
-    reached = all(scene["reached"] for scene in scenes)
-    far = means[said.differ] >= apart
-    together = [trial.after for trial in trials]
-    outcome = trials[0].outcome
-    facts = run_facts(config, trials[0].pipeline, trials, outcome.ended, outcome.reason)
-    result = {
-        "activation": {"initial": _mean([trial.before for trial in trials]), "final": _mean(together)},
-        "diverse": {
-            "found": reached and far,
-            "maximum": maximum,
-            "level": said.level,
-            "differ": said.differ,
-            "difference": means[said.differ],
-            "unit": UNITS[said.differ],
-            "apart": apart,
-            "far": far,
-            "scenes": scenes,
-            "differences": {kind: {"mean": means[kind], "unit": UNITS[kind]} for kind in ENOUGH},
-            "pairs": {kind: values.tolist() for kind, values in pairs.items()},
-        },
-        "neurons": list(config.neurons),
-        **facts,
-        "mesh": together_of([scene["mesh"] for scene in scenes]),
+def _write_run(folder: RunFolder, settings: RunSettings, trials: list[StartResult], maximum: Maximum) -> DiverseResult:
+    course, outcome = _course(trials), trials[0].outcome
+    diverse = _set(settings.objective, trials, maximum)
+    facts = dict(run_facts(settings, trials[0].pipeline, trials, outcome.ended, outcome.reason))
+    facts |= {
+        "mesh": together_of([scene.mesh for scene in diverse.scenes]),
         "steps": outcome.steps,
         "skipped_steps": outcome.skipped,
         "seconds_per_step": facts["seconds"] / max(1, outcome.steps),
     }
-    course = _course(trials)
-    result["exposure"] = course.exposure
-    for trial, scene in zip(trials, scenes):
-        write_final(folder, trial.pipeline, trial.after.image, course.exposure, f"{scene['folder']}/")
-        write_object(folder, trial, f"{scene['folder']}/")
+    result = DiverseResult(
+        activation=InitialFinal(
+            initial=_mean([trial.before for trial in trials]), final=_mean([trial.after for trial in trials])
+        ),
+        diverse=diverse,
+        neurons=settings.neurons,
+        exposure=course.exposure,
+        **facts,
+    )
+    for trial, scene in zip(trials, diverse.scenes):
+        write_final(folder, trial.pipeline, trial.after.image, course.exposure, f"{scene.folder}/")
+        write_object(folder, trial, f"{scene.folder}/")
     write_render(folder, course.last, course.exposure)
-    write_result(folder, config, result)
+    write_result(folder, result, settings.deterministic)
     folder.adorn("stimulus.png", lambda path: write_png(path, DISPLAY(course.beside.of(course.last))))
     course.write(folder)
-    folder.adorn(
-        "summary.png", lambda path: write_diverse(path, _picture(trials, result["diverse"], pairs[said.differ]))
+    folder.adorn("summary.png", lambda path: write_diverse(path, _picture(trials, diverse)))
+    return finish(folder, result, settings.deterministic)
+
+
+def _set(settings: Diverse, trials: list[StartResult], maximum: Maximum) -> DiverseSet:
+    count = len(trials)
+    apart = DEFAULT_THRESHOLD[settings.differ] if settings.apart is None else settings.apart
+    aspects = [_aspects(trial) for trial in trials]
+    pairs = {kind: _pairs(kind, aspects) for kind in DEFAULT_THRESHOLD}
+    means = {kind: float(values[np.triu_indices(count, 1)].mean()) for kind, values in pairs.items()}
+    scenes = tuple(_scene(trial, maximum, settings.level) for trial in trials)
+    far = means[settings.differ] >= apart
+    return DiverseSet(
+        found=far and all(scene.reached for scene in scenes),
+        maximum=maximum,
+        level=settings.level,
+        differ=settings.differ,
+        difference=means[settings.differ],
+        unit=UNITS[settings.differ],
+        apart=apart,
+        far=far,
+        scenes=scenes,
+        differences={kind: MeanDissimilarity(mean=means[kind], unit=UNITS[kind]) for kind in DEFAULT_THRESHOLD},
+        pairs={kind: values.tolist() for kind, values in pairs.items()},
     )
-    finish(folder, config, result)
-    return result
 
 
-def _mean(estimates: list[Estimate]) -> dict[str, float]:
+def _scene(trial: StartResult, maximum: Maximum, level: float) -> DiverseScene:
+    of_maximum = trial.after.mean / maximum.value
+    return DiverseScene(
+        folder=f"scenes/{trial.index}",
+        activation=InitialFinal(initial=trial.before, final=trial.after),
+        of_maximum=of_maximum,
+        reached=of_maximum >= level,
+        mesh=mesh_facts(trial.pipeline.scene.shape(), trial.pipeline.scene.template),
+    )
+
+
+def _mean(estimates: list[SceneEstimate]) -> Mean:
     values, errors = (np.array([getattr(each, name) for each in estimates]) for name in ("mean", "sem"))
-    return {"mean": float(values.mean()), "sem": float(np.sqrt(np.square(errors).sum()) / len(values))}
+    return Mean(float(values.mean()), float(np.sqrt(np.square(errors).sum()) / len(values)))
 
 
 @torch.no_grad()
@@ -268,7 +275,7 @@ def _aspects(trial: StartResult) -> SceneFeatures:
 def _pairs(kind: str, aspects: list[SceneFeatures]) -> np.ndarray:
     values = np.zeros((len(aspects), len(aspects)))
     for i, j in combinations(range(len(aspects)), 2):
-        values[i, j] = values[j, i] = measured(kind, aspects[i], aspects[j])
+        values[i, j] = values[j, i] = exact_distance(kind, aspects[i], aspects[j])
     return values
 
 
@@ -280,17 +287,17 @@ def _course(trials: list[StartResult]) -> Course:
 
 
 @torch.no_grad()
-def _picture(trials: list[StartResult], said: dict[str, Any], pairs: np.ndarray) -> DiversePicture:
+def _picture(trials: list[StartResult], diverse: DiverseSet) -> DiversePicture:
     frames = [frame(trial.pipeline, trial.after.image) for trial in trials]
     objects = [object_of(trial.pipeline.scene) for trial in trials]
     return DiversePicture(
         title=f"{trials[0].pipeline.observer.model.name}: "
-        + ("diverse scenes" if said["found"] else "no diverse set found"),
+        + ("diverse scenes" if diverse.found else "no diverse set found"),
         renders=[render for render, _ in frames],
         stimuli=[grey for _, grey in frames],
         previews=[front for (front,) in previews(trials[0].pipeline.renderer, objects, (0,))],
-        labels=[f"{scene['of_maximum']:.3f} of the maximum" for scene in said["scenes"]],
-        pairs=pairs,
-        unit=said["unit"],
-        said=describe_set(said),
+        labels=[f"{scene.of_maximum:.3f} of the maximum" for scene in diverse.scenes],
+        pairs=np.array(diverse.pairs[diverse.differ]),
+        unit=diverse.unit,
+        said=describe_set(diverse),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
-from ..io.files import read_json
 from ..io.images import write_png
 from ..io.pictures.bitmaps import prepare_files
 from ..optimize.evaluate import Mean
-from ..pipeline import Pipeline, build_scene
+from ..pipeline import Pipeline, build_pipeline, build_scene
 from ..report.export.display import Display
-from ..report.export.gltf import gltf_of, left_out, write_glb
-from ..report.export.stimuli import Look, Picture, Shown, prepare, tunings
+from ..report.export.gltf import left_out, write_glb
+from ..report.export.stimuli import (
+    DisplaySettings,
+    ExportedStimuli,
+    ExportedStimulus,
+    Picture,
+    prepare,
+    tunings,
+)
 from ..runs.folder import RunFolder
 from ..runs.read import FinishedRun, read_run
 from ..scene.parameters import get_parameters, set_parameters
-from .base import RunResult
 from .export_sources import grey_of, initial_stimulus, is_pixel_run, pixel_stimulus, unlike_stimuli
 from .reevaluate import FrozenEvaluator
 
@@ -52,12 +56,12 @@ COLUMNS = (
 
 def export_stimuli(
     folder: Path,
-    look: Look,
+    look: DisplaySettings,
     display: Display,
     out: Path,
     on_message: Callable[[str], None] = lambda text: None,
     trust_code: bool = False,
-) -> RunResult:
+) -> ExportedStimuli:
     """Write the stimuli of a run as ``0001.png``, ``0001.npy`` and so on, and ``stimuli.csv``.
 
     They are the run's own, the pixel MEI where there is one, the initial scene's, rendered anew, and every point of its
@@ -69,7 +73,7 @@ def export_stimuli(
     ----------
     folder : Path
         Of a finished run.
-    look : Look
+    look : DisplaySettings
     display : Display
     out : Path
         The folder, a new one.
@@ -85,7 +89,7 @@ def export_stimuli(
     """
     look.check()
     if is_pixel_run(folder):
-        shown: Iterator[Shown] = iter(pixel_stimulus(folder, on_message, trust_code))
+        shown: Iterator[ExportedStimulus] = iter(pixel_stimulus(folder, on_message, trust_code))
     else:
         shown = _of_run(folder, on_message, trust_code)
     written = RunFolder(out)
@@ -98,40 +102,38 @@ def export_stimuli(
         written.write(f"{name}.npy", lambda path, values=picture.luminance: np.save(path, values))
         rows.append(_row(number, name, each, picture, display))
     written.write("stimuli.csv", lambda path: _write_rows(path, rows))
-    return RunResult(written.path, {"stimuli": rows, "gamma": display.name})
+    return ExportedStimuli(written.path, rows, display.name)
 
 
-def _of_run(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> Iterator[Shown]:
+def _of_run(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> Iterator[ExportedStimulus]:
     """Every stimulus of a run; what is wrong with its files is found before the first is given."""
     run = read_run(folder, command="export --for experiment", trust_code=trust_code, also=("metamer", "diverse"))
     with about(folder / "config.yaml"):
-        judge = FrozenEvaluator.built(with_renderer(run.config, run.renderer), on_message)
+        pipeline = build_pipeline(run.config.with_renderer(run.result.renderer).with_nothing_free(), on_message)
+        evaluator = FrozenEvaluator(pipeline, run.config.evaluate)
     if run.config.objective.type in ("metamer", "diverse"):
-        own = unlike_stimuli(run, judge)
+        own = unlike_stimuli(run, evaluator)
     else:
-        try:
-            own = [*_own(run, judge.pipeline, read_json(folder / "result.json"))]
-        except (KeyError, TypeError, ValueError):
-            raise UserError(f"{folder / 'result.json'} is damaged: it does not say the neurons' responses") from None
-        own.append(initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus"))
+        own = [*_own(run, evaluator.pipeline)]
+        own.append(initial_stimulus(run, evaluator, "initial_parameters.npz", "initial stimulus"))
     for _ in tunings(folder):
         pass
     return chain(own, tunings(folder))
 
 
-def _own(run: FinishedRun, pipeline: Pipeline, said: Mapping[str, Any]) -> Iterator[Shown]:
+def _own(run: FinishedRun, pipeline: Pipeline) -> Iterator[ExportedStimulus]:
     """The run's stimulus, and its pixel MEI."""
-    neurons = run.config.neurons
-    answers = {row["neuron"]: Mean(**row["final"]) for row in said["responses"]}
-    yield Shown("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", pipeline), answers)
+    neurons, result = run.config.neurons, run.result
+    answers = {each.neuron: Mean(each.final.mean, each.final.sem) for each in result.responses}
+    yield ExportedStimulus("stimulus", "stimulus.npy", grey_of(run.folder / "stimulus.npy", pipeline), answers)
     path = run.folder / "pixel_stimulus.npy"
     if path.is_file():
-        named = zip(pipeline.observer.objective.neurons, said["pixel"]["responses"])
-        answers = {neuron: Mean(float(response), 0.0) for neuron, response in named if neuron in neurons}
-        yield Shown("pixel MEI", path.name, grey_of(path, pipeline), answers)
+        named = zip(pipeline.observer.objective.neurons, result.pixel.responses)
+        answers = {neuron: Mean(response, 0.0) for neuron, response in named if neuron in neurons}
+        yield ExportedStimulus("pixel MEI", path.name, grey_of(path, pipeline), answers)
 
 
-def _row(number: int, name: str, shown: Shown, picture: Picture, display: Display) -> dict[str, Any]:
+def _row(number: int, name: str, shown: ExportedStimulus, picture: Picture, display: Display) -> dict[str, Any]:
     known = shown.answers.values()
     h, w = picture.luminance.shape[:2]
     values = [
@@ -169,8 +171,10 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 CHANNELS = 3
 
 
-def export_scene(folder: Path, out: Path) -> RunResult:
+def export_scene(folder: Path, out: Path) -> tuple[Path, list[str]]:
     """Write ``scene.glb``: object, camera, lights and material of what a run ended with.
+
+    Gives the folder, and the lights that glTF cannot hold.
 
     Parameters
     ----------
@@ -189,12 +193,12 @@ def export_scene(folder: Path, out: Path) -> RunResult:
         raise UserError(f"{folder} holds several scenes; the object of each is in scenes/<number>/mesh.glb")
     prepare_files()
     with about(folder / "config.yaml"):
-        scene = build_scene(frozen(run.config), CHANNELS)
+        scene = build_scene(run.config.with_nothing_free().scene, CHANNELS)
     set_parameters(scene, run.parameters(get_parameters(scene))[1])
     with torch.no_grad():
         if not torch.isfinite(scene().vertices).all():
             raise UserError(f"{folder}: its parameters make no object; they may be damaged")
-    gltf, data = gltf_of(scene, [light.model_dump(exclude={"free"}) for light in run.config.lighting])
+    said = [light.model_dump(exclude={"free"}) for light in run.config.lighting]
     written = RunFolder(out)
-    written.write("scene.glb", lambda path: write_glb(path, gltf, data))
-    return RunResult(written.path, {"left_out": left_out(scene)})
+    written.write("scene.glb", lambda path: write_glb(path, scene, said))
+    return written.path, left_out(scene)

@@ -11,13 +11,13 @@ import torch
 
 from ..config.load import load_config
 from ..errors import UserError, about
-from ..io.files import read_json
 from ..io.images import read_image
 from ..neurons.observer import Observer, build_observer
 from ..optimize.evaluate import Mean
 from ..pipeline import Pipeline
-from ..report.export.stimuli import Shown, read_array
-from ..runs.read import FinishedRun, check_version
+from ..report.export.stimuli import ExportedStimulus, read_array
+from ..runs.read import FinishedRun
+from ..runs.results import PixelResult, read_run_result
 from ..scene.color import to_channels
 from ..scene.parameters import get_parameters, read_parameters
 from .history import frame
@@ -28,50 +28,48 @@ __all__ = ["grey_of", "initial_stimulus", "is_pixel_run", "pixel_stimulus", "unl
 
 def is_pixel_run(folder: Path) -> bool:
     """Whether a folder is that of a pixel MEI, which has no scene."""
-    path = folder / "result.json"
-    if not (path.is_file() and (folder / "config.yaml").is_file()):
-        return False
-    result = read_json(path)
-    return "mesh" not in result and isinstance(result.get("activation"), (int, float))
+    is_run = (folder / "result.json").is_file() and (folder / "config.yaml").is_file()
+    return is_run and isinstance(read_run_result(folder), PixelResult)
 
 
-def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> list[Shown]:
+def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: bool) -> list[ExportedStimulus]:
     """The one of a pixel MEI's folder."""
-    check_version(folder, read_json(folder / "result.json"))
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
-        observer = build_observer(config, on_message)
+        observer = build_observer(config.observer, on_message)
     return [_stored(observer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
 
 
-def unlike_stimuli(run: FinishedRun, judge: FrozenEvaluator) -> list[Shown]:
+def unlike_stimuli(run: FinishedRun, evaluator: FrozenEvaluator) -> list[ExportedStimulus]:
     """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
-    observer, neurons = judge.pipeline.observer, _asked(run, judge)
+    observer, neurons = evaluator.pipeline.observer, _asked(run, evaluator)
     if run.config.objective.type == "metamer":
-        found = _stored(observer, run.folder, "stimulus.npy", "stimulus", judge.device, neurons)
-        first = initial_stimulus(run, judge, "initial_parameters.npz", "initial stimulus")
-        return [found, _reference(run, judge, neurons), first]
+        found = _stored(observer, run.folder, "stimulus.npy", "stimulus", evaluator.device, neurons)
+        first = initial_stimulus(run, evaluator, "initial_parameters.npz", "initial stimulus")
+        return [found, _reference(run, evaluator, neurons), first]
     folders = sorted((path.parent for path in run.folder.glob("scenes/*/stimulus.npy")), key=_number)
     if not folders:
         raise UserError(f"{run.folder} is no whole run folder: there is no scenes/0/stimulus.npy in it")
     found = []
     for folder in folders:
         name = f"scenes/{folder.name}"
-        found.append(_stored(observer, run.folder, f"{name}/stimulus.npy", "stimulus", judge.device, neurons))
+        found.append(_stored(observer, run.folder, f"{name}/stimulus.npy", "stimulus", evaluator.device, neurons))
     found += [
-        initial_stimulus(run, judge, f"scenes/{folder.name}/initial_parameters.npz", "initial stimulus")
+        initial_stimulus(run, evaluator, f"scenes/{folder.name}/initial_parameters.npz", "initial stimulus")
         for folder in folders
     ]
     return found
 
 
-def initial_stimulus(run: FinishedRun, judge: FrozenEvaluator, file: str, what: str) -> Shown:
+def initial_stimulus(run: FinishedRun, evaluator: FrozenEvaluator, file: str, what: str) -> ExportedStimulus:
     """That of the initial scene, whose parameters lie in a file, rendered anew with many samples."""
-    parameters = read_parameters(run.folder / file, get_parameters(judge.pipeline.scene))
-    estimate = judge(parameters, run.config.seed)
-    grey = frame(judge.pipeline, estimate.image.to(judge.device))[1]
-    named = zip(judge.pipeline.observer.objective.neurons, estimate.responses)
-    return Shown(what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, judge)})
+    parameters = read_parameters(run.folder / file, get_parameters(evaluator.pipeline.scene))
+    estimate = evaluator(parameters, run.config.seed)
+    grey = frame(evaluator.pipeline, estimate.image.to(evaluator.device))[1]
+    named = zip(evaluator.pipeline.observer.objective.neurons, estimate.responses)
+    return ExportedStimulus(
+        what, file, grey, {neuron: mean for neuron, mean in named if neuron in _asked(run, evaluator)}
+    )
 
 
 def grey_of(path: Path, pipeline: Pipeline) -> np.ndarray:
@@ -80,10 +78,10 @@ def grey_of(path: Path, pipeline: Pipeline) -> np.ndarray:
     return observer.stimulus.to_grey(_seen(path, observer, pipeline.scene.background.device), clip=False).cpu().numpy()
 
 
-def _asked(run: FinishedRun, judge: FrozenEvaluator) -> tuple[int, ...]:
+def _asked(run: FinishedRun, evaluator: FrozenEvaluator) -> tuple[int, ...]:
     """The neurons that the run is about; a metamer's that names none has them all."""
     if run.config.objective.type == "metamer" and run.config.named_neurons is None:
-        return tuple(judge.pipeline.observer.objective.neurons)
+        return tuple(evaluator.pipeline.observer.objective.neurons)
     return run.config.neurons
 
 
@@ -93,32 +91,36 @@ def _number(folder: Path) -> tuple[int, str]:
 
 
 def _seen(path: Path, observer: Observer, device: torch.device) -> torch.Tensor:
-    seen = np.array(read_array(path))
+    model_input = np.array(read_array(path))
     stimulus = observer.stimulus
-    if seen.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(seen).all():
+    if model_input.shape != (1, stimulus.channels, *stimulus.image_size) or not np.isfinite(model_input).all():
         raise UserError(f"{path} is damaged, or of another model: it is no input of '{observer.model.name}'")
-    return torch.from_numpy(seen).to(device)
+    return torch.from_numpy(model_input).to(device)
 
 
 def _stored(
     observer: Observer, folder: Path, file: str, what: str, device: torch.device, neurons: tuple[int, ...]
-) -> Shown:
+) -> ExportedStimulus:
     """An array of the run, and what the neurons answer to it; the errors are those of an array, and unknown."""
     return _shown(observer, _seen(folder / file, observer, device), what, file, neurons)
 
 
 @torch.no_grad()
-def _shown(observer: Observer, seen: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]) -> Shown:
-    grey = observer.stimulus.to_grey(seen, clip=False).cpu().numpy()
-    named = zip(observer.objective.neurons, observer.neurons(seen)[0].tolist())
-    return Shown(what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons})
+def _shown(
+    observer: Observer, model_input: torch.Tensor, what: str, source: str, neurons: tuple[int, ...]
+) -> ExportedStimulus:
+    grey = observer.stimulus.to_grey(model_input, clip=False).cpu().numpy()
+    named = zip(observer.objective.neurons, observer.neurons(model_input)[0].tolist())
+    return ExportedStimulus(
+        what, source, grey, {neuron: Mean(value, math.nan) for neuron, value in named if neuron in neurons}
+    )
 
 
-def _reference(run: FinishedRun, judge: FrozenEvaluator, neurons: tuple[int, ...]) -> Shown:
+def _reference(run: FinishedRun, evaluator: FrozenEvaluator, neurons: tuple[int, ...]) -> ExportedStimulus:
     """What a metamer has the responses of, of its stored render."""
     path = run.folder / "reference.exr"
-    image = to_channels(torch.from_numpy(read_image(path, "reference")), judge.pipeline.scene.channels)
-    observer = judge.pipeline.observer
+    image = to_channels(torch.from_numpy(read_image(path, "reference")), evaluator.pipeline.scene.channels)
+    observer = evaluator.pipeline.observer
     with torch.no_grad():
-        seen = observer.stimulus(image.to(judge.device))
-    return _shown(observer, seen, "reference", path.name, neurons)
+        model_input = observer.stimulus(image.to(evaluator.device))
+    return _shown(observer, model_input, "reference", path.name, neurons)

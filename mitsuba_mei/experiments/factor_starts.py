@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..config.load import Config, free_parameters
-from ..config.variants import with_free
 from ..errors import UserError
 from ..optimize.checks import check_start, without_effect
 from ..pipeline import Pipeline, build_pipeline, each_start
@@ -15,9 +14,9 @@ from ..runs.coalitions import FACTORS, Coalition, chosen_parameters, factor_of, 
 from ..scene.initial import DRAWN, FILE
 from .base import threads_beside
 
-__all__ = ["LEAST_STARTS", "Prepared", "prepare"]
+__all__ = ["MIN_STARTS", "Prepared", "prepare"]
 
-LEAST_STARTS = 3
+MIN_STARTS = 3
 """Starts where neither the command line nor the scene file asks for more: a standard error of two is hardly one."""
 
 
@@ -55,11 +54,11 @@ class Prepared:
             scene.freeze_except(paths)
             scene.shape.own_offsets = None  # frozen or free, it is the same start
             moved.append(replace(start, scene=scene, begins=DRAWN if start.begins == FILE else start.begins))
-        return with_free(self.config, paths), moved
+        return self.config.with_free(paths), moved
 
 
 def prepare(
-    config: Config, starts: int | None = None, on_message: Callable[[str], None] = lambda text: None
+    config: Config, on_message: Callable[[str], None] = lambda text: None, starts: int | None = None
 ) -> Prepared:
     """Draw the starts of a scene, with all of its factors free, and check the first of them.
 
@@ -70,10 +69,10 @@ def prepare(
     ----------
     config : Config
         For one objective.
-    starts : int, optional
-        How many; by default as many as ``optimizer.restarts`` asks for, and at least three.
     on_message : callable
         Told of downloads, and of what is not freed.
+    starts : int, optional
+        How many; by default as many as ``optimizer.restarts`` asks for, and at least three.
 
     Raises
     ------
@@ -81,12 +80,13 @@ def prepare(
         For anything that the user can mend. Parameters of a factor's own choice that change nothing are left out;
         those that the scene file lists must not.
     """
-    count = max(LEAST_STARTS, config.optimizer.restarts) if starts is None else starts
-    kept = [path for path in free_parameters(config) if factor_of(path) is None]
+    count = max(MIN_STARTS, config.optimizer.restarts) if starts is None else starts
+    kept = [path for path in free_parameters(config.scene) if factor_of(path) is None]
     if kept:
         on_message(f"{', '.join(kept)} of the scene file stay frozen: only shape, pose and light are freed")
-    chosen, parameters = chosen_parameters(config), factor_parameters(config)
-    whole = _freed(config, parameters, count)
+    chosen, parameters = chosen_parameters(config.scene), factor_parameters(config.scene)
+    config = config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"restarts": count})})
+    whole = config.with_free([path for paths in parameters.values() for path in paths])
     pipeline = build_pipeline(whole, on_message)
     with threads_beside(pipeline.renderer):
         idle = [path for path in without_effect(pipeline, config.seed) if path not in chosen]
@@ -94,17 +94,10 @@ def prepare(
             parameters = {factor: tuple(p for p in paths if p not in idle) for factor, paths in parameters.items()}
             _check_each(parameters, idle)
             on_message(f"left frozen, since the image does not depend on it here: {', '.join(idle)}")
-            whole = _freed(config, parameters, count)
-            pipeline.scene.freeze_except(free_parameters(whole))
+            whole = config.with_free([path for paths in parameters.values() for path in paths])
+            pipeline.scene.freeze_except(free_parameters(whole.scene))
         check_start(pipeline, config.seed, alone=count == 1)
-    return Prepared(whole, parameters, tuple(each_start(pipeline, whole)))
-
-
-def _freed(config: Config, parameters: dict[str, tuple[str, ...]], starts: int) -> Config:
-    """The configuration with these parameters free and so many starts."""
-    optimizer = config.optimizer.model_copy(update={"restarts": starts})
-    free = [path for paths in parameters.values() for path in paths]
-    return with_free(config.model_copy(update={"optimizer": optimizer}), free)
+    return Prepared(whole, parameters, tuple(each_start(pipeline, whole.scene, count)))
 
 
 def _check_each(parameters: dict[str, tuple[str, ...]], idle: list[str]) -> None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..config.load import Config, dump
-from ..config.variants import check_activation_objective, for_each_neuron
+from ..config.objective import check_activation_objective
 from ..errors import about
-from ..optimize.evaluate import Estimate
-from ..report.figures.factors import FactorsResult, write_factors
-from ..runs.coalitions import FACTORS, NOBODY, SUBSETS, Coalition, named
+from ..optimize.evaluate import SceneEstimate
+from ..report.figures.factors import FactorsFigure, write_factors
+from ..runs.coalitions import EMPTY, FACTORS, SUBSETS, Coalition, named
 from ..runs.folder import RunFolder
+from ..runs.results import FactorsNeuron, FactorsResult
+from ..runs.results.populations import KeptStart, Trial
 from .base import LabelledProgress, Progress, RunResult, versions
 from .comparison import write_rows
 from .factor_starts import Prepared, prepare
 from .history import frame
-from .multistart import MultistartResult, StartResult
+from .multistart import MultistartResult
 from .outputs import optimize_and_write
 from .per_neuron import NeuronResults, Task, one_by_one
 from .pixel import PixelMEI, find_for_reference
-from .registry import COMMANDS, write_request
+from .registry import write_request
 from .shapley import factor_rows, statistics
 
 __all__ = ["run_coalitions", "run_factors"]
@@ -36,7 +38,7 @@ NOTE = """\
 
 def run_coalitions(
     prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool], label: str
-) -> FactorsResult:
+) -> FactorsFigure:
     """Optimize with every subset of the factors free, and write all of it.
 
     Parameters
@@ -52,20 +54,20 @@ def run_coalitions(
 
     Returns
     -------
-    FactorsResult
-        Its figures are what ``factors.json`` says.
+    FactorsFigure
+        Its result is what ``factors.json`` says.
     """
     config, observer = prepared.config, prepared.starts[0].observer
     pixel = None
     if config.compare_to == "pixel":
-        pixel = find_for_reference(observer, config, progress)
+        pixel = find_for_reference(observer, config.pixel, config.seed, config.objective.type, progress)
     game = _Game(prepared, pixel)
     for subset in SUBSETS[1:]:
         if interrupted():
             break
         labelled = LabelledProgress(progress, named(subset))
         game.add(subset, _run(prepared, subset, folder, labelled, interrupted, pixel))
-        folder.write_json("factors.json", game.figures())
+        folder.write_result(game.result())
     starts = prepared.starts
     starts[0].observer.check_unaltered(starts[0].render(prepared.config.seed))
     played = game.played(label)
@@ -86,13 +88,10 @@ def _run(
     config, starts = prepared.variant(subset)
     run = folder.inside(named(subset).replace(" + ", "-"))
     note = NOTE.format(count=len(SUBSETS) - 1, starts=len(starts))
-    run.write_text("config.yaml", note + dump(_alone(config), run.path))
-    return optimize_and_write(run, config, starts, starts[0].renderer, progress, interrupted, pixel)
-
-
-def _alone(config: Config) -> Config:
-    """The configuration of one start: it could not draw the others where neither shape nor pose is free."""
-    return config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"restarts": 1})})
+    # Of one start: its file could not draw the others where neither shape nor pose is free.
+    alone = config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"restarts": 1})})
+    run.write_text("config.yaml", note + dump(alone, run.path))
+    return optimize_and_write(run, config.run, starts, starts[0].renderer, progress, interrupted, pixel)
 
 
 @dataclass
@@ -105,9 +104,9 @@ class _Game:
     pixel : PixelMEI or None
     values : dict of frozenset to list of Estimate
         By the subset that was free, start by start; for nothing the start itself.
-    trials : dict of str to list of dict
-        The same by name, as ``factors.json`` says it.
-    best : dict of str to dict
+    trials : dict of str to tuple of Trial
+        The same by name.
+    best : dict of str to KeptStart
         Which start was kept, and its activation by renders that no choice was made by.
     failed : dict of str to str
         Why the optimization whose end was kept failed, where it did.
@@ -115,9 +114,9 @@ class _Game:
 
     prepared: Prepared
     pixel: PixelMEI | None
-    values: dict[Coalition, list[Estimate]] = field(default_factory=dict)
-    trials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    best: dict[str, dict[str, Any]] = field(default_factory=dict)
+    values: dict[Coalition, list[SceneEstimate]] = field(default_factory=dict)
+    trials: dict[str, tuple[Trial, ...]] = field(default_factory=dict)
+    best: dict[str, KeptStart] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, subset: Coalition, done: MultistartResult) -> None:
@@ -125,27 +124,33 @@ class _Game:
         if not self.values:
             starts = [trial.before for trial in done.trials]
             index = max(range(len(starts)), key=lambda i: -math.inf if math.isnan(starts[i].mean) else starts[i].mean)
-            at_first = [
-                _trial(i, start) | {"steps": 0, "seconds": 0.0, "ended": "done"} for i, start in enumerate(starts)
-            ]
-            self._keep(NOBODY, starts, at_first, index, starts[index])
-        ends = [trial.after for trial in done.trials]
-        trials = [_trial(trial.index, trial.after) | _outcome(trial) for trial in done.trials]
-        self._keep(subset, ends, trials, done.best.index, done.final)
+            at_first = [Trial(start=i, activation=start, seconds=0.0) for i, start in enumerate(starts)]
+            self._keep(EMPTY, starts, at_first, index, starts[index])
+        trials = [
+            Trial(
+                start=trial.index,
+                activation=trial.after,
+                steps=trial.outcome.steps,
+                seconds=trial.seconds,
+                ended=trial.outcome.ended,
+            )
+            for trial in done.trials
+        ]
+        self._keep(subset, [trial.after for trial in done.trials], trials, done.best.index, done.final)
         if done.reason:
             self.failed[named(subset)] = done.reason
 
     def _keep(
         self,
         subset: Coalition,
-        values: list[Estimate],
-        trials: list[dict[str, Any]],
+        values: list[SceneEstimate],
+        trials: list[Trial],
         index: int,
-        kept: Estimate,
+        kept: SceneEstimate,
     ) -> None:
         name = named(subset)
-        self.values[subset], self.trials[name] = values, trials
-        self.best[name] = {"start": index, "activation": kept.as_dict()}
+        self.values[subset], self.trials[name] = values, tuple(trials)
+        self.best[name] = KeptStart(start=index, activation=kept)
 
     def shown_start(self) -> int | None:
         """The start whose pictures are shown: the best with all factors free, or as much as there is so far."""
@@ -155,48 +160,41 @@ class _Game:
         ends = list(self.values.values())[-1][:common]
         return max(range(common), key=lambda i: -math.inf if math.isnan(ends[i].mean) else ends[i].mean)
 
-    def played(self, label: str) -> FactorsResult:
+    def played(self, label: str) -> FactorsFigure:
         """What is drawn of it; of one start alone, so that every subset begins with the same object."""
         start = self.shown_start()
         pipeline = self.prepared.starts[0]
         frames = {named(subset): frame(pipeline, each[start].image) for subset, each in self.values.items()}
         renders, stimuli = ({name: both[i] for name, both in frames.items()} for i in range(2))
-        return FactorsResult(label, self.figures(), renders, stimuli)
+        return FactorsFigure(label, self.result(), renders, stimuli)
 
-    def figures(self) -> dict[str, Any]:
-        """What ``factors.json`` says."""
+    def result(self) -> FactorsNeuron:
+        """The neuron's result so far."""
         prepared = self.prepared
         config, observer = prepared.config, prepared.starts[0].observer
         asked = len(prepared.starts)
         whole = all(len(self.values.get(subset, ())) == asked for subset in SUBSETS)
-        return {
-            "model": observer.model.name,
-            "neurons": list(config.neurons),
-            "objective": config.objective.type,
-            "renderer": config.render.type,
-            "ended": "done" if whole else "interrupted",
-            "seed": config.seed,
-            "asked_starts": asked,
-            "parameters": prepared.parameters,
-            "optimum": observer.optimum(),
-            "pixel": None if self.pixel is None else self.pixel.activation,
+        return FactorsNeuron(
+            model=observer.model.name,
+            neurons=config.neurons,
+            objective=config.objective.type,
+            renderer=config.render.type,
+            ended="done" if whole else "interrupted",
+            seed=config.seed,
+            asked_starts=asked,
+            parameters=prepared.parameters,
+            optimum=observer.optimum(),
+            pixel=None if self.pixel is None else self.pixel.activation,
             **statistics(self.values),
-            "best": self.best,
-            "failed": self.failed,
-            "shown_start": self.shown_start(),
-            "trials": self.trials,
-        }
+            best=self.best,
+            failed=self.failed,
+            shown_start=self.shown_start(),
+            trials=self.trials,
+            versions=versions(),
+        )
 
 
-def _trial(start: int, activation: Estimate) -> dict[str, Any]:
-    return {"start": start, "activation": activation.as_dict()}
-
-
-def _outcome(trial: StartResult) -> dict[str, Any]:
-    return {"steps": trial.outcome.steps, "seconds": trial.seconds, "ended": trial.outcome.ended}
-
-
-MOST_DRAWN = 8
+MAX_DRAWN = 8
 """Neurons in the picture of all; each has one of its own."""
 
 
@@ -231,16 +229,13 @@ def run_factors(
         For anything that the user can mend, before the first step, such as a factor of a scene that nothing can be
         moved of. A later neuron that cannot be optimized is left out, and the reason is recorded.
     """
-    shown: list[FactorsResult] = []
-
-    def ready(config: Config, on_message: Callable[[str], None]) -> Prepared:
-        return prepare(config, starts, on_message)
+    shown: list[FactorsFigure] = []
 
     def work(
         task: Task, prepared: Prepared, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
-    ) -> dict[str, Any]:
+    ) -> FactorsNeuron:
         shown.append(run_coalitions(prepared, folder, progress, interrupted, task.label))
-        return shown[-1].figures
+        return shown[-1].result
 
     def asked(folder: RunFolder) -> None:
         write_request(folder, "factors", scenes, starts)
@@ -250,48 +245,47 @@ def run_factors(
             check_activation_objective(config.objective.type, "factors")
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
-            prepare(for_each_neuron(config)[0], starts)
+            prepare(config.for_each_neuron()[0], starts=starts)
 
     def gather(folder: RunFolder, asked: int) -> _Overall:
         return _Overall(folder, asked, shown)
 
-    return one_by_one(scenes, out, progress, ready, work, gather, asked, resumed)
+    return one_by_one(scenes, out, progress, partial(prepare, starts=starts), work, gather, asked, resumed)
 
 
 class _Overall(NeuronResults):
     """What there is so far, and its files."""
 
-    file = COMMANDS["factors"]
+    kind = FactorsResult
 
-    def __init__(self, folder: RunFolder, asked: int, shown: list[FactorsResult]) -> None:
+    def __init__(self, folder: RunFolder, asked: int, shown: list[FactorsFigure]) -> None:
         super().__init__(folder, asked)
         self._shown = shown
 
-    def knows(self, task: Task) -> bool:
+    def is_done(self, task: Task) -> bool:
         """Those in the picture of all are evaluated once more: their renders are not kept."""
-        return len(self._shown) >= MOST_DRAWN and super().knows(task)
+        return len(self._shown) >= MAX_DRAWN and super().is_done(task)
 
-    def forget(self, folder: RunFolder) -> None:
+    def discard_checkpoints(self, folder: RunFolder) -> None:
         """But for those."""
-        if len(self._shown) > MOST_DRAWN:
-            super().forget(folder)
+        if len(self._shown) > MAX_DRAWN:
+            super().discard_checkpoints(folder)
 
-    def result(self) -> dict[str, Any]:
-        """What ``factors.json`` says."""
-        return {
-            "factors": list(FACTORS),
-            "subsets": [named(subset) for subset in SUBSETS],
-            "ended": self.ended,
-            "asked": self.asked,
-            "neurons": self.neurons,
-            "left_out": self.left_out,
-            "versions": versions(),
-        }
+    def result(self) -> FactorsResult:
+        return FactorsResult(
+            factors=tuple(FACTORS),
+            subsets=tuple(named(subset) for subset in SUBSETS),
+            ended=self.ended,
+            asked=self.asked,
+            neurons=self.neurons,
+            left_out=self.left_out,
+            versions=versions(),
+        )
 
     def write(self) -> None:
         """The table, the picture and ``factors.json``."""
-        rows = [row for figures in self.neurons for row in factor_rows(figures)]
+        rows = [row for neuron in self.neurons for row in factor_rows(neuron)]
         self.folder.write("factors.csv", lambda path: write_rows(path, rows))
-        self.folder.write_json(self.file, self.result())
+        self.folder.write_result(self.result())
         if self._shown:
-            self.folder.adorn("factors.png", lambda path: write_factors(path, self._shown[:MOST_DRAWN]))
+            self.folder.adorn("factors.png", lambda path: write_factors(path, self._shown[:MAX_DRAWN]))

@@ -11,7 +11,7 @@ import trimesh
 from ..errors import UserError
 from ..optimize.loss import MEAN_ACTIVATION
 from ..optimize.optimizer import Step
-from ..optimize.state import KeptRecord, Snapshot, checked_array, checked_numbers
+from ..optimize.state import HistoryState, Snapshot, checked_array, checked_numbers
 from ..pipeline import Pipeline
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
@@ -25,9 +25,9 @@ FRAMES = 60
 """About how many pictures the animation has."""
 
 
-def kept_record(snapshot: Snapshot) -> KeptRecord:
+def kept_record(snapshot: Snapshot) -> HistoryState:
     """What a state says of the record that belongs to it; raises UserError where it is damaged."""
-    return checked_numbers(KeptRecord, snapshot.numbers)
+    return checked_numbers(HistoryState, snapshot.numbers)
 
 
 class History:
@@ -132,7 +132,7 @@ def frame(pipeline: Pipeline, image: torch.Tensor, scenes: int = 1) -> tuple[np.
     """
     image = image.nan_to_num(0.0, 0.0, 0.0)
     with torch.no_grad():
-        grey = torch.cat([pipeline.observer.shown(render) for render in image.chunk(scenes, dim=1)], dim=1)
+        grey = torch.cat([pipeline.observer.display_image(render) for render in image.chunk(scenes, dim=1)], dim=1)
     return rendered(image), grey.cpu().numpy()
 
 

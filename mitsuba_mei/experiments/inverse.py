@@ -14,70 +14,74 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from ..config.load import Config, free_parameters
-from ..config.variants import frozen
+from ..config.narrow import RunSettings, SceneSettings
+from ..config.objective import ImageTarget
+from ..config.quantities import Quantity
+from ..config.scene import Camera as CameraSettings
+from ..config.sections import Render
 from ..geometry.registration import surface_distance
 from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.image_error import ImageError
-from ..optimize.evaluate import Mean
 from ..pipeline import Pipeline, build_pipeline, build_scene, each_start
 from ..render.preview import object_of, previews
-from ..report.figures.recovery import LEAST, Recovery, signed_difference, write_recovery
+from ..report.figures.recovery import MIN_DIFFERENCE, Recovery, signed_difference, write_recovery
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_recovery import describe_truth
 from ..runs.folder import RunFolder
+from ..runs.results import Estimate, InitialFinal, InverseResult, ParameterError, Truth
+from ..runs.results.optimization import DifferenceScale, ErrorRecord, SurfaceError, SurfaceErrors
 from ..runs.spread import describe_spread
 from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
-from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
+from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
 from .frames import Beside, Course, write_render
 from .history import posed_mesh
 from .multistart import MultistartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
 from .targets import cameras_of, wanted_images
 
-__all__ = ["build_inverse", "distance_to_truth", "leave_recovered", "run_inverse"]
+__all__ = ["distance_to_truth", "run_inverse", "towards_target", "write_recovered"]
 
 
-def leave_recovered(folder: RunFolder, config: Config, done: MultistartResult, truth: Scene | None) -> dict[str, Any]:
-    """Write everything; gives what ``result.json`` says."""
+def write_recovered(
+    folder: RunFolder, settings: RunSettings, scene: SceneSettings, done: MultistartResult, truth: Scene | None
+) -> InverseResult:
+    """Write the output files; gives the result."""
     best = done.best
     pipeline = best.pipeline
-    result = {
-        "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
-        "error": {
-            "kind": config.objective.error,
-            "initial": _positive(best.before),
-            "final": _positive(done.final),
-        },
-        "difference": _difference(pipeline, done),
-        "truth": None if truth is None else distance_to_truth(config, pipeline.scene, best.start, truth),
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.pipeline.begins,
-        "over_starts": over_starts(done, config),
-        "neurons": None if config.named_neurons is None else list(config.named_neurons),
-        "restart": best.index,
-        "views": pipeline.observer.views,
-    }
     target = pipeline.observer.target.cpu().numpy()
     images = best.before.image, done.final.image
     course = Course.of(pipeline, best.record, images, _difference_from(target), [target])
-    result["exposure"] = course.exposure
+    activation = InitialFinal(initial=best.before, final=done.final)
+    error = -activation
+    result = InverseResult(
+        activation=activation,
+        error=ErrorRecord(kind=settings.objective.error, initial=error.initial, final=error.final),
+        difference=DifferenceScale(reach=_largest_difference(pipeline, done)),
+        truth=None if truth is None else distance_to_truth(scene, pipeline.scene, best.start, truth),
+        **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
+        initial_scene=pipeline.begins,
+        over_starts=over_starts(done, settings.objective.type),
+        neurons=settings.named_neurons,
+        restart=best.index,
+        views=pipeline.observer.views,
+        exposure=course.exposure,
+    )
     write_object(folder, best)
     folder.write("target.exr", lambda path: write_exr(path, target))
     write_render(folder, course.last, course.exposure)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    write_result(folder, config, result)
-    _write_pictures(folder, config, done, result, course)
-    finish(folder, config, result)
-    return result
+    write_result(folder, result, settings.deterministic)
+    _write_pictures(folder, free_parameters(scene), done, result, course)
+    return finish(folder, result, settings.deterministic)
 
 
 def _difference_from(target: np.ndarray) -> Beside:
     """What is shown beside renders: by how much they are brighter than the target, the mean over channels."""
 
     def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-        reach = max(float(max(np.abs(each).max() for each in differences)), LEAST)
+        reach = max(float(max(np.abs(each).max() for each in differences)), MIN_DIFFERENCE)
         said = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
         return lambda difference: signed_difference(difference, reach), said
 
@@ -86,42 +90,31 @@ def _difference_from(target: np.ndarray) -> Beside:
     )
 
 
-def _difference(pipeline: Pipeline, done: MultistartResult) -> dict[str, Any]:
-    """How large the largest difference of a pixel from the target's is: the ends of ``difference.png``'s colours."""
+def _largest_difference(pipeline: Pipeline, done: MultistartResult) -> float:
+    """The largest difference of a pixel from the target's, radiance: the ends of ``difference.png``'s colours."""
     left = done.final.image.to(pipeline.observer.target) - pipeline.observer.target
-    return {"reach": max(left.mean(dim=-1).abs().max().item(), LEAST), "unit": "radiance"}
-
-
-def _positive(estimate: Mean) -> dict[str, float]:
-    return {"mean": -estimate.mean, "sem": estimate.sem}
+    return max(left.mean(dim=-1).abs().max().item(), MIN_DIFFERENCE)
 
 
 @torch.no_grad()
-def distance_to_truth(
-    config: Config, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene
-) -> dict[str, dict[str, Any] | None]:
+def distance_to_truth(settings: SceneSettings, scene: Scene, start: Mapping[str, np.ndarray], truth: Scene) -> Truth:
     """How far a recovered scene, and the one that it started from, lie from the truth.
+
+    Distances of the surfaces are those as they stand in the scene, and the final one also after alignment
+    (:class:`~mitsuba_mei.geometry.registration.SurfaceDistance`). Parameters are those that are free and that the true
+    scene has, as a scene file says them.
 
     Parameters
     ----------
-    config : Config
-        Of the scene.
+    settings : SceneSettings
     scene : Scene
         As it ended.
     start : mapping of str to ndarray
         Its parameters at first.
     truth : Scene
-
-    Returns
-    -------
-    dict
-        ``surface``, None where the shape is frozen: the ``diameter`` of the true surface (scene units), the distances
-        of the surfaces as they stand in the scene, ``initial`` and ``final``
-        (:class:`~mitsuba_mei.geometry.registration.SurfaceDistance`), and the final one after ``alignment``; each with its
-        mean ``of_diameter``. ``parameters``, of each that is free and that the true scene has: ``true``, ``initial``
-        and ``final`` values as a scene file says them, and how far the latter two are ``off``, in ``unit``.
     """
-    copy = build_scene(frozen(config), scene.channels)
+    copy = build_scene(settings, scene.channels)
+    copy.freeze_except(())
     stages = {}
     for when, values in {"initial": start, "final": get_parameters(scene)}.items():
         set_parameters(copy, values)
@@ -129,18 +122,21 @@ def distance_to_truth(
     free = list(scene.free_parameters())
     meshes = {when: mesh for when, (mesh, _) in stages.items()}
     surface = _surface(meshes, posed_mesh(truth)) if any(name.startswith("shape.") for name in free) else None
-    said = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
+    settings = {when: values for when, (_, values) in stages.items()} | {"true": truth.to_settings()}
     others = [name for name in free if not name.startswith("shape.")]
-    found = {name: _off({when: _at(values, name) for when, values in said.items()}, name) for name in others}
-    return {"surface": surface, "parameters": {name: value for name, value in found.items() if value is not None}}
+    errors = {
+        name: _off({when: _at(values, name) for when, values in settings.items()}, scene.quantity(name))
+        for name in others
+    }
+    return Truth(surface=surface, parameters={name: each for name, each in errors.items() if each is not None})
 
 
-def _surface(found: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> dict[str, Any]:
+def _surface(meshes: Mapping[str, trimesh.Trimesh], true: trimesh.Trimesh) -> SurfaceErrors:
     diameter = float(pdist(true.vertices[ConvexHull(true.vertices).vertices]).max())
-    distances = {when: surface_distance(mesh, true, aligned=False) for when, mesh in found.items()}
-    distances["alignment"] = surface_distance(found["final"], true)
-    said = {when: asdict(each) | {"of_diameter": each.mean / diameter} for when, each in distances.items()}
-    return {"diameter": diameter, **said}
+    distances = {when: surface_distance(mesh, true, aligned=False) for when, mesh in meshes.items()}
+    distances["alignment"] = surface_distance(meshes["final"], true)
+    errors = {when: SurfaceError(**asdict(each), of_diameter=each.mean / diameter) for when, each in distances.items()}
+    return SurfaceErrors(diameter=diameter, **errors)
 
 
 def _at(values: dict[str, Any], name: str) -> Any:
@@ -150,72 +146,85 @@ def _at(values: dict[str, Any], name: str) -> Any:
         return None
 
 
-def _off(values: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _off(values: dict[str, Any], quantity: Quantity) -> ParameterError | None:
     """How far a parameter was and is from the truth; None where the true scene has no such parameter."""
     if values["true"] is None or np.shape(values["true"]) != np.shape(values["final"]):
         return None
-    off = {when: parameter_difference(name, values["true"], values[when]) for when in ("initial", "final")}
-    return {**values, "off": {when: each.value for when, each in off.items()}, "unit": off["final"].unit}
+    off = {when: parameter_difference(quantity, values["true"], values[when]) for when in ("initial", "final")}
+    return ParameterError(**values, off={when: each.value for when, each in off.items()}, unit=off["final"].unit)
 
 
 def _write_pictures(
-    folder: RunFolder, config: Config, done: MultistartResult, result: dict[str, Any], course: Course
+    folder: RunFolder, free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course
 ) -> None:
     difference, (target,) = course.beside.of(course.last), course.others
     folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
-    left = signed_difference(difference, result["difference"]["reach"])
+    left = signed_difference(difference, result.difference.reach)
     folder.adorn("difference.png", lambda path: write_png(path, left))
     folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
     course.write(folder)
-    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(config, done, result, course)))
+    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(free, done, result, course)))
 
 
-def _recovery(config: Config, done: MultistartResult, result: dict[str, Any], course: Course) -> Recovery:
+def _recovery(free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course) -> Recovery:
     pipeline = done.best.pipeline
     images = {"target": course.others[0], "initial": course.first, "final": course.last}
-    what = ", ".join(free_parameters(config)) or "nothing free"
+    what = ", ".join(free) or "nothing free"
     return Recovery(
-        title=f"{what}: {result['error']['kind']} error {_said(result['error']['final'])}",
+        title=f"{what}: {result.error.kind} error {_text(result.error.final)}",
         views={name: np.split(image, pipeline.observer.views, axis=1) for name, image in images.items()},
         previews=previews(pipeline.renderer, [object_of(pipeline.scene)])[0],
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
-        truth=[*describe_spread(result["over_starts"]), *describe_truth(result["truth"])],
-        of="responses" if result["error"]["kind"] == "responses" else "contrast",
+        truth=[*describe_spread(result.over_starts), *describe_truth(result.truth)],
+        of="responses" if result.error.kind == "responses" else "contrast",
     )
 
 
-def _said(error: Mapping[str, float]) -> str:
-    return f"{error['mean']:.3g}" + (f" (render s.e. {error['sem']:.1g})" if error["sem"] else "")
+def _text(error: Estimate) -> str:
+    return f"{error.mean:.3g}" + (f" (render s.e. {error.sem:.1g})" if error.sem else "")
 
 
-def build_inverse(
-    config: Config, on_message: Callable[[str], None] = lambda text: None
+def towards_target(
+    pipeline: Pipeline,
+    objective: ImageTarget,
+    camera: CameraSettings,
+    render: Render,
+    trust_code: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> tuple[Pipeline, Scene | None]:
     """The chain from a scene to the error of its images, and the scene behind the target where it is known.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        From the scene to the neurons.
+    objective : ImageTarget
+    camera, render
+        The sections of the scene file, by which the target is seen.
 
     Raises
     ------
     UserError
-        For anything in the scene file or its files that cannot be used.
+        For files of the objective that cannot be used.
     """
-    pipeline = build_pipeline(config, on_message)
     device = pipeline.scene.background.device
-    cameras = tuple(camera.to(device) for camera in cameras_of(config))
-    said, observer = config.objective, pipeline.observer
-    own = [view.target for view in said.views]
+    cameras = tuple(each.to(device) for each in cameras_of(objective.views, camera))
+    observer = pipeline.observer
+    own = [view.target for view in objective.views]
     with threads_beside(pipeline.renderer):
-        wanted = wanted_images(said.target, own, config, pipeline.scene.channels, cameras, on_message)
+        channels = pipeline.scene.channels
+        wanted = wanted_images(objective.target, own, render, channels, cameras, on_message, trust_code)
     likeness = ImageError(
         observer.stimulus,
         observer.model,
         observer.neurons,
         observer.objective,
-        memory=observer.memory if said.error == "responses" else None,
+        memory=observer.memory if objective.error == "responses" else None,
         target=wanted.images.to(device),
         views=max(1, len(cameras)),
-        error=said.error,
+        error=objective.error,
     )
     return replace(pipeline, observer=likeness, cameras=cameras), wanted.truth
 
@@ -240,9 +249,17 @@ def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     progress.doing(LOADING)
-    pipeline, truth = build_inverse(config, progress.message)
-    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
+    pipeline, truth = towards_target(
+        build_pipeline(config, progress.message),
+        config.objective,
+        config.camera,
+        config.render,
+        config.trusts_code,
+        progress.message,
+    )
+    with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted)
         progress.doing(WRITING)
-        result = leave_recovered(folder, config, done, truth)
+        result = write_recovered(folder, config.run, config.scene, done, truth)
     return RunResult(folder.path, result)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..config.load import Config
 from ..pipeline import build_pipeline, each_start
-from .base import LOADING, WRITING, Progress, RunResult, working
+from .base import LOADING, WRITING, Progress, RunResult, open_run
 from .multistart import optimize_from_starts
-from .outputs import leave
+from .outputs import write_run
 from .pixel import find_for_reference
 
 __all__ = ["run_mei"]
@@ -39,11 +39,14 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     """
     progress.doing(LOADING)
     pipeline = build_pipeline(config, progress.message)
-    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        done = optimize_from_starts(each_start(pipeline, config), config, folder, progress, interrupted)
+    with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted)
         pixel = None
         if config.compare_to == "pixel":
-            pixel = find_for_reference(pipeline.observer, config, progress, interrupted)
+            pixel = find_for_reference(
+                pipeline.observer, config.pixel, config.seed, config.objective.type, progress, interrupted
+            )
         progress.doing(WRITING)
-        result = leave(folder, config, done, pixel)
+        result = write_run(folder, config.run, done, pixel)
     return RunResult(folder.path, result)

@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..config.load import Config
+from ..config.narrow import RunSettings
+from ..config.objective import Metamer
 from ..errors import UserError
 from ..io.images import to_srgb, write_exr, write_png
 from ..neurons.custom_module import GuardedModule
 from ..neurons.image_error import ImageError
 from ..neurons.model import FeatureExtractor
 from ..neurons.repeatable import Memory
-from ..optimize.dissimilarity import ENOUGH, UNITS, SceneFeatures, comparable, measured, scene_features
-from ..optimize.evaluate import Mean
-from ..optimize.loss import Differ
+from ..optimize.dissimilarity import DEFAULT_THRESHOLD, UNITS, SceneFeatures, comparable, exact_distance, scene_features
+from ..optimize.loss import DiversityLoss
 from ..pipeline import Pipeline, build_pipeline, each_start
 from ..render.preview import previews
 from ..report.figures.diversity import MetamerPicture, write_metamer
 from ..report.grey_scale import DISPLAY
 from ..report.sentences_diversity import RESPONSES, describe_pair
 from ..runs.folder import RunFolder
+from ..runs.results import InitialFinal, MetamerPair, MetamerResult
+from ..runs.results.optimization import Dissimilarity, NeuronAnswers, ResponseDistance, SceneDistance
 from ..runs.spread import describe_spread
-from .base import LOADING, WRITING, Progress, RunResult, threads_beside, working
+from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
 from .frames import Course, write_final
 from .history import frame, posed_mesh
 from .multistart import MultistartResult, StartResult, optimize_from_starts
@@ -71,15 +73,21 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
         neurons = GuardedModule(FeatureExtractor(observer.model.module, said.layer), observer.model.name).to(device)
         memory = Memory(neurons, (observer.stimulus.channels, *observer.stimulus.image_size))
     with threads_beside(pipeline.renderer):
-        wanted = wanted_images(said.reference, (), config, pipeline.scene.channels, on_message=on_message)
+        wanted = wanted_images(
+            said.reference, (), config.render, pipeline.scene.channels, (), on_message, config.trusts_code
+        )
     target = wanted.images.to(device)
     parts = (observer.stimulus, observer.model, neurons, observer.objective)
     likeness = ImageError(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
-        seen = observer.stimulus(target)
+        model_input = observer.stimulus(target)
         truth = None if wanted.truth is None else wanted.truth.to(device)
-        aspects = SceneFeatures(seen) if truth is None else scene_features(truth, truth.shape(), seen).detached()
-    if not comparable(said.differ, aspects, _aspects(pipeline, seen)):
+        aspects = (
+            SceneFeatures(model_input)
+            if truth is None
+            else scene_features(truth, truth.shape(), model_input).detached()
+        )
+    if not comparable(said.differ, aspects, _aspects(pipeline, model_input)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
             f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
@@ -111,30 +119,30 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
         For anything that the user can mend, before the first step.
     """
     said = config.objective
-    apart = ENOUGH[said.differ] if said.apart is None else said.apart
+    apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
     progress.doing(LOADING)
     pipeline, reference = build_metamer(config, progress.message)
 
-    def goal(start: Pipeline) -> Differ:
-        return Differ(
+    def goal(start: Pipeline) -> DiversityLoss:
+        return DiversityLoss(
             [start], lambda look: -look.activation, said.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
         )
 
-    def worth(trial: StartResult) -> float:
-        far = measured(said.differ, _final(trial), reference.aspects)
+    def score(trial: StartResult) -> float:
+        far = exact_distance(said.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
-    with working(pipeline, config, out, progress, resumed) as (folder, interrupted):
-        starts = each_start(pipeline, config)
-        done = optimize_from_starts(starts, config, folder, progress, interrupted, goal=goal, worth=worth)
+    with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        starts = each_start(pipeline, config.scene, config.optimizer.restarts)
+        done = optimize_from_starts(starts, config.run, folder, progress, interrupted, goal=goal, score=score)
         progress.doing(WRITING)
-        result = _leave(folder, config, done, reference, apart)
+        result = _write_run(folder, config.run, done, reference, apart)
     return RunResult(folder.path, result)
 
 
 @torch.no_grad()
-def _aspects(pipeline: Pipeline, seen: torch.Tensor) -> SceneFeatures:
-    return scene_features(pipeline.scene, pipeline.scene.shape(), seen).detached()
+def _aspects(pipeline: Pipeline, model_input: torch.Tensor) -> SceneFeatures:
+    return scene_features(pipeline.scene, pipeline.scene.shape(), model_input).detached()
 
 
 def _final(trial: StartResult) -> SceneFeatures:
@@ -142,81 +150,80 @@ def _final(trial: StartResult) -> SceneFeatures:
         return _aspects(trial.pipeline, trial.pipeline.observer.stimulus(trial.after.image))
 
 
-def _leave(
-    folder: RunFolder, config: Config, done: MultistartResult, reference: Reference, apart: float
-) -> dict[str, Any]:
-    best, said = done.best, config.objective
-    pipeline, found = best.pipeline, _final(best)
-    differences = {kind: measured(kind, found, reference.aspects) for kind in ENOUGH}
-    distance = {"initial": _positive(best.before), "final": _positive(done.final)}
-    near, far = distance["final"]["mean"] <= said.tolerance, differences[said.differ] >= apart
-    result = {
-        "activation": {"initial": best.before.as_dict(), "final": done.final.as_dict()},
-        "metamer": {
-            "found": near and far,
-            "responses": {
-                "distance": distance,
-                "tolerance": said.tolerance,
-                "near": near,
-                "layer": said.layer,
-                "neurons": _answers(done, config),
-            },
-            "scene": {"differ": said.differ, "difference": differences[said.differ], "apart": apart, "far": far},
-            "differences": {kind: {"value": value, "unit": UNITS[kind]} for kind, value in differences.items()},
-        },
-        **run_facts(config, pipeline, done.trials, done.ended, done.reason),
-        "initial_scene": done.best.pipeline.begins,
-        "over_starts": over_starts(done, config),
-        "neurons": None if config.named_neurons is None else list(config.named_neurons),
-        "restart": best.index,
-    }
+def _write_run(
+    folder: RunFolder, settings: RunSettings, done: MultistartResult, reference: Reference, apart: float
+) -> MetamerResult:
+    best = done.best
+    pipeline = best.pipeline
     target = pipeline.observer.target.cpu().numpy()
     course = Course.of(pipeline, best.record, (best.before.image, done.final.image), others=[target])
-    result["exposure"] = course.exposure
+    result = MetamerResult(
+        activation=InitialFinal(initial=best.before, final=done.final),
+        metamer=_pair(done, settings.objective, reference, apart),
+        **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
+        initial_scene=pipeline.begins,
+        over_starts=over_starts(done, settings.objective.type),
+        neurons=settings.named_neurons,
+        restart=best.index,
+        exposure=course.exposure,
+    )
     write_object(folder, best)
     write_final(folder, pipeline, done.final.image, course.exposure)
     folder.write("reference.exr", lambda path: write_exr(path, target))
     truth = reference.wanted.truth
     if truth is not None:
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
-    write_result(folder, config, result)
+    write_result(folder, result, settings.deterministic)
     course.write(folder)
     _write_pictures(folder, done, reference, result)
-    finish(folder, config, result)
-    return result
+    return finish(folder, result, settings.deterministic)
+
+
+def _pair(done: MultistartResult, settings: Metamer, reference: Reference, apart: float) -> MetamerPair:
+    scene = _final(done.best)
+    differences = {kind: exact_distance(kind, scene, reference.aspects) for kind in DEFAULT_THRESHOLD}
+    distance = -InitialFinal(initial=done.best.before, final=done.final)
+    near, far = distance.final.mean <= settings.tolerance, differences[settings.differ] >= apart
+    responses = ResponseDistance(
+        distance=distance,
+        tolerance=settings.tolerance,
+        near=near,
+        layer=settings.layer,
+        neurons=None if settings.layer is not None else _answers(done),
+    )
+    return MetamerPair(
+        found=near and far,
+        responses=responses,
+        scene=SceneDistance(differ=settings.differ, difference=differences[settings.differ], apart=apart, far=far),
+        differences={kind: Dissimilarity(value=value, unit=UNITS[kind]) for kind, value in differences.items()},
+    )
 
 
 @torch.no_grad()
-def _answers(done: MultistartResult, config: Config) -> list[dict[str, Any]] | None:
-    """What each neuron answers to the reference and to what was found; None where a layer is compared."""
-    if config.objective.layer is not None:
-        return None
+def _answers(done: MultistartResult) -> tuple[NeuronAnswers, ...]:
+    """Each neuron's responses to the reference and to the final scene."""
     observer = done.best.pipeline.observer
     images = (observer.target, done.final.image.to(observer.target))
     reference, final = (observer.neurons(observer.stimulus(image))[0].tolist() for image in images)
-    return [
-        {"neuron": neuron, "reference": first, "final": last}
+    return tuple(
+        NeuronAnswers(neuron=neuron, reference=first, final=last)
         for neuron, first, last in zip(observer.objective.neurons, reference, final, strict=True)
-    ]
+    )
 
 
-def _positive(estimate: Mean) -> dict[str, float]:
-    return {"mean": -estimate.mean, "sem": estimate.sem}
-
-
-def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Reference, result: dict[str, Any]) -> None:
+def _write_pictures(folder: RunFolder, done: MultistartResult, reference: Reference, result: MetamerResult) -> None:
     pipeline = done.best.pipeline
-    target, seen = frame(pipeline, pipeline.observer.target)
-    folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result["exposure"] * target)))
-    folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(seen)))
+    target, model_input = frame(pipeline, pipeline.observer.target)
+    folder.adorn("reference.png", lambda path: write_png(path, to_srgb(result.exposure * target)))
+    folder.adorn("reference_stimulus.png", lambda path: write_png(path, DISPLAY(model_input)))
     folder.adorn("summary.png", lambda path: write_metamer(path, _picture(done, reference, result)))
 
 
 @torch.no_grad()
-def _picture(done: MultistartResult, reference: Reference, result: dict[str, Any]) -> MetamerPicture:
+def _picture(done: MultistartResult, reference: Reference, result: MetamerResult) -> MetamerPicture:
     pipeline = done.best.pipeline
     observer = pipeline.observer
-    name = "metamer" if result["metamer"]["found"] else "nearest scene"  # only what is one is called one
+    name = "metamer" if result.metamer.found else "nearest scene"  # only what is one is called one
     images = {"reference": observer.target, name: done.final.image}
     frames = {name: frame(pipeline, image) for name, image in images.items()}
     scenes = {"reference": reference.wanted.truth, name: pipeline.scene}
@@ -226,10 +233,10 @@ def _picture(done: MultistartResult, reference: Reference, result: dict[str, Any
     state = pipeline.scene()
     objects = [(scene.pose(scene.shape()), state) for scene in shown.values()]
     return MetamerPicture(
-        title=f"{observer.model.name}: {'a metamer' if result['metamer']['found'] else 'no metamer found'}",
+        title=f"{observer.model.name}: {'a metamer' if result.metamer.found else 'no metamer found'}",
         renders={name: render for name, (render, _) in frames.items()},
         stimuli={name: grey for name, (_, grey) in frames.items()},
         previews=dict(zip(shown, previews(pipeline.renderer, objects, (0, 90)))),
         responses={name: observer.neurons(observer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
-        said=[*describe_pair(result["metamer"]), *describe_spread(result["over_starts"], RESPONSES)],
+        said=[*describe_pair(result.metamer), *describe_spread(result.over_starts, RESPONSES)],
     )

@@ -6,15 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..config.load import Config
+from ..config.narrow import RunSettings
 from ..interrupts import finishing
 from ..io.images import write_png
-from ..optimize.evaluate import Estimate, evaluate
+from ..optimize.evaluate import SceneEstimate, evaluate
 from ..optimize.loop import optimize
 from ..optimize.loss import ActivationLoss, Loss
 from ..optimize.optimizer import OptimizerSettings, Outcome, Step
@@ -24,6 +23,7 @@ from ..pipeline import Pipeline
 from ..report.grey_scale import DISPLAY
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
+from ..runs.results import InitialFinal, Start
 from ..runs.spread import named_value
 from ..scene.initial import SEARCH
 from ..scene.parameters import get_parameters, write_parameters
@@ -57,7 +57,7 @@ class StartResult:
         Of every step.
     start : dict of str to ndarray
         The parameters of the initial scene, by name.
-    before, after : Estimate
+    before, after : SceneEstimate
         Converged, of the initial scene and of the final one. The initial scene is without the small displacement that
         the optimization of a file's own scene begins with.
     outcome : Outcome
@@ -69,8 +69,8 @@ class StartResult:
     pipeline: Pipeline
     record: History
     start: dict[str, np.ndarray]
-    before: Estimate
-    after: Estimate
+    before: SceneEstimate
+    after: SceneEstimate
     outcome: Outcome
     seconds: float
 
@@ -79,21 +79,21 @@ class StartResult:
         """Whether the neurons answered nothing from the start to the end."""
         return self.outcome.reason.endswith(SILENT)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Its line of ``result.json``."""
-        return {
-            "restart": self.index,
-            "initial_scene": self.pipeline.begins,
-            "activation": {"initial": self.before.as_dict(), "final": self.after.as_dict()},
-            "steps": self.outcome.steps,
-            "seconds": self.seconds,
-            "skipped_steps": self.outcome.skipped,
-            "shortened_gradients": self.outcome.shortened,
-            "ended": self.outcome.ended,
-            **({"setbacks": self.outcome.setbacks} if self.outcome.setbacks else {}),
-            **({"reason": self.outcome.reason} if self.outcome.reason or self.outcome.setbacks else {}),
-            **({"renders_left_out": self.after.left_out} if self.after.left_out else {}),
-        }
+    def as_record(self) -> Start:
+        """Its record in the result."""
+        return Start(
+            restart=self.index,
+            initial_scene=self.pipeline.begins,
+            activation=InitialFinal(initial=self.before, final=self.after),
+            steps=self.outcome.steps,
+            seconds=self.seconds,
+            skipped_steps=self.outcome.skipped,
+            shortened_gradients=self.outcome.shortened,
+            ended=self.outcome.ended,
+            setbacks=self.outcome.setbacks,
+            reason=self.outcome.reason or None,
+            renders_left_out=self.after.left_out,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class MultistartResult:
         One a start, less than were asked for where the user did not want to wait.
     best : StartResult
         That with the highest converged activation.
-    final : Estimate
+    final : SceneEstimate
         Of what the best ended with; of several starts by renders of their own, since the highest of several noisy
         figures flatters.
     asked : int
@@ -115,7 +115,7 @@ class MultistartResult:
 
     trials: list[StartResult]
     best: StartResult
-    final: Estimate
+    final: SceneEstimate
     asked: int
 
     @property
@@ -137,13 +137,13 @@ def final_seed(seed: int, starts: int) -> int:
 
 def optimize_from_starts(
     starts: Iterable[Pipeline],
-    config: Config,
+    settings: RunSettings,
     folder: RunFolder,
     progress: Progress,
     interrupted: Callable[[], bool],
     to_the_end: bool = False,
     goal: Callable[[Pipeline], Loss] = ActivationLoss,
-    worth: Callable[[StartResult], float] = lambda trial: trial.after.mean,
+    score: Callable[[StartResult], float] = lambda trial: trial.after.mean,
 ) -> MultistartResult:
     """Optimize from one start after the other.
 
@@ -151,7 +151,7 @@ def optimize_from_starts(
     ----------
     starts : iterable of Pipeline
         One at each start, as many as ``optimizer.restarts`` says; their scenes are moved.
-    config : Config
+    settings : RunSettings
     folder : RunFolder
         Gets every step's metrics, and of several starts what each ended with.
     progress : Progress
@@ -164,22 +164,22 @@ def optimize_from_starts(
         The best start is the one whose end is worth most.
     """
     trials: list[StartResult] = []
-    asked = config.optimizer.restarts
+    asked = settings.optimizer.restarts
     checkpoints = Checkpoints(folder)
     kept = [checkpoints.read(_loop(index)) for index in range(asked)]
     folder.continue_metrics(max((kept_record(snapshot).metrics for snapshot in kept if snapshot), default=0))
     for index, start in enumerate(starts):
         ending = (lambda: False) if to_the_end else interrupted
-        trials.append(_trial(start, config, index, folder, progress, ending, goal, checkpoints, kept[index]))
+        trials.append(_trial(start, settings, index, folder, progress, ending, goal, checkpoints, kept[index]))
         if interrupted():
             break
     # A start from which the neurons never answered says nothing: any that they answered from goes before it.
-    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(worth(each))))
+    best = trials[0] if len(trials) == 1 else max(trials, key=lambda each: (not each.silent, _or_least(score(each))))
     final = best.after
     if len(trials) > 1:
         progress.doing("evaluating the best start's")
-        accuracy = config.evaluate
-        final = evaluate(best.pipeline, accuracy.spp, accuracy.repeats, final_seed(config.seed, len(trials)))
+        accuracy = settings.evaluate
+        final = evaluate(best.pipeline, accuracy.spp, accuracy.repeats, final_seed(settings.seed, len(trials)))
     return MultistartResult(trials, best, final, asked)
 
 
@@ -189,7 +189,7 @@ def _or_least(value: float) -> float:
 
 def _trial(
     pipeline: Pipeline,
-    config: Config,
+    settings: RunSettings,
     index: int,
     folder: RunFolder,
     progress: Progress,
@@ -199,44 +199,44 @@ def _trial(
     since: Snapshot | None,
 ) -> StartResult:
     """Optimize from one start, or go on with it."""
-    accuracy = (config.evaluate.spp, config.evaluate.repeats, config.seed)
-    several = config.optimizer.restarts > 1
+    accuracy = (settings.evaluate.spp, settings.evaluate.repeats, settings.seed)
+    several = settings.optimizer.restarts > 1
     if several:
-        label = f"start {index + 1} of {config.optimizer.restarts}"
+        label = f"start {index + 1} of {settings.optimizer.restarts}"
         progress.message(label)
         progress = LabelledProgress(progress, label)
-    if config.optimizer.search:
-        _find(pipeline, config, index, progress, checkpoints)
+    if settings.optimizer.search:
+        _find(pipeline, settings, index, progress, checkpoints)
         pipeline = replace(pipeline, begins=SEARCH)
-    every = max(1, config.optimizer.steps // FRAMES)
-    record = History(folder, pipeline, progress, config.objective.type, index, every)
+    every = max(1, settings.optimizer.steps // FRAMES)
+    record = History(folder, pipeline, progress, settings.objective.type, index, every)
     if since is not None:
         record.restore(since, checkpoints)
     progress.doing("evaluating the start")
     with pipeline.scene.shape.undisplaced():
         start, before = get_parameters(pipeline.scene), evaluate(pipeline, *accuracy)
-    if not config.optimizer.steps:
+    if not settings.optimizer.steps:
         pipeline.scene.shape.put_back()
-    made = min(len(record.history["activation"]), config.optimizer.steps)
+    made = min(len(record.history["activation"]), settings.optimizer.steps)
     if made:
-        progress.message(f"going on after {made} of {config.optimizer.steps} steps")
-    progress.start(config.optimizer.steps, done=made)
+        progress.message(f"going on after {made} of {settings.optimizer.steps} steps")
+    progress.start(settings.optimizer.steps, done=made)
     started = time.perf_counter()
-    seed = config.seed * config.optimizer.restarts + index
+    seed = settings.seed * settings.optimizer.restarts + index
     seconds = 0.0 if since is None else kept_record(since).seconds
 
     def keep(snapshot: Snapshot) -> None:
         spent = seconds + time.perf_counter() - started
         checkpoints.write(_loop(index), record.kept(snapshot, spent))
 
-    settings = OptimizerSettings.of(config.optimizer)
+    schedule = OptimizerSettings.of(settings.optimizer)
     with finishing() as begin:
 
         def add(step: Step) -> None:
             begin()  # before the first step, whose kernels are compiled, there is nothing to finish
             record.add(step)
 
-        outcome = optimize(goal(pipeline), settings, seed, add, interrupted, keep, since)
+        outcome = optimize(goal(pipeline), schedule, seed, add, interrupted, keep, since)
     seconds += time.perf_counter() - started
     progress.stop()
     if outcome.ended != "done":
@@ -256,12 +256,12 @@ def _trial(
     if several:
         _write_trial(folder, trial)
         error = f"render s.e. {trial.after.sem:.2g}" if pipeline.renderer.noisy else "without render noise"
-        name, sign = named_value(config.objective.type)
+        name, sign = named_value(settings.objective.type)
         progress.message(f"converged {name} {sign * trial.after.mean:.4g} ({error})")
     return trial
 
 
-def _stayed_silent(pipeline: Pipeline, record: History, before: Estimate, after: Estimate) -> bool:
+def _stayed_silent(pipeline: Pipeline, record: History, before: SceneEstimate, after: SceneEstimate) -> bool:
     """Whether the neurons never answered: no step changed the objective, and nothing in first or last image would."""
     if np.ptp(record.history["activation"]) > 0:
         return False
@@ -273,7 +273,7 @@ def _loop(index: int) -> str:
     return f"start-{index}"
 
 
-def _find(pipeline: Pipeline, config: Config, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
+def _find(pipeline: Pipeline, settings: RunSettings, index: int, progress: Progress, checkpoints: Checkpoints) -> None:
     """Turn object and lights to where the optimization should start, or take up what was found."""
     scene = pipeline.scene
     stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
@@ -283,8 +283,8 @@ def _find(pipeline: Pipeline, config: Config, index: int, progress: Progress, ch
             for name, tensor in stored.items():
                 tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
         return
-    progress.start(config.optimizer.search, "looking for a start")
-    find_start(pipeline, config.optimizer.search, config.seed, index, lambda: progress.step({}))
+    progress.start(settings.optimizer.search, "looking for a start")
+    find_start(pipeline, settings.optimizer.search, settings.seed, index, lambda: progress.step({}))
     progress.stop()
     arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in stored.items()}
     checkpoints.write(f"found-{index}", Snapshot({}, arrays))

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ..config.load import Config
-from ..config.variants import for_each_neuron
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..interrupts import at_once, interruptible
-from ..io.files import read_json, without_home
+from ..io.files import without_home
 from ..neurons.observer import build_observer
 from ..pipeline import build_template
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
+from ..runs.results import PopulationResult, read_result
+from ..runs.results.populations import LeftOut, Neuron
 from .base import LOADING, InterruptNotice, LabelledProgress, Progress, RunResult
 
 __all__ = ["NeuronResults", "Task", "Work", "one_by_one"]
 
 Ready = TypeVar("Ready")
 
-MOST_NAMED = 6
+MAX_NAMED = 6
 """Neurons of one objective that are named in a folder's name."""
 
 
@@ -48,29 +49,28 @@ class Task:
 
 
 class Work(Protocol):
-    """What is done with one neuron: optimize, and write its folder; gives its figures, ``ended`` among them."""
+    """What is done with one neuron: optimize, and write its folder; gives its result."""
 
     def __call__(
         self, task: Task, ready: Any, folder: RunFolder, progress: Progress, interrupted: Callable[[], bool]
-    ) -> dict[str, Any]: ...
+    ) -> Neuron: ...
 
 
 class NeuronResults:
-    """What there is so far of all neurons together, and its files; subclasses say which."""
+    """The results of the neurons that are done so far, and the files about all of them; subclasses say which."""
 
-    file: ClassVar[str]
-    """What is written by :meth:`result`."""
+    kind: ClassVar[type[PopulationResult]]
 
     def __init__(self, folder: RunFolder, asked: int) -> None:
         self.folder, self.asked = folder, asked
-        self.neurons: list[dict[str, Any]] = []
-        self.left_out: list[dict[str, str]] = []
-        self._before: dict[str, dict[str, Any]] = {}
+        self.neurons: list[Neuron] = []
+        self.left_out: list[LeftOut] = []
+        self._before: dict[str, Neuron] = {}
 
     @property
     def ended(self) -> str:
         """``done`` once every neuron is done or left out, and ``interrupted`` before."""
-        done = sum(neuron["ended"] == "done" for neuron in self.neurons) + len(self.left_out)
+        done = sum(neuron.ended == "done" for neuron in self.neurons) + len(self.left_out)
         return "done" if done == self.asked else "interrupted"
 
     def load_previous(self) -> None:
@@ -81,43 +81,39 @@ class NeuronResults:
         UserError
             If the file about them is damaged.
         """
-        path = self.folder.path / self.file
-        if not path.is_file():
-            return
-        try:
-            self.neurons = [each for each in read_json(path)["neurons"] if each["ended"] == "done"]
-            self.result()
-            self._before = {each["folder"]: each for each in self.neurons}
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise UserError(f"{path} is damaged; without it, the neurons are evaluated once more") from None
-        finally:
-            self.neurons = []
+        path = self.folder.path / self.kind.file
+        if path.is_file():
+            try:
+                before = read_result(path, self.kind)
+            except UserError as error:
+                raise UserError(f"{error}; without it, the neurons are evaluated once more") from None
+            self._before = {each.folder: each for each in before.neurons if each.ended == "done"}
 
-    def knows(self, task: Task) -> bool:
+    def is_done(self, task: Task) -> bool:
         """Whether a neuron was done before; it is added then."""
         if task.folder not in self._before:
             return False
         self.neurons.append(self._before[task.folder])
         return True
 
-    def forget(self, folder: RunFolder) -> None:
-        """The states that a neuron's runs have kept are not needed any more, since it is done."""
+    def discard_checkpoints(self, folder: RunFolder) -> None:
+        """The checkpoints of a neuron's runs are not needed any more, since it is done."""
         Checkpoints.remove_below(folder)
 
-    def add(self, task: Task, figures: dict[str, Any]) -> None:
+    def add(self, task: Task, neuron: Neuron) -> None:
         """One neuron more."""
-        self.neurons.append(
-            {"scene": without_home(str(task.scene)), "folder": task.folder, "label": task.label, **figures}
-        )
+        place = {"scene": without_home(str(task.scene)), "folder": task.folder, "label": task.label}
+        self.neurons.append(neuron.model_copy(update=place))
         self.write()
 
-    def leave_out(self, task: Task, reason: UserError) -> None:
+    def add_failure(self, task: Task, reason: UserError) -> None:
         """One that cannot be optimized."""
-        self.left_out.append({"scene": without_home(str(task.scene)), "label": task.label, "reason": str(reason)})
+        scene = without_home(str(task.scene))
+        self.left_out.append(LeftOut(scene=scene, label=task.label, reason=str(reason)))
         self.write()
 
-    def result(self) -> dict[str, Any]:
-        """What the file about all of them says."""
+    def result(self) -> PopulationResult:
+        """The result of all of them."""
         raise NotImplementedError
 
     def write(self) -> None:
@@ -165,16 +161,22 @@ def one_by_one(
         For anything that the user can mend, before the first step. A later neuron that cannot be optimized is left
         out, and the reason is recorded.
     """
-    tasks = _tasks(scenes)
+    _check_stems([scene.stem for scene, _ in scenes])
+    tasks = []
+    for scene, config in scenes:
+        for each in config.for_each_neuron():
+            what = _named(each.objective.type, each.neurons)
+            label = what.replace("-", " ") if len(scenes) == 1 else f"{scene.stem} {what.replace('-', ' ')}"
+            tasks.append(Task(scene, each, f"{scene.stem}-{what}", label))
     progress.doing(LOADING)
     for scene, config in scenes:
         with about(scene):
-            build_observer(config, progress.message)
+            build_observer(config.observer, progress.message)
     with about(tasks[0].scene):
         ready = prepare(tasks[0].config, progress.message)
     for scene, config in scenes:
         with about(scene):
-            for sentence in input_sentences(build_template(config)):
+            for sentence in input_sentences(build_template(config.shape)):
                 progress.message(f"mesh{f' of {scene}' if scenes[1:] else ''}: {sentence}")
     overall = gather(RunFolder(out, resumed, locked=True), len(tasks))
     if resumed:
@@ -186,7 +188,7 @@ def one_by_one(
         try:
             for number, task in enumerate(tasks):
                 told = LabelledProgress(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
-                if overall.knows(task):
+                if overall.is_done(task):
                     told.message("done before")
                     continue
                 if number:
@@ -194,15 +196,15 @@ def one_by_one(
                     try:
                         ready = prepare(task.config, told.message)
                     except UserError as error:
-                        overall.leave_out(task, error)
+                        overall.add_failure(task, error)
                         told.message(f"left out: {error}")
                         continue
                 if interrupted():
                     break
                 folder = overall.folder.inside(task.folder)
                 overall.add(task, work(task, ready, folder, told, interrupted))
-                if overall.neurons[-1]["ended"] == "done":
-                    overall.forget(folder)
+                if overall.neurons[-1].ended == "done":
+                    overall.discard_checkpoints(folder)
                 if interrupted():
                     break
         finally:
@@ -214,28 +216,19 @@ def one_by_one(
     return RunResult(overall.folder.path, overall.result())
 
 
-def _tasks(scenes: Sequence[tuple[Path, Config]]) -> list[Task]:
-    """What is to be compared, under names that differ."""
-    stems = Counter(scene.stem for scene, _ in scenes)
-    twice = [stem for stem, count in stems.items() if count > 1]
+def _check_stems(stems: Sequence[str]) -> None:
+    """Raise UserError where two scene files are called alike."""
+    twice = [stem for stem, count in Counter(stems).items() if count > 1]
     if twice:
         raise UserError(
-            f"{stems[twice[0]]} scene files are called '{twice[0]}', and their results would lie in the same folders; "
-            "rename one, or compare them apart"
+            f"{stems.count(twice[0])} scene files are called '{twice[0]}', and their results would lie in the same "
+            "folders; rename one, or compare them apart"
         )
-    tasks = []
-    for scene, config in scenes:
-        for each in for_each_neuron(config):
-            what = _named(each)
-            label = what.replace("-", " ") if len(scenes) == 1 else f"{scene.stem} {what.replace('-', ' ')}"
-            tasks.append(Task(scene, each, f"{scene.stem}-{what}", label))
-    return tasks
 
 
-def _named(config: Config) -> str:
+def _named(objective: str, neurons: Sequence[int]) -> str:
     """``neuron-25``, ``neurons-3-25``, ``discriminate-3``."""
-    numbers = "-".join(map(str, config.neurons))
-    if len(config.neurons) > MOST_NAMED:
-        numbers = f"{len(config.neurons)}-from-{config.neurons[0]}"
-    kind = config.objective.type
-    return f"{kind if kind != 'activation' else 'neuron' if len(config.neurons) == 1 else 'neurons'}-{numbers}"
+    numbers = "-".join(map(str, neurons))
+    if len(neurons) > MAX_NAMED:
+        numbers = f"{len(neurons)}-from-{neurons[0]}"
+    return f"{objective if objective != 'activation' else 'neuron' if len(neurons) == 1 else 'neurons'}-{numbers}"

@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..config.load import Config, dump
+from ..config.objective import check_activation_objective, maximised_value
 from ..config.sections import Pixel
-from ..config.variants import check_activation_objective
 from ..errors import UserError
 from ..interrupts import finishing, interruptible
 from ..io.images import write_png
@@ -24,6 +23,7 @@ from ..neurons.observer import Observer, build_observer
 from ..report.figures.run import write_pixel_summary
 from ..report.grey_scale import DISPLAY
 from ..runs.folder import RunFolder
+from ..runs.results import PixelReference, PixelResult
 from ..runs.spread import named_value, spread
 from ..stimulus import Stimulus, gaussian_blur
 from .base import LOADING, WRITING, Progress, RunResult, every_core, versions
@@ -37,10 +37,10 @@ GREY, CONTRAST = 0.5, 0.15
 FINAL_STEP_RATIO = 0.02
 """The last step over the first."""
 
-AT_ONCE = 4
+BATCH_SIZE = 4
 """Images that the neurons see in one batch; more would only take more memory."""
 
-FAINT = 0.1
+MASK_FLOOR = 0.1
 """Where the mask is below this, pixels are not moved the faster for it."""
 
 BLUR_FRACTION = 0.6
@@ -73,7 +73,7 @@ class PixelMEI:
         Why it failed.
     """
 
-    seen: Tensor
+    model_input: Tensor
     activation: float
     responses: list[float]
     restarts: list[float]
@@ -83,25 +83,25 @@ class PixelMEI:
     ended: str
     reason: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """What ``result.json`` says of it."""
-        return {
-            "activation": self.activation,
-            "responses": self.responses,
-            "restarts": self.restarts,
-            "over_starts": spread(self.restarts),
-            "steps": len(self.history) - 1,
-            "ended": self.ended,
-            "reason": self.reason or None,
-        }
+    def as_record(self) -> PixelReference:
+        """What the result of a 3D MEI says of it."""
+        return PixelReference(
+            activation=self.activation,
+            responses=self.responses,
+            restarts=self.restarts,
+            over_starts=spread(self.restarts),
+            steps=len(self.history) - 1,
+            ended=self.ended,
+            reason=self.reason or None,
+        )
 
     def grey(self, stimulus: Stimulus) -> np.ndarray:
         """Grey levels, (h, w) or (h, w, 3), not clipped."""
-        return stimulus.to_grey(self.seen.to(stimulus.mask.device), clip=False).cpu().numpy()
+        return stimulus.to_grey(self.model_input.to(stimulus.mask.device), clip=False).cpu().numpy()
 
     def write(self, folder: RunFolder, stimulus: Stimulus, name: str) -> None:
         """Write ``name.npy`` and ``name.png``."""
-        folder.write(f"{name}.npy", lambda path: np.save(path, self.seen.cpu().numpy()))
+        folder.write(f"{name}.npy", lambda path: np.save(path, self.model_input.cpu().numpy()))
         folder.adorn(f"{name}.png", lambda path: write_png(path, DISPLAY(self.grey(stimulus))))
 
 
@@ -126,7 +126,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     """
     check_activation_objective(config.objective.type, "pixel")
     progress.doing(LOADING)
-    observer = build_observer(config, progress.message)
+    observer = build_observer(config.observer, progress.message)
     observer.to("cuda" if torch.cuda.is_available() and not config.render.variant.startswith("llvm") else "cpu")
     folder = RunFolder(out)
     progress.start(config.pixel.steps)
@@ -134,13 +134,13 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
 
     name, _ = named_value(config.objective.type)
 
-    def told(step: int, value: float) -> None:
+    def report_step(step: int, value: float) -> None:
         folder.add_metrics({"step": step, name: value, "seconds": time.perf_counter() - started})
         progress.step({name: value})
 
     try:
         with interruptible() as interrupted:
-            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted)
+            pixel = find_pixel_mei(observer, config.pixel, config.seed, report_step, interrupted)
     finally:
         progress.stop()
         folder.close()
@@ -150,63 +150,67 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         )
     seconds = time.perf_counter() - started
     optimum = observer.optimum()
-    result = {
-        **pixel.as_dict(),
-        "fraction_of_optimum": None if optimum is None else pixel.activation / optimum,
-        "validation": None
-        if observer.validator is None
-        else {"model": observer.validator.model.name, "activation": pixel.validation},
-        "seconds": seconds,
-        "seconds_per_step": seconds / (len(pixel.history) - 1),
-        "seed": config.seed,
-        "optimum": optimum,
-        "objective": config.objective.type,
-        "neurons": list(config.neurons),
-        "outside_display": observer.stimulus.outside_display(pixel.seen),
-        "model": observer.model.name,
-        "versions": versions(),
-    }
+    validator = observer.validator
+    result = PixelResult(
+        **dict(pixel.as_record()),
+        fraction_of_optimum=None if optimum is None else pixel.activation / optimum,
+        validation=validator and {"model": validator.model.name, "activation": pixel.validation},
+        seconds=seconds,
+        seconds_per_step=seconds / (len(pixel.history) - 1),
+        seed=config.seed,
+        optimum=optimum,
+        objective=config.objective.type,
+        neurons=config.neurons,
+        outside_display=observer.stimulus.outside_display(pixel.model_input),
+        model=observer.model.name,
+        versions=versions(),
+    )
     progress.doing(WRITING)
     pixel.write(folder, observer.stimulus, "stimulus")
-    greys = [observer.stimulus.to_grey(seen[None], clip=False).cpu().numpy() for seen in pixel.stimuli]
+    greys = [observer.stimulus.to_grey(model_input[None], clip=False).cpu().numpy() for model_input in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
     title = f"{observer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))
-    folder.write_json("result.json", result)
-    what = "activation" if config.objective.type == "activation" else f"objective ({config.objective.type})"
+    folder.write_result(result)
+    what = maximised_value(config.objective.type)
     folder.adorn("summary.png", lambda path: write_pixel_summary(path, title, greys, pixel.history, optimum, what))
     missing = folder.missing()
     if missing:
-        result["not_written"] = missing
+        result = result.model_copy(update={"not_written": tuple(missing)})
         with contextlib.suppress(UserError):  # the disk may be full, and what is there says all but this
-            folder.write_json("result.json", result)
+            folder.write_result(result)
     return RunResult(folder.path, result)
 
 
 def find_for_reference(
-    observer: Observer, config: Config, progress: Progress, interrupted: Callable[[], bool] | None = None
+    observer: Observer,
+    settings: Pixel,
+    seed: int,
+    objective: str,
+    progress: Progress,
+    interrupted: Callable[[], bool] | None = None,
 ) -> PixelMEI | None:
     """The pixel MEI under the same constraint; None where the user wants to stop: half a pixel MEI would flatter.
 
     Without ``interrupted``, a Ctrl-C is answered as it is around this.
     """
-    progress.message(f"pixel MEI, {config.pixel.restarts} starts at once")
-    progress.start(config.pixel.steps)
+    progress.message(f"pixel MEI, {settings.restarts} starts at once")
+    progress.start(settings.steps)
     pixel = None
 
-    name, _ = named_value(config.objective.type)
+    name, _ = named_value(objective)
 
-    def told(step: int, value: float) -> None:
+    def report_step(step: int, value: float) -> None:
         progress.step({name: value})
 
     if interrupted is None or not interrupted():
         with every_core(), finishing() as begin:
             if interrupted is not None:
                 begin()
-            pixel = find_pixel_mei(observer, config.pixel, config.seed, told, interrupted or (lambda: False))
+            pixel = find_pixel_mei(observer, settings, seed, report_step, interrupted or (lambda: False))
     progress.stop()
     if pixel is None or pixel.ended != "done":
         why = pixel.reason if pixel is not None and pixel.reason else "interrupted before the pixel MEI was found"
@@ -264,7 +268,7 @@ def find_pixel_mei(
             )
             if not clipped:
                 # As though the step were taken on what is left of the image under the mask.
-                slope = slope / stimulus.mask.clamp_min(FAINT).square()
+                slope = slope / stimulus.mask.clamp_min(MASK_FLOOR).square()
             if settings.parameters == "fourier":
                 slope = _whitened(slope, not clipped)
             else:
@@ -277,11 +281,11 @@ def find_pixel_mei(
             ended = "interrupted"
             break
     with torch.no_grad():
-        seen = _seen(observer, images)
-        responses = torch.cat([observer.neurons(part) for part in seen.split(AT_ONCE)])
+        model_input = _model_inputs(observer, images)
+        responses = torch.cat([observer.neurons(part) for part in model_input.split(BATCH_SIZE)])
         values = observer.objective(responses)
         best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
-        validation = None if observer.validator is None else observer.validator(seen[best : best + 1]).item()
+        validation = None if observer.validator is None else observer.validator(model_input[best : best + 1]).item()
     history.append(values.tolist())
     if silent and ended == "done":
         ended = "failed"
@@ -290,15 +294,15 @@ def find_pixel_mei(
             "there; more pixel.restarts or another seed may find an answer, or ask for another neuron"
         )
     elif observer.memory is not None:
-        altered = observer.memory.changed(observer.neurons, seen[best : best + 1])
+        altered = observer.memory.changed(observer.neurons, model_input[best : best + 1])
         if altered:
             ended, reason = "failed", f"model '{observer.model.name}' is no function of its image: {altered}"
     return PixelMEI(
-        seen=seen[best : best + 1],
+        model_input=model_input[best : best + 1],
         activation=values[best].item(),
         responses=responses[best].tolist(),
         restarts=values.tolist(),
-        stimuli=seen,
+        stimuli=model_input,
         history=history,
         validation=validation,
         ended=ended,
@@ -309,15 +313,15 @@ def find_pixel_mei(
 def _slope(observer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
     """Each image's objective, and its gradient by that image."""
     values, slopes = [], []
-    for part in images.split(AT_ONCE):
+    for part in images.split(BATCH_SIZE):
         part = part.detach().requires_grad_()
-        value = observer.objective(observer.neurons(_seen(observer, part)))
+        value = observer.objective(observer.neurons(_model_inputs(observer, part)))
         slopes.append(torch.autograd.grad(value.sum(), part)[0])
         values += value.tolist()
     return values, torch.cat(slopes)
 
 
-def _seen(observer: Observer, images: Tensor) -> Tensor:
+def _model_inputs(observer: Observer, images: Tensor) -> Tensor:
     """The neurons' inputs of contrast images (B, channels, h, w)."""
     return torch.cat([observer.stimulus(GREY + CONTRAST * image.permute(1, 2, 0)) for image in images])
 

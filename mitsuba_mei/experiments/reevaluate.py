@@ -7,20 +7,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..config.load import Config
-from ..config.variants import frozen, with_renderer
+from ..config.narrow import SceneSettings
+from ..config.sections import Evaluate
 from ..errors import UserError, about
 from ..io.files import json_text, make_writable, take_name, write_whole
-from ..optimize.evaluate import Estimate, evaluate
+from ..optimize.evaluate import SceneEstimate, evaluate
 from ..pipeline import Pipeline, build_pipeline, build_scene
 from ..report.figures.comparison import Seen, write_evaluation
 from ..runs.folder import RunFolder
 from ..runs.read import FinishedRun, read_run
+from ..runs.results import EvaluationResult, InitialFinal, result_json
+from ..runs.results.responses import Accuracy, EvaluationValidation, Reported
 from ..scene.parameters import get_parameters, set_parameters
 from .base import threads_beside, versions
 from .history import frame
@@ -36,31 +37,26 @@ class FrozenEvaluator:
     ----------
     pipeline : Pipeline
         Nothing of its scene is free.
-    config : Config
-        Its ``evaluate`` says how accurate.
+    accuracy : Evaluate
+        Samples and renders.
     """
 
-    def __init__(self, pipeline: Pipeline, config: Config) -> None:
+    def __init__(self, pipeline: Pipeline, accuracy: Evaluate) -> None:
         self.pipeline = pipeline
-        self._accuracy = config.evaluate.spp, config.evaluate.repeats
+        self._accuracy = accuracy.spp, accuracy.repeats
 
     @classmethod
-    def of(cls, pipeline: Pipeline, config: Config) -> FrozenEvaluator:
-        """One with the renderer and the neurons of an experiment, and a scene of its own."""
-        scene = build_scene(frozen(config), pipeline.scene.channels).to(pipeline.scene.background.device)
-        return cls(replace(pipeline, scene=scene), config)
-
-    @classmethod
-    def built(cls, config: Config, on_message: Callable[[str], None] = lambda text: None) -> FrozenEvaluator:
-        """One from nothing but a configuration; downloads are told of."""
-        return cls(build_pipeline(frozen(config), on_message), config)
+    def of(cls, pipeline: Pipeline, scene: SceneSettings, accuracy: Evaluate) -> FrozenEvaluator:
+        """One with the renderer and the neurons of an experiment, and a scene of its own, of which nothing is free."""
+        own = build_scene(scene, pipeline.scene.channels).to(pipeline.scene.background.device)
+        return cls(replace(pipeline, scene=own), accuracy)
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self.pipeline.scene.background.device
 
-    def __call__(self, parameters: Mapping[str, np.ndarray], seed: int) -> Estimate:
+    def __call__(self, parameters: Mapping[str, np.ndarray], seed: int) -> SceneEstimate:
         """The converged activation of the scene with these parameters."""
         set_parameters(self.pipeline.scene, parameters)
         with threads_beside(self.pipeline.renderer):
@@ -69,10 +65,10 @@ class FrozenEvaluator:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished evaluation: its file, and what it says."""
+    """A finished evaluation: its file, and its result."""
 
     path: Path
-    result: dict[str, Any]
+    result: EvaluationResult
 
 
 def evaluate_run(
@@ -108,36 +104,40 @@ def evaluate_run(
         For anything that the user can mend; nothing is written then.
     """
     run = read_run(folder, overrides, trust_code=trust_code)
-    shown = renderer or run.renderer
+    shown = renderer or run.result.renderer
     if out is not None and out.suffix.lower() == ".json":
         _check_free(out)
-    seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, run.starts)}
-    found: dict[str, dict[str, Estimate]] = {}
-    for name in dict.fromkeys((run.renderer, shown)):
+    seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, len(run.result.restarts) or 1)}
+    found: dict[str, dict[str, SceneEstimate]] = {}
+    for name in dict.fromkeys((run.result.renderer, shown)):
         with about(folder / "config.yaml"):
-            judge = FrozenEvaluator.built(with_renderer(run.config, name), on_message)
-        ends = dict(zip(seeds, run.parameters(get_parameters(judge.pipeline.scene))))
-        found[name] = {when: _checked(judge, ends[when], seed, folder) for when, seed in seeds.items()}
-    result = _result(run, shown, judge, found[shown])
-    judge.pipeline.observer.check_unaltered(found[shown]["final"].image.to(judge.device))
+            pipeline = build_pipeline(run.config.with_renderer(name).with_nothing_free(), on_message)
+            evaluator = FrozenEvaluator(pipeline, run.config.evaluate)
+        ends = dict(zip(seeds, run.parameters(get_parameters(evaluator.pipeline.scene))))
+        found[name] = {when: _checked(evaluator, ends[when], seed, folder) for when, seed in seeds.items()}
+    result = _result(run, shown, evaluator, found[shown])
+    evaluator.pipeline.observer.check_unaltered(found[shown]["final"].image.to(evaluator.device))
     views = {
-        when: {name: Seen(*frame(judge.pipeline, each[when].image.to(judge.device))) for name, each in found.items()}
+        when: {
+            name: Seen(*frame(evaluator.pipeline, each[when].image.to(evaluator.device)))
+            for name, each in found.items()
+        }
         for when in seeds
     }
-    title = f"{result['model']}, {folder.name}: evaluated under {shown}"
+    title = f"{result.model}, {folder.name}: evaluated under {shown}"
     target = _target(run, shown, out)
-    write_whole(target, lambda path: path.write_text(json_text(result), encoding="utf-8"))
+    write_whole(target, lambda path: path.write_text(json_text(result_json(result)), encoding="utf-8"))
     beside = RunFolder(target.parent, resumed=True)
     beside.adorn(f"{target.stem}.png", lambda path: write_evaluation(path, title, views, result))
     beside.tell_missing(on_message)
     return Evaluation(target, result)
 
 
-def _checked(judge: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> Estimate:
+def _checked(evaluator: FrozenEvaluator, parameters: dict[str, np.ndarray], seed: int, folder: Path) -> SceneEstimate:
     """What a scene is worth, if it is one."""
-    estimate = judge(parameters, seed)
+    estimate = evaluator(parameters, seed)
     with torch.no_grad():
-        vertices = judge.pipeline.scene().vertices
+        vertices = evaluator.pipeline.scene().vertices
     if not (torch.isfinite(vertices).all() and math.isfinite(estimate.mean)):
         raise UserError(f"{folder}: its parameters make no object with a finite activation; they may be damaged")
     return estimate
@@ -161,27 +161,25 @@ def _target(run: FinishedRun, shown: str, out: Path | None) -> Path:
     return take_name(name for name in names if not name.with_suffix(".png").exists())
 
 
-def _result(run: FinishedRun, shown: str, judge: FrozenEvaluator, found: dict[str, Estimate]) -> dict[str, Any]:
-    """What the file says."""
-    observer, accuracy = judge.pipeline.observer, run.config.evaluate
+def _result(
+    run: FinishedRun, shown: str, evaluator: FrozenEvaluator, estimates: dict[str, SceneEstimate]
+) -> EvaluationResult:
+    observer, accuracy = evaluator.pipeline.observer, run.config.evaluate
     validation = None
     if observer.validator is not None:
-        activation = {when: estimate.validation.as_dict() for when, estimate in found.items()}
-        validation = {"model": observer.validator.model.name, "activation": activation}
-    return {
-        "run": str(run.folder),
-        "renderer": shown,
-        "variant": judge.pipeline.variant,
-        "activation": {when: estimate.as_dict() for when, estimate in found.items()},
-        "validation": validation,
-        "reported": {
-            "renderer": run.renderer,
-            "activation": {"initial": run.initial.as_dict(), "final": run.final.as_dict()},
-        },
-        "objective": run.config.objective.type,
-        "neurons": list(run.config.neurons),
-        "model": observer.model.name,
-        "evaluate": {"spp": accuracy.spp, "repeats": accuracy.repeats},
-        "seed": run.config.seed,
-        "versions": versions(),
-    }
+        activation = InitialFinal(**{when: estimate.validation for when, estimate in estimates.items()})
+        validation = EvaluationValidation(model=observer.validator.model.name, activation=activation)
+    return EvaluationResult(
+        run=str(run.folder),
+        renderer=shown,
+        variant=evaluator.pipeline.variant,
+        activation=InitialFinal(**estimates),
+        validation=validation,
+        reported=Reported(renderer=run.result.renderer, activation=run.result.activation),
+        objective=run.config.objective.type,
+        neurons=run.config.neurons,
+        model=observer.model.name,
+        evaluate=Accuracy(spp=accuracy.spp, repeats=accuracy.repeats),
+        seed=run.config.seed,
+        versions=versions(),
+    )

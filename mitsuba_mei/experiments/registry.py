@@ -8,18 +8,20 @@ from pathlib import Path
 
 from .. import __version__
 from ..config.load import Config, dump, load_config
+from ..config.registry import named
 from ..errors import UserError, nearest
 from ..io.files import read_json
 from ..runs.folder import RunFolder
-from ..runs.read import check_version
+from ..runs.results import ComparisonResult, FactorsResult, PopulationResult, read_result
+from ..runs.results.files import check_version
 from .base import Progress, RunResult
 
 __all__ = ["FOLDER", "ExperimentRequest", "read_request", "run_experiment", "write_request"]
 
 FOLDER = "asked"
 SAID = f"{FOLDER}/asked.json"
-COMMANDS = {"compare": "comparison.json", "factors": "factors.json"}
-"""Commands whose experiments go on, and the file in which each says how far it came."""
+COMMANDS: dict[str, type[PopulationResult]] = {"compare": ComparisonResult, "factors": FactorsResult}
+"""Commands whose experiments go on, and their results, which say how far each came."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def read_request(folder: Path, trust_code: bool = False) -> ExperimentRequest | 
     if command not in COMMANDS:
         raise UserError(f"{path}: there is no command '{command}' that goes on; {nearest(command, COMMANDS)}")
     check_version(folder, said)
-    result = folder / COMMANDS[command]
-    if result.is_file() and read_json(result).get("ended") == "done":
+    kind = COMMANDS[command]
+    if (folder / kind.file).is_file() and read_result(folder / kind.file, kind).ended == "done":
         raise UserError(f"{folder} has come to its end (done); there is nothing to go on with")
     files = [folder / FOLDER / f"{number:03d}.yaml" for number in range(len(named))]
     configs = [load_config(file, rendered=command == "compare", trust_code=trust_code) for file in files]
@@ -97,13 +99,4 @@ def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool 
     UserError
         For anything that the user can mend, before the first step.
     """
-    kind = config.objective.type
-    if kind == "image":
-        from .inverse import run_inverse as run
-    elif kind == "metamer":
-        from .metamer import run_metamer as run
-    elif kind == "diverse":
-        from .diverse import run_diverse as run
-    else:
-        from .mei import run_mei as run
-    return run(config, out, progress, resumed)
+    return named(config.objective.RUN)(config, out, progress, resumed)

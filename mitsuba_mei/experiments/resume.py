@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..config.fields import Part
 from ..config.load import Config, load_config
 from ..config.yaml.located import Key, path_text
 from ..errors import UserError
-from ..io.files import read_json
 from ..runs.checkpoint import FOLDER
-from ..runs.read import check_version
+from ..runs.results import PixelResult, read_run_result
 
 __all__ = ["BEGUN_WITH", "resumable"]
 
@@ -37,22 +37,21 @@ def resumable(folder: Path, trust_code: bool = False) -> Config:
     if not (folder / "config.yaml").is_file():
         raise UserError(f"{folder} is no run folder: there is no config.yaml in it")
     if (folder / "result.json").is_file():
-        result = read_json(folder / "result.json")
-        check_version(folder, result)
-        if "renderer" not in result and "responses" in result:
+        result = read_run_result(folder)
+        if isinstance(result, PixelResult):
             raise UserError(
                 f"{folder} is of a pixel MEI, of which no state is kept; 'pixel {folder / 'config.yaml'}' finds it anew"
             )
         # States that were left although it came to its end are there for pictures that could not be made.
-        if result.get("ended") != "interrupted" and not (folder / BEGUN_WITH).is_file():
-            raise UserError(f"{folder} has come to its end ({result.get('ended')}); there is nothing to go on with")
+        if result.ended != "interrupted" and not (folder / BEGUN_WITH).is_file():
+            raise UserError(f"{folder} has come to its end ({result.ended}); there is nothing to go on with")
     config = load_config(folder / "config.yaml", trust_code=trust_code)
     if (folder / BEGUN_WITH).is_file():
         _check_same(folder / "config.yaml", config, load_config(folder / BEGUN_WITH, trust_code=trust_code))
     return config
 
 
-def _check_same(path: Path, config: Config, begun_with: Config) -> None:
+def _check_same(path: Path, config: Part, begun_with: Part) -> None:
     """Raise UserError where a run would go on as another one."""
     now, then = (dict(_leaves(each.model_dump())) for each in (config, begun_with))
     for key in sorted(now.keys() | then.keys(), key=str):

@@ -10,19 +10,21 @@ from typing import Any
 
 from ..optimize.evaluate import Mean
 from ..runs.coalitions import (
+    EMPTY,
     FACTORS,
-    NOBODY,
     SUBSETS,
     Coalition,
     Contrast,
     added_last,
-    alone,
     difference,
     interaction,
+    main_effect,
     named,
     shapley,
 )
-from .statistics import Difference, mean_of_differences
+from ..runs.results import FactorsNeuron
+from ..runs.results.populations import LessWithMore, MeanOverStarts, Ratio
+from .statistics import PairedDifference, mean_of_differences
 
 __all__ = ["Values", "factor_rows", "statistics"]
 
@@ -34,7 +36,7 @@ ALL = SUBSETS[-1]
 
 
 def statistics(values: Values) -> dict[str, Any]:
-    """A neuron's figures over its starts, each of them paired: every start is seen with every subset.
+    """A neuron's statistics over its starts, each of them paired: every start is seen with every subset.
 
     Parameters
     ----------
@@ -45,42 +47,40 @@ def statistics(values: Values) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``starts``, how many count; ``activation`` and ``gain`` (over the start) by subset; ``fraction_of_all``, ratios
-        to the mean activation with all factors free, and ``fraction_of_gain`` to its gain, with standard errors of
-        ratios (Cochran 1977, Sampling Techniques, section 6.4). By factor: ``alone``, its gain over the start;
-        ``last``, what it adds to the other two; ``shapley``, its share of the gain of all, and ``share`` the same over
-        that gain. By pair: ``interaction``. What takes subsets that are not done is None; ``less_with_more`` lists
-        pairs of subsets of which the larger was worth less on average, which the true optimum cannot be.
-
-        Means over starts come with ``sem``, Student's 95 % interval ``low`` to ``high``, and ``n``; of a single start
-        they have no errors.
+        Fields of :class:`~mitsuba_mei.runs.results.FactorsNeuron`: ``starts``, how many count; ``activation`` and
+        ``gain`` (over the start) by subset; ``fraction_of_all``, ratios to the mean activation with all factors free,
+        and ``fraction_of_gain`` to its gain, with standard errors of ratios (Cochran 1977, Sampling Techniques,
+        section 6.4). By factor: ``alone``, its gain over the start; ``last``, what it adds to the other two;
+        ``shapley``, its share of the gain of all, and ``share`` the same over that gain. By pair: ``interaction``.
+        What takes subsets that are not done is None; ``less_with_more`` lists pairs of subsets of which the larger was
+        worth less on average, which the true optimum cannot be.
     """
     counted = _counted(values)
     over = {subset: [trials[start] for start in counted] for subset, trials in values.items()}
     game = _Game(over, len(counted))
     whole = {ALL: 1.0}
-    gained = difference(ALL, NOBODY)
+    gained = difference(ALL, EMPTY)
     return {
         "starts": len(counted),
         "activation": {named(subset): game.mean({subset: 1.0}) for subset in SUBSETS},
-        "gain": {named(subset): game.mean(difference(subset, NOBODY)) for subset in SUBSETS if subset},
+        "gain": {named(subset): game.mean(difference(subset, EMPTY)) for subset in SUBSETS if subset},
         "fraction_of_all": {named(subset): game.ratio({subset: 1.0}, whole) for subset in SUBSETS},
         "fraction_of_gain": {
-            named(subset): game.ratio(difference(subset, NOBODY), gained) for subset in SUBSETS if subset
+            named(subset): game.ratio(difference(subset, EMPTY), gained) for subset in SUBSETS if subset
         },
-        "alone": {factor: game.mean(alone(factor)) for factor in FACTORS},
+        "alone": {factor: game.mean(main_effect(factor)) for factor in FACTORS},
         "last": {factor: game.mean(added_last(PLAYERS, factor)) for factor in FACTORS},
         "shapley": {factor: game.mean(shapley(PLAYERS, factor)) for factor in FACTORS},
         "share": {factor: game.ratio(shapley(PLAYERS, factor), gained) for factor in FACTORS},
         "interaction": {
             named(frozenset(pair)): game.mean(interaction(PLAYERS, *pair)) for pair in combinations(PLAYERS, 2)
         },
-        "less_with_more": [
-            {"more": named(more), "less": named(less), **lost}
+        "less_with_more": tuple(
+            LessWithMore(more=named(more), less=named(less), **dict(lost))
             for more in SUBSETS
             for less in SUBSETS
-            if less < more and (lost := game.mean(difference(more, less))) is not None and lost["mean"] < 0
-        ],
+            if less < more and (lost := game.mean(difference(more, less))) is not None and lost.mean < 0
+        ),
     }
 
 
@@ -104,15 +104,17 @@ class _Game:
     def __init__(self, values: Values, starts: int) -> None:
         self._values, self._starts = values, starts
 
-    def mean(self, contrast: Contrast) -> dict[str, float | None] | None:
+    def mean(self, contrast: Contrast) -> MeanOverStarts | None:
         """The mean of a contrast over the starts; None where it takes what is not known."""
-        found = self._over_starts(contrast)
-        if found is None:
+        paired = self._over_starts(contrast)
+        if paired is None:
             return None
-        low, high = found.interval() or (None, None)
-        return {"mean": found.mean, "sem": found.sem if found.n > 1 else None, "low": low, "high": high, "n": found.n}
+        low, high = paired.interval() or (None, None)
+        return MeanOverStarts(
+            mean=paired.mean, sem=paired.sem if paired.n > 1 else None, low=low, high=high, n=paired.n
+        )
 
-    def ratio(self, above: Contrast, below: Contrast) -> dict[str, float | None] | None:
+    def ratio(self, above: Contrast, below: Contrast) -> Ratio | None:
         """The ratio of the means of two contrasts; None where something is not known, or the lower is no more than 0
         within the rounding of the activations."""
         first, second = self._over_starts(above), self._over_starts(below)
@@ -125,9 +127,9 @@ class _Game:
         ratio = first.mean / second.mean
         rest = {each: above.get(each, 0.0) - ratio * below.get(each, 0.0) for each in coalitions}
         error = self._over_starts(rest).sem / second.mean
-        return {"mean": ratio, "sem": error if self._starts > 1 else None}
+        return Ratio(mean=ratio, sem=error if self._starts > 1 else None)
 
-    def _over_starts(self, contrast: Contrast) -> Difference | None:
+    def _over_starts(self, contrast: Contrast) -> PairedDifference | None:
         if not self._starts or not contrast.keys() <= self._values.keys():
             return None
         weights = [(weight, self._values[coalition]) for coalition, weight in contrast.items()]
@@ -138,17 +140,17 @@ class _Game:
         return mean_of_differences(values, errors)
 
 
-def factor_rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+def factor_rows(neuron: FactorsNeuron) -> list[dict[str, Any]]:
     """A neuron's trials as rows: one a start and subset, with 1 for each factor that is free; gains over the start."""
-    about = {name: figures[name] for name in ("scene", "folder", "model", "objective")}
-    about |= {"neurons": " ".join(map(str, figures["neurons"])), "renderer": figures["renderer"]}
+    about = {name: getattr(neuron, name) for name in ("scene", "folder", "model", "objective")}
+    about |= {"neurons": " ".join(map(str, neuron.neurons)), "renderer": neuron.renderer}
     rows = []
     for subset in SUBSETS:
-        for trial in figures["trials"].get(named(subset), []):
-            started = figures["trials"][named(NOBODY)][trial["start"]]["activation"]
-            row = about | {"seed": figures["seed"], "start": trial["start"], "subset": named(subset)}
+        for trial in neuron.trials.get(named(subset), ()):
+            started = neuron.trials[named(EMPTY)][trial.start].activation
+            row = about | {"seed": neuron.seed, "start": trial.start, "subset": named(subset)}
             row |= {factor: int(factor in subset) for factor in FACTORS}
-            row |= {"activation": trial["activation"]["mean"], "activation_sem": trial["activation"]["sem"]}
-            row["gain"] = trial["activation"]["mean"] - started["mean"]
-            rows.append(row | {name: trial[name] for name in ("steps", "seconds", "ended")})
+            row |= {"activation": trial.activation.mean, "activation_sem": trial.activation.sem}
+            row["gain"] = trial.activation.mean - started.mean
+            rows.append(row | {name: getattr(trial, name) for name in ("steps", "seconds", "ended")})
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-__all__ = ["Difference", "Interval", "bootstrap_median", "mean_difference", "mean_of_differences"]
+__all__ = ["PairedDifference", "Interval", "bootstrap_median", "mean_difference", "mean_of_differences"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def bootstrap_median(values: ArrayLike, confidence: float = 0.95, resamples: int
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """A mean paired difference and its standard error.
 
     Parameters
@@ -116,7 +116,9 @@ class Difference:
         return self.mean - reach, self.mean + reach
 
 
-def mean_difference(first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, sem_second: ArrayLike) -> Difference:
+def mean_difference(
+    first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, sem_second: ArrayLike
+) -> PairedDifference:
     r"""The mean of ``first - second`` over pairs, such as the starts that two renderers have in common.
 
     Of two or more pairs, the standard error is that of their spread, :math:`s / \sqrt n`. The Monte Carlo noise of the
@@ -134,7 +136,7 @@ def mean_difference(first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, s
 
     Returns
     -------
-    Difference
+    PairedDifference
 
     Raises
     ------
@@ -151,7 +153,7 @@ def mean_difference(first: ArrayLike, second: ArrayLike, sem_first: ArrayLike, s
     return mean_of_differences(one - other, np.hypot(*errors))
 
 
-def mean_of_differences(differences: ArrayLike, sems: ArrayLike) -> Difference:
+def mean_of_differences(differences: ArrayLike, sems: ArrayLike) -> PairedDifference:
     """The mean of differences that were taken already, each within one pair, or one group, such as a start.
 
     Parameters
@@ -164,7 +166,7 @@ def mean_of_differences(differences: ArrayLike, sems: ArrayLike) -> Difference:
 
     Returns
     -------
-    Difference
+    PairedDifference
 
     Raises
     ------
@@ -180,7 +182,7 @@ def mean_of_differences(differences: ArrayLike, sems: ArrayLike) -> Difference:
     sem = math.sqrt(np.square(errors).sum()) / n
     if n > 1:
         sem = max(sem, float(values.std(ddof=1)) / math.sqrt(n))
-    return Difference(float(values.mean()), sem, n)
+    return PairedDifference(float(values.mean()), sem, n)
 
 
 def _finite(values: ArrayLike, name: str) -> np.ndarray:

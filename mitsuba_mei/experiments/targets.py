@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..config.load import Config, load_config
-from ..config.variants import with_free
+from ..config.load import load_config
+from ..config.objective import Objective, View
+from ..config.scene import Camera as CameraSettings
+from ..config.sections import Render
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..io.images import read_image
@@ -44,10 +46,9 @@ class Wanted:
     truth: Scene | None = None
 
 
-def cameras_of(config: Config) -> tuple[Camera, ...]:
+def cameras_of(views: Sequence[View], camera: CameraSettings) -> tuple[Camera, ...]:
     """The cameras of an image objective's views; none where the scene's own is the only one."""
-    views = config.objective.views
-    own = config.camera.model_dump(exclude={"free"})
+    own = camera.model_dump(exclude={"free"})
     placed = [view.model_dump(exclude={"target"}, exclude_none=True) for view in views]
     if not any(placed) and len(views) == 1:
         return ()
@@ -57,10 +58,11 @@ def cameras_of(config: Config) -> tuple[Camera, ...]:
 def wanted_images(
     name: str | None,
     own: Sequence[str | None],
-    config: Config,
+    render: Render,
     channels: int,
     cameras: Sequence[Camera] = (),
     on_message: Callable[[str], None] = lambda text: None,
+    trust_code: bool = False,
 ) -> Wanted:
     """Read or render the target.
 
@@ -73,7 +75,7 @@ def wanted_images(
         A scene file (``.yaml``), or an image of the only view.
     own : sequence of str or None
         An image of every view, where there is no ``name``.
-    config : Config
+    render : Render
         Of this run.
     channels : int
         1 or 3.
@@ -86,17 +88,20 @@ def wanted_images(
         For files that cannot be used, images of another size, or as many images as there are not views.
     """
     if name is not None and _is_scene(name):
-        return _of_scene(Path(name), config, channels, cameras, on_message)
+        return _of_scene(Path(name), render, channels, cameras, on_message, trust_code)
     views = max(1, len(cameras))
     if name is not None and views > 1:
         raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
     files = [name] if name is not None else own
-    return Wanted(
-        torch.cat([_of_file(Path(file), config.render.resolution, channels, on_message) for file in files], dim=1)
-    )
+    return Wanted(torch.cat([_of_file(Path(file), render.resolution, channels, on_message) for file in files], dim=1))
 
 
-def check_targets(config: Config, on_message: Callable[[str], None] = lambda text: None) -> None:
+def check_targets(
+    objective: Objective,
+    render: Render,
+    trust_code: bool = False,
+    on_message: Callable[[str], None] = lambda text: None,
+) -> None:
     """Read what a scene file's objective names, without rendering.
 
     Raises
@@ -104,17 +109,16 @@ def check_targets(config: Config, on_message: Callable[[str], None] = lambda tex
     UserError
         For files that cannot be used.
     """
-    said = config.objective
-    names = [said.reference] if said.type == "metamer" else []
-    if said.type == "image":
-        names = [said.target, *(view.target for view in said.views)]
+    names = [objective.reference] if objective.type == "metamer" else []
+    if objective.type == "image":
+        names = [objective.target, *(view.target for view in objective.views)]
     for name in filter(None, names):
         if _is_scene(name):
-            load_config(Path(name), rendered=False, trust_code=config.trusts_code)
+            load_config(Path(name), rendered=False, trust_code=trust_code)
             continue
         if Path(name).suffix.lower() != ".png":
-            prepare_backend(config.render, 1)
-        _of_file(Path(name), config.render.resolution, 1, on_message)
+            prepare_backend(render, 1)
+        _of_file(Path(name), render.resolution, 1, on_message)
 
 
 def _is_scene(name: str) -> bool:
@@ -134,18 +138,23 @@ def _of_file(path: Path, resolution: int, channels: int, on_message: Callable[[s
 
 @torch.no_grad()
 def _of_scene(
-    path: Path, config: Config, channels: int, cameras: Sequence[Camera], on_message: Callable[[str], None]
+    path: Path,
+    render: Render,
+    channels: int,
+    cameras: Sequence[Camera],
+    on_message: Callable[[str], None],
+    trust_code: bool,
 ) -> Wanted:
-    theirs = with_free(load_config(path, rendered=False, trust_code=config.trusts_code), ())
+    theirs = load_config(path, rendered=False, trust_code=trust_code).with_free(())
     with about(path):
-        observer = build_observer(theirs, on_message) if theirs.placement.on is not None else None
-        scene = build_scene(theirs, channels, observer)
+        observer = build_observer(theirs.observer, on_message) if theirs.placement.on is not None else None
+        scene = build_scene(theirs.scene, channels, observer)
         for sentence in input_sentences(scene.template):
             on_message(f"mesh of {path}: {sentence}")
         result = path.parent / "parameters.npz"
         if path.name == "config.yaml" and result.is_file():
             set_parameters(scene, read_parameters(result, get_parameters(scene)))
-        own = config.render.model_dump(include={"resolution", "variant"})
+        own = render.model_dump(include={"resolution", "variant"})
         settings = theirs.render.model_copy(update=own)
         prepare_backend(settings, channels)
         renderer = build_renderer(settings, scene())

@@ -6,7 +6,6 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +15,14 @@ from ..interrupts import interruptible
 from ..optimize.evaluate import Responses
 from ..report.figures.tuning import TuningFigure, write_tuning
 from ..runs.folder import RunFolder
+from ..runs.results import Estimate, TunedNeuron, TuningResult, TuningSummary
+from ..runs.results.responses import Accuracy, Source
 from ..runs.tuning_grid import points
-from ..runs.tuning_summary import summarise
+from ..runs.tuning_summary import summarize
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, versions
 from .tuning_plan import Plan, Subject, Wanted, check_points, check_wanted, planned, subject_of, with_periods
 
-__all__ = ["Found", "Wanted", "result_of", "run_subject", "run_tuning", "write_found"]
+__all__ = ["Found", "Wanted", "result_of", "run_subject", "run_tuning", "write_grid"]
 
 
 @dataclass
@@ -47,53 +48,52 @@ class Found:
         self.stimuli[index] = stimulus
 
 
-def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> dict[str, Any]:
-    """What ``tuning.json`` says."""
+def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> TuningResult:
+    """The result of a grid, whole or interrupted."""
     subject = plan.subject
-    return {
-        "source": {
-            "run": str(subject.source) if subject.is_run else None,
-            "scene": None if subject.is_run else str(subject.source),
-        },
-        "model": subject.pipeline.observer.model.name,
-        "renderer": subject.config.render.type,
-        "variant": subject.pipeline.variant,
-        "seed": subject.config.seed,
-        "evaluate": {"spp": plan.accuracy.spp, "repeats": plan.accuracy.repeats},
-        "over": [axis.as_dict() for axis in plan.axes],
-        "neurons": [
-            {
-                "neuron": neuron,
-                "mean": found.mean[i].tolist(),
-                "sem": found.sem[i].tolist(),
-                "low": found.low[i].tolist(),
-                "high": found.high[i].tolist(),
-                "at_scene": {"mean": float(own.mean[i]), "sem": float(own.sem[i])},
-                "summary": _summary(plan, found, i),
-            }
+    config, pipeline = subject.config, subject.pipeline
+    return TuningResult(
+        source=Source(**{"run" if subject.is_run else "scene": str(subject.source)}),
+        model=pipeline.observer.model.name,
+        renderer=config.render.type,
+        variant=pipeline.variant,
+        seed=config.seed,
+        evaluate=Accuracy(spp=plan.accuracy.spp, repeats=plan.accuracy.repeats),
+        over=plan.axes,
+        neurons=tuple(
+            TunedNeuron(
+                neuron=neuron,
+                mean=found.mean[i],
+                sem=found.sem[i],
+                low=found.low[i],
+                high=found.high[i],
+                at_scene=Estimate(mean=float(own.mean[i]), sem=float(own.sem[i])),
+                summary=_summary(plan, found, i),
+            )
             for i, neuron in enumerate(plan.neurons)
-        ],
-        "ended": "done" if whole else "interrupted",
-        "versions": versions(),
-    }
+        ),
+        ended="done" if whole else "interrupted",
+        versions=versions(),
+    )
 
 
-def _summary(plan: Plan, found: Found, i: int) -> dict[str, Any] | None:
+def _summary(plan: Plan, found: Found, i: int) -> TuningSummary | None:
     """Of a neuron whose responses are all known and finite; else None."""
     if not np.isfinite(found.mean[i]).all():
         return None
-    return summarise(plan.axes, found.mean[i], found.sem[i], plan.subject.config.seed)
+    return summarize(plan.axes, found.mean[i], found.sem[i], plan.subject.config.seed)
 
 
-def write_found(folder: RunFolder, plan: Plan, found: Found, result: dict[str, Any]) -> None:
+def write_grid(folder: RunFolder, plan: Plan, found: Found, result: TuningResult) -> None:
+    """Write the stimuli, the table, the result and the figure."""
     folder.write("stimuli.npy", lambda path: np.save(path, found.stimuli))
     folder.write("tuning.csv", lambda path: _write_rows(path, plan, found))
-    folder.write_json("tuning.json", result)
-    title = f"{result['model']}, around {plan.subject.source.name}"
-    title += " (path traced)" if result["renderer"] == "path" else " (rasterized)"
-    if result["ended"] != "done":
+    folder.write_result(result)
+    title = f"{result.model}, around {plan.subject.source.name}"
+    title += " (path traced)" if result.renderer == "path" else " (rasterized)"
+    if result.ended != "done":
         title += ", interrupted"
-    figure = TuningFigure(title, plan.axes, result["neurons"], found.stimuli)
+    figure = TuningFigure(title, plan.axes, result.neurons, found.stimuli)
     folder.adorn("tuning.png", lambda path: write_tuning(path, figure))
 
 
@@ -175,7 +175,7 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
         plan.values.set({})
     result = result_of(plan, own, found, done == len(grid))
     progress.doing(WRITING)
-    write_found(folder, plan, found, result)
+    write_grid(folder, plan, found, result)
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(subject.config, folder.path))
     folder.tell_missing(progress.message)

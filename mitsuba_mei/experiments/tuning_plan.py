@@ -12,13 +12,13 @@ import torch
 
 from ..config.fields import listed_neurons
 from ..config.load import Config, load_config
-from ..config.variants import frozen, with_renderer
 from ..errors import UserError, about
 from ..geometry.input_flaws import input_sentences
 from ..optimize.evaluate import EVALUATION_SEEDS, Accuracy, Responses, respond
 from ..pipeline import Pipeline, build_pipeline
 from ..runs.read import read_run
-from ..runs.tuning_grid import MOST_POINTS, Axis, axes_of, parse_over, points
+from ..runs.results import Axis
+from ..runs.tuning_grid import MAX_POINTS, axes_of, parse_over, points
 from ..scene.parameters import get_parameters, set_parameters
 from ..scene.scalar_parameters import ScalarParameters
 from ..scene.state import check_before_camera
@@ -30,10 +30,10 @@ __all__ = ["Plan", "Subject", "Wanted", "check_points", "check_wanted", "planned
 TUNING_SEEDS = 2 * EVALUATION_SEEDS
 """Renders of a tuning share no seed with those of an optimization or of an evaluation."""
 
-MOST_RENDERS = 4096
+MAX_RENDERS = 4096
 """Renders of a point, at most."""
 
-MOST_VALUES = 2**28
+MAX_VALUES = 2**28
 """Numbers in the stimuli of a whole grid: a gigabyte."""
 
 ALIKE = 0.95
@@ -114,7 +114,7 @@ class Plan:
     def respond(self, point: dict[str, float], index: int) -> Responses:
         """At one point of the grid; ``index`` counts points, 0 is the scene's own."""
         self.values.set(point)
-        first = TUNING_SEEDS + (self.subject.config.seed * (MOST_POINTS + 1) + index) * MOST_RENDERS
+        first = TUNING_SEEDS + (self.subject.config.seed * (MAX_POINTS + 1) + index) * MAX_RENDERS
         return respond(self.subject.pipeline, self.module, self.accuracy, first)
 
     def stimulus(self, image: torch.Tensor) -> np.ndarray:
@@ -136,15 +136,15 @@ def subject_of(
     """
     if source.is_dir() or not source.suffix:
         run = read_run(source, overrides, "tune", trust_code)
-        config = with_renderer(run.config, renderer or run.renderer)
+        config = run.config.with_renderer(renderer or run.result.renderer)
         with about(source / "config.yaml"):
-            pipeline = build_pipeline(frozen(config), progress.message)
+            pipeline = build_pipeline(config.with_nothing_free(), progress.message)
         set_parameters(pipeline.scene, run.parameters(get_parameters(pipeline.scene))[1])
         return Subject(source, config, pipeline, True)
     config = load_config(source, overrides, rendered=False, trust_code=trust_code)
-    config = config if renderer is None else with_renderer(config, renderer)
+    config = config if renderer is None else config.with_renderer(renderer)
     with about(source):
-        still = frozen(config).model_copy(update={"placement": config.placement})
+        still = config.with_nothing_free().model_copy(update={"placement": config.placement})
         pipeline = build_pipeline(still, progress.message)
         for sentence in input_sentences(pipeline.scene.template):
             progress.message(f"mesh: {sentence}")
@@ -157,8 +157,8 @@ def check_wanted(wanted: Wanted) -> None:
         parse_over(text)
     if wanted.neurons is not None:
         _listed(wanted.neurons)
-    if wanted.renders is not None and not 2 <= wanted.renders <= MOST_RENDERS:
-        raise UserError(f"--repeats {wanted.renders}: it must be 2 to {MOST_RENDERS} renders of each point")
+    if wanted.renders is not None and not 2 <= wanted.renders <= MAX_RENDERS:
+        raise UserError(f"--repeats {wanted.renders}: it must be 2 to {MAX_RENDERS} renders of each point")
 
 
 def _listed(neurons: str) -> list[int] | None:
@@ -191,9 +191,9 @@ def planned(subject: Subject, wanted: Wanted) -> Plan:
     neurons = model.check_neurons(neurons)
     accuracy = Accuracy.split(subject.config.evaluate.spp, subject.config.evaluate.repeats, wanted.renders)
     size = math.prod(len(axis.values) for axis in axes) * model.channels * math.prod(model.image_size)
-    if size > MOST_VALUES:
+    if size > MAX_VALUES:
         raise UserError(
-            f"--over: the stimuli of this grid have {size} values, and {MOST_VALUES} are the most; take fewer points"
+            f"--over: the stimuli of this grid have {size} values, and {MAX_VALUES} are the most; take fewer points"
         )
     module = model.select(neurons).to(pipeline.scene.background.device)
     return Plan(subject, values, axes, neurons, module, accuracy)
@@ -217,7 +217,7 @@ def with_periods(plan: Plan) -> Plan:
     """The plan with half turns that bring the same stimulus again known as periods."""
     axes = []
     for axis in plan.axes:
-        half = axis.half_turn
+        half = axis.half_turn_period
         if half is not None and _looks_alike(plan, axis.path, float(axis.values[0]), half):
             axis = axis.with_period(half)
         axes.append(axis)

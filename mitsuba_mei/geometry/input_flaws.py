@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from .formats.contents import counted
 from .mesh import TriangleMesh
-from .quality import assess, degenerate_faces, flipped_faces, intersecting_faces
+from .quality import InputQuality, MeshQuality, assess, degenerate_faces, flipped_faces, intersecting_faces
 
 __all__ = ["flaws_of_input", "input_sentences", "mesh_facts"]
 
@@ -20,16 +20,16 @@ def _intersecting(template: TriangleMesh) -> np.ndarray:
     return intersecting_faces(template.vertices.double().numpy(), template.faces.numpy())
 
 
-def flaws_of_input(template: TriangleMesh) -> dict[str, Any]:
-    """Count the flaws of a mesh from a file, as ``result.json`` has them under ``mesh.input``."""
+def flaws_of_input(template: TriangleMesh) -> InputQuality:
+    """Count the flaws of a mesh from a file."""
     positions, faces = template.vertices.double().numpy(), template.faces.numpy()
-    return {
-        "flipped_faces": int(flipped_faces(positions, faces, template.edge_faces.numpy()).sum()),
-        "degenerate_faces": int(degenerate_faces(positions, faces).sum()),
-        "intersecting_faces": int(_intersecting(template).sum()),
-        "watertight": template.is_watertight,
-        "said": list(template.repairs),
-    }
+    return InputQuality(
+        flipped_faces=int(flipped_faces(positions, faces, template.edge_faces.numpy()).sum()),
+        degenerate_faces=int(degenerate_faces(positions, faces).sum()),
+        intersecting_faces=int(_intersecting(template).sum()),
+        watertight=template.is_watertight,
+        said=tuple(template.repairs),
+    )
 
 
 def input_sentences(template: TriangleMesh) -> list[str]:
@@ -38,15 +38,17 @@ def input_sentences(template: TriangleMesh) -> list[str]:
         return []
     flaws = flaws_of_input(template)
     # A face turned against its neighbours may be a sharp edge, which is no flaw of a file.
-    kinds = {"intersecting": "passing through others", "degenerate": "squeezed nearly to a line or a point"}
-    counts = {words: flaws[f"{kind}_faces"] for kind, words in kinds.items()}
+    counts = {
+        "passing through others": flaws.intersecting_faces,
+        "squeezed nearly to a line or a point": flaws.degenerate_faces,
+    }
     found = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
-    size = f"{counted(len(template.faces), 'face')}, {'closed' if flaws['watertight'] else 'not closed'}"
+    size = f"{counted(len(template.faces), 'face')}, {'closed' if flaws.watertight else 'not closed'}"
     return [size, *template.repairs, *([f"flaws of the file: {', '.join(found)}"] if found else [])]
 
 
-def mesh_facts(shape: Tensor, template: TriangleMesh) -> dict[str, Any]:
-    """What ``result.json`` says of a finished mesh.
+def mesh_facts(shape: Tensor, template: TriangleMesh) -> MeshQuality:
+    """Count the flaws of a finished mesh.
 
     Of a mesh from a file also what the file's own flaws were (``input``), and how many faces pass through others that
     did not in the file (``new_intersecting_faces``); flipped and degenerate faces are counted beyond the file's anyway.
@@ -58,9 +60,9 @@ def mesh_facts(shape: Tensor, template: TriangleMesh) -> dict[str, Any]:
     template : TriangleMesh
         What it was deformed from, on the CPU.
     """
-    facts: dict[str, Any] = assess(shape, template.faces, template.vertices).as_dict()
+    quality = assess(shape, template.faces, template.vertices)
     if not template.from_file:
-        return facts
+        return quality
     now = intersecting_faces(shape.detach().cpu().double().numpy(), template.faces.numpy())
-    facts["new_intersecting_faces"] = int((now & ~_intersecting(template)).sum())
-    return {**facts, "input": flaws_of_input(template)}
+    new = int((now & ~_intersecting(template)).sum())
+    return replace(quality, new_intersecting_faces=new, input=flaws_of_input(template))

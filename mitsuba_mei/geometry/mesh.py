@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,10 @@ import torch
 import trimesh
 from torch import Tensor
 
-from ..errors import UserError
+from ..config import scene as schema
+from ..config.arguments import checked, described, signature_of
+from ..config.fields import Part
+from ..config.quantities import kind_of
 from .mesh_files import read_mesh
 
 __all__ = ["TriangleMesh", "TEMPLATES", "icosphere", "cube", "torus", "capsule", "file"]
@@ -109,64 +113,53 @@ def _welded(mesh: trimesh.Trimesh) -> TriangleMesh:
     return _template(np.asarray(mesh.vertices), np.asarray(mesh.faces))
 
 
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)
+TEMPLATES: dict[str, Callable[..., TriangleMesh]] = {}
+"""Every template by its ``type`` in the scene file."""
 
 
-def icosphere(subdivisions: int = 4) -> TriangleMesh:
-    """The unit sphere as an icosahedron subdivided ``subdivisions`` times (0 to 7): ``20 * 4**n`` faces."""
-    _require(0 <= subdivisions <= 7, f"icosphere: subdivisions is {subdivisions}; it must be 0 to 7")
+def _template_of(part: type[Part]) -> Callable[[Callable[..., TriangleMesh]], Callable[..., TriangleMesh]]:
+    """Call a function by a mapping of the scene file, by its names, defaults and ranges, and list it as a template."""
+
+    def decorate(function: Callable[..., TriangleMesh]) -> Callable[..., TriangleMesh]:
+        signature = signature_of(part)
+
+        @functools.wraps(function)
+        def build(*values, **named) -> TriangleMesh:
+            settings = checked(part, kind_of(part), signature.bind(*values, **named).arguments)
+            return function(**{name: getattr(settings, name) for name in signature.parameters})
+
+        build.__signature__ = signature
+        build.__doc__ = f"{function.__doc__}\n\n{described(part)}"
+        TEMPLATES[kind_of(part)] = build
+        return build
+
+    return decorate
+
+
+@_template_of(schema.Icosphere)
+def icosphere(subdivisions: int) -> TriangleMesh:
+    """The unit sphere as an icosahedron, subdivided."""
     return _welded(trimesh.creation.icosphere(subdivisions=subdivisions))
 
 
-def cube(subdivisions: int = 4) -> TriangleMesh:
-    """A cube with corners on the unit sphere, each side split in ``2**n x 2**n`` squares (n 0 to 7)."""
-    _require(0 <= subdivisions <= 7, f"cube: subdivisions is {subdivisions}; it must be 0 to 7")
+@_template_of(schema.Cube)
+def cube(subdivisions: int) -> TriangleMesh:
+    """A cube with corners on the unit sphere, each side split in squares."""
     mesh = trimesh.creation.box()
     for _ in range(subdivisions):
         mesh = mesh.subdivide()
     return _welded(mesh)
 
 
-def torus(tube_radius: float = 0.35, segments: int = 96, tube_segments: int = 32) -> TriangleMesh:
-    """A torus around the z axis, its hole towards the camera.
-
-    Parameters
-    ----------
-    tube_radius : float
-        Radius of the tube over the radius of the ring that is its centre line, in (0, 1).
-    segments, tube_segments : int
-        Sections along the ring and around the tube, each 3 to 1024.
-
-    Raises
-    ------
-    UserError
-        If a value is out of its range.
-    """
-    _require(0 < tube_radius < 1, f"torus: tube_radius is {tube_radius:g}; it must lie between 0 and 1")
-    for name, value in {"segments": segments, "tube_segments": tube_segments}.items():
-        _require(3 <= value <= 1024, f"torus: {name} is {value}; it must be 3 to 1024")
+@_template_of(schema.Torus)
+def torus(tube_radius: float, segments: int, tube_segments: int) -> TriangleMesh:
+    """A torus around the z axis, its hole towards the camera."""
     return _welded(trimesh.creation.torus(1.0, tube_radius, segments, tube_segments))
 
 
-def capsule(aspect: float = 2.0, segments: int = 48) -> TriangleMesh:
-    """A cylinder along y with a half sphere at either end.
-
-    Parameters
-    ----------
-    aspect : float
-        Length over diameter, 1 (excluded) to 20.
-    segments : int
-        Sections around the axis, 4 to 1024; the rings along it are as far apart as the sections are wide.
-
-    Raises
-    ------
-    UserError
-        If a value is out of its range.
-    """
-    _require(1 < aspect <= 20, f"capsule: aspect is {aspect:g}; it must be more than 1 and at most 20")
-    _require(4 <= segments <= 1024, f"capsule: segments is {segments}; it must be 4 to 1024")
+@_template_of(schema.Capsule)
+def capsule(aspect: float, segments: int) -> TriangleMesh:
+    """A cylinder along y with a half sphere at either end; rings along it are as far apart as sections are wide."""
     straight = 2 * (aspect - 1)  # the radius is 1
     rings = math.ceil(segments / 4)
     angles = np.linspace(0, np.pi / 2, rings + 1)
@@ -180,33 +173,13 @@ def capsule(aspect: float = 2.0, segments: int = 48) -> TriangleMesh:
     return _welded(mesh)
 
 
-def file(path: str | Path, max_faces: int = 200_000) -> TriangleMesh:
+@_template_of(schema.FileTemplate)
+def file(path: str, max_faces: int) -> TriangleMesh:
     """A mesh from a PLY, OBJ, STL or GLB file, cleaned, centred and scaled.
 
     What of a file is no surface (materials, colours, lines, animations) is left out, and what cannot be read refused.
     Vertices of the same place are merged; degenerate and duplicate faces and vertices of no face are removed; faces
-    are wound alike and, where the surface is closed, outwards; the middle of the bounding box moves to the origin.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file. A GLB's several geometries become one mesh.
-    max_faces : int
-        The most faces allowed, at least 1.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, or holds no usable surface.
+    are wound alike and, where the surface is closed, outwards; the middle of the bounding box moves to the origin. A
+    GLB's several geometries become one mesh.
     """
-    _require(max_faces >= 1, f"file: max_faces is {max_faces}; it must be at least 1")
     return replace(_template(*read_mesh(Path(path), max_faces)), from_file=True)
-
-
-TEMPLATES: dict[str, Callable[..., TriangleMesh]] = {
-    "icosphere": icosphere,
-    "cube": cube,
-    "torus": torus,
-    "capsule": capsule,
-    "file": file,
-}

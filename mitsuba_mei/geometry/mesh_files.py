@@ -29,7 +29,7 @@ BEGINNINGS = {".glb": b"glTF", ".ply": b"ply", ".stl": b"solid", ".zip": b"PK\3\
 DAMAGE = (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError)
 """What a reader meets with in a file that is not as its format has it."""
 
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 """Of a file."""
 
 _MERGE_DIGITS = 6
@@ -97,7 +97,7 @@ def _bytes(path: Path) -> bytes:
     if path.suffix.lower() not in EXTENSIONS:
         raise UserError(f"mesh {path} is of an unknown kind '{path.suffix}'; allowed: {', '.join(EXTENSIONS)}")
     try:
-        data = read_ordinary(path, MOST_BYTES)
+        data = read_ordinary(path, MAX_BYTES)
     except FileNotFoundError:
         raise UserError(f"there is no mesh file {path}; {_neighbours(path)}") from None
     except OSError as error:

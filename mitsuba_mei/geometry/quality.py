@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from .mesh import TriangleMesh
 
-__all__ = ["MeshQuality", "assess", "flipped_faces", "degenerate_faces", "intersecting_faces", "together_of"]
+__all__ = [
+    "InputQuality",
+    "MeshQuality",
+    "assess",
+    "degenerate_faces",
+    "flipped_faces",
+    "intersecting_faces",
+    "together_of",
+]
 
 _DEGENERATE_SHAPE = 0.02
 _DEGENERATE_AREA = 1e-4
 _PAIRS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class InputQuality:
+    """Flaws of a mesh file, and the messages of its reader."""
+
+    flipped_faces: int
+    degenerate_faces: int
+    intersecting_faces: int
+    watertight: bool
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,10 @@ class MeshQuality:
         The smallest angle of a face, in degrees.
     watertight : bool
         Whether every edge joins exactly two faces, wound alike.
+    new_intersecting_faces : int or None
+        Those that did not intersect others in the mesh file; None where there is no file.
+    input : InputQuality or None
+        The flaws of the mesh file.
     """
 
     vertices: int
@@ -46,20 +67,18 @@ class MeshQuality:
     intersecting_faces: int
     smallest_angle: float
     watertight: bool
-
-    def as_dict(self) -> dict[str, int | float | bool]:
-        """The fields by name, as JSON takes them."""
-        return dataclasses.asdict(self)
+    new_intersecting_faces: int | None = None
+    input: InputQuality | None = None
 
 
-def together_of(meshes: Sequence[Mapping[str, Any]]) -> dict[str, int | float | bool]:
-    """What several meshes come to together: counts are added up, the smallest angle is the smallest of all."""
-    counted = [field.name for field in dataclasses.fields(MeshQuality) if field.type in (int, "int")]
-    return {
-        **{name: sum(mesh[name] for mesh in meshes) for name in counted},
-        "smallest_angle": min(mesh["smallest_angle"] for mesh in meshes),
-        "watertight": all(mesh["watertight"] for mesh in meshes),
-    }
+def together_of(meshes: Sequence[MeshQuality]) -> MeshQuality:
+    """Several meshes as one: counts are added up, the smallest angle is the smallest of all."""
+    counts = ("vertices", "faces", "flipped_faces", "degenerate_faces", "intersecting_faces")
+    return MeshQuality(
+        **{name: sum(getattr(mesh, name) for mesh in meshes) for name in counts},
+        smallest_angle=min(mesh.smallest_angle for mesh in meshes),
+        watertight=all(mesh.watertight for mesh in meshes),
+    )
 
 
 def assess(vertices: Tensor, faces: Tensor, template: Tensor | None = None) -> MeshQuality:

@@ -22,7 +22,7 @@ _TRIAL_POINTS, _TRIAL_STEPS = 400, 12
 _FINAL_POINTS, _FINAL_STEPS = 800, 25
 
 # What goes on: this many times the best rms distance or less, at most so many, turned so much apart.
-_TO_TRIAL, _MOST_TRIALS, _TRIALS_DEGREES = 1.5, 4, 15.0
+_TO_TRIAL, _MAX_TRIALS, _TRIALS_DEGREES = 1.5, 4, 15.0
 _TO_FINAL, _FINALS_DEGREES = 1.03, 2.0
 _AS_GOOD, _AS_GOOD_RADII = 1.01, 1e-4
 
@@ -56,10 +56,10 @@ def align(source: trimesh.Trimesh, target: trimesh.Trimesh, samples: int = 4000,
         ``(4, 4)``, homogeneous, as ``source.apply_transform`` takes it.
     """
     first, second, unit = surfaces(source, target, samples, seed)
-    turn, shift = alignment(first, second)
+    rotation, translation = alignment(first, second)
     motion = np.eye(4)
-    motion[:3, :3] = turn
-    motion[:3, 3] = second.shape.centroid + unit * shift - turn @ first.shape.centroid
+    motion[:3, :3] = rotation
+    motion[:3, 3] = second.shape.centroid + unit * translation - rotation @ first.shape.centroid
     return motion
 
 
@@ -76,25 +76,30 @@ class Registration:
         How many of each surface's points count; all where left out.
     """
 
-    def __init__(self, a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int | None = None) -> None:
-        self.a, self.b, self.turn, self.shift = a, b, turn, shift
+    def __init__(
+        self, a: Surface, b: Surface, rotation: np.ndarray, translation: np.ndarray, count: int | None = None
+    ) -> None:
+        self.a, self.b, self.rotation, self.translation = a, b, rotation, translation
         of_a, of_b = (a.points, b.points) if count is None else (a.some_points(count), b.some_points(count))
-        moved = of_a @ turn.T + shift
+        moved = of_a @ rotation.T + translation
         on_b, normals_b = b.nearest(moved)
-        on_a, normals_a = a.nearest((of_b - shift) @ turn)
-        self.points = np.concatenate([moved, on_a @ turn.T + shift])
+        on_a, normals_a = a.nearest((of_b - translation) @ rotation)
+        self.points = np.concatenate([moved, on_a @ rotation.T + translation])
         offsets = self.points - np.concatenate([on_b, of_b])
         self.distances = np.linalg.norm(offsets, axis=1)
         self.rms = float(np.sqrt(np.square(self.distances).mean()))
         # Where a distance grows fastest; where it is none, along the normal.
         touching = self.distances < 1e-9
         self.directions = offsets / np.where(touching, 1, self.distances)[:, None]
-        self.directions[touching] = np.concatenate([normals_b, normals_a @ turn.T])[touching]
+        self.directions[touching] = np.concatenate([normals_b, normals_a @ rotation.T])[touching]
 
     @property
     def farthest_vertex(self) -> float:
         """The greatest distance of either surface's vertices from the other surface."""
-        of_a, of_b = self.a.knots @ self.turn.T + self.shift, (self.b.knots - self.shift) @ self.turn
+        of_a, of_b = (
+            self.a.knots @ self.rotation.T + self.translation,
+            (self.b.knots - self.translation) @ self.rotation,
+        )
         offsets = [of_a - self.b.nearest(of_a)[0], of_b - self.a.nearest(of_b)[0]]
         return float(np.linalg.norm(np.concatenate(offsets), axis=1).max())
 
@@ -107,89 +112,93 @@ class Registration:
         rates = _rates(self.points, self.directions)
         anyhow = sum(r.T @ r for r in (_rates(self.points, np.broadcast_to(e, self.points.shape)) for e in np.eye(3)))
         step = -np.linalg.solve(rates.T @ rates + damping * anyhow, rates.T @ self.distances)
-        turn = Rotation.from_rotvec(step[:3]).as_matrix()
-        return turn @ self.turn, turn @ self.shift + step[3:]
+        rotation = Rotation.from_rotvec(step[:3]).as_matrix()
+        return rotation @ self.rotation, rotation @ self.translation + step[3:]
 
 
 def _starts(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
     """Motions to start from, ``(S, 3, 3)`` and ``(S, 3)``; where vertices correspond, the first is their fit."""
-    turns = [b.shape.axes @ cube @ a.shape.axes.T for cube in Rotation.create_group("O").as_matrix()]
-    shifts = [np.zeros(3)] * len(turns)
+    rotations = [b.shape.axes @ cube @ a.shape.axes.T for cube in Rotation.create_group("O").as_matrix()]
+    translations = [np.zeros(3)] * len(rotations)
     if _correspond(a, b):
         weights = a.shape.vertex_weights + b.shape.vertex_weights
-        turn, shift = roma.rigid_points_registration(*map(torch.from_numpy, (a.vertices, b.vertices, weights)))
-        turns.insert(0, turn.numpy())
-        shifts.insert(0, shift.numpy())
-    return np.stack(turns), np.stack(shifts)
+        rotation, translation = roma.rigid_points_registration(
+            *map(torch.from_numpy, (a.vertices, b.vertices, weights))
+        )
+        rotations.insert(0, rotation.numpy())
+        translations.insert(0, translation.numpy())
+    return np.stack(rotations), np.stack(translations)
 
 
 def _correspond(a: Surface, b: Surface) -> bool:
     return len(a.vertices) == len(b.vertices) and np.array_equal(a.shape.faces, b.shape.faces)
 
 
-def _searched(
-    a: Surface, b: Surface, turns: np.ndarray, shifts: np.ndarray
+def icp(
+    a: Surface, b: Surface, rotations: np.ndarray, translations: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Iterative closest points between samples: better motions, and rms distances before the last step, ``(S,)``."""
     of_a, of_b = a.some_points(_SEARCH_POINTS), b.some_points(_SEARCH_POINTS)
     for _ in range(_SEARCH_STEPS):
-        moved = of_a @ turns.transpose(0, 2, 1) + shifts[:, None]
+        moved = of_a @ rotations.transpose(0, 2, 1) + translations[:, None]
         gaps_b, near_b = b.point_tree.query(moved)
-        gaps_a, near_a = a.point_tree.query((of_b - shifts[:, None]) @ turns)
+        gaps_a, near_a = a.point_tree.query((of_b - translations[:, None]) @ rotations)
         sources = np.concatenate([np.broadcast_to(of_a, moved.shape), a.points[near_a]], axis=1)
-        targets = np.concatenate([b.points[near_b], np.broadcast_to(of_b, (len(turns), *of_b.shape))], axis=1)
-        turn, shift = roma.rigid_points_registration(torch.from_numpy(sources), torch.from_numpy(targets))
-        turns, shifts = turn.numpy(), shift.numpy()
+        targets = np.concatenate([b.points[near_b], np.broadcast_to(of_b, (len(rotations), *of_b.shape))], axis=1)
+        rotation, translation = roma.rigid_points_registration(torch.from_numpy(sources), torch.from_numpy(targets))
+        rotations, translations = rotation.numpy(), translation.numpy()
     rms = np.sqrt(np.square(np.concatenate([gaps_a, gaps_b], axis=1)).mean(axis=1))
-    return turns, shifts, rms
+    return rotations, translations, rms
 
 
-def _settled(a: Surface, b: Surface, turn: np.ndarray, shift: np.ndarray, count: int, steps: int) -> Registration:
+def refine(
+    a: Surface, b: Surface, rotation: np.ndarray, translation: np.ndarray, count: int, steps: int
+) -> Registration:
     """Levenberg-Marquardt steps until they gain next to nothing."""
-    laid, damping = Registration(a, b, turn, shift, count), 1e-2
+    registration, damping = Registration(a, b, rotation, translation, count), 1e-2
     for _ in range(steps):
-        further = Registration(a, b, *laid.stepped(damping), count)
-        if further.rms < laid.rms:
-            gain, laid = laid.rms - further.rms, further
-            if gain < 5e-5 * laid.rms + 1e-8:
+        further = Registration(a, b, *registration.stepped(damping), count)
+        if further.rms < registration.rms:
+            gain, registration = registration.rms - further.rms, further
+            if gain < 5e-5 * registration.rms + 1e-8:
                 break
             damping = max(damping / 10, 1e-9)
         elif damping > 1:
             break
         else:
             damping = max(10 * damping, 1e-3)
-    return laid
+    return registration
 
 
 def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
     """The motion of :func:`align`, about the centroids and in the common unit."""
     starts = _starts(a, b)
-    turns, shifts, rms = _searched(a, b, *starts)
+    rotations, translations, rms = icp(a, b, *starts)
     order = [i for i in np.argsort(rms) if rms[i] <= _TO_TRIAL * rms.min()]
     if _correspond(a, b):
         order.insert(0, 0)
     trials = [
-        _settled(a, b, turns[i], shifts[i], _TRIAL_POINTS, _TRIAL_STEPS)
-        for i in _apart(order, turns, _TRIALS_DEGREES)[:_MOST_TRIALS]
+        refine(a, b, rotations[i], translations[i], _TRIAL_POINTS, _TRIAL_STEPS)
+        for i in _apart(order, rotations, _TRIALS_DEGREES)[:_MAX_TRIALS]
     ]
-    trials.sort(key=lambda laid: laid.rms)
-    order = [i for i, laid in enumerate(trials) if laid.rms <= _TO_FINAL * trials[0].rms]
+    trials.sort(key=lambda registration: registration.rms)
+    order = [i for i, registration in enumerate(trials) if registration.rms <= _TO_FINAL * trials[0].rms]
     finals = [
-        _settled(a, b, trials[i].turn, trials[i].shift, _FINAL_POINTS, _FINAL_STEPS)
-        for i in _apart(order, [laid.turn for laid in trials], _FINALS_DEGREES)
+        refine(a, b, trials[i].rotation, trials[i].translation, _FINAL_POINTS, _FINAL_STEPS)
+        for i in _apart(order, [registration.rotation for registration in trials], _FINALS_DEGREES)
     ]
-    best = min(finals, key=lambda laid: laid.rms)
+    best = min(finals, key=lambda registration: registration.rms)
     if _correspond(a, b):
-        as_good = [laid for laid in finals if laid.rms <= _AS_GOOD * best.rms + _AS_GOOD_RADII]
-        best = min(as_good, key=lambda laid: angle(laid.turn @ starts[0][0].T))
-    return best.turn, best.shift
+        as_good = [registration for registration in finals if registration.rms <= _AS_GOOD * best.rms + _AS_GOOD_RADII]
+        best = min(as_good, key=lambda registration: angle(registration.rotation @ starts[0][0].T))
+    return best.rotation, best.translation
 
 
-def _apart(order: Sequence[int], turns: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
+def _apart(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
     """Those of the indices whose rotation is so many degrees from that of every one before."""
     kept: list[int] = []
     for i in order:
-        if all(angle(turns[i] @ turns[j].T) > degrees for j in kept):
+        if all(angle(rotations[i] @ rotations[j].T) > degrees for j in kept):
             kept.append(i)
     return kept
 
@@ -199,9 +208,9 @@ def _rates(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     return np.concatenate([np.cross(points, directions), directions], axis=1)
 
 
-def angle(turn: np.ndarray) -> float:
+def angle(rotation: np.ndarray) -> float:
     """The angle of a rotation ``(3, 3)``, degrees, 0 to 180."""
-    return float(np.degrees(Rotation.from_matrix(turn).magnitude()))
+    return float(np.degrees(Rotation.from_matrix(rotation).magnitude()))
 
 
 @dataclass(frozen=True)
@@ -270,17 +279,17 @@ def surface_distance(
     """
     first, second, unit = surfaces(a, b, samples, seed)
     if aligned:
-        turn, shift = alignment(first, second)
+        rotation, translation = alignment(first, second)
     else:
-        turn, shift = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
-    laid = Registration(first, second, turn, shift)
-    distances = unit * laid.distances
+        rotation, translation = np.eye(3), (first.shape.centroid - second.shape.centroid) / unit
+    registration = Registration(first, second, rotation, translation)
+    distances = unit * registration.distances
     mean = float(distances.mean())
     return SurfaceDistance(
         mean=mean,
         rms=float(np.sqrt(np.square(distances).mean())),
-        greatest=max(float(distances.max()), unit * laid.farthest_vertex),
+        greatest=max(float(distances.max()), unit * registration.farthest_vertex),
         relative=mean / unit,
-        rotation=angle(turn),
-        translation=float(np.linalg.norm(second.shape.centroid + unit * shift - first.shape.centroid)),
+        rotation=angle(rotation),
+        translation=float(np.linalg.norm(second.shape.centroid + unit * translation - first.shape.centroid)),
     )

@@ -159,7 +159,7 @@ def _homes() -> list[str]:
     return [str(each) for each in named if each != Path(each.anchor)]
 
 
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Of a JSON file that is read."""
 
 
@@ -177,7 +177,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If it cannot be read, or is damaged.
     """
     try:
-        data = json.loads(read_ordinary(path, MOST_BYTES))
+        data = json.loads(read_ordinary(path, MAX_BYTES))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):

@@ -16,10 +16,10 @@ __all__ = ["common_exposure", "exposure", "read_image", "to_srgb", "write_exr", 
 
 READERS = {".exr": exr, ".hdr": hdr, ".png": png}
 
-MOST_PIXELS = 2**25
+MAX_PIXELS = 2**25
 """Of an image that is read: 8192 x 4096."""
 
-DENSEST = 8 * 1032
+MAX_DENSITY = 8 * 1032
 """Pixels that a byte can stand for: of one bit each, under the best that deflate can do."""
 
 SPECKS = 1e-4
@@ -48,7 +48,7 @@ def read_image(
     Raises
     ------
     UserError
-        Where the file is missing, of another kind, unreadable, announces more than :data:`MOST_PIXELS` pixels, says of
+        Where the file is missing, of another kind, unreadable, announces more than :data:`MAX_PIXELS` pixels, says of
         itself what is not known here, or holds values that are negative or not finite.
     """
     path = Path(path)
@@ -65,12 +65,12 @@ def read_image(
 
     try:
         width, height = _announced_size(path)
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise UserError(
-                f"{what} image {path} has {width:,} x {height:,} pixels, more than the {MOST_PIXELS:,} allowed; scale "
+                f"{what} image {path} has {width:,} x {height:,} pixels, more than the {MAX_PIXELS:,} allowed; scale "
                 "it down"
             )
-        if width * height > DENSEST * path.stat().st_size:
+        if width * height > MAX_DENSITY * path.stat().st_size:
             raise ValueError(_no_image(path))
         image = _possible(READERS[path.suffix.lower()].read(path, of_it), of_it)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

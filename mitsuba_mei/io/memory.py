@@ -23,17 +23,17 @@ GROUPS = (
 )
 """What a container may use and uses, bytes: control groups of version 2 and 1."""
 
-LEAST = 1400
+MIN_MEMORY_MB = 1400
 """MB of addresses that torch, Mitsuba and LLVM are mapped into; with less, one of them hangs or aborts."""
 
 
 def check_address_space() -> None:
     """Raise UserError where ``ulimit -v`` leaves no room for the libraries alone."""
     limit = _address_limit()
-    if limit is not None and limit < LEAST * 2**20:
+    if limit is not None and limit < MIN_MEMORY_MB * 2**20:
         raise UserError(
             f"this process may map {limit / 2**20:,.0f} MB of memory (ulimit -v), and its libraries alone take up to "
-            f"{LEAST:,} MB; allow it more"
+            f"{MIN_MEMORY_MB:,} MB; allow it more"
         )
 
 

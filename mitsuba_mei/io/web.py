@@ -1,26 +1,21 @@
-"""Downloads over https that go on where they broke off, and are checked."""
+"""Downloads over https by pooch: bounded, checked, and told in one sentence where they fail."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import ipaddress
-import os
 import re
 import shutil
-import ssl
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ..errors import Place, UserError, first_line
 
@@ -40,17 +35,18 @@ __all__ = [
 TIMEOUT = 30.0
 """Seconds that a server may be silent."""
 RETRIES = 4
-"""How often in a row a download may break off before it has got on by a megabyte."""
+"""How often a download that broke off is tried again."""
 BACKOFF = 1.0
 """Seconds before the first retry; twice as long before each further one."""
 MAX_SIZE = 4 * 2**30
 """Bytes that a download may have."""
+CHUNK = 2**16
+"""Bytes that are taken at a time."""
 
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a server that another try may overcome."""
 FOLDER_VARIABLE = "MITSUBA_MEI_WEIGHTS"
 """Names the folder for downloads."""
-MEGABYTE = 2**20
 
 
 @contextlib.contextmanager
@@ -67,19 +63,15 @@ def sha256_of(path: Path, where: Place) -> str:
     """A file's hash, 64 hex digits."""
     digest = hashlib.sha256()
     with readable(path, where), open(path, "rb") as file:
-        while chunk := file.read(MEGABYTE):
+        while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
 class RetryableError(Exception):
-    """A download broke off, and another try may go on from there."""
+    """A download broke off, and another try may succeed."""
 
     remedy = "try again later"
-
-    def __init__(self, reason: str, connected: bool = True) -> None:
-        super().__init__(reason)
-        self.connected = connected
 
 
 class PermanentError(Exception):
@@ -100,16 +92,6 @@ def is_allowed(url: str) -> bool:
     except ValueError:
         local = False
     return parts.scheme == "http" and local
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection from https to plain http."""
-
-    def redirect_request(self, request, response, code, message, headers, url):  # noqa: D102
-        if not is_allowed(url):
-            response.close()
-            raise PermanentError(f"the server redirects to {url}, which is not https")
-        return super().redirect_request(request, response, code, message, headers, url)
 
 
 def file_names(parts: urllib.parse.SplitResult) -> list[str]:
@@ -136,124 +118,139 @@ def locked(target: Path, on_message: Callable[[str], None]) -> Iterator[None]:
 
 
 def download(url: str, target: Path, expected: str, where: Place, on_message: Callable[[str], None]) -> None:
-    """Fetch a file, from where an earlier try broke off; under its own name only when whole and right."""
-    part = target.with_name(f".{target.name}.{expected[:12]}.part")
-    pieced = _size(part) > 0
-    whole = received = anew = False
-    failures = 0
-    with _progress_bar(target.name) as show:
-        while (found := sha256_of(part, where) if part.exists() else None) != expected:
-            if whole:
-                part.unlink()
-                if anew or not pieced:
-                    raise UserError(
-                        f"{where}: {url} has the sha256 {found}, and the card says {expected}; "
-                        f"it is another file than the card's author had"
-                    )
-                on_message(f"the pieces of {url} do not fit together; downloading it from the start")
-                whole, anew = False, True
-            before = _size(part)
-            try:
-                _fetch(url, part, show)
-                whole = True
-            except RetryableError as error:
-                gained = _size(part) - before
-                received = received or gained > 0
-                failures = 1 if gained >= MEGABYTE else failures + 1
-                if failures > RETRIES or not (error.connected or received):
-                    raise
-                on_message(f"{error}; trying again")
-                time.sleep(BACKOFF * 2 ** (failures - 1))
-                pieced = pieced or _size(part) > 0
-    os.replace(part, target)
+    """Fetch a file; it lies under its own name only when it is whole and has the sha256 that is expected.
+
+    Raises
+    ------
+    RetryableError, PermanentError
+        If it cannot be had.
+    UserError
+        If it has another hash.
+    """
+    for failures in range(RETRIES + 1):
+        watch = _Watch(target)
+        try:
+            return _fetch(url, target, expected, where, watch)
+        except RetryableError as error:
+            if failures == RETRIES or not watch.connected:
+                raise
+            on_message(f"{error}; trying again")
+            time.sleep(BACKOFF * 2**failures)
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+class _Watch:
+    """Looks at every answer of the server, and at what has come of the file; draws the progress bar of it.
 
+    Parameters
+    ----------
+    target : Path
 
-def _fetch(url: str, part: Path, show: Callable[[int, int | None], None]) -> None:
-    """One request: append to what is there of a file."""
-    before = _size(part)
-    with _opened(url, part, before) as response:
-        start = before if response.status == 206 else 0
-        if start:
-            said = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if said is None or int(said[1]) != start:
-                part.unlink()
-                raise RetryableError("the server sends another part than it was asked for")
+    Attributes
+    ----------
+    connected : bool
+        Whether there was any answer.
+    total : int
+        Bytes, as the server says it; 0 where it does not. pooch sets it, and calls the methods without an underscore.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.connected, self.total = False, 0
+        self._target, self._done = target, 0
+        self._response: Any = None
+
+    def answer(self, response: Any, *rest: Any, **named: Any) -> None:
+        """Refuse a redirection to plain http, and what is too large."""
+        self.connected, self._response = True, response
+        if response.is_redirect:
+            to = urllib.parse.urljoin(response.url, response.headers["location"])
+            if not is_allowed(to):
+                raise PermanentError(f"the server redirects to {to}, which is not https")
         length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else None
-        _check_room(part, start, total)
-        size = start
-        with open(part, "ab" if start else "wb") as file:
-            while True:
-                show(size, total)
-                try:
-                    chunk = response.read1(MEGABYTE)
-                except (OSError, http.client.HTTPException) as error:
-                    raise RetryableError(f"the connection broke off ({first_line(error)})") from None
-                if not chunk:
-                    break
-                size += len(chunk)
-                if size > MAX_SIZE:
-                    part.unlink()
-                    raise PermanentError(f"the file is larger than {MAX_SIZE / 1e9:.1f} GB")
-                file.write(chunk)
-    if total is not None and size < total:
-        raise RetryableError(f"the connection broke off after {size / 1e6:.1f} of {total / 1e6:.1f} MB")
+        if response.ok and length.isdecimal():
+            _check_room(self._target, int(length))
+
+    @contextlib.contextmanager
+    def drawn(self) -> Iterator[None]:
+        """Within it, a bar is drawn, on a terminal."""
+        console = Console(stderr=True)
+        columns = (TextColumn(self._target.name), BarColumn(24), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as self._bar:
+            self._task = self._bar.add_task("", total=None)
+            try:
+                yield
+            finally:
+                if self._response is not None:  # which pooch leaves open where something fails
+                    self._response.close()
+
+    def update(self, count: int) -> None:
+        """So many bytes more have come, or fewer."""
+        self._done += count
+        if self._done >= MAX_SIZE + CHUNK:
+            raise PermanentError(f"the file is larger than {MAX_SIZE / 1e9:.1f} GB")
+        done = min(self._done, self.total) if self.total else self._done
+        self._bar.update(self._task, completed=done, total=self.total or None)
+
+    def reset(self) -> None:
+        """From the start."""
+        self._done = 0
+
+    def close(self) -> None:
+        """All has come."""
 
 
-def _check_room(part: Path, start: int, total: int | None) -> None:
-    if total is None:
-        return
-    if total > MAX_SIZE:
-        raise PermanentError(f"the file is {total / 1e9:.1f} GB large, and at most {MAX_SIZE / 1e9:.1f} GB are taken")
-    free = shutil.disk_usage(part.parent).free
-    if total - start > free:
+def _fetch(url: str, target: Path, expected: str, where: Place, watch: _Watch) -> None:
+    """One request."""
+    import pooch  # as the library beneath it, slow to import
+    from requests import exceptions as errors
+
+    pooch.get_logger().setLevel("WARNING")
+    downloader = pooch.HTTPDownloader(
+        progressbar=watch,
+        chunk_size=CHUNK,
+        timeout=TIMEOUT,
+        hooks={"response": watch.answer},
+        headers={"User-Agent": "mitsuba_mei", "Accept-Encoding": "identity"},
+        auth=lambda request: request,  # a card's author must not have the user's passwords of ~/.netrc sent
+        proxies={"http": ""},  # proxies are for the world outside; http is for this machine alone
+    )
+    try:
+        with watch.drawn():
+            pooch.retrieve(url, f"sha256:{expected}", target.name, target.parent, downloader=downloader)
+    except errors.HTTPError as error:
+        status = error.response.status_code
+        kind = RetryableError if status in TRANSIENT else PermanentError
+        raise kind(f"the server answers {status} {' '.join(str(error.response.reason).split())[:200]}") from None
+    except errors.SSLError as error:
+        remedy = "see to the certificates here"
+        raise PermanentError(f"the server's certificate is not trusted ({first_line(_cause(error))})", remedy) from None
+    except (errors.ConnectionError, errors.Timeout, errors.ChunkedEncodingError) as error:
+        cause = _cause(error)
+        reason = "the connection broke off" if watch.connected else "no connection to the server"
+        watch.connected |= isinstance(cause, ConnectionResetError)
+        raise RetryableError(f"{reason} ({first_line(cause)})") from None
+    except errors.RequestException as error:
+        raise PermanentError(f"it cannot be asked for ({first_line(error)})") from None
+    except ValueError as error:  # another hash; pooch has no kind of its own for it
+        found = str(error).partition(" but got ")[2][:64]
+        raise UserError(
+            f"{where}: {url} has the sha256 {found}, and the card says {expected}; "
+            f"it is another file than the card's author had"
+        ) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What began a chain of errors."""
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return error
+
+
+def _check_room(target: Path, size: int) -> None:
+    if size > MAX_SIZE:
+        raise PermanentError(f"the file is {size / 1e9:.1f} GB large, and at most {MAX_SIZE / 1e9:.1f} GB are taken")
+    free = shutil.disk_usage(target.parent).free
+    if size > free:
         raise PermanentError(
-            f"{part.parent} has {free / 1e6:.0f} MB free, and {(total - start) / 1e6:.0f} MB are needed",
+            f"{target.parent} has {free / 1e6:.0f} MB free, and {size / 1e6:.0f} MB are needed",
             f"free some, set {FOLDER_VARIABLE} to a folder elsewhere",
         )
-
-
-def _opened(url: str, part: Path, start: int) -> Any:
-    """The server's response to a request for the bytes from ``start``."""
-    # Proxies are for the world outside.
-    proxies = [] if url.lower().startswith("https") else [urllib.request.ProxyHandler({})]
-    opener = urllib.request.build_opener(_Redirects, *proxies)
-    headers = {"User-Agent": "mitsuba_mei", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    try:
-        request = urllib.request.Request(urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers=headers)
-        return opener.open(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416:  # more is there than the server has
-            part.unlink(missing_ok=True)
-            raise RetryableError("the server has no such part of the file") from None
-        kind = RetryableError if error.code in TRANSIENT else PermanentError
-        raise kind(f"the server answers {error.code} {' '.join(str(error.reason).split())[:200]}") from None
-    except urllib.error.URLError as error:
-        reason = error.reason
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise PermanentError(
-                f"the server's certificate is not trusted ({reason.verify_message})", "see to the certificates here"
-            ) from None
-        text = first_line(reason) if isinstance(reason, Exception) else str(reason)
-        broken = isinstance(reason, ConnectionResetError)
-        raise RetryableError(f"no connection to the server ({text})", connected=broken) from None
-    except (ValueError, http.client.InvalidURL) as error:
-        raise PermanentError(f"it is no URL ({first_line(error)})") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise RetryableError(f"the server broke off ({first_line(error)})") from None
-
-
-@contextlib.contextmanager
-def _progress_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn(name), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

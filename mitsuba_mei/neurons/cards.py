@@ -10,34 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..config.card import CARDS, Card, Input, ModuleCard, PublishedCard
+from ..config.card import CARDS, Card, Input
 from ..config.validation import validate
 from ..config.yaml.located import Located, locate
 from ..config.yaml.text import read
 from ..errors import Place, UserError, nearest
-from ..io.download import Source, obtain
 from ..objectives import check_neurons
 from ..stimulus import Stimulus
-from .custom_module import GuardedModule, check_function, count_neurons, freeze, import_model, watched
-from .model import Ensemble
-from .nnvision import build_nnvision
-from .nnvision_layers import Encoder
+from .custom_module import GuardedModule, check_function, count_neurons, freeze, watched
+from .formats import CardContext, build_model
 from .process_state import process_restored, put_back
-from .simulated import ComplexCell, SimpleCell
-from .state_dict import read_state
-from .v4_curvature import CurvatureV4
 from .wrappers import explained
 
 __all__ = ["NeuronModel", "load_card"]
 
 SMALL = 2.0
 """Mean and standard deviation up to here are hardly grey levels of 255."""
-
-MODULES: dict[str, Callable[..., nn.Module]] = {
-    "simple_cell": SimpleCell,
-    "complex_cell": ComplexCell,
-    "v4_curvature": CurvatureV4,
-}
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,8 @@ class NeuronModel:
         Ranges, ends included, of the neurons that make sense; None is all.
     weights : tuple of str
         Where published weights came from.
+    guarded : bool
+        Whether the module is code of others (:class:`~mitsuba_mei.config.card.Card`).
     """
 
     module: nn.Module
@@ -74,6 +64,7 @@ class NeuronModel:
     n_neurons: int
     sensible: tuple[tuple[int, int], ...] | None = None
     weights: tuple[str, ...] = ()
+    guarded: bool = True
 
     def __call__(self, image: Tensor) -> Tensor:
         """Responses ``(B, n_neurons)`` to standardised images ``(B, channels, h, w)``."""
@@ -111,14 +102,13 @@ class NeuronModel:
         A module with a method ``select(neurons)`` says itself how to leave the others out; else all are computed.
         """
         neurons = list(neurons)
-        if isinstance(self.module, (Encoder, Ensemble)):
-            return self.module.select(neurons).eval()
+        selects = callable(getattr(self.module, "select", None))
+        if not self.guarded:
+            return self.module.select(neurons).eval() if selects else freeze(_Chosen(self.module, neurons))
         chosen = _Chosen(self.module, neurons)
-        if callable(getattr(self.module, "select", None)):
+        if selects:
             chosen = self._selected_by_itself(neurons, chosen)
-        if not isinstance(self.module, tuple(MODULES.values())):
-            chosen = GuardedModule(chosen, self.name)
-        return freeze(chosen)
+        return freeze(GuardedModule(chosen, self.name))
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
         """What a user's ``select`` returns, if it answers as the whole model does."""
@@ -201,17 +191,17 @@ def load_card(
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
     mean, std = _grey_levels(checked.input, tree)
-    module = _build(checked, tree, image_size, on_message, trust_code)
-    module = freeze(module)
+    module = freeze(build_model(checked, CardContext(image_size, tree.at, on_message, trust_code)))
     where = tree.at(("module",))
-    published = isinstance(checked, PublishedCard)
-    tried = module.select([0]) if published else module  # all of a large ensemble's neurons would take memory and time
+    # All of a large ensemble's neurons would take memory and time.
+    selected = not checked.GUARDED and hasattr(module, "select")
+    tried = module.select([0]) if selected else module
     changed: list[str] = []
     with process_restored(changed.append):
         answer = watched(tried, changed.append)
         count = count_neurons(answer, (2, channels, *image_size), where)
-        count = module.n_neurons if published else count
-        if isinstance(checked, ModuleCard):
+        count = module.n_neurons if selected else count
+        if checked.GUARDED:
             check_function(answer, (channels, *image_size), where)
     if changed:
         on_message(f"{where}: {put_back('the model', changed)}")
@@ -231,7 +221,8 @@ def load_card(
         licence=checked.licence,
         n_neurons=count,
         sensible=sensible,
-        weights=tuple(file.source for file in checked.weights) if published else (),
+        weights=checked.sources(),
+        guarded=checked.GUARDED,
     )
 
 
@@ -281,39 +272,8 @@ def _validated(tree: Located) -> Card:
     if not isinstance(kind, str) or kind not in CARDS:
         kind = str(given.plain())[:60]
         raise UserError(f"{given.place}: type: unknown type '{kind}'; {nearest(kind, CARDS)}")
-    return validate(CARDS[kind], tree)
-
-
-def _build(
-    card: Card, tree: Located, image_size: tuple[int, int], on_message: Callable[[str], None], trust_code: bool
-) -> nn.Module:
-    if isinstance(card, ModuleCard):
-        return import_model(card.module, card.arguments, tree.at(("module",)), trust_code, on_message)
-    if card.input.channels != 1:
-        raise UserError(f"{tree.at(('input', 'channels'))}: input.channels must be 1, luminance, for type {card.type}")
-    if isinstance(card, PublishedCard):
-        return _published(card, tree, image_size, on_message)
     try:
-        return MODULES[card.type](image_size, **dict(card.parameters))
+        settings = CARDS[kind]
     except UserError as error:
-        raise UserError(f"{tree.at(('parameters',))}: parameters: {error}") from None
-
-
-def _published(
-    card: PublishedCard, tree: Located, image_size: tuple[int, int], on_message: Callable[[str], None]
-) -> Encoder | Ensemble:
-    """The checkpoint's model, or the ensemble of several."""
-    where = tree.at(("weights",))
-    members = []
-    for file in card.weights:
-        path = obtain(Source(file.source, file.sha256), where.folder, where, on_message)
-        try:
-            members.append(build_nnvision(read_state(path, where), image_size, card.parameters.dilation))
-        except UserError as error:
-            raise error if str(error).startswith(str(where)) else UserError(f"{where}: '{path}': {error}") from None
-    if len(members) == 1:
-        return members[0]
-    try:
-        return Ensemble(members)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"{given.place}: type: {error}") from None
+    return validate(settings, tree)

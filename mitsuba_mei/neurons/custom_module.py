@@ -18,13 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..config.card import ModuleCard
 from ..errors import ModelFailure, Place, UserError, first_line, nearest
 from ..io.memory import is_out_of_memory
+from .formats import CardContext
 from .process_state import process_restored, put_back
 from .repeatable import probes, unlike
 from .wrappers import explained
 
-__all__ = ["GuardedModule", "check_function", "count_neurons", "freeze", "import_model", "watched"]
+__all__ = ["GuardedModule", "build_module", "check_function", "count_neurons", "freeze", "import_model", "watched"]
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -53,6 +55,11 @@ class GuardedModule(nn.Module):
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(last.filename).name}, line {last.lineno}"
             raise ModelFailure(f"model '{self.name}' fails ({where}): {explained(error)}") from error
+
+
+def build_module(card: ModuleCard, context: CardContext) -> nn.Module:
+    """The module that a card names (:func:`import_model`)."""
+    return import_model(card.module, card.arguments, context.at(("module",)), context.trust_code, context.on_message)
 
 
 def import_model(

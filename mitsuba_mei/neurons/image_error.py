@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from .observer import Look, Observer
+from .observer import Observation, Observer
 
 __all__ = ["ERRORS", "ImageError"]
 
-LEAST = 1e-5
+MIN_CONTRAST = 1e-5
 """A target's contrast below this part of its radiance is rounding."""
 
 
@@ -48,18 +48,20 @@ class ImageError(Observer):
             # Each view's contrast counts, about its own mean.
             level = 0 if answers else self._reference.mean(dim=(1, 2), keepdim=True)
             self._scale = error(self._reference - level).item()
-            least = 0.0 if answers else LEAST * error(self._reference).item()
+            least = 0.0 if answers else MIN_CONTRAST * error(self._reference).item()
         if self._scale <= least:
             what = "the neurons are silent at" if answers else "nothing is to be seen in"
             raise UserError(f"{what} the target image, so that there is nothing to compare with")
 
-    def look(self, image: Tensor) -> Look:
+    def observe(self, image: Tensor) -> Observation:
         """Compare what the cameras see, (H, V W, C)."""
-        values, seen = self._values(image)
+        values, model_input = self._values(image)
         error = ERRORS[self.error](values - self._reference) / self._scale
-        return Look(image, seen, values.reshape(-1) if self.error == "responses" else values.new_zeros(0), -error)
+        return Observation(
+            image, model_input, values.reshape(-1) if self.error == "responses" else values.new_zeros(0), -error
+        )
 
-    def sees(self, image: Tensor) -> bool:
+    def is_visible(self, image: Tensor) -> bool:
         """Whether anything is to be seen in what the cameras see: a uniform image can be compared too."""
         return True
 
@@ -67,7 +69,7 @@ class ImageError(Observer):
         """What the cameras see (H, V W, C) less what they should, the mean over channels (H, V W); radiance."""
         return (image - self.target).mean(dim=-1)
 
-    def is_silent(self, look: Look) -> bool:
+    def is_silent(self, look: Observation) -> bool:
         """Whether the neurons are the reason where nothing changes the error: not where there is none."""
         return look.activation.item() != 0
 
@@ -85,8 +87,8 @@ class ImageError(Observer):
         """What is compared, and the input that it was computed from."""
         if self.error != "responses":
             return torch.stack(image.chunk(self.views, dim=1)), image
-        seen = torch.cat([self.stimulus(view) for view in image.chunk(self.views, dim=1)])
-        return self.neurons(seen), seen
+        model_input = torch.cat([self.stimulus(view) for view in image.chunk(self.views, dim=1)])
+        return self.neurons(model_input), model_input
 
 
 def _root_mean_square(values: Tensor) -> Tensor:

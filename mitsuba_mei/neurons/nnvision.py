@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from ..config.card import PublishedCard
 from ..errors import UserError
+from ..io.download import Source, obtain
+from .formats import CardContext
+from .model import Ensemble
 from .nnvision_layers import (
     POOL,
     AttentionReadout,
@@ -22,9 +26,10 @@ from .nnvision_layers import (
     Stem,
     padding_of,
 )
+from .state_dict import read_state
 from .wrappers import without_prefix
 
-__all__ = ["build_nnvision"]
+__all__ = ["build_nnvision", "build_published"]
 
 EPSILON = 1e-5  # of batch norm
 UNUSED = re.compile(r"core\._input_weights_regularizer\.laplace\.filter|.*\bnum_batches_tracked")
@@ -38,6 +43,24 @@ PREFIXED = re.compile(r"((?:\w+\.)+?)(?:core\.features|readout\.\w+)\.")
 
 Shape = tuple["int | str | tuple[int, str]", ...]
 """A shape as it should be: a number, a size that other keys share, or ``(k, size)``, k times it; any multiple if 0."""
+
+
+def build_published(card: PublishedCard, context: CardContext) -> Encoder | Ensemble:
+    """The checkpoint's model, or the ensemble of several."""
+    where = context.at(("weights",))
+    members = []
+    for file in card.weights:
+        path = obtain(Source(file.source, file.sha256), where.folder, where, context.on_message)
+        try:
+            members.append(build_nnvision(read_state(path, where), context.image_size, card.parameters.dilation))
+        except UserError as error:
+            raise error if str(error).startswith(str(where)) else UserError(f"{where}: '{path}': {error}") from None
+    if len(members) == 1:
+        return members[0]
+    try:
+        return Ensemble(members)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def build_nnvision(state: Mapping[str, Tensor], image_size: tuple[int, int], dilation: int | None = None) -> Encoder:

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config.load import Config
+from ..config.narrow import ObserverSettings
 from ..errors import ModelFailure, UserError
-from ..objectives import Activation, Objective, build_objective
+from ..objectives import Objective, build_objective
 from ..stimulus import Stimulus
 from .cards import NeuronModel, load_card
 from .model import Ensemble
 from .repeatable import Memory
 from .same_model import answer_alike, share_weights, varied_images
 
-__all__ = ["Look", "Validator", "Observer", "build_observer"]
+__all__ = ["Observation", "Validator", "Observer", "build_observer"]
 
 FAINT = 1.0
 """Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """One look at an image.
 
     Attributes
@@ -41,7 +41,7 @@ class Look:
     """
 
     image: Tensor
-    seen: Tensor
+    model_input: Tensor
     responses: Tensor
     activation: Tensor
 
@@ -74,9 +74,9 @@ class Validator:
         self.gain, self.shift = self.gain.to(device), self.shift.to(device)
         return self
 
-    def __call__(self, seen: Tensor) -> Tensor:
+    def __call__(self, model_input: Tensor) -> Tensor:
         """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
-        return self.objective(self.neurons(seen * self.gain + self.shift))
+        return self.objective(self.neurons(model_input * self.gain + self.shift))
 
 
 @dataclass
@@ -106,17 +106,17 @@ class Observer:
     validator: Validator | None = None
     memory: Memory | None = None
 
-    def look(self, image: Tensor) -> Look:
+    def observe(self, image: Tensor) -> Observation:
         """Show a render (H, W, C) to the neurons."""
-        seen = self.stimulus(image)
-        responses = self.neurons(seen)
-        return Look(image, seen, responses[0], self.objective(responses)[0])
+        model_input = self.stimulus(image)
+        responses = self.neurons(model_input)
+        return Observation(image, model_input, responses[0], self.objective(responses)[0])
 
-    def sees(self, image: Tensor) -> bool:
+    def is_visible(self, image: Tensor) -> bool:
         """Whether anything is to be seen in a render (H, W, C)."""
         return self.stimulus.contrast_energy(image) != 0
 
-    def is_silent(self, look: Look) -> bool:
+    def is_silent(self, look: Observation) -> bool:
         """Whether it is the neurons' silence where nothing in an image changes the objective."""
         return True
 
@@ -124,7 +124,7 @@ class Observer:
         """Whether nothing in a render (H, W, C) changes the objective, for the neurons do not answer."""
         shown = image.detach().requires_grad_()
         with torch.enable_grad():
-            look = self.look(shown)
+            look = self.observe(shown)
             (slope,) = torch.autograd.grad(look.activation, shown)
         return not bool((slope != 0).any()) and self.is_silent(look)
 
@@ -144,7 +144,7 @@ class Observer:
         if altered:
             raise ModelFailure(f"{altered}, so that these figures mean nothing; reset its state in forward")
 
-    def shown(self, image: Tensor) -> Tensor:
+    def display_image(self, image: Tensor) -> Tensor:
         """The stimulus of a render (H, W, C) as people are shown it: grey levels as the neurons saw them, beyond black
         and white too, (h, w) or (h, w, 3).
         """
@@ -159,17 +159,16 @@ class Observer:
 
     def optimum(self) -> float | None:
         """The best objective that any image reaches under the stimulus' constraint, where it is known."""
-        if isinstance(self.objective, Activation):
-            return self.model.optimum(self.objective.neurons, self.stimulus, self.objective.weights.tolist())
-        return None
+        weights = self.objective.mean_weights
+        return None if weights is None else self.model.optimum(self.objective.neurons, self.stimulus, weights)
 
 
-def build_observer(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Observer:
+def build_observer(settings: ObserverSettings, on_message: Callable[[str], None] = lambda text: None) -> Observer:
     """Load the model that a scene file names, the one to validate on, and their objective.
 
     Parameters
     ----------
-    config : Config
+    settings : ObserverSettings
     on_message : callable
         Told of downloads.
 
@@ -178,33 +177,37 @@ def build_observer(config: Config, on_message: Callable[[str], None] = lambda te
     UserError
         For what of them cannot be used.
     """
-    model = load_card(config.model.card, on_message=on_message, trust_code=config.trusts_code)
-    neurons = model.check_neurons(_asked(config, model))
-    if config.compare.neurons is not None:
-        model.check_neurons(config.compare.neurons)
-    size = config.stimulus.size
+    model = load_card(settings.model.card, on_message=on_message, trust_code=settings.trusts_code)
+    neurons = model.check_neurons(_asked(settings, model))
+    if settings.compare.neurons is not None:
+        model.check_neurons(settings.compare.neurons)
+    size = settings.stimulus.size
     if size is not None and (size, size) != tuple(model.image_size):
         raise UserError(
             f"stimulus.size is {size}, but model '{model.name}' takes {model.image_size[1]} x {model.image_size[0]} "
             "pixels; leave it out"
         )
-    constraint = {"norm": config.stimulus.norm, "contrast": config.stimulus.contrast, "clip": config.stimulus.clip}
+    constraint = {
+        "norm": settings.stimulus.norm,
+        "contrast": settings.stimulus.contrast,
+        "clip": settings.stimulus.clip,
+    }
     stimulus = Stimulus(
         model.image_size,
         model.channels,
         model.mean,
         model.std,
         **constraint,
-        display_mean=0.5 if config.stimulus.mean is None else config.stimulus.mean,
-        mask=None if config.stimulus.mask is None else config.stimulus.mask.model_dump(),
+        display_mean=0.5 if settings.stimulus.mean is None else settings.stimulus.mean,
+        mask=None if settings.stimulus.mask is None else settings.stimulus.mask.model_dump(),
     )
     _tell_faint(model, stimulus, on_message)
-    objective = build_objective(config.objective, neurons, model.n_neurons)
+    objective = build_objective(settings.objective, neurons, model.n_neurons)
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
     observer = Observer(stimulus, model, neurons, objective, memory=memory)
-    if config.model.validate is not None:
-        observer.validator = _build_validator(config, observer, on_message)
+    if settings.model.validate is not None:
+        observer.validator = _build_validator(settings, observer, on_message)
     return observer
 
 
@@ -222,15 +225,15 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
         )
 
 
-def _asked(config: Config, model: NeuronModel) -> list[int]:
+def _asked(settings: ObserverSettings, model: NeuronModel) -> list[int]:
     """The neurons that it is about: all where images or responses are compared and none is named."""
-    if config.objective.type in ("image", "metamer") and config.named_neurons is None:
+    if settings.objective.ALL_NEURONS and settings.named_neurons is None:
         return model.every_neuron
-    return list(config.neurons)
+    return list(settings.neurons)
 
 
-def _build_validator(config: Config, observer: Observer, on_message: Callable[[str], None]) -> Validator:
-    second = load_card(config.model.validate, on_message=on_message, trust_code=config.trusts_code)
+def _build_validator(settings: ObserverSettings, observer: Observer, on_message: Callable[[str], None]) -> Validator:
+    second = load_card(settings.model.validate, on_message=on_message, trust_code=settings.trusts_code)
     first = observer.model
     if (second.image_size, second.channels) != (first.image_size, first.channels):
         taken = [f"{m.image_size[1]} x {m.image_size[0]} pixels in {m.channels} channels" for m in (second, first)]
@@ -249,9 +252,9 @@ def _build_validator(config: Config, observer: Observer, on_message: Callable[[s
             f"model.validate: model '{second.name}' shares {shared[0]} with '{first.name}', and would judge its own "
             "stimuli; name a model of other weights"
         )
-    neurons = second.check_neurons(config.neurons)
-    validator = Validator(second, build_objective(config.objective, neurons, second.n_neurons), observer.stimulus)
-    itself = _itself(config, observer, validator)
+    neurons = second.check_neurons(settings.neurons)
+    validator = Validator(second, build_objective(settings.objective, neurons, second.n_neurons), observer.stimulus)
+    itself = _itself(settings, observer, validator)
     if itself:
         raise UserError(
             f"model.validate: model '{second.name}' {itself}, and would judge its own stimuli; name a model that was "
@@ -260,13 +263,15 @@ def _build_validator(config: Config, observer: Observer, on_message: Callable[[s
     return validator
 
 
-def _itself(config: Config, observer: Observer, second: Validator) -> str:
+def _itself(settings: ObserverSettings, observer: Observer, second: Validator) -> str:
     """How a second model shows that it is the first one; empty where it is another."""
     model = observer.model
-    if config.model.card == config.model.validate:
+    if settings.model.card == settings.model.validate:
         return "is the very model that is optimized for"
     images = varied_images((model.channels, *model.image_size))
-    alike = answer_alike(observer.neurons, lambda seen: second.neurons(seen * second.gain + second.shift), images)
+    alike = answer_alike(
+        observer.neurons, lambda model_input: second.neurons(model_input * second.gain + second.shift), images
+    )
     if alike:
         return f"answers to {len(images)} images just as '{model.name}' does"
     both = model.module, second.model.module

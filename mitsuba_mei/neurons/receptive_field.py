@@ -20,10 +20,10 @@ IMAGES = 8
 BLUR = 1.6
 """Standard deviation of the noise's and the map's blur, hundredths of the image's width."""
 
-FLOOR = 0.1
+MAP_FLOOR = 0.1
 """What lies below this fraction of the map's peak is not counted."""
 
-SMALLEST, LARGEST = 0.1, 0.95
+MIN_SIZE, MAX_SIZE = 0.1, 0.95
 """Radius of the object's outline, half image widths."""
 
 
@@ -79,7 +79,7 @@ def find_receptive_field(observer: Observer, seed: int) -> ReceptiveField:
             "pose.translation and pose.scale"
         )
     energy = gaussian_blur(energy[None, None], blur)[0, 0]
-    energy = (energy - FLOOR * energy.max()).clamp_min(0)
+    energy = (energy - MAP_FLOOR * energy.max()).clamp_min(0)
     energy = (energy / energy.sum()).cpu()
     x, y = image_coordinates((h, w))
     center = [(energy * axis).sum() for axis in (x, y)]
@@ -109,7 +109,7 @@ def place_on(field: ReceptiveField, camera: Camera, extent: float, size: float) 
         h, w = field.sensitivity.shape
         # A model taller than wide sees the middle of a render, which is square.
         distance, tangent = camera.get("distance"), min(1.0, w / h) * camera.tan_half_fov()
-        outline = min(max(size * field.radius, SMALLEST), LARGEST) * tangent
+        outline = min(max(size * field.radius, MIN_SIZE), MAX_SIZE) * tangent
         scale = distance * torch.sin(torch.atan(outline)) / extent
         across = torch.stack([field.x * tangent * distance, field.y * tangent * distance, torch.zeros_like(distance)])
         translation = across @ camera.rotation_matrix()

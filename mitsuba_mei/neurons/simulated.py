@@ -12,13 +12,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..config.card import Card
 from ..errors import UserError
 from ..stimulus import Stimulus, image_coordinates
+from .formats import CardContext
 
 __all__ = ["ComplexCell", "SimpleCell", "gabor"]
 
 Numbers = float | Sequence[float]
-MOST_CELLS_IN_CLOSED_FORM = 16
+MAX_CELLS_IN_CLOSED_FORM = 16
 
 
 def gabor(
@@ -125,6 +127,11 @@ class _Cells(nn.Module):
         self.image_size = tuple(image_size)
         self.register_buffer("filters", filters, persistent=False)
 
+    @classmethod
+    def from_card(cls, card: Card, context: CardContext) -> _Cells:
+        """The cells that a card describes."""
+        return cls(context.image_size, **dict(card.parameters))
+
     def drive(self, image: Tensor) -> Tensor:
         """The filters' responses ``(B, n, k)`` to images ``(B, 1, h, w)``."""
         return torch.einsum("bhw,nkhw->bnk", image[:, 0], self.filters)
@@ -178,7 +185,7 @@ class SimpleCell(_Cells):
         S of them, since a sum of rectified drives with positive weights a is the greatest of the sums over subsets.
         None under ``clip``, or with more than 16 cells.
         """
-        if stimulus.radius is None or len(neurons) > MOST_CELLS_IN_CLOSED_FORM:
+        if stimulus.radius is None or len(neurons) > MAX_CELLS_IN_CLOSED_FORM:
             return None
         share = torch.tensor(weights if weights is not None else [1.0] * len(neurons), dtype=torch.float64)
         filters = stimulus.attainable(self.filters[list(neurons), 0].double()).cpu()

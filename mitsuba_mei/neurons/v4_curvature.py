@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config.card import CURVATURES
+from ..config.card import CURVATURES, CurvatureCard
 from ..errors import UserError
 from ..stimulus import image_coordinates
+from .formats import CardContext
 
 __all__ = ["CurvatureV4", "contour_template"]
 
@@ -113,6 +114,11 @@ class CurvatureV4(nn.Module):
     UserError
         A value outside its range, a contour that leaves the image, or an image too small for the filters.
     """
+
+    @classmethod
+    def from_card(cls, card: CurvatureCard, context: CardContext) -> CurvatureV4:
+        """The units that a card describes."""
+        return cls(context.image_size, **dict(card.parameters))
 
     def __init__(
         self,

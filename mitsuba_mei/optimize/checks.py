@@ -40,7 +40,7 @@ def check_start(pipeline: Pipeline, seed: int, alone: bool = True, searched: boo
         raise UserError(
             "no light reaches the part of the object that the camera sees; move a light, or add a constant one"
         )
-    if not turned_on and not pipeline.observer.sees(image.detach()):
+    if not turned_on and not pipeline.observer.is_visible(image.detach()):
         raise UserError(
             "the image is uniform: the object cannot be told from the background; change background, lighting or "
             "material"
@@ -54,7 +54,7 @@ def check_start(pipeline: Pipeline, seed: int, alone: bool = True, searched: boo
             f"{name} is free, but the image does not depend on it here; freeze it, or change what hides its effect"
         )
     observer = pipeline.observer
-    look = observer.look(image.detach().requires_grad_())
+    look = observer.observe(image.detach().requires_grad_())
     if not look.activation.requires_grad:
         raise UserError(
             f"model '{observer.model.name}' gives responses without a gradient; its forward pass must not detach them"
@@ -109,7 +109,7 @@ class FailureMonitor:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._deforms = "shape" in pipeline.scene.groups()
+        self._deforms = "shape" in pipeline.scene.parameter_groups()
         self._allowed = self._folded() + FOLDED if self._deforms else 1.0
 
     @torch.no_grad()

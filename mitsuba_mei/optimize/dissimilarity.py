@@ -17,9 +17,9 @@ from torch import Tensor
 from ..geometry.registration import align, surface_distance
 from ..scene.scene import Scene
 
-__all__ = ["ENOUGH", "UNITS", "SceneFeatures", "Difference", "scene_features", "comparable", "measured"]
+__all__ = ["DEFAULT_THRESHOLD", "UNITS", "SceneFeatures", "Dissimilarity", "scene_features", "comparable", "exact_distance"]
 
-ENOUGH = {"image": 0.5, "shape": 0.25, "pose": 30.0, "light": 30.0}
+DEFAULT_THRESHOLD = {"image": 0.5, "shape": 0.25, "pose": 30.0, "light": 30.0}
 """How far is far enough, where a scene file does not say it."""
 
 UNITS = {
@@ -54,7 +54,7 @@ class SceneFeatures:
         (L, 3), unit vectors to every light that has a direction or a place, in their order.
     """
 
-    seen: Tensor
+    model_input: Tensor
     shape: Tensor | None = None
     faces: Tensor | None = None
     rotation: Tensor | None = None
@@ -71,9 +71,9 @@ class SceneFeatures:
         return trimesh.Trimesh(vertices, self.faces.cpu().numpy(), process=False)
 
 
-def scene_features(scene: Scene, shape: Tensor, seen: Tensor) -> SceneFeatures:
+def scene_features(scene: Scene, shape: Tensor, model_input: Tensor) -> SceneFeatures:
     """Of a scene, its deformed vertices, and what the neurons see of it."""
-    return SceneFeatures(seen, shape, scene.faces, scene.pose.rotation_matrix(), _towards_lights(scene))
+    return SceneFeatures(model_input, shape, scene.faces, scene.pose.rotation_matrix(), _towards_lights(scene))
 
 
 def _towards_lights(scene: Scene) -> Tensor | None:
@@ -86,14 +86,14 @@ def _towards_lights(scene: Scene) -> Tensor | None:
     return F.normalize(torch.stack(found), dim=1) if found else None
 
 
-class Difference:
+class Dissimilarity:
     """How far two scenes lie apart in one respect, differentiable.
 
     image
         1 minus the correlation of the neurons' inputs: 0 for the same image, 2 for its negative.
     shape
         Mean distance of either surface's vertices from the other surface's nearest one's tangent plane, over the mean
-        radius, after the rigid motion that lays one onto the other. An approximation of what :func:`measured` says.
+        radius, after the rigid motion that lays one onto the other. An approximation of :func:`exact_distance`.
     pose
         The angle of the rotation between them, degrees.
     light
@@ -102,7 +102,7 @@ class Difference:
     Parameters
     ----------
     kind : str
-        One of :data:`ENOUGH`.
+        One of :data:`DEFAULT_THRESHOLD`.
     """
 
     def __init__(self, kind: str) -> None:
@@ -126,7 +126,7 @@ class Difference:
 
 
 def _images(a: SceneFeatures, b: SceneFeatures) -> Tensor:
-    x, y = ((each.seen - each.seen.mean()).flatten() for each in (a, b))
+    x, y = ((each.model_input - each.model_input.mean()).flatten() for each in (a, b))
     return 1 - F.cosine_similarity(x, y, dim=0)
 
 
@@ -160,12 +160,12 @@ def _to_surface(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
 
 def comparable(kind: str, a: SceneFeatures, b: SceneFeatures) -> bool:
     """Whether both scenes have something of a kind, and as many lights."""
-    needed = {"image": "seen", "shape": "shape", "pose": "rotation", "light": "lights"}[kind]
+    needed = {"image": "model_input", "shape": "shape", "pose": "rotation", "light": "lights"}[kind]
     first, second = getattr(a, needed), getattr(b, needed)
     return first is not None and second is not None and (kind != "light" or first.shape == second.shape)
 
 
-def measured(kind: str, a: SceneFeatures, b: SceneFeatures) -> float:
+def exact_distance(kind: str, a: SceneFeatures, b: SceneFeatures) -> float:
     """How far two scenes lie apart, exactly; NaN where they are not :func:`comparable`.
 
     Of shapes the symmetric mean surface distance after alignment over the mean radius

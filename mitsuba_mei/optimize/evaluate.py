@@ -14,7 +14,7 @@ from torch import Tensor
 from ..neurons.observer import Observer
 from ..pipeline import Pipeline
 
-__all__ = ["CONFIDENCE", "Accuracy", "Estimate", "Mean", "Responses", "evaluate", "respond"]
+__all__ = ["CONFIDENCE", "Accuracy", "SceneEstimate", "Mean", "Responses", "evaluate", "respond"]
 
 EVALUATION_SEEDS = 2**60
 """Renders of an evaluation share no seed with those of an optimization."""
@@ -47,13 +47,9 @@ class Mean:
         values = n * whole - (n - 1) * without
         return cls(values.mean().item(), (values.std() / math.sqrt(n)).item())
 
-    def as_dict(self) -> dict[str, float]:
-        """Mean and standard error."""
-        return {"mean": self.mean, "sem": self.sem}
-
 
 @dataclass(frozen=True)
-class Estimate(Mean):
+class SceneEstimate(Mean):
     """A converged activation.
 
     Attributes
@@ -77,7 +73,7 @@ class Estimate(Mean):
 
 
 @torch.no_grad()
-def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
+def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> SceneEstimate:
     """The activation of the scene as it stands.
 
     A render with a value that is not finite is left out; where fewer than two are left, the activation is nan, and what
@@ -103,7 +99,7 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     if count < 2:
         return replace(_exact(observer, every.nanmean(0)), mean=math.nan, sem=math.nan, left_out=repeats - count)
     mean = images.mean(0)
-    looks = [observer.look(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
+    looks = [observer.observe(image) for image in (mean, *((count * mean - image) / (count - 1) for image in images))]
 
     def estimate(values: list[Tensor]) -> Mean:
         whole, *without = (value.double() for value in values)
@@ -112,8 +108,8 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     activation = estimate([look.activation for look in looks])
     validation = None
     if observer.validator is not None:
-        validation = estimate([observer.validator(look.seen)[0] for look in looks])
-    return Estimate(
+        validation = estimate([observer.validator(look.model_input)[0] for look in looks])
+    return SceneEstimate(
         activation.mean,
         activation.sem,
         mean,
@@ -123,13 +119,13 @@ def evaluate(pipeline: Pipeline, spp: int, repeats: int, seed: int) -> Estimate:
     )
 
 
-def _exact(observer: Observer, image: Tensor) -> Estimate:
+def _exact(observer: Observer, image: Tensor) -> SceneEstimate:
     """Of an image without noise."""
-    look = observer.look(image)
+    look = observer.observe(image)
     image = image.nan_to_num(0.0, 0.0, 0.0)
-    validation = None if observer.validator is None else Mean(observer.validator(look.seen)[0].item(), 0.0)
+    validation = None if observer.validator is None else Mean(observer.validator(look.model_input)[0].item(), 0.0)
     responses = tuple(Mean(response, 0.0) for response in look.responses.tolist())
-    return Estimate(look.activation.item(), 0.0, image, responses, validation)
+    return SceneEstimate(look.activation.item(), 0.0, image, responses, validation)
 
 
 CONFIDENCE = 0.95
@@ -227,5 +223,5 @@ def respond(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: A
 
 def _answers(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:
     """Responses to each image, ``(len(images), k)`` float64."""
-    seen = torch.cat([pipeline.observer.stimulus(image) for image in images])
-    return torch.cat([neurons(part) for part in seen.split(BATCH)]).double().cpu().numpy()
+    model_input = torch.cat([pipeline.observer.stimulus(image) for image in images])
+    return torch.cat([neurons(part) for part in model_input.split(BATCH)]).double().cpu().numpy()

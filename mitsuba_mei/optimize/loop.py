@@ -8,9 +8,9 @@ from .loss import Loss
 from .optimizer import OptimizerSettings, Outcome, SceneOptimizer, Step
 from .state import Snapshot
 
-__all__ = ["EVERY", "MAX_NONFINITE_STEPS", "MAX_ROLLBACKS", "optimize"]
+__all__ = ["CHECKPOINT_EVERY", "MAX_NONFINITE_STEPS", "MAX_ROLLBACKS", "optimize"]
 
-EVERY = 10
+CHECKPOINT_EVERY = 10
 """Steps between two states that are kept."""
 
 MAX_ROLLBACKS = 5
@@ -49,7 +49,7 @@ def optimize(
     interrupted : callable
         Asked after every step whether to end; what it raises ends the optimization once its state is kept.
     keep : callable
-        Given a snapshot every :data:`EVERY` steps, and the last.
+        Given a snapshot every :data:`CHECKPOINT_EVERY` steps, and the last.
     since : Snapshot, optional
         Where to go on.
     """
@@ -62,20 +62,20 @@ def optimize(
     while descent.index < settings.steps and outcome.ended == "done":
         step = descent.step()
         on_step(step)
-        trouble = (
-            goal.trouble(descent.index)
+        failure = (
+            goal.failure(descent.index)
             if not step.skipped
             else NOT_FINITE
             if descent.lost >= MAX_NONFINITE_STEPS
             else None
         )
-        if trouble is not None:
+        if failure is not None:
             descent.roll_back(good)
             outcome = descent.outcome
             if outcome.setbacks > MAX_ROLLBACKS:
-                outcome.ended, outcome.reason = "failed", trouble
+                outcome.ended, outcome.reason = "failed", failure
                 break
-        elif not step.skipped and descent.index % EVERY == 0:
+        elif not step.skipped and descent.index % CHECKPOINT_EVERY == 0:
             good = descent.snapshot()
             keep(good)
         try:
@@ -86,7 +86,7 @@ def optimize(
         if asked:
             outcome.ended = "interrupted"
             break
-        if trouble is None and not step.skipped and descent.no_better():
+        if failure is None and not step.skipped and descent.no_better():
             outcome.ended = "no better"
             break
     keep(descent.snapshot(good))

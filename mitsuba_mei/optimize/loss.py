@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..neurons.observer import Look
+from ..neurons.observer import Observation
 from ..pipeline import Pipeline
 from .checks import FailureMonitor
-from .dissimilarity import Difference, SceneFeatures, scene_features
+from .dissimilarity import Dissimilarity, SceneFeatures, scene_features
 from .state import checked_array
 
-__all__ = ["MEAN_ACTIVATION", "SMOOTHING", "Attempt", "Differ", "ActivationLoss", "Loss"]
+__all__ = ["MEAN_ACTIVATION", "SMOOTHING", "LossValue", "DiversityLoss", "ActivationLoss", "Loss"]
 
 MEAN_ACTIVATION = "mean_activation"
 """The name of several scenes' mean activation among what is watched; what is maximised is another figure there."""
@@ -42,42 +42,42 @@ class ActivationLoss:
 
     def __init__(self, pipeline: Pipeline, watch: Callable[[int], str | None] | None = None) -> None:
         self.pipeline = pipeline
-        self.trouble = FailureMonitor(pipeline) if watch is None else watch
+        self.failure = FailureMonitor(pipeline) if watch is None else watch
         self._reach: float | None = None
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The scene's free parameters by group."""
-        return self.pipeline.scene.groups()
+        return self.pipeline.scene.parameter_groups()
 
-    def memory(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, float]:
         """The reach."""
         return {} if self._reach is None else {"reach": self._reach}
 
-    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, memory: Mapping[str, np.ndarray]) -> None:
         """Take up the reach."""
         self._reach = checked_array(memory, "reach", ()).item() if "reach" in memory else None
 
-    def attempt(self, seed: int) -> Attempt:
+    def evaluate(self, seed: int) -> LossValue:
         """Render once and look."""
         shape = self.pipeline.scene.shape()
-        look = self.pipeline.look(seed, shape=shape)
+        look = self.pipeline.observe(seed, shape=shape)
         terms = self.pipeline.regularizers(shape)
         value = look.activation.item()
-        (slope,) = torch.autograd.grad(look.activation, look.seen)
-        now = (slope.norm() * look.seen.detach().norm()).item()
+        (slope,) = torch.autograd.grad(look.activation, look.model_input)
+        now = (slope.norm() * look.model_input.detach().norm()).item()
         if math.isfinite(now):
             now = max(now, TINY)
             self._reach = now if self._reach is None else (1 - SMOOTHING) * self._reach + SMOOTHING * now
         cost = self.pipeline.regularizers.total(terms)
         scale = 1.0 if self._reach is None else self._reach
         # The model's slope is known already; the cost has none where the shape is frozen.
-        (cost - (slope * look.seen).sum() / scale).backward()
-        return Attempt(
+        (cost - (slope * look.model_input).sum() / scale).backward()
+        return LossValue(
             value, cost.item() - value / scale, {name: term.item() for name, term in terms.items()}, look.image
         )
 
 
-class Differ:
+class DiversityLoss:
     """Makes scenes differ that all do what is wanted of them.
 
     The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs
@@ -103,7 +103,7 @@ class Differ:
     def __init__(
         self,
         experiments: Sequence[Pipeline],
-        want: Callable[[Look], Tensor],
+        want: Callable[[Observation], Tensor],
         kind: str,
         apart: float,
         reference: SceneFeatures | None = None,
@@ -116,30 +116,30 @@ class Differ:
         pairs = (
             [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
         )
-        self._pairs = {pair: Difference(kind) for pair in pairs}
+        self._pairs = {pair: Dissimilarity(kind) for pair in pairs}
 
-    def trouble(self, step: int) -> str | None:
+    def failure(self, step: int) -> str | None:
         """What is wrong with the first scene with which anything is."""
-        return next((trouble for watch in self._watches if (trouble := watch(step)) is not None), None)
+        return next((failure for watch in self._watches if (failure := watch(step)) is not None), None)
 
-    def memory(self) -> dict[str, np.ndarray]:
+    def state_dict(self) -> dict[str, np.ndarray]:
         """How surfaces were laid onto each other last, and when."""
         return {f"{i}.{j}": each.laid for (i, j), each in self._pairs.items() if each.laid is not None}
 
-    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, memory: Mapping[str, np.ndarray]) -> None:
         """Take this up."""
         for (i, j), each in self._pairs.items():
             each.laid = checked_array(memory, f"{i}.{j}", (5, 4)).copy() if f"{i}.{j}" in memory else None
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""
         found: dict[str, list[nn.Parameter]] = {}
         for pipeline in self.experiments:
-            for name, parameters in pipeline.scene.groups().items():
+            for name, parameters in pipeline.scene.parameter_groups().items():
                 found.setdefault(name, []).extend(parameters)
         return found
 
-    def attempt(self, seed: int) -> Attempt:
+    def evaluate(self, seed: int) -> LossValue:
         """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.
 
         The images lie side by side, (H, k W, C).
@@ -147,8 +147,10 @@ class Differ:
         shapes = [pipeline.scene.shape() for pipeline in self.experiments]
         states = [pipeline.scene(shape) for pipeline, shape in zip(self.experiments, shapes)]
         images = self.experiments[0].renderer.render_batch(states, seed)
-        looks = [pipeline.observer.look(image) for pipeline, image in zip(self.experiments, images)]
-        aspects = [scene_features(e.scene, shape, look.seen) for e, shape, look in zip(self.experiments, shapes, looks)]
+        looks = [pipeline.observer.observe(image) for pipeline, image in zip(self.experiments, images)]
+        aspects = [
+            scene_features(e.scene, shape, look.model_input) for e, shape, look in zip(self.experiments, shapes, looks)
+        ]
         others = [*aspects, self._reference]
         apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
         missed = -apart if math.isinf(self._enough) else (self._enough - apart).clamp_min(0)
@@ -164,7 +166,7 @@ class Differ:
         if self._reference is None:
             mean = sum(look.activation.item() for look in looks) / len(looks)
             watched = {MEAN_ACTIVATION: mean, **watched}
-        return Attempt(-lost.mean().item(), loss.item(), watched, together)
+        return LossValue(-lost.mean().item(), loss.item(), watched, together)
 
 
 SMOOTHING = 0.1
@@ -172,7 +174,7 @@ SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
-class Attempt:
+class LossValue:
     """What a goal makes of the parameters as they stand: noisy figures; gradients lie with the parameters.
 
     Attributes
@@ -196,22 +198,22 @@ class Attempt:
 class Loss(Protocol):
     """What an optimization is for."""
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What it moves, by the group whose learning rate applies."""
         ...
 
-    def attempt(self, seed: int) -> Attempt:
+    def evaluate(self, seed: int) -> LossValue:
         """Look at the parameters once, and add the loss's gradient to theirs."""
         ...
 
-    def trouble(self, step: int) -> str | None:
+    def failure(self, step: int) -> str | None:
         """What is wrong with the scene as it stands after a step, in a few words; None where nothing is."""
         ...
 
-    def memory(self) -> dict[str, np.ndarray | float]:
+    def state_dict(self) -> dict[str, np.ndarray | float]:
         """What it remembers of earlier attempts, and cannot go on without."""
         ...
 
-    def remember(self, memory: dict[str, np.ndarray]) -> None:
-        """Remember what :meth:`memory` gave."""
+    def load_state_dict(self, memory: dict[str, np.ndarray]) -> None:
+        """Remember what :meth:`state_dict` gave."""
         ...

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from .loss import SMOOTHING, Loss
-from .state import KeptDescent, Snapshot, checked_array, checked_numbers
+from .state import OptimizerState, Snapshot, checked_array, checked_numbers
 
 __all__ = ["SceneOptimizer", "Outcome", "OptimizerSettings", "Step"]
 
@@ -143,16 +143,16 @@ class SceneOptimizer:
 
     def __init__(self, goal: Loss, settings: OptimizerSettings, seed: int) -> None:
         self._goal, self._settings, self._seed = goal, settings, seed
-        self._groups = goal.groups()
+        self._groups = goal.parameter_groups()
         self._optimizer = torch.optim.Adam(
             [{"params": parameters, "lr": settings.lr[name]} for name, parameters in self._groups.items()],
             betas=(0.9, 0.99),
         )
-        self._usual = {name: deque(maxlen=MEMORY) for name in self._groups}
+        self._gradient_norms = {name: deque(maxlen=MEMORY) for name in self._groups}
         self._smooth: float | None = None
         self._best: float | None = None
         self._since_best = 0
-        self._caution = 1.0
+        self._lr_scale = 1.0
         self.index = 0
         self.lost = 0
         self.outcome = Outcome()
@@ -160,14 +160,16 @@ class SceneOptimizer:
     def step(self) -> Step:
         """One step, if what it sees is finite."""
         self._optimizer.zero_grad(set_to_none=True)
-        found = self._goal.attempt(self._seed * 2**20 + self.index)
+        found = self._goal.evaluate(self._seed * 2**20 + self.index)
         groups = self._groups
         norms = {name: _norm(parameters) for name, parameters in groups.items()}
         finite = math.isfinite(found.value) and math.isfinite(found.loss) and all(map(math.isfinite, norms.values()))
         if finite:
-            self.outcome.shortened += sum(_shorten(groups[name], norms[name], self._usual[name]) for name in norms)
+            self.outcome.shortened += sum(
+                _clip(groups[name], norms[name], self._gradient_norms[name]) for name in norms
+            )
             for group, name in zip(self._optimizer.param_groups, groups):
-                group["lr"] = self._caution * self._settings.lr[name] * self._settings.rate(self.index)
+                group["lr"] = self._lr_scale * self._settings.lr[name] * self._settings.rate(self.index)
             self._optimizer.step()
             smooth = self._smooth
             self._smooth = found.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * found.value
@@ -190,14 +192,14 @@ class SceneOptimizer:
 
     def roll_back(self, good: Snapshot) -> None:
         """Take up a good state again, with smaller steps; what has been counted stays."""
-        outcome, caution = self.outcome, 0.5 * self._caution
+        outcome, caution = self.outcome, 0.5 * self._lr_scale
         self.restore(good)
-        self.outcome, self._caution = outcome, caution
+        self.outcome, self._lr_scale = outcome, caution
         self.outcome.setbacks += 1
 
     def snapshot(self, good: Snapshot | None = None) -> Snapshot:
         """All of it, copied, beside the last good state."""
-        arrays = {f"goal.{name}": np.array(value) for name, value in self._goal.memory().items()}
+        arrays = {f"goal.{name}": np.array(value) for name, value in self._goal.state_dict().items()}
         for name, parameter in self._named():
             arrays[f"{name}.value"] = _array(parameter)
             for key, value in self._optimizer.state.get(parameter, {}).items():
@@ -208,8 +210,8 @@ class SceneOptimizer:
             "smooth": self._smooth,
             "best": self._best,
             "since_best": self._since_best,
-            "caution": self._caution,
-            "usual": {name: list(values) for name, values in self._usual.items()},
+            "caution": self._lr_scale,
+            "usual": {name: list(values) for name, values in self._gradient_norms.items()},
             "outcome": asdict(self.outcome),
         }
         snapshot = Snapshot(numbers, arrays)
@@ -224,15 +226,15 @@ class SceneOptimizer:
         UserError
             If it is of another optimization.
         """
-        kept, arrays = checked_numbers(KeptDescent, snapshot.numbers), snapshot.arrays
+        kept, arrays = checked_numbers(OptimizerState, snapshot.numbers), snapshot.arrays
         named = dict(self._named())
         if set(kept.usual) != set(self._groups) or any(
             f"{name}.value" not in arrays or arrays[f"{name}.value"].shape != p.shape for name, p in named.items()
         ):
             raise UserError("the state that was kept is of other parameters; the configuration has changed since")
         self.index, self.lost, self._smooth, self._best = kept.index, kept.lost, kept.smooth, kept.best
-        self._since_best, self._caution = kept.since_best, kept.caution
-        self._usual = {name: deque(kept.usual[name], maxlen=MEMORY) for name in self._groups}
+        self._since_best, self._lr_scale = kept.since_best, kept.caution
+        self._gradient_norms = {name: deque(kept.usual[name], maxlen=MEMORY) for name in self._groups}
         self.outcome = Outcome(**kept.outcome.model_dump())
         if self.outcome.ended == "interrupted":
             self.outcome.ended = "done"
@@ -246,7 +248,7 @@ class SceneOptimizer:
                     for key in ("exp_avg", "exp_avg_sq")
                 }
                 self._optimizer.state[parameter] = {"step": step, **moments}
-        self._goal.remember({name[5:]: value for name, value in arrays.items() if name.startswith("goal.")})
+        self._goal.load_state_dict({name[5:]: value for name, value in arrays.items() if name.startswith("goal.")})
 
     def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
         for group, parameters in self._groups.items():
@@ -262,7 +264,7 @@ def _norm(parameters: list[Tensor]) -> float:
     return torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
 
 
-def _shorten(parameters: list[Tensor], norm: float, usual: deque[float]) -> bool:
+def _clip(parameters: list[Tensor], norm: float, usual: deque[float]) -> bool:
     """Shorten a group's gradient where it is an outlier; remember its norm."""
     limit = OUTLIER * statistics.median(usual) if len(usual) >= 5 else math.inf
     usual.append(norm)

@@ -119,12 +119,12 @@ def find_start(
     turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
     starts = []
     for rotation in spread_rotations(count, turn):
-        starts.append(finder.tried(rotation.float(), generator))
+        starts.append(finder.evaluated(rotation.float(), generator))
         on_message()
-    starts = [finder.lit(start) for start in _best(starts, FIRST)]
+    starts = [finder.is_lit(start) for start in _best(starts, FIRST)]
     for whole, kept in ((False, FIRST), (True, SECOND)):
         starts = [finder.improved(start, whole) for start in (*own, *_best(starts, kept))]
-    finder.put(_best([*starts, *own], 1)[0])
+    finder.apply(_best([*starts, *own], 1)[0])
 
 
 def _around(count: int) -> Tensor:
@@ -171,7 +171,7 @@ class _StartSearch:
         return self._standing(self._whole)
 
     @torch.no_grad()
-    def put(self, start: Start) -> None:
+    def apply(self, start: Start) -> None:
         """Move the scene there; all else is as it was."""
         for parameter, value in self._kept:
             parameter.copy_(value)
@@ -183,39 +183,39 @@ class _StartSearch:
             light.direction.copy_(direction)
 
     @torch.no_grad()
-    def tried(self, rotation: Tensor, generator: torch.Generator) -> Start:
+    def evaluated(self, rotation: Tensor, generator: torch.Generator) -> Start:
         """A turn with random directions of the lights, or with the one that explains the images best."""
         directions = F.normalize(torch.randn(len(self._lights), 3, generator=generator), dim=1)
         start = Start(rotation, tuple(directions.to(self._scene.background.device)))
-        self.put(start)
+        self.apply(start)
         if self._explains is None:
-            return replace(start, value=self._small.look(0, shape=self._shape).activation.item())
+            return replace(start, value=self._small.observe(0, shape=self._shape).activation.item())
         error, towards = self._explains()
         return Start(rotation, (-towards, *start.directions[1:]), -error)
 
     @torch.no_grad()
-    def lit(self, start: Start) -> Start:
+    def is_lit(self, start: Start) -> Start:
         """A start under the best of a few suns, its own among them, where any light was allowed."""
         if self._explains is None:
             return start
-        tried = []
+        evaluated = []
         for first in (start.directions[0], *_around(SUNS).to(start.rotation)):
             other = replace(start, directions=(first, *start.directions[1:]))
-            self.put(other)
-            tried.append(replace(other, value=self._small.look(0, shape=self._shape).activation.item()))
-        return _best(tried, 1)[0]
+            self.apply(other)
+            evaluated.append(replace(other, value=self._small.observe(0, shape=self._shape).activation.item()))
+        return _best(evaluated, 1)[0]
 
     def improved(self, start: Start, whole: bool) -> Start:
         """What some steps make of a start, on whole images or on small ones."""
         pipeline = self._whole if whole else self._small
-        self.put(start)
+        self.apply(start)
         optimize(_Turn(pipeline, self._moved), OptimizerSettings(STEPS, {"turn": RATE}, warmup=2), 0)
         return self._standing(pipeline)
 
     @torch.no_grad()
     def _standing(self, pipeline: Pipeline) -> Start:
         """Turn and directions as they are, and what they are worth."""
-        value = pipeline.look(0, shape=self._shape).activation.item()
+        value = pipeline.observe(0, shape=self._shape).activation.item()
         directions = tuple(F.normalize(light.direction, dim=0) for light in self._lights)
         return Start(self._scene.pose.rotation_matrix().clone(), directions, value)
 
@@ -227,7 +227,7 @@ class _Turn(ActivationLoss):
         super().__init__(pipeline, watch=lambda step: None)
         self._moved = list(moved.values())
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What is moved, as one group."""
         return {"turn": self._moved}
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import UserError
 
-__all__ = ["KeptDescent", "KeptRecord", "Snapshot", "checked_array", "checked_numbers"]
+__all__ = ["OptimizerState", "HistoryState", "Snapshot", "checked_array", "checked_numbers"]
 
 GOOD = "good."
 
@@ -55,7 +55,7 @@ class Snapshot:
 Count = Annotated[int, Field(ge=0, le=2**40)]
 NonNegative = Annotated[float, Field(ge=0)]
 
-MOST_FRAMES = 1000
+MAX_FRAMES = 1000
 
 
 class _Kept(BaseModel):
@@ -73,7 +73,7 @@ class _Outcome(_Kept):
     reason: str
 
 
-class KeptDescent(_Kept):
+class OptimizerState(_Kept):
     """The numbers of :class:`~mitsuba_mei.optimize.optimizer.SceneOptimizer`."""
 
     index: Annotated[int, Field(ge=0, le=2**20)]
@@ -86,12 +86,12 @@ class KeptDescent(_Kept):
     outcome: _Outcome
 
 
-class KeptRecord(_Kept):
+class HistoryState(_Kept):
     """The numbers of :class:`~mitsuba_mei.experiments.multistart.History`."""
 
     metrics: Count
     seconds: NonNegative
-    frames: Annotated[int, Field(ge=0, le=MOST_FRAMES)]
+    frames: Annotated[int, Field(ge=0, le=MAX_FRAMES)]
 
 
 Kept = TypeVar("Kept", bound=_Kept)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..scene.scene import Scene
-from ..scene.state import MaterialState, SceneState
+from ..scene.state import SceneState
 from .renderer import Renderer
 
 __all__ = ["object_of", "previews"]
@@ -87,6 +87,6 @@ def _shown(around: torch.Tensor, distance: float, state: SceneState) -> SceneSta
         environment=environment,
         detail=64,
         lights=(),
-        material=MaterialState(state.material.kind, values, state.material.ior),
+        material=replace(state.material, values=values),
         background=torch.ones_like(state.background),
     )

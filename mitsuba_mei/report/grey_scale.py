@@ -10,7 +10,7 @@ import numpy as np
 
 __all__ = ["DISPLAY", "GreyScale"]
 
-LEAST = 0.5
+MIN_RANGE = 0.5
 """The least reach of a scale about its middle, grey levels: a uniform stimulus is shown as uniform."""
 
 
@@ -50,7 +50,7 @@ class GreyScale:
         if not levels.size:
             return DISPLAY
         centre = float(np.median(levels))
-        reach = max(float(np.abs(levels - centre).max()), LEAST)
+        reach = max(float(np.abs(levels - centre).max()), MIN_RANGE)
         digits = max(0, 1 - math.floor(math.log10(reach)))
         unit = 10.0**digits
         # Two ends that are nearly round already are not moved by what rounding did to them.

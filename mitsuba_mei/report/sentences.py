@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..config.load import Config, free_parameters
+from ..config.objective import maximised_value
 from ..config.sections import RENDERERS
 from ..runs.checkpoint import FOLDER
+from ..runs.results import (
+    ComparedNeuron,
+    ComparisonResult,
+    DiverseScene,
+    Estimate,
+    EvaluationResult,
+    InitialFinal,
+    MEIResult,
+    MeshFlaws,
+    OptimizationResult,
+    PixelResult,
+    Response,
+)
+from ..runs.results.populations import MedianGain, Neuron, Significant
 from ..runs.spread import describe_spread, ends_of, spread
 from ..scene.initial import describe_initial
 
 __all__ = [
     "SHOWN",
+    "certainty",
     "comparison_rows",
     "describe_comparison",
     "describe_config",
@@ -29,30 +44,29 @@ __all__ = [
 ]
 
 
-def describe_ending(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """Time and place, of what ``result.json`` says; and what became of it where that is not what was asked for."""
-    ended = result.get("ended", "done")
-    stopped = "" if ended == "done" else f", {ended}"
-    lines = [f"{result['steps']} steps in {result['seconds']:.1f} s{stopped}; written to {folder}"]
-    missing = [f"not written: {each}" for each in result.get("not_written", ())]
+def describe_ending(folder: Path, result: OptimizationResult | PixelResult) -> list[str]:
+    """Time and place of a run, and how it ended where that is not what was asked for."""
+    stopped = "" if result.ended == "done" else f", {result.ended}"
+    lines = [f"{result.steps} steps in {result.seconds:.1f} s{stopped}; written to {folder}"]
+    missing = [f"not written: {each}" for each in result.not_written]
     if missing and (folder / FOLDER).is_dir():
         missing.append(f"everything else is written; once this is mended, 'resume {folder}' writes what is missing")
     lines = [*missing, *lines]
-    if result.get("reason"):
-        kept = "; what is kept is the last good scene of the optimization" * _is_of_a_scene(result["reason"])
-        lines.insert(0, f"failed: {result['reason']}{kept}")
-    if result.get("skipped_steps"):
-        lines.insert(0, f"{result['skipped_steps']} steps without a finite value or gradient were left out")
+    if result.reason:
+        kept = "; what is kept is the last good scene of the optimization" * _is_of_a_scene(result.reason)
+        lines.insert(0, f"failed: {result.reason}{kept}")
+    if getattr(result, "skipped_steps", 0):
+        lines.insert(0, f"{result.skipped_steps} steps without a finite value or gradient were left out")
     return lines
 
 
-def describe_failures(neuron: Mapping[str, Any]) -> list[str]:
+def describe_failures(neuron: Neuron) -> list[str]:
     """Which of a neuron's optimizations failed, and why; those for one reason together."""
     alike: dict[str, list[str]] = {}
-    for which, reason in neuron.get("failed", {}).items():
+    for which, reason in neuron.failed.items():
         alike.setdefault(reason, []).append(which)
     return [
-        f"{neuron['label']}, {', '.join(which)}: failed ({reason})"
+        f"{neuron.label}, {', '.join(which)}: failed ({reason})"
         + "; the last good scene is compared" * _is_of_a_scene(reason)
         for reason, which in alike.items()
     ]
@@ -63,34 +77,27 @@ def _is_of_a_scene(reason: str) -> bool:
     return not reason.startswith("model ")
 
 
-KINDS = ("flipped", "degenerate", "intersecting")
-
-
-def flaws(mesh: Mapping[str, Any]) -> str:
+def flaws(mesh: MeshFlaws) -> str:
     """``4 flipped, 102 intersecting``, faces that the optimization made so; nothing where there are none."""
-    counts = {kind: mesh[f"{kind}_faces"] for kind in KINDS}
-    counts["intersecting"] = mesh.get("new_intersecting_faces", counts["intersecting"])
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return ", ".join(f"{count} {kind}" for kind, count in mesh.made.items() if count)
 
 
-def describe_mesh(mesh: Mapping[str, Any] | None) -> list[str]:
-    """A warning, of ``result.json``'s ``mesh``, where it has faces that no object has."""
-    if mesh is None:
-        return []
-    found, had = flaws(mesh), mesh.get("input", {}).get("intersecting_faces", 0)
-    said = []
+def describe_mesh(mesh: MeshFlaws) -> list[str]:
+    """A warning where a mesh has faces that no object has."""
+    found, had = flaws(mesh), 0 if mesh.input is None else mesh.input.intersecting_faces
+    lines = []
     if found:
-        said.append(f"{'the optimization made' if had else 'the mesh has'} faces that no object has: {found}")
+        lines.append(f"{'the optimization made' if had else 'the mesh has'} faces that no object has: {found}")
     if had:
-        left = mesh["intersecting_faces"] - mesh["new_intersecting_faces"]
-        said.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
-    return said
+        left = mesh.intersecting_faces - mesh.new_intersecting_faces
+        lines.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
+    return lines
 
 
-def describe_each_mesh(scenes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The same of several scenes, of ``result.json``'s ``diverse``; older folders do not say it of each."""
-    found = {index: flaws(scene["mesh"]) for index, scene in enumerate(scenes, 1) if "mesh" in scene}
-    bad = [f"scene {index}: {said}" for index, said in found.items() if said]
+def describe_each_mesh(scenes: Sequence[DiverseScene]) -> list[str]:
+    """The same of several scenes; older folders do not say it of each."""
+    found = {index: flaws(scene.mesh) for index, scene in enumerate(scenes, 1) if scene.mesh is not None}
+    bad = [f"scene {index}: {text}" for index, text in found.items() if text]
     return [f"{len(bad)} of {len(scenes)} meshes have faces that no object has ({'; '.join(bad)})"] if bad else []
 
 
@@ -98,7 +105,7 @@ WORTH_SAYING = 1e-3
 """The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
 
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 """Neurons that one is told from whose responses are said; result.json has all."""
 
 
@@ -107,71 +114,57 @@ def describe_config(path: Path, config: Config) -> list[str]:
     card = config.model.card
     neurons = ", ".join(map(str, config.neurons))
     compared = config.compare.neurons
+    asked = [config.objective.summary(config.neurons)]
+    asked += [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
+    asked += ["validated by a second model"] * (config.model.validate is not None)
+    asked += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
     return [
         f"{path} is fine",
         f"  render    {config.render.type}, {config.render.resolution} x {config.render.resolution} pixels",
         f"  shape     {config.shape.template.type}, {config.shape.rbf.control_points} control points",
         f"  lighting  {', '.join(light.type for light in config.lighting)}",
         f"  model     {card if isinstance(card, str) else 'written in place'}, neuron {neurons}",
-        f"  objective {_asked(config)}",
-        f"  free      {', '.join(free_parameters(config)) or 'nothing'}",
+        f"  objective {', '.join(asked)}",
+        f"  free      {', '.join(free_parameters(config.scene)) or 'nothing'}",
         *([] if compared is None else [f"  compare   neurons {', '.join(map(str, compared))}"]),
     ]
 
 
-def _asked(config: Config) -> str:
-    """What is to be done, in a few words."""
-    said = config.objective
-    if said.type == "image":
-        target = said.target or f"{len(said.views)} images"
-        return f"{target} from {len(said.views)} view{'s' * (len(said.views) > 1)}, {said.error}"
-    if said.type == "metamer":
-        return f"a metamer of {said.reference}, other in {said.differ}"
-    if said.type == "diverse":
-        return f"{said.count} scenes at {said.level:g} of the maximum, unlike in {said.differ}"
-    what = said.type
-    if what == "discriminate":
-        others = "all others" if said.against is None else f"neuron {', '.join(map(str, said.against))}"
-        what = f"drives neuron {', '.join(map(str, config.neurons))} and not {others}"
-    also = [f"beside the {config.compare_to} MEI"] * (config.compare_to is not None)
-    also += ["validated by a second model"] * (config.model.validate is not None)
-    also += [f"{config.optimizer.restarts} starts"] * (config.optimizer.restarts > 1)
-    return ", ".join([what, *also])
-
-
-def describe_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """A run, of what its ``result.json`` says."""
-    initial, final = result["activation"]["initial"], result["activation"]["final"]
-    what = _maximised(result)
-    line = f"converged {what} {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
-    if result.get("fraction_of_optimum") is not None:
-        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = [*describe_initial(result), *_responses(result)]
-    further += describe_spread(spread(ends_of(result.get("restarts", ()))))
-    if result.get("pixel") is not None:
-        reached = f"the pixel MEI reaches {result['pixel']['activation']:.4g}"
-        further.append(reached + (f": {_of_pixel(result)}" if result["ratio_to_pixel"] is not None else ""))
-    if result.get("validation") is not None:
-        second = result["validation"]
-        initial, final = second["activation"]["initial"], second["activation"]["final"]
-        said = f"on {second['model']}: {initial['mean']:.4g} -> {final['mean']:.4g} ({_error(final)})"
-        further.append(said + (f", {_of_pixel(second)}" if second["ratio_to_pixel"] is not None else ""))
-    warning = [*describe_mesh(result["mesh"]), *_beyond_display(result)]
+def describe_result(folder: Path, result: MEIResult) -> list[str]:
+    """A 3D MEI."""
+    line = f"converged {_maximised(result)} {_from_to(result.activation)} ({certainty(result.activation.final)})"
+    if result.fraction_of_optimum is not None:
+        line += f", {result.fraction_of_optimum:.3f} of the optimum"
+    further = [*describe_initial(result.initial_scene), *_responses(result)]
+    further += describe_spread(spread(ends_of(result.restarts)))
+    if result.pixel is not None:
+        reached = f"the pixel MEI reaches {result.pixel.activation:.4g}"
+        further.append(reached + ("" if result.ratio_to_pixel is None else f": {_of_pixel(result.ratio_to_pixel)}"))
+    if result.validation is not None:
+        second = result.validation
+        text = f"on {second.model}: {_from_to(second.activation)} ({certainty(second.activation.final)})"
+        further.append(text + ("" if second.ratio_to_pixel is None else f", {_of_pixel(second.ratio_to_pixel)}"))
+    warning = [*describe_mesh(result.mesh), *_beyond_display(result.outside_display)]
     return [line, *further, *warning, *describe_ending(folder, result)]
 
 
-def _of_pixel(result: Mapping[str, Any]) -> str:
-    ratio = result["ratio_to_pixel"]
-    return f"3D / pixel {ratio['mean']:.3f} ({_error(ratio)})"
+def _from_to(activation: InitialFinal) -> str:
+    return f"{activation.initial.mean:.4g} -> {activation.final.mean:.4g}"
 
 
-def _error(figure: Mapping[str, float]) -> str:
-    return f"render s.e. {figure['sem']:.2g}" if figure["sem"] else "without render noise"
+def _of_pixel(ratio: Estimate) -> str:
+    return f"3D / pixel {ratio.mean:.3f} ({certainty(ratio)})"
 
 
-def _beyond_display(result: Mapping[str, Any]) -> list[str]:
-    outside = result.get("outside_display", 0)
-    if outside < WORTH_SAYING:
+def certainty(estimate: Estimate) -> str:
+    """``render s.e. 0.0021``, ``without render noise``."""
+    if estimate.sem > 0:
+        return f"render s.e. {estimate.sem:.2g}"
+    return "without render noise" if estimate.sem == 0 else "render s.e. unknown"
+
+
+def _beyond_display(outside: float | None) -> list[str]:
+    if outside is None or outside < WORTH_SAYING:
         return []
     return [
         f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "
@@ -179,68 +172,66 @@ def _beyond_display(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _maximised(result: Mapping[str, Any]) -> str:
-    kind = result.get("objective", "activation")
-    return "activation" if kind == "activation" else f"objective ({kind})"
+def _maximised(result: MEIResult) -> str:
+    return maximised_value(result.objective)
 
 
-def _responses(result: Mapping[str, Any]) -> list[str]:
+def _responses(result: MEIResult) -> list[str]:
     """What each neuron answers, where the objective is another figure."""
     if _maximised(result) == "activation":
         return []
-    lines = [f"responses: {_listed(result['responses'])}"]
-    others = sorted(result.get("against", ()), key=lambda row: -row["final"]["mean"])
+    lines = [f"responses: {_listed(result.responses)}"]
+    others = sorted(result.against, key=lambda each: -each.final.mean)
     if others:
-        which = f", the {MOST_LISTED} strongest of {len(others)}" if len(others) > MOST_LISTED else ""
-        lines.append(f"told from{which}: {_listed(others[:MOST_LISTED])}")
+        which = f", the {MAX_LISTED} strongest of {len(others)}" if len(others) > MAX_LISTED else ""
+        lines.append(f"told from{which}: {_listed(others[:MAX_LISTED])}")
     return lines
 
 
-def _listed(rows: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"neuron {row['neuron']} {row['final']['mean']:.4g}" for row in rows)
+def _listed(responses: Sequence[Response]) -> str:
+    return ", ".join(f"neuron {each.neuron} {each.final.mean:.4g}" for each in responses)
 
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
 
 
-def describe_pixel(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """A pixel MEI, of what its ``result.json`` says."""
-    line = {"done": "pixel MEI", "failed": "no pixel MEI:"}.get(result["ended"], "unfinished pixel MEI")
-    line += f" {result['activation']:.4g}"
-    if result["fraction_of_optimum"] is not None:
-        line += f", {result['fraction_of_optimum']:.3f} of the optimum"
-    further = describe_spread(spread(result["restarts"]))
-    if result["validation"] is not None:
-        further.append(f"on {result['validation']['model']}: {result['validation']['activation']:.4g}")
-    further += _beyond_display(result)
+def describe_pixel(folder: Path, result: PixelResult) -> list[str]:
+    """A pixel MEI."""
+    line = {"done": "pixel MEI", "failed": "no pixel MEI:"}.get(result.ended, "unfinished pixel MEI")
+    line += f" {result.activation:.4g}"
+    if result.fraction_of_optimum is not None:
+        line += f", {result.fraction_of_optimum:.3f} of the optimum"
+    further = describe_spread(spread(result.restarts))
+    if result.validation is not None:
+        further.append(f"on {result.validation.model}: {result.validation.activation:.4g}")
+    further += _beyond_display(result.outside_display)
     return [line, *further, *describe_ending(folder, result)]
 
 
-def describe_evaluation(path: Path, result: Mapping[str, Any]) -> list[str]:
-    """An evaluation of a finished run, beside what the run said itself."""
-    reported = result["reported"]
+def describe_evaluation(path: Path, result: EvaluationResult) -> list[str]:
+    """An evaluation of a finished run, beside what the run reported itself."""
+    reported = result.reported
     lines = [
-        f"under {result['renderer']}: {_from_to(result['activation'])}",
-        f"the run reported, under {reported['renderer']}: {_from_to(reported['activation'])}",
+        f"under {result.renderer}: {_with_errors(result.activation)}",
+        f"the run reported, under {reported.renderer}: {_with_errors(reported.activation)}",
     ]
-    if result["validation"] is not None:
-        second = result["validation"]
-        lines.append(f"on {second['model']}, under {result['renderer']}: {_from_to(second['activation'])}")
+    if result.validation is not None:
+        second = result.validation
+        lines.append(f"on {second.model}, under {result.renderer}: {_with_errors(second.activation)}")
     return [*lines, f"written to {path}"]
 
 
-def _from_to(activation: Mapping[str, Mapping[str, float]]) -> str:
-    initial, final = (_with_error(activation[when]) for when in ("initial", "final"))
-    return f"{initial} -> {final}"
+def _with_errors(activation: InitialFinal) -> str:
+    return f"{_with_error(activation.initial)} -> {_with_error(activation.final)}"
 
 
-def _with_error(value: Mapping[str, float]) -> str:
-    return f"{value['mean']:.4g}" + (f" (render s.e. {value['sem']:.1g})" if value["sem"] else "")
+def _with_error(value: Estimate) -> str:
+    return f"{value.mean:.4g}" + (f" (render s.e. {value.sem:.1g})" if value.sem > 0 else "")
 
 
-def _in_table(value: Mapping[str, float]) -> str:
-    return f"{value['mean']:.4g}" + (f" ± {value['sem']:.1g}" if value["sem"] else "")
+def _in_table(value: Estimate) -> str:
+    return f"{value.mean:.4g}" + (f" ± {value.sem:.1g}" if value.sem > 0 else "")
 
 
 # ----------------------------------------------------------------------------------------------------- comparisons
@@ -249,27 +240,27 @@ SHOWN = dict(zip(RENDERERS, ("path traced", "rasterized")))
 """What is said of a picture, by the type of the renderer."""
 
 
-def comparison_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def comparison_rows(neurons: Sequence[ComparedNeuron]) -> tuple[list[str], list[list[str]]]:
     """A comparison's table: its columns' titles, and a row for each neuron."""
-    noisy = {shown for neuron in result["neurons"] for shown in RENDERERS if _noisy(neuron, shown)}
+    noisy = {shown for neuron in neurons for shown in RENDERERS if _noisy(neuron, shown)}
     error = {shown: "\n± render s.e." if shown in noisy else "" for shown in RENDERERS}
     titles = ["neuron", "pixel MEI"]
     titles += [f"{made} MEI,\n{SHOWN[shown]}{error[shown]}" for made in RENDERERS for shown in RENDERERS]
     titles += [f"gain,\n{SHOWN[shown]}" for shown in RENDERERS]
     rows = []
-    for neuron in result["neurons"]:
-        gains = neuron["gain"] or {}
-        label = neuron["label"].replace("neuron ", "") + ("" if neuron["ended"] == "done" else f" ({neuron['ended']})")
-        cells = [neuron["activation"].get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
-        row = [label, "" if neuron["pixel"] is None else f"{neuron['pixel']:.4g}"]
+    for neuron in neurons:
+        gains = neuron.gain or {}
+        label = neuron.label.replace("neuron ", "") + ("" if neuron.ended == "done" else f" ({neuron.ended})")
+        cells = [neuron.activation.get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
+        row = [label, "" if neuron.pixel is None else f"{neuron.pixel:.4g}"]
         row += ["" if cell is None else _in_table(cell) for cell in cells]
-        row += ["" if gains.get(shown) is None else f"{signed_percent(gains[shown]['mean'])} %" for shown in RENDERERS]
+        row += ["" if gains.get(shown) is None else f"{signed_percent(gains[shown].mean)} %" for shown in RENDERERS]
         rows.append(row)
     return titles, rows
 
 
-def _noisy(neuron: Mapping[str, Any], shown: str) -> bool:
-    return any((row.get(shown) or {}).get("sem") for row in neuron["activation"].values())
+def _noisy(neuron: ComparedNeuron, shown: str) -> bool:
+    return any(shown in row and row[shown].sem > 0 for row in neuron.activation.values())
 
 
 def signed_percent(fraction: float) -> str:
@@ -277,33 +268,33 @@ def signed_percent(fraction: float) -> str:
     return f"{100 * fraction:+.0f}" if abs(fraction) >= 0.1 else f"{100 * fraction:+.2g}"
 
 
-def describe_comparison(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """What the neurons of a comparison say together, of what its ``comparison.json`` says."""
-    statistics = result["statistics"]
-    lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
-    for neuron in result["neurons"]:
+def describe_comparison(folder: Path, result: ComparisonResult) -> list[str]:
+    """What the neurons of a comparison come to together."""
+    statistics = result.statistics
+    lines = [f"{other.label} was left out: {other.reason}" for other in result.left_out]
+    for neuron in result.neurons:
         lines += describe_failures(neuron)
     for shown in RENDERERS:
-        gain, apart = statistics["gain"][shown], statistics["apart"][shown]
+        gain = statistics.gain[shown]
         if gain is not None:
             what = f"shown {SHOWN[shown]}, what was optimized so exceeds what was not by {_median(gain)}"
-            lines.append(what + _beyond(apart))
-    if result["ended"] != "done":
-        lines.append(f"interrupted: {statistics['neurons']} of {result['asked']} comparisons are done")
+            lines.append(what + _significant(statistics.apart[shown]))
+    if result.ended != "done":
+        lines.append(f"interrupted: {statistics.neurons} of {result.asked} comparisons are done")
     return [*lines, f"written to {folder}"]
 
 
-def _median(gain: Mapping[str, float]) -> str:
-    if gain["n"] == 1:
-        return f"{signed_percent(gain['median'])} %"
-    count = f"{gain['n']} neurons"
-    if gain["low"] is not None:
-        count = f"95 % interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])}, {count}"
-    return f"a median of {signed_percent(gain['median'])} % ({count})"
+def _median(gain: MedianGain) -> str:
+    if gain.n == 1:
+        return f"{signed_percent(gain.median)} %"
+    count = f"{gain.n} neurons"
+    if gain.low is not None:
+        count = f"95 % interval {signed_percent(gain.low)} to {signed_percent(gain.high)}, {count}"
+    return f"a median of {signed_percent(gain.median)} % ({count})"
 
 
-def _beyond(apart: Mapping[str, Mapping[str, int] | None]) -> str:
+def _significant(apart: Significant) -> str:
     """How many neurons' two objects differ by more than chance."""
-    kinds = {"of_renders": "by the render s.e.", "of_starts": "by the s.e. over starts"}
-    said = [f"{apart[kind]['neurons']} of {apart[kind]['of']} {name}" for kind, name in kinds.items() if apart[kind]]
-    return f"; by more than three standard errors: {', '.join(said)}" if said else ""
+    kinds = {"by the render s.e.": apart.of_renders, "by the s.e. over starts": apart.of_starts}
+    counts = [f"{count.neurons} of {count.of} {name}" for name, count in kinds.items() if count is not None]
+    return f"; by more than three standard errors: {', '.join(counts)}" if counts else ""

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from ..runs.results import InverseResult, Truth
 from ..runs.spread import describe_spread, ends_of, spread
 from ..scene.initial import describe_initial
-from .sentences import describe_ending, describe_mesh
+from .sentences import certainty, describe_ending, describe_mesh
 
 __all__ = ["describe_recovery", "describe_truth"]
 
 
-def describe_recovery(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """A run of inverse rendering, of what its ``result.json`` says."""
-    error = result["error"]
-    initial, final = error["initial"], error["final"]
-    certainty = f"render s.e. {final['sem']:.2g}" if final["sem"] else "without render noise"
-    lines = [f"error ({error['kind']}) {initial['mean']:.4g} -> {final['mean']:.4g} ({certainty})"]
-    lines += describe_initial(result)
-    lines += describe_spread(spread(ends_of(result.get("restarts", ()), -1)))
-    lines += describe_truth(result["truth"])
-    return [*lines, *describe_mesh(result.get("mesh")), *describe_ending(folder, result)]
+def describe_recovery(folder: Path, result: InverseResult) -> list[str]:
+    """A run of inverse rendering."""
+    initial, final = result.error.initial, result.error.final
+    lines = [f"error ({result.error.kind}) {initial.mean:.4g} -> {final.mean:.4g} ({certainty(final)})"]
+    lines += describe_initial(result.initial_scene)
+    lines += describe_spread(spread(ends_of(result.restarts, -1)))
+    lines += describe_truth(result.truth)
+    return [*lines, *describe_mesh(result.mesh), *describe_ending(folder, result)]
 
 
-def describe_truth(truth: Mapping[str, Any] | None) -> list[str]:
-    """How far what was recovered lies from the truth, where that is known."""
+def describe_truth(truth: Truth | None) -> list[str]:
+    """How far the recovered scene lies from the truth, where that is known."""
     if truth is None:
         return []
     lines = []
-    if truth["surface"] is not None:
-        surface = truth["surface"]
-        initial, final = (100 * surface[when]["of_diameter"] for when in ("initial", "final"))
-        aligned = 100 * surface["alignment"]["of_diameter"]
+    if truth.surface is not None:
+        each = (truth.surface.initial, truth.surface.final, truth.surface.alignment)
+        initial, final, aligned = (f"{100 * surface.of_diameter:.2g}" for surface in each)
         lines.append(
-            f"surface: {initial:.2g} -> {final:.2g} % of its diameter from the true one in the mean; "
-            f"{aligned:.2g} % when laid onto it"
+            f"mean surface distance: {initial} -> {final} % of the true object's diameter; {aligned} % after alignment"
         )
-    for name, value in truth["parameters"].items():
-        initial, final = (_with_unit(value["off"][when], value["unit"]) for when in ("initial", "final"))
+    for name, value in truth.parameters.items():
+        initial, final = (_with_unit(off, value.unit) for off in (value.off.initial, value.off.final))
         lines.append(f"{name}: {initial} -> {final} from the true one")
     return lines
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from ..runs.coalitions import FACTORS, SUBSETS, named
+from ..runs.results import Axis, FactorsNeuron, FactorsResult, TunedNeuron, TuningResult
+from ..runs.results.populations import MeanOverStarts, Ratio
 from ..runs.tuning_summary import BANDWIDTH
+from .export.stimuli import ExportedStimuli
 from .sentences import describe_failures
 
 __all__ = [
@@ -23,59 +26,56 @@ __all__ = [
     "worth_rows",
 ]
 
-MOST_DECIMALS = 5
+MAX_DECIMALS = 5
 """Of a figure in a table; a smaller one is written with its power of ten."""
 
 
-def subset_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def subset_rows(neurons: Sequence[FactorsNeuron]) -> tuple[list[str], list[list[str]]]:
     """The table of all subsets: its columns' titles, and a row for each neuron and subset."""
-    other = any(neuron.get("objective", "activation") != "activation" for neuron in result["neurons"])
+    other = any(neuron.objective != "activation" for neuron in neurons)
     titles = ["neuron", "free", "objective" if other else "activation", "of all", "gain", "of all's gain"]
     rows = []
-    for neuron in result["neurons"]:
-        for name in result["subsets"]:
-            cells = [neuron["activation"][name], neuron["fraction_of_all"][name], neuron["gain"].get(name)]
-            mean, over, gain = cells
-            part = neuron["fraction_of_gain"].get(name)
-            label = _label(neuron) if name == result["subsets"][0] else ""
-            said = [_mean(mean), "" if over is None else f"{over['mean']:.3f}"]
-            said += ["" if gain is None else signed(gain), "" if part is None else percent(part)]
-            rows.append([label, name, *said])
+    for neuron in neurons:
+        for index, name in enumerate(map(named, SUBSETS)):
+            mean, over, gain = neuron.activation[name], neuron.fraction_of_all[name], neuron.gain.get(name)
+            part = neuron.fraction_of_gain.get(name)
+            cells = [_mean(mean), "" if over is None else f"{over.mean:.3f}"]
+            cells += ["" if gain is None else signed(gain), "" if part is None else percent(part)]
+            rows.append(["" if index else _label(neuron), name, *cells])
     return titles, rows
 
 
-def worth_rows(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def worth_rows(neurons: Sequence[FactorsNeuron]) -> tuple[list[str], list[list[str]]]:
     """The table of the factors: its columns' titles, and a row for each neuron and factor."""
     titles = ["neuron", "factor", "Shapley value", "95 % interval", "share", "alone", "added last"]
     rows = []
-    for neuron in result["neurons"]:
-        for factor in result["factors"]:
-            worth, share = neuron["shapley"][factor], neuron["share"][factor]
-            label = _label(neuron) if factor == result["factors"][0] else ""
-            interval = "" if worth is None or worth["low"] is None else f"{worth['low']:+.2g} to {worth['high']:+.2g}"
-            row = [label, factor, "" if worth is None else signed(worth), interval]
+    for neuron in neurons:
+        for index, factor in enumerate(FACTORS):
+            worth, share = neuron.shapley[factor], neuron.share[factor]
+            interval = "" if worth is None or worth.low is None else f"{worth.low:+.2g} to {worth.high:+.2g}"
+            row = ["" if index else _label(neuron), factor, "" if worth is None else signed(worth), interval]
             row += ["" if share is None else percent(share)]
-            gains = (neuron[kind][factor] for kind in ("alone", "last"))
+            gains = (neuron.alone[factor], neuron.last[factor])
             rows.append([*row, *("" if gain is None else signed(gain) for gain in gains)])
     return titles, rows
 
 
-def _label(neuron: Mapping[str, Any]) -> str:
-    return neuron["label"].replace("neuron ", "") + ("" if neuron["ended"] == "done" else f" ({neuron['ended']})")
+def _label(neuron: FactorsNeuron) -> str:
+    return neuron.label.replace("neuron ", "") + ("" if neuron.ended == "done" else f" ({neuron.ended})")
 
 
-def _mean(value: Mapping[str, float | None] | None) -> str:
-    return "" if value is None else _rounded(value["mean"], value["sem"])
+def _mean(value: MeanOverStarts | None) -> str:
+    return "" if value is None else _rounded(value.mean, value.sem)
 
 
-def signed(value: Mapping[str, float | None]) -> str:
+def signed(value: MeanOverStarts) -> str:
     """``+0.120 ± 0.034``."""
-    return _rounded(value["mean"], value["sem"], "+")
+    return _rounded(value.mean, value.sem, "+")
 
 
-def percent(part: Mapping[str, float | None]) -> str:
+def percent(part: Ratio) -> str:
     """``83.1 ± 5.2 %``."""
-    return _rounded(100 * part["mean"], None if part["sem"] is None else 100 * part["sem"]) + " %"
+    return _rounded(100 * part.mean, None if part.sem is None else 100 * part.sem) + " %"
 
 
 def _rounded(mean: float, sem: float | None, sign: str = "") -> str:
@@ -83,58 +83,58 @@ def _rounded(mean: float, sem: float | None, sign: str = "") -> str:
     if sem is None or sem <= 1e-9 * abs(mean):
         return f"{mean:{sign}.3g}"
     decimals = 1 - math.floor(math.log10(sem))
-    if decimals > MOST_DECIMALS:
+    if decimals > MAX_DECIMALS:
         return f"{mean:{sign}.2g} ± {sem:.1g}"
     return f"{mean:{sign}.{max(0, decimals)}f} ± {sem:.{max(0, decimals)}f}"
 
 
-def describe_factors(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """What is to be known beside the tables, of what ``factors.json`` says."""
-    lines = [f"{other['label']} was left out: {other['reason']}" for other in result["left_out"]]
-    for neuron in result["neurons"]:
+def describe_factors(folder: Path, result: FactorsResult) -> list[str]:
+    """What is to be known beside the tables."""
+    lines = [f"{other.label} was left out: {other.reason}" for other in result.left_out]
+    for neuron in result.neurons:
         lines += describe_failures(neuron)
-        pairs = {pair: value for pair, value in neuron["interaction"].items() if value is not None}
+        pairs = {pair: value for pair, value in neuron.interaction.items() if value is not None}
         if pairs:
-            said = ", ".join(f"{pair} {signed(value)}" for pair, value in pairs.items())
-            lines.append(f"{neuron['label']}: interactions (above 0: they help each other) {said}")
-        lost = [f"{each['more']} less {each['less']} {signed(each)}" for each in neuron["less_with_more"]]
+            text = ", ".join(f"{pair} {signed(value)}" for pair, value in pairs.items())
+            lines.append(f"{neuron.label}: interactions (above 0: they help each other) {text}")
+        lost = [f"{each.more} less {each.less} {signed(each)}" for each in neuron.less_with_more]
         if lost:
             lines.append(
-                f"{neuron['label']}: with more free the optimizer reached less, which no optimum does: "
+                f"{neuron.label}: with more free the optimizer reached less, which no optimum does: "
                 f"{', '.join(lost)}; more steps or starts may help"
             )
-    counts = sorted({neuron["starts"] for neuron in result["neurons"]})
+    counts = sorted({neuron.starts for neuron in result.neurons})
     if counts:
-        said = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        lines.append(f"means over {said} starts ± s.e. over starts" if counts != [1] else "one start, no errors")
-    if result["ended"] != "done":
-        done = sum(neuron["ended"] == "done" for neuron in result["neurons"])
-        lines.append(f"interrupted: {done} of {result['asked']} neurons are done")
+        text = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        lines.append(f"means over {text} starts ± s.e. over starts" if counts != [1] else "one start, no errors")
+    if result.ended != "done":
+        done = sum(neuron.ended == "done" for neuron in result.neurons)
+        lines.append(f"interrupted: {done} of {result.asked} neurons are done")
     return [*lines, f"written to {folder}"]
 
 
-MOST_TOLD = 8
+MAX_LISTED = 8
+"""Neurons of which a line is printed."""
 
 
-def describe_tuning(folder: Path, result: Mapping[str, Any]) -> list[str]:
-    """A line for each neuron, of what ``tuning.json`` says."""
-    neurons = result["neurons"]
-    lines = [_neuron(result["over"], neuron) for neuron in neurons[:MOST_TOLD]]
-    if len(neurons) > MOST_TOLD:
-        lines.append(f"and {len(neurons) - MOST_TOLD} more neurons: see tuning.csv and tuning.json")
-    for axis in result["over"]:
-        if axis["period"] == 180:
-            lines.append(f"{axis['path']} has period 180 deg: the stimulus is the same after half a turn")
-    known = [neuron["summary"] for neuron in neurons if neuron["summary"] is not None]
-    widths = [width for summary in known if "bandwidth_is" in summary for width in summary["bandwidth"]]
-    if any(width is not None for width in widths):
+def describe_tuning(folder: Path, result: TuningResult) -> list[str]:
+    """A line for each neuron."""
+    neurons = result.neurons
+    lines = [_neuron(result.over, neuron) for neuron in neurons[:MAX_LISTED]]
+    if len(neurons) > MAX_LISTED:
+        lines.append(f"and {len(neurons) - MAX_LISTED} more neurons: see tuning.csv and tuning.json")
+    for axis in result.over:
+        if axis.period == 180:
+            lines.append(f"{axis.path} has period 180 deg: the stimulus is the same after half a turn")
+    known = [neuron.summary for neuron in neurons if neuron.summary is not None]
+    if any(width is not None for summary in known for width in summary.bandwidth if summary.bandwidth_is == BANDWIDTH):
         lines.append(f"bandwidth: {BANDWIDTH}")
-    if result["ended"] != "done":
+    if result.ended != "done":
         lines.append("interrupted: the points that were not reached are empty, and nothing is summed up")
     return [*lines, f"written to {folder}"]
 
 
-def preferred_text(step: float, unit: str, value: float, sem: float) -> str:
+def preferred_text(step: float, unit: str, value: float, sem: float | None) -> str:
     """A preferred value to its error's first digit, or about a thousandth of the grid's step.
 
     As ``45.13 deg (render s.e. 0.02)``.
@@ -147,37 +147,36 @@ def preferred_text(step: float, unit: str, value: float, sem: float) -> str:
     return number + (f" {unit}" if unit else "") + (f" (render s.e. {error})" if sem else "")
 
 
-def _neuron(axes: Sequence[Mapping[str, Any]], neuron: Mapping[str, Any]) -> str:
-    summary = neuron["summary"]
-    name = f"neuron {neuron['neuron']}"
+def _neuron(axes: Sequence[Axis], neuron: TunedNeuron) -> str:
+    summary = neuron.summary
+    name = f"neuron {neuron.neuron}"
     if summary is None:
         return f"{name}: not known at every point"
-    if summary["preferred"][0]["value"] is None:
+    if summary.preferred[0].value is None:
         return f"{name}: answers alike everywhere"
-    said = []
-    reasons = summary.get("bandwidth_unknown", [None] * len(axes))
-    for axis, preferred, bandwidth, reason in zip(axes, summary["preferred"], summary["bandwidth"], reasons):
-        unit = f" {axis['unit']}" if axis["unit"] else ""
-        step = axis["values"][1] - axis["values"][0]
-        words = f"prefers {axis['path']} {preferred_text(step, axis['unit'], **preferred)}"
-        if axis["period"] is None and preferred["value"] in (axis["values"][0], axis["values"][-1]):
+    lines = []
+    reasons = summary.bandwidth_unknown or [None] * len(axes)
+    for axis, preferred, bandwidth, reason in zip(axes, summary.preferred, summary.bandwidth, reasons):
+        unit = f" {axis.unit}" if axis.unit else ""
+        words = f"prefers {axis.path} {preferred_text(axis.step, axis.unit, preferred.value, preferred.sem)}"
+        if axis.period is None and preferred.value in (axis.values[0], axis.values[-1]):
             words += " (the end of the range)"
-        what = "bandwidth" if "bandwidth_is" in summary else "half width at half of the peak above 0"
+        what = "bandwidth" if summary.bandwidth_is == BANDWIDTH else summary.bandwidth_is
         words += f", {what} {bandwidth:.3g}{unit}" if bandwidth is not None else ""
-        said.append(words + (f", no bandwidth ({reason})" if reason is not None else ""))
-    if summary["modulation_depth"] is not None:
-        said.append(f"modulation depth {summary['modulation_depth']:.3f}")
-    if summary["selectivity"]["value"] is not None:
-        said.append(f"{summary['selectivity']['index']} {summary['selectivity']['value']:.3f}")
-    return f"{name}: {'; '.join(said)}"
+        lines.append(words + (f", no bandwidth ({reason})" if reason is not None else ""))
+    if summary.modulation_depth is not None:
+        lines.append(f"modulation depth {summary.modulation_depth:.3f}")
+    if summary.selectivity.value is not None:
+        lines.append(f"{summary.selectivity.index} {summary.selectivity.value:.3f}")
+    return f"{name}: {'; '.join(lines)}"
 
 
-def describe_stimuli(folder: Path, result: Mapping[str, Any]) -> list[str]:
+def describe_stimuli(stimuli: ExportedStimuli) -> list[str]:
     """Stimuli for an experiment."""
-    rows = result["stimuli"]
+    rows = stimuli.rows
     counts = Counter(row["what"] for row in rows)
-    said = ", ".join(what if count == 1 else f"{count} {_several(what)}" for what, count in counts.items())
-    lines = [f"{len(rows)} stimuli: {said}"]
+    text = ", ".join(what if count == 1 else f"{count} {_several(what)}" for what, count in counts.items())
+    lines = [f"{len(rows)} stimuli: {text}"]
     clipped = [float(row["clipped_fraction"]) for row in rows if float(row["clipped_fraction"]) > 0]
     if clipped:
         least = min(float(row["rms_contrast"]) for row in rows if float(row["clipped_fraction"]) > 0)
@@ -185,18 +184,18 @@ def describe_stimuli(folder: Path, result: Mapping[str, Any]) -> list[str]:
             f"{len(clipped)} of them are clipped, {100 * max(clipped):.2g} % of the values at most, and have an RMS "
             f"contrast of {least:.3g} at least; a smaller --contrast can be displayed"
         )
-    if result["gamma"].startswith("linear"):
+    if stimuli.gamma.startswith("linear"):
         lines.append("levels are proportional to luminance; for a monitor that is not linear give --gamma")
-    return [*lines, f"written to {folder}"]
+    return [*lines, f"written to {stimuli.folder}"]
 
 
 def _several(what: str) -> str:
     return what.replace("stimulus", "stimuli") if what.endswith("stimulus") else f"{what}s"
 
 
-def describe_scene(folder: Path, result: Mapping[str, Any]) -> list[str]:
+def describe_scene(folder: Path, left_out: Sequence[str]) -> list[str]:
     """A scene for a modelling program."""
     lines = ["object, camera, lights and material"]
-    if result["left_out"]:
-        lines.append(f"glTF has no such lights, they are in the scene's extras alone: {', '.join(result['left_out'])}")
+    if left_out:
+        lines.append(f"glTF has no such lights, they are in the scene's extras alone: {', '.join(left_out)}")
     return [*lines, f"written to {folder / 'scene.glb'}"]

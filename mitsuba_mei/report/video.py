@@ -14,7 +14,7 @@ from ..errors import UserError
 
 __all__ = ["STRIP", "write_video"]
 
-WIDEST = 4096
+MAX_WIDTH = 4096
 """Pixels across a video that any player takes."""
 
 STRIP = 32
@@ -51,7 +51,7 @@ def write_video(
         If there is no ffmpeg, or it fails.
     """
     width = sum(picture.shape[1] / picture.shape[0] for picture in frames[0])
-    size = min(size, 16 * max(1, int(WIDEST / width) // 16))
+    size = min(size, 16 * max(1, int(MAX_WIDTH / width) // 16))
     pictures = [[_enlarge(each, size) for each in pair] for pair in frames]
     strip = np.concatenate([_strip(text, each.shape[1]) for text, each in zip(captions, pictures[0])], axis=1)
     whole = np.stack([np.concatenate([np.concatenate(pair, axis=1), strip]) for pair in pictures])

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .folder import RunFolder
 from ..optimize.state import Snapshot
+from .folder import RunFolder
 
 __all__ = ["Checkpoints"]
 
 FOLDER = "checkpoint"
 NUMBERS = "numbers"
 
-MOST = 2**30
+MAX_BYTES = 2**30
 """Bytes of a file that is read."""
 
 
@@ -76,7 +76,7 @@ class Checkpoints:
 
 def _read(path: Path) -> Snapshot:
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MOST:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
             raise ValueError("too large")
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}

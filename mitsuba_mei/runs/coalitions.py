@@ -6,14 +6,33 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
-from ..config.load import Config, free_parameters, freeable_parameters
+
+from ..config.load import free_parameters, freeable_parameters
+from ..config.narrow import SceneSettings
+from ..config.quantities import range_of
 from ..errors import UserError
 
-__all__ = ["FACTORS", "NOBODY", "SUBSETS", "Coalition", "Contrast", "added_last", "alone", "chosen_parameters", "coalitions", "difference", "factor_of", "factor_parameters", "interaction", "named", "shapley"]
+__all__ = [
+    "FACTORS",
+    "EMPTY",
+    "SUBSETS",
+    "Coalition",
+    "Contrast",
+    "added_last",
+    "chosen_parameters",
+    "coalitions",
+    "difference",
+    "factor_of",
+    "factor_parameters",
+    "interaction",
+    "main_effect",
+    "named",
+    "shapley",
+]
 
 Coalition = frozenset[str]
 Contrast = dict[Coalition, float]
-NOBODY: Coalition = frozenset()
+EMPTY: Coalition = frozenset()
 
 
 def coalitions(players: Sequence[str]) -> list[Coalition]:
@@ -26,9 +45,9 @@ def difference(first: Coalition, second: Coalition) -> Contrast:
     return {first: 1.0, second: -1.0} if first != second else {}
 
 
-def alone(player: str) -> Contrast:
+def main_effect(player: str) -> Contrast:
     """What a player gains alone, over nobody."""
-    return difference(frozenset({player}), NOBODY)
+    return difference(frozenset({player}), EMPTY)
 
 
 def added_last(players: Sequence[str], player: str) -> Contrast:
@@ -75,8 +94,6 @@ FACTORS = {"shape": "shape", "pose": "pose", "light": "lighting"}
 SUBSETS = coalitions(tuple(FACTORS))
 """Which factors are free: none, each alone, each pair, all three."""
 
-POWERS = ("irradiance", "radiance", "intensity")
-
 
 def named(subset: Coalition) -> str:
     """``nothing``, ``shape``, ``shape + pose``, ``all``."""
@@ -91,17 +108,17 @@ def factor_of(path: str) -> str | None:
     return next((factor for factor, its in FACTORS.items() if its == group), None)
 
 
-def chosen_parameters(config: Config) -> frozenset[str]:
+def chosen_parameters(scene: SceneSettings) -> frozenset[str]:
     """The parameters of the factors that the scene file frees itself."""
-    return frozenset(path for path in free_parameters(config) if factor_of(path) is not None)
+    return frozenset(path for path in free_parameters(scene) if factor_of(path) is not None)
 
 
-def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
+def factor_parameters(scene: SceneSettings) -> dict[str, tuple[str, ...]]:
     """The parameters that each factor frees.
 
     Those that the scene file lists as free in the factor's group; where it lists none there, all that can be free in
     it: the shape's offsets and scales, the pose's rotation, translation and scale, and everything of every light but
-    powers of zero, which have no logarithm to move.
+    what stands at an end of its range, as powers of zero, which have no logarithm to move.
 
     Raises
     ------
@@ -110,9 +127,9 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
     """
     found = {}
     for factor in FACTORS:
-        own = tuple(path for path in free_parameters(config) if factor_of(path) == factor)
-        every = tuple(path for path in freeable_parameters(config) if factor_of(path) == factor)
-        found[factor] = own or tuple(path for path in every if not _is_dark(config, path))
+        own = tuple(path for path in free_parameters(scene) if factor_of(path) == factor)
+        every = tuple(path for path in freeable_parameters(scene) if factor_of(path) == factor)
+        found[factor] = own or tuple(path for path in every if not _is_dark(scene, path))
         if not found[factor]:
             raise UserError(
                 f"{factor} has no parameter that can be free, so what it is worth cannot be said: every light has a "
@@ -121,10 +138,12 @@ def factor_parameters(config: Config) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _is_dark(config: Config, path: str) -> bool:
-    """Whether a parameter is a light's power that is zero in one channel or more."""
+def _is_dark(scene: SceneSettings, path: str) -> bool:
+    """Whether a parameter of a light stands at an end of its range, as a power that is zero in one channel or more."""
     *where, name = path.split(".")
-    if name not in POWERS:
+    if where[0] != "lighting":
         return False
-    power = getattr(config.lighting[int(where[1])], name)
-    return not all(power) if isinstance(power, tuple) else not power
+    light = scene.lighting[int(where[1])]
+    low, high, *_ = range_of(type(light), name)
+    value = getattr(light, name)
+    return not all(low < number < high for number in (value if isinstance(value, tuple) else (value,)))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import platform
-import weakref
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-from ..errors import UserError
-from ..io.files import open_own
 import csv
+import errno
 import io
 import itertools
+import os
+import platform
 import shutil
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from ..errors import Terminated, UserError, first_line
-from ..io.files import json_text
-from ..io.files import check_no_link, make_writable, open_own, write_whole
+from pathlib import Path
+from typing import Any
+
 from ..config.trust import trust_option
+from ..errors import Terminated, UserError, first_line
+from ..io.files import check_no_link, json_text, make_writable, open_own, write_whole
+from .results import Result, result_json
 
 __all__ = ["LOCK", "Lock", "RunFolder", "numbered_folder", "remove_empty"]
 
@@ -69,7 +67,7 @@ class Lock:
 BEFORE_ALL = (LOCK, ".config.part.yaml")
 """What a process may leave that dies before its first file."""
 
-MOST_LISTED = 4
+MAX_LISTED = 4
 """Files that are named of those that could not be written."""
 
 
@@ -190,6 +188,10 @@ class RunFolder:
         """Write a JSON file; a number that is not finite becomes null."""
         return self.write_text(name, json_text(data))
 
+    def write_result(self, result: Result, name: str | None = None) -> Path:
+        """Write a result under its file's name, or another one."""
+        return self.write_json(name or result.file, result_json(result))
+
     def add_metrics(self, row: Mapping[str, float | int | bool]) -> None:
         """Append a row to ``metrics.csv``, at once; the first row's keys are the columns."""
         with self._told(self.path / "metrics.csv"):
@@ -295,8 +297,8 @@ def _reason(error: Exception) -> str:
 
 def _listed(names: list[str]) -> str:
     """Names of files, not all of many."""
-    more = len(names) - MOST_LISTED
-    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_empty(path: Path) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from ..config.objective import experiment_of
+from .results import Spread, Start
 
 __all__ = ["describe_spread", "ends_of", "named_value", "spread"]
 
-def spread(values: Iterable[float], of: str = "activation") -> dict[str, Any] | None:
+
+def spread(values: Iterable[float], of: str = "activation") -> Spread | None:
     """How far apart several optimizations ended; None of fewer than two that ended with a finite figure.
 
     The standard deviation is that of the optimizations (n - 1 in the denominator): where another start or seed may end,
@@ -24,32 +27,27 @@ def spread(values: Iterable[float], of: str = "activation") -> dict[str, Any] | 
     known = [value for value in values if math.isfinite(value)]
     if len(known) < 2:
         return None
-    ends = {"lowest": min(known), "highest": max(known)}
-    return {"of": of, "n": len(known), "mean": statistics.fmean(known), "sd": statistics.stdev(known), **ends}
+    mean, sd = statistics.fmean(known), statistics.stdev(known)
+    return Spread(of=of, n=len(known), mean=mean, sd=sd, lowest=min(known), highest=max(known))
 
 
-def ends_of(restarts: Iterable[Mapping[str, Any]], sign: float = 1.0) -> list[float]:
-    """What the starts of ``result.json``'s ``restarts`` ended with, but for those that failed or were interrupted.
+def ends_of(starts: Iterable[Start], sign: float = 1.0) -> list[float]:
+    """What the starts ended with, but for those that failed or were interrupted.
 
     ``sign`` is -1 where what was maximised is minus an error.
     """
-    ended = [each for each in restarts if each.get("ended", "done") in ("done", "no better")]
-    values = [each["activation"]["final"]["mean"] for each in ended]
-    return [sign * float("nan" if value is None else value) for value in values]
+    return [sign * each.activation.final.mean for each in starts if each.ended in ("done", "no better")]
 
 
-def describe_spread(found: Mapping[str, Any] | None, what: str = "starts") -> list[str]:
+def describe_spread(found: Spread | None, what: str = "starts") -> list[str]:
     """``over 3 starts: mean 0.87, s.d. 0.08 (0.82 to 0.99)``; nothing where there is no spread."""
     if found is None:
         return []
-    ends = f"{found['lowest']:.4g} to {found['highest']:.4g}"
-    return [f"over {found['n']} {what}: mean {found['mean']:.4g}, s.d. {found['sd']:.2g} ({ends})"]
-
-
-NAMES = {"activation": ("activation", 1.0), "image": ("error", -1.0), "metamer": ("error", -1.0)}
-"""By ``objective.type``; all others are an ``objective``."""
+    ends = f"{found.lowest:.4g} to {found.highest:.4g}"
+    return [f"over {found.n} {what}: mean {found.mean:.4g}, s.d. {found.sd:.2g} ({ends})"]
 
 
 def named_value(objective: str) -> tuple[str, float]:
-    """The figure's name, and its sign over what is maximised: minus where that is minus an error."""
-    return NAMES.get(objective, ("objective", 1.0))
+    """The figure's name (``activation``, ``objective`` or ``error``), and its sign over what is maximised."""
+    name = experiment_of(objective).VALUE
+    return name, -1.0 if name == "error" else 1.0

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
 from ..scene.scalar_parameters import ScalarParameters
+from .results import Axis
 
-__all__ = ["MOST_POINTS", "Axis", "GridSpec", "axes_of", "parse_over", "points"]
+__all__ = ["MAX_POINTS", "GridSpec", "axes_of", "parse_over", "points"]
 
-MOST_POINTS = 2500
+MAX_POINTS = 2500
 """Points of a grid: fifty times fifty."""
 
-MOST_AXES = 2
-HALF_TURNING = "pose.rotation."
-"""Angles by which an object may look the same after half a turn."""
+MAX_AXES = 2
 
 
 @dataclass(frozen=True)
@@ -32,70 +30,6 @@ class GridSpec:
     first: float
     last: float
     count: int
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One number of the scene that is varied.
-
-    Attributes
-    ----------
-    path, unit : str
-    values : ndarray
-        (n,), equally spaced, growing.
-    at : float
-        The scene's own value.
-    period : float or None
-        By how much it grows until the scene looks the same again, where the values go all the way round: 360 degrees,
-        or 180 for a rotation of an object that looks the same from behind (in-plane rotation of a grating).
-    """
-
-    path: str
-    unit: str
-    values: np.ndarray
-    at: float
-    period: float | None = None
-
-    @property
-    def step(self) -> float:
-        """The distance between neighbours."""
-        return float(self.values[1] - self.values[0])
-
-    @property
-    def label(self) -> str:
-        """Path and unit, as a figure's axis is labelled."""
-        return f"{self.path} ({self.unit})" if self.unit else self.path
-
-    @property
-    def closed(self) -> bool:
-        """Whether the last value is the first one again, a period later."""
-        return self.period is not None and math.isclose(self.values[-1] - self.values[0], self.period, rel_tol=1e-6)
-
-    def goes_round(self, period: float) -> bool:
-        """Whether the values cover exactly a period, with its end or up to the last step before it."""
-        span = self.values[-1] - self.values[0]
-        return any(math.isclose(reach, period, rel_tol=1e-6) for reach in (span, span + self.step))
-
-    @property
-    def half_turn(self) -> float | None:
-        """The period if the object looked the same after half a turn; None where that is no matter."""
-        if self.path.startswith(HALF_TURNING) and self.period is None and self.goes_round(180):
-            return 180.0
-        return None
-
-    def with_period(self, period: float) -> Axis:
-        """The same, known to come round."""
-        return replace(self, period=period)
-
-    def as_dict(self) -> dict[str, Any]:
-        """What ``tuning.json`` says of it."""
-        return {
-            "path": self.path,
-            "unit": self.unit,
-            "period": self.period,
-            "values": self.values.tolist(),
-            "at": self.at,
-        }
 
 
 def parse_over(text: str) -> GridSpec:
@@ -120,8 +54,8 @@ def parse_over(text: str) -> GridSpec:
         raise UserError(f"--over {text}: the number of points must be a whole number, not '{parts[2]}'") from None
     if not (math.isfinite(first) and math.isfinite(last) and first < last):
         raise UserError(f"--over {text}: the range must go from a smaller to a larger finite number")
-    if not 2 <= count <= MOST_POINTS:
-        raise UserError(f"--over {text}: the number of points must be 2 to {MOST_POINTS}, not {count}")
+    if not 2 <= count <= MAX_POINTS:
+        raise UserError(f"--over {text}: the number of points must be 2 to {MAX_POINTS}, not {count}")
     return GridSpec(text, path, first, last, count)
 
 
@@ -141,12 +75,12 @@ def axes_of(overs: Sequence[GridSpec], scene: ScalarParameters, relative: bool =
         If there are none or too many axes or points, a path is named twice or unknown, or a range leaves what the
         number may be.
     """
-    if not 1 <= len(overs) <= MOST_AXES:
+    if not 1 <= len(overs) <= MAX_AXES:
         raise UserError(f"--over: one or two numbers can be varied, not {len(overs)}; give it once or twice")
     if len({over.path for over in overs}) < len(overs):
         raise UserError(f"--over: {overs[0].path} is named twice; give two different numbers")
-    if (total := math.prod(over.count for over in overs)) > MOST_POINTS:
-        raise UserError(f"--over: {total} points are too many; a grid may have {MOST_POINTS}")
+    if (total := math.prod(over.count for over in overs)) > MAX_POINTS:
+        raise UserError(f"--over: {total} points are too many; a grid may have {MAX_POINTS}")
     return tuple(_axis(over, scene, relative) for over in overs)
 
 
@@ -166,7 +100,8 @@ def _axis(over: GridSpec, scene: ScalarParameters, relative: bool) -> Axis:
     turn = quantity.period
     if turn is not None and over.last - over.first > turn * (1 + 1e-9):
         raise UserError(f"--over {over.text}: the range is more than a full turn, {turn:g} deg")
-    axis = Axis(over.path, quantity.unit, shift + np.linspace(over.first, over.last, over.count), own)
+    values = shift + np.linspace(over.first, over.last, over.count)
+    axis = Axis(path=over.path, unit=quantity.unit, values=values, at=own)
     return axis.with_period(turn) if turn is not None and axis.goes_round(turn) else axis
 
 

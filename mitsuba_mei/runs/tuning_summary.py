@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from .tuning_grid import Axis
+from .results import Axis, TuningSummary
+from .results.responses import Preferred, Selectivity
 
-__all__ = ["BANDWIDTH", "DRAWS", "INDICES", "modulation_depth", "preferred", "selectivity", "summarise"]
+__all__ = ["BANDWIDTH", "DRAWS", "INDICES", "modulation_depth", "preferred", "selectivity", "summarize"]
 
 DRAWS = 400
 """Curves drawn within the errors, by whose spread the error of a preferred value is told."""
@@ -25,8 +25,8 @@ INDICES = {
 """Indices of selectivity, and where they come from."""
 
 
-def summarise(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray, seed: int = 0) -> dict[str, Any]:
-    """What ``tuning.json`` says of one neuron's responses over the whole grid.
+def summarize(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray, seed: int = 0) -> TuningSummary:
+    """Preferred values, bandwidths, depth and selectivity of one neuron's responses over the whole grid.
 
     The standard error of a preferred value is that of the points' noise alone (parametric bootstrap, Efron & Tibshirani
     1993, chapter 6). What the parabola through three points misses is not in it: about a tenth of a step for a lopsided
@@ -47,17 +47,17 @@ def summarise(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray, seed: int
     index, value = selectivity(axes, mean)
     flat = not np.ptp(mean) > 0
     widths = [(None, ALIKE) if flat else _bandwidth(axes, mean, i, float(height[0])) for i in range(len(axes))]
-    return {
-        "preferred": [
-            {"value": None, "sem": None} if flat else {"value": float(at), "sem": _spread(axis, at, others)}
+    return TuningSummary(
+        preferred=tuple(
+            Preferred() if flat else Preferred(value=float(at), sem=_spread(axis, at, others))
             for axis, at, others in zip(axes, where[0], drawn.T)
-        ],
-        "bandwidth": [width for width, _ in widths],
-        "bandwidth_is": BANDWIDTH,
-        "bandwidth_unknown": [why for _, why in widths],
-        "modulation_depth": modulation_depth(mean),
-        "selectivity": {"index": index, "reference": INDICES[index], "value": value},
-    }
+        ),
+        bandwidth=tuple(width for width, _ in widths),
+        bandwidth_is=BANDWIDTH,
+        bandwidth_unknown=tuple(why for _, why in widths),
+        modulation_depth=modulation_depth(mean),
+        selectivity=Selectivity(index=index, reference=INDICES[index], value=value),
+    )
 
 
 def _opened(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray) -> tuple[tuple[Axis, ...], np.ndarray, np.ndarray]:
@@ -69,7 +69,7 @@ def _opened(axes: Sequence[Axis], mean: np.ndarray, sem: np.ndarray) -> tuple[tu
             mean = np.concatenate([(mean[:1] + mean[-1:]) / 2, mean[1:-1]])
             sem = np.concatenate([np.hypot(sem[:1], sem[-1:]) / 2, sem[1:-1]])
             mean, sem = np.moveaxis(mean, 0, i), np.moveaxis(sem, 0, i)
-            axis = Axis(axis.path, axis.unit, axis.values[:-1], axis.at, axis.period)
+            axis = axis.model_copy(update={"values": axis.values[:-1]})
         opened.append(axis)
     return tuple(opened), mean, sem
 

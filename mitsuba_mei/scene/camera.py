@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
-from .component import POSITIVE, Component, interval
+from ..config import scene as schema
+from .component import SceneComponent
 
 __all__ = ["Camera"]
 
 
-class Camera(Component):
+class Camera(SceneComponent):
     """A pinhole camera that looks at the origin, y up.
 
-    Parameters
-    ----------
-    fov : float
-        Full field of view across the square image, degrees, in (0, 170).
-    distance : float
-        From the origin, scene units.
-    azimuth, elevation : float
-        Where it stands, degrees: azimuth from +z towards +x, elevation above the horizon, in (-89, 89).
-    free : iterable of str
-        Of ``fov``, ``distance``, ``azimuth``, ``elevation``.
+    It stands at ``azimuth`` from +z towards +x and ``elevation`` above the horizon; ``fov`` is across the square image.
     """
 
-    FREEABLE = ("fov", "distance", "azimuth", "elevation")
-    ANGLES = ("fov", "azimuth", "elevation")
-
-    def __init__(
-        self,
-        fov: float = 35.0,
-        distance: float = 5.0,
-        azimuth: float = 0.0,
-        elevation: float = 0.0,
-        free: Iterable[str] = (),
-    ) -> None:
-        super().__init__()
-        free = self.check_free(free)
-        steep = math.radians(89)
-        self.declare("fov", math.radians(fov), interval(0, math.radians(170)), free="fov" in free)
-        self.declare("distance", distance, POSITIVE, free="distance" in free)
-        self.declare("azimuth", math.radians(azimuth), free="azimuth" in free)
-        self.declare("elevation", math.radians(elevation), interval(-steep, steep), free="elevation" in free)
+    SETTINGS = schema.Camera
 
     def rotation_matrix(self) -> Tensor:
         """From world to camera axes, (3, 3): its rows are the camera's right, up and back."""
@@ -64,8 +36,3 @@ class Camera(Component):
     def tan_half_fov(self) -> Tensor:
         """Tangent of half the field of view."""
         return torch.tan(0.5 * self.get("fov"))
-
-    def to_settings(self) -> dict[str, float]:
-        """The camera as a scene file says it."""
-        values = {name: self.get(name).item() for name in self.FREEABLE}
-        return {name: math.degrees(v) if name in self.ANGLES else v for name, v in values.items()}

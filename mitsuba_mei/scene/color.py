@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["LUMINANCE", "to_channels"]
+from ..stimulus import LUMINANCE
 
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Weights of linear Rec. 709 red, green and blue."""
+__all__ = ["LUMINANCE", "to_channels"]
 
 
 def to_channels(values: Tensor, channels: int) -> Tensor:

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ..errors import UserError, nearest
+from ..config import scene as schema
+from ..config.arguments import checked
+from ..config.quantities import freeable_names
+from ..errors import UserError
 from .component import POSITIVE, Component
 
 __all__ = ["RBFDeformation", "KERNELS", "farthest_points", "gaussian", "wendland_c2", "thin_plate"]
@@ -145,6 +148,9 @@ def farthest_points(points: Tensor, count: int) -> Tensor:
     return chosen
 
 
+DEFAULTS = schema.RBF()
+
+
 class RBFDeformation(Component):
     r"""Moves each vertex by a sum of radial basis functions of its distance to control points on the template.
 
@@ -192,31 +198,29 @@ class RBFDeformation(Component):
     Shepard, D. (1968). A two-dimensional interpolation function for irregularly-spaced data. ACM National Conference.
     """
 
-    FREEABLE = ("offsets", "scales")
+    FREEABLE = freeable_names(schema.Shape)
 
     def __init__(
         self,
         vertices: Tensor,
-        control_points: int = 128,
-        kernel: str = "gaussian",
-        scale: float = 0.2,
-        normalize: bool = False,
+        control_points: int = DEFAULTS.control_points,
+        kernel: str = DEFAULTS.kernel,
+        scale: float = DEFAULTS.scale,
+        normalize: bool = DEFAULTS.normalize,
         free: Iterable[str] = (),
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         free = self.check_free(free)
-        if not 1 <= control_points <= len(vertices):
+        given = {"control_points": control_points, "kernel": kernel, "scale": scale, "normalize": normalize}
+        checked(schema.RBF, "rbf", given)
+        if control_points > len(vertices):
             raise UserError(
                 f"rbf.control_points is {control_points}, but the template has {len(vertices)} vertices; "
                 f"choose 1 to {len(vertices)}, or a finer template"
             )
-        if kernel not in KERNELS:
-            raise UserError(f"rbf.kernel '{kernel}' is unknown; {nearest(kernel, KERNELS)}")
-        if not 1e-3 <= scale <= 1e3:
-            raise UserError(f"rbf.scale is {scale:g}; it must be 0.001 to 1000 (the template's radius is 1)")
         self._kernel = KERNELS[kernel]
-        self._normalize = bool(normalize)
+        self._normalize = normalize
         vertices = vertices.detach()
         indices = farthest_points(vertices, control_points)
         distances = torch.cdist(vertices, vertices[indices], compute_mode="donot_use_mm_for_euclid_dist")
@@ -224,8 +228,8 @@ class RBFDeformation(Component):
         self.register_buffer("control_indices", indices)
         self.register_buffer("squared_distances", distances.square())
         self.register_buffer("own_offsets", None, persistent=False)
-        self.declare("offsets", torch.zeros(control_points, 3), free="offsets" in free)
-        self.declare("scales", torch.full((control_points,), float(scale)), POSITIVE, free="scales" in free)
+        self.register("offsets", torch.zeros(control_points, 3), free="offsets" in free)
+        self.register("scales", torch.full((control_points,), float(scale)), POSITIVE, free="scales" in free)
         if generator is not None:
             self.initialize(generator=generator)
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from ..errors import UserError
 from .camera import Camera
 from .color import to_channels
-from .component import Component
+from .component import SceneComponent
 from .state import LightState, Lobe
 
-__all__ = ["Emitter", "EnvironmentEmitter", "LobeEmitter", "LocalEmitter", "unit"]
+__all__ = ["Emitter", "EnvironmentEmitter", "LobeEmitter", "LocalEmitter"]
 
 
-class Emitter(Component):
+class Emitter(SceneComponent):
     """A light."""
-
-    def to_settings(self) -> dict[str, float | list[float]]:
-        """The light as a scene file says it."""
-        return {name: self.get(name).tolist() for name in self.parameter_names}
 
     def power(self, name: str, channels: int) -> Tensor:
         """A radiometric parameter in the scene's channels, (channels,)."""
@@ -54,11 +47,3 @@ class LocalEmitter(Emitter, ABC):
     @abstractmethod
     def state(self, camera: Camera, channels: int) -> LightState:
         """The light in the camera's frame."""
-
-
-def unit(vector: Sequence[float], what: str) -> Tensor:
-    """A vector divided by its length; one without a length is the user's mistake."""
-    vector = torch.tensor(list(vector), dtype=torch.float32)
-    if not vector.norm() > 0:
-        raise UserError(f"{what}: the direction has no length; give three numbers that are not all zero")
-    return vector / vector.norm()

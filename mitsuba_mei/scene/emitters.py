@@ -7,23 +7,15 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from .camera import Camera
-from .distant_emitters import Constant, Environment, SphericalHarmonics, Sun
+from .distant_emitters import DISTANT_EMITTERS
 from .emitter import Emitter, EnvironmentEmitter, LobeEmitter, LocalEmitter
-from .local_emitters import Area, Directional, Point, Spot
+from .local_emitters import LOCAL_EMITTERS
 from .state import LightState, Lobe
 
 __all__ = ["EMITTERS", "Lighting"]
 
-EMITTERS = {
-    "sun": Sun,
-    "constant": Constant,
-    "environment": Environment,
-    "spherical_harmonics": SphericalHarmonics,
-    "area": Area,
-    "point": Point,
-    "directional": Directional,
-    "spot": Spot,
-}
+EMITTERS = DISTANT_EMITTERS | LOCAL_EMITTERS
+"""Every light by its ``type`` in the scene file."""
 
 
 class Lighting(nn.Module):

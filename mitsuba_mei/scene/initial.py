@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 __all__ = ["DRAWN", "FILE", "RANDOM", "SEARCH", "describe_initial", "initial_in_words"]
 
 FILE, SEARCH, RANDOM, DRAWN = "scene file", "search", "random start", "drawn start"
@@ -23,7 +20,6 @@ def initial_in_words(said: str | None) -> str:
     return WORDS.get(said or "", "the scene before the first step")
 
 
-def describe_initial(result: Mapping[str, Any]) -> list[str]:
+def describe_initial(said: str | None) -> list[str]:
     """A line where the initial scene is another one than the scene file's."""
-    said = result.get("initial_scene")
     return [] if said in (None, FILE) else [f"the first figure is of {initial_in_words(said)}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import roma
 import torch
 
+from ..config.quantities import Quantity
 from ..errors import UserError
 from .scene import Scene
 
@@ -30,10 +31,10 @@ __all__ = [
 DTYPE = np.dtype("<f4")
 START, CONTROL = "pose.start", "shape.control_points"
 
-MOST_HEADER = 1024
+MAX_HEADER = 1024
 """Bytes of a member of the file that are not its array."""
 
-MOST_BESIDE = 2**20
+MAX_BESIDE = 2**20
 """Bytes of a file that are not what is expected of it."""
 
 
@@ -77,7 +78,7 @@ def read_parameters(path: Path, like: Mapping[str, np.ndarray]) -> dict[str, np.
         If the file cannot be read, holds anything but finite numbers under these names and in these shapes, or is about
         other control points.
     """
-    most = MOST_BESIDE + 2 * sum(value.nbytes for value in like.values())
+    most = MAX_BESIDE + 2 * sum(value.nbytes for value in like.values())
     try:
         if (size := path.stat().st_size) > most:
             raise UserError(f"{path} is no file of this scene's parameters: {size} bytes are too many")
@@ -105,7 +106,7 @@ def _check_names(path: Path, members: list[str], like: Mapping[str, np.ndarray])
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str, like: np.ndarray) -> np.ndarray:
     member = archive.getinfo(f"{name}.npy")
-    if member.file_size > like.nbytes + MOST_HEADER:
+    if member.file_size > like.nbytes + MAX_HEADER:
         raise UserError(f"{path} does not fit the scene: {name} is larger than {_shape(like.shape)}")
     with archive.open(member) as file:
         if np.lib.format.read_magic(file) != (1, 0):
@@ -127,12 +128,6 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str, like: np.ndarray) -> 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "one number"
-
-
-DIRECTIONS = ("direction",)
-ANGLES = ("azimuth", "elevation", "fov", "rotation")
-PLACES = ("position", "target", "translation")
-SIZES = ("irradiance", "radiance", "intensity", "scale", "distance")
 
 
 @dataclass(frozen=True)
@@ -159,32 +154,19 @@ def parameter_at(parameters: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def parameter_difference(path: str, first: Any, second: Any) -> ParameterDifference:
+def parameter_difference(quantity: Quantity, first: Any, second: Any) -> ParameterDifference:
     """How far ``first`` lies from ``second``.
 
     Parameters
     ----------
-    path : str
-        Of the parameter, whose last word says what it is: of directions and rotations the angle between them is given,
-        of places their distance, of powers and sizes the relative difference.
+    quantity : Quantity
+        What the parameter is (:meth:`~mitsuba_mei.scene.scene.Scene.quantity`), which says how two values differ.
     first, second : float or list of float
         As a scene file says them.
     """
-    name = path.rpartition(".")[2]
     a, b = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (first, second))
-    if name in DIRECTIONS:
-        return ParameterDifference("degrees", _between(a, b))
-    if path == "pose.rotation":
-        return ParameterDifference("degrees", _turn(a, b))
-    if name in ANGLES:
-        return ParameterDifference("degrees", float((a[0] - b[0] + 180) % 360 - 180))
-    if name in PLACES:
-        return ParameterDifference("scene units", float(np.linalg.norm(a - b)))
-    if name in SIZES:
-        return ParameterDifference("relative", float(1 - b.mean() / a.mean()) if a.mean() else math.nan)
-    if len(a) == 1:
-        return ParameterDifference("absolute", float(a[0] - b[0]))
-    return ParameterDifference("absolute", float(np.sqrt(np.square(a - b).mean())))
+    unit, measure = DIFFERENCES[quantity.difference]
+    return ParameterDifference(unit, measure(a, b))
 
 
 def _between(a: np.ndarray, b: np.ndarray) -> float:
@@ -197,3 +179,30 @@ def _turn(a: np.ndarray, b: np.ndarray) -> float:
     """The angle of the rotation from one pose to another, Euler angles about x, y and z; degrees."""
     first, second = (roma.euler_to_rotmat("xyz", torch.from_numpy(angles), degrees=True) for angles in (a, b))
     return float(torch.rad2deg(roma.rotmat_geodesic_distance(first, second)))
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a[0] - b[0] + 180) % 360 - 180)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(1 - b.mean() / a.mean()) if a.mean() else math.nan
+
+
+def _absolute(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] - b[0]) if len(a) == 1 else float(np.sqrt(np.square(a - b).mean()))
+
+
+DIFFERENCES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
+    "direction": ("degrees", _between),
+    "rotation": ("degrees", _turn),
+    "angle": ("degrees", _angle),
+    "distance": ("scene units", _distance),
+    "relative": ("relative", _relative),
+    "absolute": ("absolute", _absolute),
+}
+"""The unit and the measure of every way in which values differ (:class:`~mitsuba_mei.config.quantities.Quantity`)."""

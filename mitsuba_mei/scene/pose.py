@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import Any
 
 import roma
 import torch
 from torch import Tensor
 
-from .component import POSITIVE, Component
+from ..config import scene as schema
+from .component import SceneComponent
 
 __all__ = ["Pose"]
 
 
-class Pose(Component):
+class Pose(SceneComponent):
     """A similarity transform, applied to the object about its own origin: scaled, rotated, then moved.
 
-    Parameters
-    ----------
-    rotation : sequence of 3 float
-        Angles about the fixed x, y and z axes, applied in this order, degrees.
-    translation : sequence of 3 float
-        Scene units.
-    scale : float
-        Positive.
-    free : iterable of str
-        Of ``rotation``, ``translation``, ``scale``. A free rotation is learned as a rotation vector on top of the given
-        one, so that it has no gimbal lock.
+    A free rotation is learned as a rotation vector on top of the given one, so that it has no gimbal lock.
     """
 
-    FREEABLE = ("rotation", "translation", "scale")
+    SETTINGS = schema.Pose
 
-    def __init__(
-        self,
-        rotation: Sequence[float] = (0, 0, 0),
-        translation: Sequence[float] = (0, 0, 0),
-        scale: float = 1.0,
-        free: Iterable[str] = (),
-    ) -> None:
-        super().__init__()
-        free = self.check_free(free)
-        start = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
+    def initial(self, name: str, value: Any) -> Any:
+        if name != "rotation":
+            return super().initial(name, value)
+        start = roma.euler_to_rotmat("xyz", torch.tensor(value, dtype=torch.float64), degrees=True)
         self.register_buffer("start", start.float())
-        self.declare("rotation", torch.zeros(3), free="rotation" in free)
-        self.declare("translation", list(translation), free="translation" in free)
-        self.declare("scale", scale, POSITIVE, free="scale" in free)
+        return torch.zeros(3)
 
     def rotation_matrix(self) -> Tensor:
         """The rotation, (3, 3)."""
@@ -57,8 +40,4 @@ class Pose(Component):
     def to_settings(self) -> dict[str, list[float] | float]:
         """The pose as a scene file says it."""
         angles = roma.rotmat_to_euler("xyz", self.rotation_matrix().detach().double(), degrees=True)
-        return {
-            "rotation": [float(a) for a in angles],
-            "translation": self.get("translation").tolist(),
-            "scale": self.get("scale").item(),
-        }
+        return super().to_settings() | {"rotation": [float(a) for a in angles]}

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import roma
 import torch
 from torch import Tensor
 
+from ..config.quantities import DEGREES, range_of
 from ..errors import UserError, nearest
-from .component import Component
+from .component import SceneComponent
 from .parameters import get_parameters, set_parameters
 from .scene import Scene
 
 __all__ = ["ParameterInfo", "ScalarParameters"]
 
-DEGREES, LENGTH, PLAIN = "deg", "scene units", ""
-TURN = 360.0
-XYZ, RGB = "xyz", "rgb"
+XYZ = "xyz"
+
+Writer = Callable[[Mapping[str, float]], None]
+"""Writes a number, and those that it is one with, of the values of all."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ParameterInfo:
     """
 
     path: str
-    unit: str = PLAIN
+    unit: str = ""
     low: float = -math.inf
     high: float = math.inf
     low_open: bool = True
@@ -65,33 +68,17 @@ class ParameterInfo:
         return " and ".join(ends) or "any number"
 
 
-_ANGLE = ParameterInfo("", DEGREES, period=TURN)
-_PLACE = ParameterInfo("", LENGTH)
-_FRACTION = ParameterInfo("", PLAIN, 0, 1, False, False)
-_POWER = ParameterInfo("", PLAIN, 0, low_open=False)
-_KINDS: dict[str, ParameterInfo] = {
-    "pose.translation": _PLACE,
-    "pose.scale": ParameterInfo("", PLAIN, 0),
-    "camera.fov": ParameterInfo("", DEGREES, 0, 170),
-    "camera.distance": ParameterInfo("", LENGTH, 0),
-    "camera.azimuth": _ANGLE,
-    "camera.elevation": ParameterInfo("", DEGREES, -89, 89),
-    "material.reflectance": _FRACTION,
-    "material.roughness": ParameterInfo("", PLAIN, 0, 1, True, False),
-    "material.metallic": _FRACTION,
-    "material.specular": _FRACTION,
-    "lighting.irradiance": _POWER,
-    "lighting.radiance": _POWER,
-    "lighting.intensity": _POWER,
-    "lighting.rotation": _ANGLE,
-    "lighting.position": _PLACE,
-    "lighting.target": _PLACE,
-    "lighting.coefficients": ParameterInfo(""),
-}
-"""What a scene file's parameters are, or each of their components; a light's without its number."""
-
+_AZIMUTH = ParameterInfo("", DEGREES, period=360.0)
 _ELEVATION = ParameterInfo("", DEGREES, -90, 90, False, False)
+"""Of the direction that a light comes from, which a scene file says as a vector."""
+
 _ROTATION, _AMOUNT = "pose.rotation", "shape.amount"
+
+
+def _info(component: SceneComponent, name: str, path: str) -> ParameterInfo:
+    """What the schema's field says of a parameter, or of each of its components."""
+    quantity = component.quantity(name)
+    return ParameterInfo(path, quantity.unit, *range_of(component.SETTINGS, name), quantity.period)
 
 
 class ScalarParameters:
@@ -115,33 +102,38 @@ class ScalarParameters:
     def __init__(self, scene: Scene, rotation: Sequence[float] | None = None) -> None:
         self.scene = scene
         self._base = get_parameters(scene)
-        self._tensors = dict(_named(scene))
         self._own: dict[str, float] = {}
+        self._writers: dict[str, Writer] = {}
         self.quantities: dict[str, ParameterInfo] = {}
         """Every quantity by its path."""
         for axis, angle in zip(XYZ, _euler_angles(scene, rotation)):
-            self._add(replace(_ANGLE, path=f"{_ROTATION}.{axis}"), angle)
-        for path, tensor in self._tensors.items():
-            self._add_parameter(path, tensor)
+            self._add(_info(scene.pose, "rotation", f"{_ROTATION}.{axis}"), angle, self._turn)
+        for path, component, name in scene.named():
+            if path != _ROTATION and component is not scene.shape:
+                self._add_parameter(path, component, name)
         if bool((scene.shape.get("offsets") != 0).any()):
-            self._add(ParameterInfo(_AMOUNT), 1.0)
+            self._add(ParameterInfo(_AMOUNT), 1.0, lambda said: scene.shape.offsets.mul_(said[_AMOUNT]))
 
-    def _add(self, quantity: ParameterInfo, own: float) -> None:
+    def _add(self, quantity: ParameterInfo, own: float, writer: Writer) -> None:
         self.quantities[quantity.path] = quantity
         self._own[quantity.path] = own
+        self._writers[quantity.path] = writer
 
-    def _add_parameter(self, path: str, tensor: Tensor) -> None:
-        group, *_, name = path.split(".")
-        values = tensor.detach().double().reshape(-1).tolist()
-        if name == "direction":
+    def _add_parameter(self, path: str, component: SceneComponent, name: str) -> None:
+        numbers = getattr(component, name).data.view(-1)
+        values, quantity = numbers.double().tolist(), component.quantity(name)
+        if quantity.difference == "direction":
             light = path.rpartition(".")[0]
-            for angle, kind, own in zip(("azimuth", "elevation"), (_ANGLE, _ELEVATION), _angles_of(values)):
-                self._add(replace(kind, path=f"{light}.{angle}"), own)
-        elif (kind := _KINDS.get(f"{group}.{name}")) is not None:
-            names = [path] if tensor.numel() == 1 else [f"{path}.{part}" for part in _components(name, len(values))]
-            for each, value in zip(names, values):
-                in_radians = kind.unit == DEGREES
-                self._add(replace(kind, path=each), math.degrees(value) if in_radians else value)
+            writer = functools.partial(_aim, numbers, light)
+            for angle, info, own in zip(("azimuth", "elevation"), (_AZIMUTH, _ELEVATION), _angles_of(values)):
+                self._add(replace(info, path=f"{light}.{angle}"), own, writer)
+            return
+        parts = quantity.components or map(str, range(len(values)))
+        paths = [path] if len(values) == 1 else [f"{path}.{part}" for part in parts]
+        for index, (each, value) in enumerate(zip(paths, values)):
+            writer = functools.partial(_fill, numbers[index], each, component.is_angle(name))
+            own = math.degrees(value) if component.is_angle(name) else value
+            self._add(_info(component, name, each), own, writer)
 
     def quantity(self, path: str) -> ParameterInfo:
         """What a path stands for.
@@ -180,50 +172,25 @@ class ScalarParameters:
         set_parameters(self.scene, self._base)
         said = self._own | dict(values)
         for path in values:
-            self._set(path, said)
+            self._writers[path](said)
 
-    def _set(self, path: str, said: Mapping[str, float]) -> None:
-        """Write one number, and those that it is one with."""
-        parent, _, name = path.rpartition(".")
-        if parent == _ROTATION:
-            angles = torch.tensor([said[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
-            self.scene.pose.start.copy_(roma.euler_to_rotmat("xyz", angles, degrees=True))
-            self.scene.pose.rotation.zero_()
-        elif path == _AMOUNT:
-            self.scene.shape.offsets.mul_(said[path])
-        elif f"{parent}.direction" in self._tensors:
-            if name not in ("azimuth", "elevation"):
-                self._tensors[path].fill_(said[path])
-            else:
-                towards = _direction_of(said[f"{parent}.azimuth"], said[f"{parent}.elevation"])
-                self._tensors[f"{parent}.direction"].copy_(-torch.tensor(towards, dtype=torch.float64))
-        elif path in self._tensors:
-            in_radians = self.quantities[path].unit == DEGREES
-            self._tensors[path].fill_(math.radians(said[path]) if in_radians else said[path])
-        else:
-            tensor = self._tensors[parent]
-            tensor.view(-1)[list(_components(parent.rpartition(".")[2], tensor.numel())).index(name)] = said[path]
+    def _turn(self, said: Mapping[str, float]) -> None:
+        angles = torch.tensor([said[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
+        self.scene.pose.start.copy_(roma.euler_to_rotmat("xyz", angles, degrees=True))
+        self.scene.pose.rotation.zero_()
+
+
+def _fill(number: Tensor, path: str, is_angle: bool, said: Mapping[str, float]) -> None:
+    number.fill_(math.radians(said[path]) if is_angle else said[path])
+
+
+def _aim(direction: Tensor, light: str, said: Mapping[str, float]) -> None:
+    towards = _direction_of(said[f"{light}.azimuth"], said[f"{light}.elevation"])
+    direction.copy_(-torch.tensor(towards, dtype=torch.float64))
 
 
 def _after(unit: str) -> str:
     return f" {unit}" if unit else ""
-
-
-def _components(name: str, count: int) -> Sequence[str]:
-    """What the numbers of a parameter are called."""
-    if name == "coefficients":
-        return [str(index) for index in range(count)]
-    return XYZ if name in ("translation", "position", "target") else RGB
-
-
-def _named(scene: Scene) -> Iterator[tuple[str, Tensor]]:
-    """Each parameter's path and tensor, but for the object's shape and rotation."""
-    parts: list[tuple[str, Component]] = [(name, getattr(scene, name)) for name in ("pose", "camera", "material")]
-    parts += [(f"lighting.{index}", emitter) for index, emitter in enumerate(scene.lighting.emitters)]
-    for path, component in parts:
-        for name in component.parameter_names:
-            if (path, name) != ("pose", "rotation"):
-                yield f"{path}.{name}", getattr(component, name).data
 
 
 def _euler_angles(scene: Scene, rotation: Sequence[float] | None) -> list[float]:

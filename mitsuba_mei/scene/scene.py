@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..config.quantities import Quantity
 from ..geometry.mesh import TriangleMesh
 from .camera import Camera
 from .color import to_channels
@@ -90,7 +91,7 @@ class Scene(nn.Module):
             lobes=self.lighting.lobes(camera, self.channels),
         )
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of each part that has any."""
         parts = {name: [p for p in getattr(self, name).parameters() if p.requires_grad] for name in self.GROUPS}
         return {name: parameters for name, parameters in parts.items() if parameters}
@@ -105,6 +106,10 @@ class Scene(nn.Module):
                 parts = [(group, part)]
             for path, component in parts:
                 yield from ((f"{path}.{name}", component, name) for name in component.parameter_names)
+
+    def quantity(self, path: str) -> Quantity:
+        """What the parameter of a path in the scene file is."""
+        return next(component.quantity(name) for known, component, name in self.named() if known == path)
 
     def free_parameters(self) -> dict[str, nn.Parameter]:
         """Every free parameter by its path in the scene file."""

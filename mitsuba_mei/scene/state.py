@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -50,29 +50,28 @@ class LightState:
     Attributes
     ----------
     kind : str
-        ``area``, ``point``, ``spot`` or ``directional``.
+        Its ``type`` in the scene file.
     values : dict of str to Tensor
         By kind: area ``centre``, ``across``, ``up`` (3,), ``radiance`` (C,); point ``position`` (3,), ``intensity``
         (C,); spot also ``target`` (3,); directional ``direction`` (3,), ``irradiance`` (C,).
-    cutoff, beam : float
-        Half angles of a spot's cone, radians.
+    constants : dict of str to float
+        What has no derivative: of a spot the half angles of its cone, ``cutoff`` and ``beam``, radians.
     """
 
     kind: str
     values: dict[str, Tensor]
-    cutoff: float = 0.0
-    beam: float = 0.0
+    constants: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class MaterialState:
-    """A material: its ``kind``, its tensors by name (``reflectance`` is (C,), the rest are scalars), and what is
-    constant.
+    """A material: its ``kind``, its tensors by name (``reflectance`` is (C,), the rest are scalars), and what has no
+    derivative, as the refractive index ``ior`` of a coat.
     """
 
     kind: str
     values: dict[str, Tensor]
-    ior: float = 1.5
+    constants: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

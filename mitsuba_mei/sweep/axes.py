@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.fields import listed_neurons
-from ..config.sweep import MOST_RUNS
+from ..config.sweep import MAX_RUNS
 from ..config.yaml.located import Located, locate, path_text
 from ..errors import UserError
 
@@ -121,7 +121,7 @@ def _numbers(
     if not all(isinstance(item, (int, str)) and not isinstance(item, bool) for item in items):
         raise UserError(f"{where}: must be numbers and ranges of them, as 0-99 or [3, 5-7]")
     try:
-        numbers = listed_neurons(plain, MOST_RUNS, "neuron" if key == NEURON else "seed")
+        numbers = listed_neurons(plain, MAX_RUNS, "neuron" if key == NEURON else "seed")
     except ValueError as error:
         raise UserError(f"{where}: {error}") from None
     return [locate(number, listed.place) for number in numbers]

@@ -6,7 +6,6 @@ stimuli and objects are that they end with, is here.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -22,6 +21,7 @@ from ..errors import UserError
 from ..geometry.registration import surface_distance
 from ..io.files import write_whole
 from ..report.html.files import read_mesh
+from ..runs.results import read_run_result
 from ..runs.spread import named_value, spread
 from .axes import SEED, Axis
 from .folder import SweepFolder
@@ -32,7 +32,7 @@ __all__ = ["FILE", "read_over_seeds", "write_over_seeds"]
 
 FILE = "over_seeds.parquet"
 
-MOST_ALIKE = 6
+MAX_ALIKE = 6
 """Seeds of a neuron whose stimuli and objects are compared with each other, the first ones: fifteen pairs."""
 
 FIGURES: dict[str, pa.DataType] = {
@@ -103,14 +103,15 @@ def _together(runs: dict[str, Path]) -> dict[str, Any]:
     """What the runs of one neuron that are done come to."""
     figures = {name: figure for name, folder in runs.items() if (figure := _figure(folder)) is not None}
     of = next((figure[0] for figure in figures.values()), None)
-    found = spread((mean for _, mean, _ in figures.values()), of or "activation") or {"n": len(figures)}
+    over = spread((mean for _, mean, _ in figures.values()), of or "activation")
+    ends = {} if over is None else {name: getattr(over, name) for name in ("mean", "sd", "lowest", "highest")}
     errors = [error for _, _, error in figures.values()]
     return {
         "of": of,
-        "seeds": found.pop("n"),
-        **found,
+        "seeds": len(figures),
+        **ends,
         "render_se": math.sqrt(sum(error**2 for error in errors) / len(errors)) if errors else None,
-        **_alike([runs[name] for name in figures][:MOST_ALIKE]),
+        **_alike([runs[name] for name in figures][:MAX_ALIKE]),
         "runs": ";".join(figures),
     }
 
@@ -118,8 +119,8 @@ def _together(runs: dict[str, Path]) -> dict[str, Any]:
 def _figure(folder: Path) -> tuple[str, float, float] | None:
     """What a run's figure is, its value and its render s.e.; None of a run that did not come to a good end."""
     try:
-        row = run_row(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        row = run_row(read_run_result(folder))
+    except UserError:
         return None
     name, _ = named_value(row["objective"] or "activation")
     column = "error_final" if name == "error" else "activation_final"

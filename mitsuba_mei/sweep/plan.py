@@ -12,7 +12,8 @@ from typing import Any
 
 from ..config.file_kinds import check_given_scene, check_sweep
 from ..config.load import Config, SceneText, dump
-from ..config.sweep import MOST_RUNS, Address, Slurm, Sweep
+from ..config.narrow import ObserverSettings
+from ..config.sweep import MAX_RUNS, Address, Slurm, Sweep
 from ..config.validation import validate
 from ..config.yaml.located import Located, path_text
 from ..config.yaml.text import parse, read
@@ -99,7 +100,7 @@ class Plan:
 def read_plan(
     file: Path,
     overrides: Sequence[str] = (),
-    every_neuron: Callable[[Config], Sequence[int]] = lambda config: (),
+    every_neuron: Callable[[ObserverSettings], Sequence[int]] = lambda settings: (),
     trust_code: bool = False,
 ) -> Plan:
     """Read a sweep file and the scene that it names.
@@ -133,14 +134,14 @@ def read_plan(
         if any(key[:2] in (("model",), ("model", "card")) for key in keys):
             place = tree.value["axes"].at(("neurons",))
             raise UserError(f"{place}: axes: neurons: all needs one model, but the card is an axis; list the neurons")
-        return every_neuron(base)
+        return every_neuron(base.observer)
 
     axes = read_axes(tree.value["axes"], neurons)
     _check_overrides(overrides, tree.child("overrides"), axes)
     asked = math.prod(len(axis.values) for axis in axes)
-    if asked > MOST_RUNS:
+    if asked > MAX_RUNS:
         sizes = " x ".join(f"{len(axis.values)} {axis.path}" for axis in axes)
-        raise UserError(f"{file}: {sizes} are {asked:,} runs; at most {MOST_RUNS:,} are allowed in one sweep")
+        raise UserError(f"{file}: {sizes} are {asked:,} runs; at most {MAX_RUNS:,} are allowed in one sweep")
     rows = _rows(axes, read_leave_out(tree.child("leave_out"), axes))
     if not rows:
         raise UserError(f"{file}: leave_out leaves nothing to do")

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config.load import Config
+from ..config.narrow import ObserverSettings
 from ..config.sweep import Sweep
 from ..errors import UserError, about
 from ..experiments.targets import check_targets
 from ..interrupts import at_once, finishing, interruptible
 from ..neurons.cards import load_card
 from ..pipeline import check_files
-from ..report.html.places import MOST_RUNS, Place
+from ..report.html.places import MAX_RUNS, Place
 from ..report.html.write import write_page
 from .axes import NEURON
 from .folder import SweepFolder
@@ -60,9 +60,9 @@ class SweepOutcome:
     over_seeds: list[dict[str, Any]] = field(default_factory=list)
 
 
-def every_neuron(config: Config) -> Sequence[int]:
-    """All neurons of a configuration's model that make sense."""
-    return load_card(config.model.card, trust_code=config.trusts_code).every_neuron
+def every_neuron(settings: ObserverSettings) -> Sequence[int]:
+    """All neurons of a model that make sense."""
+    return load_card(settings.model.card, trust_code=settings.trusts_code).every_neuron
 
 
 def check_model(plan: Plan, told: Watcher) -> None:
@@ -76,7 +76,7 @@ def check_model(plan: Plan, told: Watcher) -> None:
     with about(plan.scene.path):
         first = plan.config(plan.rows[0])
         check_files(first, told.message)
-        check_targets(first, told.message)
+        check_targets(first.objective, first.render, first.trusts_code, told.message)
     numbers = [number for number, axis in enumerate(plan.axes) if axis.key == NEURON]
     if not numbers:
         return
@@ -155,7 +155,7 @@ def run_sweep(plan: Plan, sweep: Sweep, out: Path, watcher: Watcher) -> SweepOut
 def _reported(folder: SweepFolder, plan: Plan, watcher: Watcher) -> tuple[Path | None, int]:
     """The comparison report of the first runs, written anew."""
     done = folder.done()
-    shown = [row.name for row in plan.rows if row.name in done][:MOST_RUNS]
+    shown = [row.name for row in plan.rows if row.name in done][:MAX_RUNS]
     if not shown:
         return None, 0
     places = [Place(folder.run(name), name) for name in shown]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from ..errors import UserError
 from ..io.files import without_home, write_whole
+from ..runs.results import OptimizationResult, read_run_result
 from ..runs.spread import named_value
 from .axes import Axis
 from .folder import SweepFolder
@@ -98,38 +101,33 @@ def _rows(folder: SweepFolder, plan: Plan) -> Iterator[dict[str, Any]]:
         values = {axis.path: cell(value, axis) for axis, value in zip(plan.axes, plan.values(row).values())}
         around = {"run": row.name, **values, "attempts": tried.get(row.name, 0)}
         file = folder.run(row.name) / "result.json"
-        try:
-            figures = run_row(json.loads(file.read_text(encoding="utf-8")))
-            yield {**around, **figures, "state": "done", "folder": f"runs/{row.name}"}
-        except FileNotFoundError:
+        if not file.exists():
             state = "failed" if reasons.get(row.name) is not None else "missing"
             yield {**around, "state": state, "reason": reasons.get(row.name)}
-        except (ValueError, OSError):
-            reason = without_home(f"{file} is damaged: it is not JSON, or cannot be read")
-            yield {**around, "state": "failed", "reason": reason}
+            continue
+        try:
+            figures = run_row(read_run_result(file.parent))
+            yield {**around, **figures, "state": "done", "folder": f"runs/{row.name}"}
+        except UserError as error:
+            yield {**around, "state": "failed", "reason": without_home(str(error))}
 
 
-def run_row(result: Any) -> dict[str, Any]:
-    """What ``result.json`` says, in flat columns; what it does not say, or not as what it should be, is None.
+def run_row(result: OptimizationResult) -> dict[str, Any]:
+    """A run's result in flat columns; what is unknown is None.
 
     Where what was maximised is minus an error, there is that error and no activation.
     """
-    if isinstance(result, Mapping) and named_value(str(result.get("objective")))[0] == "error":
-        metamer = _at(result, ("metamer", "responses", "distance"))
-        result = {**result, "activation": None, "error": result.get("error") or metamer}
-    return {name: _typed(_at(result, keys), kind) for name, (keys, kind) in FIGURES.items()}
+    parts: dict[str, Any] = dict(result)
+    if named_value(result.objective)[0] == "error":
+        parts |= {"activation": None, "error": -result.activation}
+    return {name: _at(parts, keys) for name, (keys, _) in FIGURES.items()}
 
 
-def _at(value: Any, keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
-def _typed(value: Any, kind: pa.DataType) -> Any:
-    allowed = {pa.string(): str, pa.bool_(): bool, pa.int64(): int, pa.float64(): (int, float)}[kind]
-    truth = isinstance(value, bool) and kind != pa.bool_()
-    return value if isinstance(value, allowed) and not truth else None
+def _at(parts: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    value = parts.get(keys[0])
+    for key in keys[1:]:
+        value = getattr(value, key, None)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def column_type(axis: Axis) -> pa.DataType:

@@ -48,7 +48,7 @@ def test_noise_is_not_taken_for_transport(added):
     light = added * torch.rand((200, 200, 1), generator=generator)
     traced, again = (shaded + light + 0.1 * torch.randn((200, 200, 1), generator=generator) for _ in range(2))
     contested = SimpleNamespace(
-        judges={"path": lambda parameters, seed: estimate(1.0, image=again)},
+        evaluators={"path": lambda parameters, seed: estimate(1.0, image=again)},
         ends={"path": {}},
         config=SimpleNamespace(seed=0),
         kept={"path": {"path": estimate(1.0, image=traced), "raster": estimate(1.0, image=shaded)}},
@@ -56,5 +56,5 @@ def test_noise_is_not_taken_for_transport(added):
     expected = light.square().mean().sqrt() / (shaded + light).std()
     assert _transport(contested, "path") == pytest.approx(expected.item(), abs=0.02)
     contested.kept["path"]["path"] = estimate(1.0, image=torch.ones(200, 200, 1))
-    contested.judges["path"] = lambda parameters, seed: estimate(1.0, image=torch.ones(200, 200, 1))
+    contested.evaluators["path"] = lambda parameters, seed: estimate(1.0, image=torch.ones(200, 200, 1))
     assert _transport(contested, "path") is None

@@ -60,7 +60,9 @@ class Drawn:
 
     @property
     def scale(self) -> tuple[float, float]:
-        (stated,) = {match.groups() for text in self.texts for match in STATED.finditer(" ".join(text.split()))}
+        (stated,) = {
+            match.groups() for text in self.texts for match in STATED.finditer(" ".join(text.split()))
+        }
         low, high = (float(each.replace("−", "-")) for each in stated)
         return low, high
 
@@ -168,10 +170,10 @@ def scene_of(run: Path, parameters: str) -> tuple[np.ndarray, np.ndarray]:
     """The render (H, W, 1) and the grey levels of a scene of a run, made anew."""
     config = load_config(run / "config.yaml")
     config = config.model_copy(update={"objective": load_config(run.parent / "mei.yaml").objective})
-    judge = FrozenEvaluator.built(config)
-    estimate = judge(read_parameters(run / parameters, get_parameters(judge.pipeline.scene)), config.seed)
+    evaluator = FrozenEvaluator.built(config)
+    estimate = evaluator(read_parameters(run / parameters, get_parameters(evaluator.pipeline.scene)), config.seed)
     with torch.no_grad():
-        seen = judge.pipeline.observer.stimulus(estimate.image)
+        seen = evaluator.pipeline.observer.stimulus(estimate.image)
     return estimate.image.numpy(), seen[0, 0].numpy() * STD + MEAN
 
 
@@ -222,10 +224,10 @@ def test_what_belongs_to_a_run_is_what_its_name_says(made):
 
 
 def scene_of_truth(made: Path) -> tuple[np.ndarray, np.ndarray]:
-    judge = FrozenEvaluator.built(load_config(made / "truth.yaml"))
+    evaluator = FrozenEvaluator.built(load_config(made / "truth.yaml"))
     with torch.no_grad():
-        image = judge.pipeline.render(0)
-        return image.numpy(), judge.pipeline.observer.stimulus(image)[0, 0].numpy() * STD + MEAN
+        image = evaluator.pipeline.render(0)
+        return image.numpy(), evaluator.pipeline.observer.stimulus(image)[0, 0].numpy() * STD + MEAN
 
 
 def test_diverse_scenes_are_what_their_names_say(made):

@@ -133,7 +133,7 @@ def test_the_scene_for_blender(run, capsys):
     gltf = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
     said = json.loads((run / "result.json").read_text())["scene"]
     assert gltf["materials"][0]["extras"]["reflectance"] == pytest.approx(said["material"]["reflectance"])
-    vertices = gltf["accessors"][0]
+    vertices = gltf["accessors"][gltf["meshes"][0]["primitives"][0]["attributes"]["POSITION"]]
     ply = np.asarray(trimesh.load(run / "mesh.ply", process=False).vertices)
     assert vertices["count"] == len(ply) and vertices["max"] == pytest.approx(ply.max(0).tolist(), abs=1e-5)
 

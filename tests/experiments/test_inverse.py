@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.config.variants import frozen
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.inverse import distance_to_truth, run_inverse
 from mitsuba_mei.experiments.reevaluate import evaluate_run
@@ -146,7 +145,7 @@ def test_a_start_at_the_truth_is_at_no_distance_from_it(tmp_path):
 
 def test_distances_are_those_by_which_a_scene_was_moved(tmp_path):
     config = configured(tmp_path, shape={**LUMP, "free": ["offsets"]}, pose={**TURNED, "free": ["translation"]})
-    scene, truth = build_scene(config, 1), build_scene(frozen(config), 1)
+    scene, truth = build_scene(config, 1), build_scene(config.with_nothing_free(), 1)
     set_parameters(truth, get_parameters(scene))
     start = get_parameters(scene)
     with torch.no_grad():
@@ -166,7 +165,7 @@ def test_what_the_true_scene_has_not_is_left_out(tmp_path):
     config = configured(tmp_path, lighting=lighting, pose={**TURNED, "free": ["scale"]})
     scene = build_scene(config, 1)
     other = configured(tmp_path, "other", lighting=lighting[:1], pose={**TURNED, "free": ["scale"]})
-    true = build_scene(frozen(other), 1)
+    true = build_scene(other.with_nothing_free(), 1)
     found = distance_to_truth(config, scene, get_parameters(scene), true)
     assert set(found["parameters"]) == {"pose.scale"}
 

@@ -125,8 +125,8 @@ def test_a_layer_takes_the_neurons_place(tmp_path):
     config = configured(tmp_path, {"layer": "first"})
     pipeline, reference = build_metamer(config)
     module = pipeline.observer.model.module
-    look = pipeline.look(0)
-    first, second = (module.first(seen).flatten(1) for seen in (reference.aspects.seen, look.seen))
+    look = pipeline.observe(0)
+    first, second = (module.first(seen).flatten(1) for seen in (reference.aspects.model_input, look.model_input))
     expected = (torch.dist(first, second) / first.norm()).item()
     assert look.responses.shape == (6 * 13 * 13,)
     assert look.activation.item() == pytest.approx(-expected, rel=1e-5)

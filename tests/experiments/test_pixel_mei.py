@@ -53,11 +53,11 @@ def test_every_start_reaches_the_known_optimum(config, parameters, stimulus):
 
 def test_the_stimulus_keeps_the_constraint_exactly(config):
     pixel = pixel_mei(config())
-    assert pixel.seen.shape == (1, 1, 48, 48)
-    assert pixel.seen.norm().item() == pytest.approx(25, rel=1e-5)
-    assert pixel.seen.sum().item() == pytest.approx(0, abs=1e-2)
+    assert pixel.model_input.shape == (1, 1, 48, 48)
+    assert pixel.model_input.norm().item() == pytest.approx(25, rel=1e-5)
+    assert pixel.model_input.sum().item() == pytest.approx(0, abs=1e-2)
     made = config("stimulus={contrast: 0.2, mean: 0.4}")
-    luminance = (pixel_mei(made).seen * 70.28 + 124.54) / 255
+    luminance = (pixel_mei(made).model_input * 70.28 + 124.54) / 255
     assert luminance.mean().item() == pytest.approx(0.4, abs=1e-5)
     assert luminance.std(correction=0).item() == pytest.approx(0.2, rel=1e-5)
 
@@ -66,12 +66,12 @@ def test_a_clipped_stimulus_uses_the_whole_range_and_no_more(config):
     made = config("stimulus={clip: true}")
     observer = build_observer(made)
     pixel = pixel_mei(made)
-    luminance = observer.stimulus.to_grey(pixel.seen) / 255
+    luminance = observer.stimulus.to_grey(pixel.model_input) / 255
     assert 0 <= luminance.min() < 0.01 and 0.99 < luminance.max() <= 1
     # No image in 0..1 has a larger product with the filters than their signs; the energy of two cannot exceed that.
     even, odd = (
         observer.model.module.preferred(0, build_observer(config()).stimulus).flatten(),
-        pixel.seen.flatten(),
+        pixel.model_input.flatten(),
     )
     assert torch.corrcoef(torch.stack([even, odd]))[0, 1].abs() > 0.3
     assert pixel.activation > max(pixel.history[0])
@@ -85,7 +85,7 @@ def test_the_best_start_is_kept_and_the_way_there_is_recorded(config):
     assert [value for _, value in told] == [max(values) for values in pixel.history[:3]]
     assert len(pixel.history) == 4 and len(set(pixel.restarts)) == 3
     best = pixel.restarts.index(pixel.activation)
-    torch.testing.assert_close(pixel.seen[0], pixel.stimuli[best])
+    torch.testing.assert_close(pixel.model_input[0], pixel.stimuli[best])
     assert pixel_mei(made).restarts == pixel.restarts
     assert pixel_mei(config("pixel.steps=3", "pixel.restarts=3", "seed=1")).restarts != pixel.restarts
 
@@ -109,7 +109,7 @@ def test_other_objectives(config):
     observer = build_observer(config())
     told_apart = pixel_mei(config("objective={type: discriminate, against: [1], temperature: 0.5}"))
     with torch.no_grad():
-        both = [observer.model(pixel.seen)[0] for pixel in (alone, told_apart)]
+        both = [observer.model(pixel.model_input)[0] for pixel in (alone, told_apart)]
     assert both[1][0] - both[1][1] > both[0][0] - both[0][1]
     wanted = pixel_mei(config("objective={type: target, neurons: [0, 1], responses: [7, 3]}"))
     assert wanted.responses == pytest.approx([7, 3], abs=0.3)
@@ -123,7 +123,7 @@ def test_the_second_model_judges_the_best(config, tmp_path):
     made = config(f"model.validate={card}")
     observer = build_observer(made)
     pixel = pixel_mei(made)
-    grey = pixel.seen * 70.28 + 124.54
+    grey = pixel.model_input * 70.28 + 124.54
     expected = observer.validator.model((grey - 100) / 50)[0, 0].item()
     assert pixel.validation == pytest.approx(expected, rel=1e-5)
     assert pixel.validation == pytest.approx(pixel.activation * 70.28 / 50, rel=0.05)

@@ -194,7 +194,7 @@ def test_a_bad_render_of_an_evaluation_is_left_out_and_counted(pipeline):
     others = [renderer.render(state, EVALUATION_SEEDS + i, 4) for i in range(8) if i != 3]
     torch.testing.assert_close(shaken.image, torch.stack(others).mean(0))
     whole, *without = (
-        pipeline.observer.look(image).activation.double()
+        pipeline.observer.observe(image).activation.double()
         for image in (sum(others) / 7, *((sum(others) - image) / 6 for image in others))
     )
     values = 7 * whole - 6 * torch.stack(without)

@@ -35,7 +35,7 @@ def folded(scene) -> float:
 def test_what_is_wrong_with_a_scene_is_seen(pipeline):
     watch, scene = FailureMonitor(pipeline), pipeline.scene
     assert watch(5) is None
-    (offsets,) = scene.groups()["shape"]
+    (offsets,) = scene.parameter_groups()["shape"]
     with torch.no_grad():
         usual = offsets.clone()
         offsets.copy_(torch.randn(offsets.shape, generator=torch.Generator().manual_seed(0)) * 3)

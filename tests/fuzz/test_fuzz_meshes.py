@@ -16,8 +16,8 @@ from tests.fuzz.outcomes import examples, outcome
 
 pytestmark = pytest.mark.slow
 
-MOST_FACES = 20_000
-MOST_MEMORY = 64 * 2**20
+MAX_FACES = 20_000
+MAX_MEMORY = 64 * 2**20
 """Bytes; the files have a few thousand."""
 
 SPHERE = trimesh.creation.icosphere(1)
@@ -43,11 +43,11 @@ def test_a_mesh(folder, kind, data):
     path.write_bytes(data.draw(st.sampled_from(FILES[kind]).flatmap(damaged)))
     tracemalloc.start()
     try:
-        mesh = outcome(read_mesh, path, MOST_FACES)
+        mesh = outcome(read_mesh, path, MAX_FACES)
         memory = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert memory < MOST_MEMORY, f"{memory / 2**20:.0f} MiB"
+    assert memory < MAX_MEMORY, f"{memory / 2**20:.0f} MiB"
     if mesh is not None:
         vertices, faces, _ = mesh
         assert np.isfinite(vertices).all() and 0 <= faces.min() and faces.max() < len(vertices)

@@ -277,7 +277,7 @@ DIVERSE = _unlike(
         "scenes": [
             {
                 "folder": "../../elsewhere",
-                "activation": {"final": {"mean": 25.0 * part, "sem": 0.25}},
+                "activation": {"initial": {"mean": 2.0, "sem": 0.01}, "final": {"mean": 25.0 * part, "sem": 0.25}},
                 "of_maximum": part,
                 "reached": part >= 0.9,
             }

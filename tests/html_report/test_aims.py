@@ -1,7 +1,6 @@
 """Scenes recovered from images, metamers and diverse scenes: read, said and drawn."""
 
 import copy
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.html import aim_words, words
 from mitsuba_mei.report.html.aim_figures import CIVIDIS, aim_pictures, heat, level_figure, scene_caption
 from mitsuba_mei.report.html.figures import activation_figure, curve_figures
-from mitsuba_mei.report.html.files import Figure
 from mitsuba_mei.report.html.mesh import unpack_mesh
 from mitsuba_mei.report.html.page import page_of
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
+from mitsuba_mei.runs.results import Estimate, MeshFlaws
 from tests.html_report.run_folders import (
     DIVERSE,
     METAMER,
@@ -69,7 +68,8 @@ def said(run) -> str:
 def test_what_is_maximised_as_minus_an_error_is_read_as_that_error(runs):
     for kind, first, last in (("image", 0.5, 0.0099), ("metamer", 0.6, 0.015)):
         run = runs[kind]
-        assert (run.initial, run.final) == (Figure(first, 0.01), Figure(last, 0.0002)) and run.is_error
+        assert (run.initial, run.final) == (Estimate(mean=first, sem=0.01), Estimate(mean=last, sem=0.0002))
+        assert run.is_error
         assert run.metrics["activation"][0] == pytest.approx(first) and (run.metrics["activation"] > 0).all()
         assert run.starts[0].final == run.final
         assert words.valued(run) == f"error {words.with_error(run.final)}"
@@ -82,13 +82,13 @@ def test_recovery_is_said_with_its_distance_from_the_truth(runs):
     for part in (
         "The error (l2) is 0.0099 (render s.e. 0.0002)",
         "at the start it was 0.5 (render s.e. 0.01).",
-        "The surface lies 1.2 % of its diameter from the true one in the mean, 8 % at the start.",
-        "it lies 1.1 % from it.",
+        "The mean surface distance is 1.2 % of the true object’s diameter, 8 % at the start.",
+        "After alignment, which leaves the shape alone to differ, it is 1.1 %.",
     ):
         assert part in text
-    light, scale = runs["image"].aim.parameters
+    light, scale = runs["image"].other.truth.parameters.values()
     assert aim_words.value(light.final) == "(0.1, 0, −1)" and aim_words.value(scale.true) == "1"
-    assert [aim_words.away(light, light.off_initial), aim_words.away(scale, scale.off_final)] == ["45°", "4 %"]
+    assert [aim_words.away(light.unit, light.off.initial), aim_words.away(scale.unit, scale.off.final)] == ["45°", "4 %"]
 
 
 def test_an_unknown_truth_is_said_to_be_unknown(changed):
@@ -128,10 +128,10 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
     ):
         assert part in said(run)
     assert (
-        scene_caption(3, run.aim.scenes[2])
+        scene_caption(3, run.other.diverse.scenes[2])
         == "Scene 3: 0.880 of the maximum, activation 22 (render s.e. 0.25), below the level"
     )
-    figure = level_figure(run.aim)
+    figure = level_figure(run.other.diverse)
     shown = {trace["y"][0]: (trace["x"][0], trace["error_x"]["array"][0]) for trace in figure["data"]}
     assert shown == {"scene 1": (0.96, 0.01), "scene 2": (0.92, 0.01), "scene 3": (0.88, 0.01)}
     assert figure["layout"]["shapes"][0]["x0"] == 0.9
@@ -139,7 +139,7 @@ def test_a_diverse_set_is_said_scene_by_scene(runs):
 
 
 def test_the_heat_map_is_darkest_where_scenes_are_alike_and_its_letters_can_be_read(runs):
-    cells = heat(runs["diverse"].aim)
+    cells = heat(runs["diverse"].other.diverse)
     assert [[None if cell is None else cell.text for cell in row] for row in cells] == [
         [None, "0.40", "1.20"],
         ["0.40", None, "0.80"],
@@ -169,7 +169,7 @@ def contrast(first, second) -> float:
 def test_every_colour_of_the_heat_map_has_letters_that_can_be_read(changed, place):
     result = copy.deepcopy(DIVERSE)
     result["diverse"]["pairs"]["image"] = [[0, place, 1], [place, 0, 1], [1, 1, 0]]
-    cell = heat(changed("diverse", result).aim)[0][1]
+    cell = heat(changed("diverse", result).other.diverse)[0][1]
     assert contrast(colour(cell.ground), (0, 0, 0) if cell.ink == "#000000" else (255, 255, 255)) >= 4.5
 
 
@@ -186,7 +186,7 @@ def test_the_pictures_are_those_to_compare(runs):
         "Render of the reference",
         "Render of the metamer",
     ]
-    assert all(scene.render and scene.stimulus for scene in runs["diverse"].aim.scenes)
+    assert all(scene.render and scene.stimulus for scene in runs["diverse"].scenes)
     assert [frame.label for frame in runs["image"].frames] == [
         *(f"step {step}" for step in (1, 9, 17, 25)),
         "final, converged render",
@@ -285,41 +285,160 @@ def altered(kind, path, value=None, gone=False):
     return result
 
 
+NEEDED = {
+    "image": """error error.initial error.initial.mean error.final error.final.mean difference.reach
+        truth.surface.initial truth.surface.initial.of_diameter truth.surface.final truth.surface.final.of_diameter
+        truth.surface.alignment truth.surface.alignment.of_diameter
+        truth.parameters.*.off truth.parameters.*.off.initial truth.parameters.*.off.final""",
+    "metamer": """metamer metamer.found metamer.responses metamer.responses.distance
+        metamer.responses.distance.initial metamer.responses.distance.initial.mean
+        metamer.responses.distance.final metamer.responses.distance.final.mean metamer.responses.tolerance
+        metamer.responses.near metamer.scene metamer.scene.differ metamer.scene.difference metamer.scene.apart
+        metamer.scene.far metamer.differences.*.value""",
+    "diverse": """diverse diverse.found diverse.maximum diverse.maximum.value diverse.level diverse.differ
+        diverse.difference diverse.apart diverse.far diverse.scenes diverse.scenes.*.activation
+        diverse.scenes.*.activation.initial diverse.scenes.*.activation.initial.mean
+        diverse.scenes.*.activation.final diverse.scenes.*.activation.final.mean diverse.scenes.*.of_maximum
+        diverse.scenes.*.reached diverse.differences.*.mean""",
+}
+"""Keys without which a file is damaged; * is any of several. All others have defaults."""
+
+MAY_BE_NULL = {
+    "image": """error.kind error.initial.mean error.initial.sem error.final.mean error.final.sem
+        difference difference.reach truth truth.surface truth.surface.diameter truth.surface.initial.of_diameter
+        truth.surface.final.of_diameter truth.surface.alignment.of_diameter truth.parameters.*.true
+        truth.parameters.*.true.* truth.parameters.*.initial truth.parameters.*.initial.* truth.parameters.*.final
+        truth.parameters.*.final.* truth.parameters.*.off.initial truth.parameters.*.off.final""",
+    "metamer": """metamer.responses.distance.initial.mean metamer.responses.distance.initial.sem
+        metamer.responses.distance.final.mean metamer.responses.distance.final.sem metamer.responses.layer
+        metamer.scene.difference metamer.differences.*.value""",
+    "diverse": """diverse.maximum.value diverse.maximum.sem diverse.difference
+        diverse.scenes.*.activation.initial.mean diverse.scenes.*.activation.initial.sem
+        diverse.scenes.*.activation.final.mean diverse.scenes.*.activation.final.sem diverse.scenes.*.of_maximum
+        diverse.differences.*.mean diverse.pairs.*.*.*""",
+}
+"""Numbers that may not be finite, and what may be unknown; null is refused of all others."""
+
+SEVERAL = ("parameters", "differences", "pairs")
+
+
+def pattern(path) -> str:
+    """The keys to a value, as ``NEEDED`` names them."""
+    before = (None, *path)
+    return ".".join("*" if isinstance(key, int) or last in SEVERAL else key for last, key in zip(before, path))
+
+
+def refusal(changed, kind, path, **change) -> str | None:
+    """What is said of a run that is altered there; None where there is a report."""
+    try:
+        run = changed(kind, altered(kind, path, **change))
+    except UserError as error:
+        return str(error)
+    assert said(run) and words.title(run), path
+    if len(path) < 3:
+        assert page_of([run]).rstrip().endswith("</html>"), path
+    return None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(WRITTEN))
-def test_no_key_is_needed(changed, kind):
+def test_the_keys_that_are_needed_are_these(changed, kind):
     for path in OWN[kind]:
-        without = changed(kind, altered(kind, path, gone=True))
-        assert said(without) and words.title(without), path
-        assert said(changed(kind, altered(kind, path, None))), path
-        if len(path) < 3:
-            assert page_of([without]).rstrip().endswith("</html>"), path
+        refused = refusal(changed, kind, path, gone=True)
+        if pattern(path) in NEEDED[kind].split():
+            assert refused.endswith(f"result.json is damaged: it does not say {'.'.join(map(str, path))}"), path
+        else:
+            assert refused is None, (path, refused)
+    assert {pattern(path) for path in OWN[kind]} >= set(NEEDED[kind].split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(WRITTEN))
+def test_the_keys_that_may_be_null_are_these(changed, kind):
+    for path in OWN[kind]:
+        refused = refusal(changed, kind, path, value=None)
+        if pattern(path) in MAY_BE_NULL[kind].split():
+            assert refused is None, (path, refused)
+        else:
+            place = ".".join(map(str, path))
+            assert f"result.json is damaged: {place}: input should be" in refused and "\n" not in refused, path
+    assert {pattern(path) for path in OWN[kind]} >= set(MAY_BE_NULL[kind].split())
 
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), JSON)
-def test_whatever_a_key_says_there_is_a_page(changed, where, value):
+def test_whatever_a_key_says_there_is_a_page_or_one_sentence(changed, where, value):
     kind, path = where
-    assert page_of([changed(kind, altered(kind, path, value))]).rstrip().endswith("</html>")
+    try:
+        page = page_of([changed(kind, altered(kind, path, value))])
+    except UserError as error:
+        place = re.escape(".".join(map(str, path)))
+        assert re.search(rf"result\.json is damaged: (it does not say )?{place}\b[^\n]*$", str(error)), str(error)
+    else:
+        assert page.rstrip().endswith("</html>")
 
 
-@pytest.mark.parametrize("kind", sorted(WRITTEN))
-def test_an_ordinary_run_that_names_such_an_objective_is_read(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "own"), [("image", "error"), ("metamer", "metamer"), ("diverse", "diverse")])
+def test_an_ordinary_run_that_names_such_an_objective_is_refused(tmp_path, kind, own):
     result = {**copy.deepcopy(RECOVERED), "objective": kind}
     for key in ("error", "difference", "truth", "views"):
         del result[key]
-    try:
-        page = page_of([read(write_run(tmp_path / "run", result))])
-    except UserError as error:
-        pytest.fail(str(error))
-    assert page.rstrip().endswith("</html>")
+    with pytest.raises(UserError, match=f"result.json is damaged: it does not say {own}$"):
+        read(write_run(tmp_path / "run", result))
+
+
+@pytest.mark.parametrize("pairs", [[[0, 1], [1, 0]], [[0, 1, 2], [1, 0], [2, 1, 0]], []])
+def test_pairs_that_are_no_square_of_all_scenes_are_left_out(changed, pairs):
+    result = copy.deepcopy(DIVERSE)
+    result["diverse"]["pairs"] = {"image": pairs}
+    run = changed("diverse", result)
+    assert heat(run.other.diverse) == [] and "How far every two scenes lie apart" not in page_of([run])
+
+
+def test_a_set_of_which_little_is_known_is_shown(changed):
+    result = copy.deepcopy(DIVERSE)
+    scenes = result["diverse"]["scenes"]
+    scenes[0]["reached"] = False
+    scenes[0]["of_maximum"] = scenes[0]["activation"]["final"]["mean"] = None
+    del scenes[2]
+    run = changed("diverse", result)
+    assert "1 of 2 drive the neurons to at least 0.9 of the known optimum (25); the least reaches 0.920." in said(run)
+    assert [trace["y"] for trace in level_figure(run.other.diverse)["data"]] == [["scene 2"]]
+    page = page_of([run])
+    assert "Scene 1: activation –, below the level;" in page and "Scene 3;" in page and "nan" not in said(run)
+    scenes[1]["of_maximum"] = None
+    run = changed("diverse", result)
+    assert "(25)." in said(run) and level_figure(run.other.diverse)["alt"] == "Activation over the maximum: unknown."
+    result["diverse"]["scenes"] = []
+    with pytest.raises(UserError, match="result.json is damaged: diverse.scenes: tuple should have at least 1 item"):
+        changed("diverse", result)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [(None, "–"), ("red", "–"), (True, "–"), ([], "–"), (10**400, "–"), ([1, None, 2.5], "(1, –, 2.5)"), (35, "35")],
+)
+def test_a_value_that_is_no_number_is_a_dash(setting, text):
+    assert aim_words.value(setting) == text
+
+
+def test_errors_that_are_unknown_are_no_lack_of_noise(changed):
+    result = copy.deepcopy(RECOVERED)
+    result["activation"]["final"]["sem"] = result["error"]["final"]["sem"] = None
+    run = changed("image", result)
+    assert said(run).startswith("The error (l2) is 0.0099 (its error is unknown); at the start")
+    assert "noise biases it" not in page_of([run]) and "nan" not in said(run)
 
 
 def test_the_meshes_of_all_diverse_scenes_are_said(runs):
-    aim = runs["diverse"].aim
-    assert words.flaws_of_each(aim.scenes) is None  # an older folder does not say it
-    scenes = [dataclasses.replace(scene, flaws=count) for scene, count in zip(aim.scenes, (0, 216, 1))]
-    said = words.flaws_of_each(scenes)
+    scenes = runs["diverse"].other.diverse.scenes
+    assert words.flaws_of_each(scenes) is None  # an older folder does not say it
+
+    def with_flaws(*counts):
+        flaws = [MeshFlaws(flipped_faces=0, degenerate_faces=0, intersecting_faces=count) for count in counts]
+        return [scene.model_copy(update={"mesh": mesh}) for scene, mesh in zip(scenes, flaws)]
+
+    said = words.flaws_of_each(with_flaws(0, 216, 1))
     assert said.endswith("(flipped, degenerate or passing through others): scene 2: 216 faces; scene 3: 1 face.")
-    assert "In no scene" in words.flaws_of_each([dataclasses.replace(scene, flaws=0) for scene in scenes])
+    assert "In no scene" in words.flaws_of_each(with_flaws(0, 0, 0))

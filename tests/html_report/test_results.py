@@ -125,6 +125,24 @@ def test_damaged_results_are_refused_in_a_sentence(tmp_path, name, damage):
             _result(folder)
 
 
+@pytest.mark.parametrize(("write", "table"), [(write_comparison, "gain"), (write_factors, "activation")])
+def test_a_table_without_its_columns_is_refused_in_a_sentence(tmp_path, write, table):
+    folder = write(tmp_path / "folder")
+    path = next(folder.glob("*.json"))
+    told = json.loads(path.read_text())
+    told.get("statistics", told["neurons"][0])[table] = {}
+    path.write_text(json.dumps(told))
+    with pytest.raises(UserError, match=f"{path.name} is damaged, or of another version: it does not say what it"):
+        _result(folder)
+
+
+@pytest.mark.parametrize("axes", [None, 3, [1], {"seed": 3}])
+def test_a_sweep_whose_axes_are_none_has_none(tmp_path, axes):
+    folder = write_sweep(tmp_path / "sweep")
+    (folder / "plan.json").write_text(json.dumps({"axes": axes}))
+    assert "5 done, 1 failed" in _result(folder).lead
+
+
 def test_a_sweep_without_its_table_is_refused(tmp_path):
     folder = write_sweep(tmp_path / "sweep")
     (folder / "summary.csv").unlink()
@@ -134,5 +152,10 @@ def test_a_sweep_without_its_table_is_refused(tmp_path):
 
 def test_a_run_stays_a_run(tmp_path):
     folder = write_run(tmp_path / "run")
-    (folder / "evaluation-path.json").write_text(json.dumps({"renderer": "path", "activation": {}}))
+    path = folder / "evaluation-path.json"
+    path.write_text(json.dumps({"renderer": "path", "activation": {}}))
+    with pytest.raises(UserError, match="evaluation-path.json is damaged: it does not say activation.initial"):
+        write_report([folder])
+    activation = {when: {"mean": None, "sem": None} for when in ("initial", "final")}
+    path.write_text(json.dumps({"renderer": "path", "activation": activation}))
     assert "The result" not in write_report([folder]).read_text(encoding="utf-8")

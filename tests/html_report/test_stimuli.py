@@ -126,11 +126,12 @@ def test_the_scenes_of_a_set_share_a_scale(tmp_path):
     every = [_stimulus(i, 15.0 * (i + 1)) for i in range(3)]
     for i, grey in enumerate(every):
         _write(folder / f"scenes/{i}", "stimulus", grey)
-    aim = _record(folder).aim
+    run = _record(folder)
     scale = GreyScale.of(every)
-    for grey, scene in zip(every, aim.scenes):
+    for grey, scene in zip(every, run.scenes):
         assert np.abs(_pixels(scene.stimulus) - scale(grey)).max() <= 2
-    assert f"Stimuli: {aim.scale.caption}." in write_report([folder]).read_text(encoding="utf-8")
+    assert run.grey_scale == scale.caption
+    assert f"Stimuli: {scale.caption}." in write_report([folder]).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("array", [b"", b"nothing", np.zeros((2, 1, 4, 4)), np.zeros((4, 4)), np.array([[[["a"]]]])])

@@ -7,14 +7,14 @@ import pytest
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.colors import COLOUR_MAP, colour_range
-from mitsuba_mei.report.html.tuning import read_tunings
+from mitsuba_mei.report.html.reading import read_tunings
 from mitsuba_mei.report.html.tuning_figures import summary_rows, tuning_figures
 from tests.html_report.run_folders import write_tuning
 
 
 def test_a_curve_is_drawn_in_ascending_order_with_its_errors(tmp_path):
     write_tuning(tmp_path)
-    (tuning,) = read_tunings(tmp_path)
+    ((_, tuning),) = read_tunings(tmp_path)
     (figure,) = tuning_figures(tuning)
     first, second = figure["data"]
     assert first["x"] == [0, 20, 40, 60, 80]
@@ -30,7 +30,7 @@ def test_a_curve_is_drawn_in_ascending_order_with_its_errors(tmp_path):
 
 def test_a_map_has_its_axes_where_they_belong(tmp_path):
     write_tuning(tmp_path, axes=2)
-    (tuning,) = read_tunings(tmp_path)
+    ((_, tuning),) = read_tunings(tmp_path)
     figures = tuning_figures(tuning)
     assert len(figures) == 2
     heat, here = figures[0]["data"]
@@ -42,7 +42,7 @@ def test_a_map_has_its_axes_where_they_belong(tmp_path):
 
 def test_the_summary_is_a_row_a_neuron(tmp_path):
     write_tuning(tmp_path, axes=2)
-    rows = summary_rows(read_tunings(tmp_path)[0])
+    rows = summary_rows(read_tunings(tmp_path)[0][1])
     assert [row["neuron"] for row in rows] == ["7", "9"]
     assert rows[0]["preferred camera.azimuth (degrees)"] == "41 ± 0.5"
     assert rows[0]["bandwidth of camera.azimuth (degrees)"] == "50"
@@ -53,31 +53,39 @@ def test_the_summary_is_a_row_a_neuron(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"over": []}, "it varies no value"),
-        ({"neurons": []}, "it holds no neuron"),
-        ({"neurons": [{"mean": [1, 2]}]}, "is no grid of 5 numbers"),
-        ({"neurons": [{"mean": "x"}]}, "is no grid of 5 numbers"),
+        ({"over": []}, "over: tuple should have at least 1 item"),
+        ({"neurons": []}, "neurons: tuple should have at least 1 item"),
+        ({"neurons": [{"neuron": 7, "mean": [1, 2], "sem": 5 * [0]}]}, "a neuron's mean is no grid of 5 numbers"),
+        ({"neurons": [{"neuron": 7, "mean": "x", "sem": 5 * [0]}]}, "neurons.0.mean: could not convert string to float"),
+        ({"neurons": [{"neuron": 7, "mean": 5 * [1], "sem": {}}]}, "neurons.0.sem: should be a list of numbers"),
+        ({"neurons": [{"neuron": 7, "mean": 5 * [1]}]}, "it does not say neurons.0.sem"),
+        ({"neurons": [{"mean": 5 * [1], "sem": 5 * [0]}]}, "it does not say neurons.0.neuron"),
+        ({"over": [{"values": [1, 2]}]}, "it does not say over.0.path"),
+        ({"over": [{"path": "pose.scale"}]}, "it does not say over.0.values"),
+        ({"renderer": 3}, "renderer: input should be a valid string"),
     ],
 )
 def test_what_is_no_measurement_is_refused(tmp_path, change, said):
     path = write_tuning(tmp_path)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=f"tuning.json is damaged: {said}"):
         read_tunings(tmp_path)
 
 
-def test_only_means_are_needed(tmp_path):
+def test_only_values_and_responses_are_needed(tmp_path):
     path = write_tuning(tmp_path)
-    said = {"over": [{"values": [1, 2]}], "neurons": [{"mean": [1, None]}]}
+    neuron = {"neuron": 7, "mean": [1, None], "sem": [None, None]}
+    said = {"over": [{"path": "pose.scale", "values": [1, 2]}], "neurons": [neuron]}
     path.write_text(json.dumps(said))
-    (tuning,) = read_tunings(tmp_path)
+    ((_, tuning),) = read_tunings(tmp_path)
     assert tuning_figures(tuning)[0]["data"][0]["y"] == [1, None]
-    assert summary_rows(tuning)[0]["neuron"] == "–"
+    row = summary_rows(tuning)[0]
+    assert row.pop("neuron") == "7" and set(row.values()) == {"–"}
 
 
 def test_a_map_has_the_colours_of_its_picture(tmp_path):
     write_tuning(tmp_path, axes=2)
-    (tuning,) = read_tunings(tmp_path)
+    ((_, tuning),) = read_tunings(tmp_path)
     heat = tuning_figures(tuning)[0]["data"][0]
     assert heat["colorscale"].lower() == COLOUR_MAP
     assert (heat["zmin"], heat["zmax"]) == colour_range(tuning.neurons[0].mean) == (0.0, 10.0)

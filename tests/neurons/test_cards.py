@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons import cards
+from mitsuba_mei.neurons import nnvision
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.neurons.nnvision import build_nnvision
 from mitsuba_mei.neurons.simulated import SimpleCell
@@ -157,7 +157,7 @@ def test_the_v1_card_and_the_publishers_file_are_what_they_were(shared_data, mon
         expected.append(source.sha256)
         return real
 
-    monkeypatch.setattr(cards, "obtain", at_hand)
+    monkeypatch.setattr(nnvision, "obtain", at_hand)
     model = load_card(MODELS / "macaque_v1_pointpool.yaml")
     assert expected == [hashlib.sha256(real.read_bytes()).hexdigest()]
     reference = np.load(shared_data / "neuron_models/macaque_v1_pointpool.npz")
@@ -237,7 +237,7 @@ def test_downloads_are_told_of(write, monkeypatch, tmp_path):
         told(f"downloading {source.location}")
         return tmp_path / "1.pth"
 
-    monkeypatch.setattr(cards, "obtain", obtain)
+    monkeypatch.setattr(nnvision, "obtain", obtain)
     said = []
     load_card(write(PUBLISHED.format(weights="hf://a/b/c.pth")), on_message=said.append)
     assert said == ["downloading hf://a/b/c.pth"]

@@ -32,7 +32,8 @@ def unit(*values: float) -> Tensor:
 def material(kind: str, **changed: float) -> MaterialState:
     colour = torch.tensor([0.7, 0.5, 0.2])[: len(mi.Spectrum())]
     values = {**MATERIALS[kind], **changed}
-    return MaterialState(kind, {"reflectance": colour, **{k: torch.tensor([v]) for k, v in values.items()}}, 1.5)
+    tensors = {"reflectance": colour, **{k: torch.tensor([v]) for k, v in values.items()}}
+    return MaterialState(kind, tensors, {"ior": 1.5} if kind == "plastic" else {})
 
 
 def colour(value: float) -> Tensor:

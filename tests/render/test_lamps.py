@@ -11,12 +11,17 @@ import torch
 from torch import Tensor
 
 from mitsuba_mei.render.path.lights import AreaLight, PointLight, SpotLight
-from mitsuba_mei.render.raster.lights import MOST_POINTS, rays
+from mitsuba_mei.render.raster.lights import MAX_POINTS, rays
 from mitsuba_mei.scene.state import LightState
 
 ONE = torch.ones(1)
 CUTOFF, BEAM = math.radians(22), math.radians(8)
 NORMAL = torch.tensor([0.2, -0.1, 1.0]) / math.sqrt(1.05)
+
+
+def cone_of(kind: str, cutoff: float = CUTOFF, beam: float = BEAM) -> dict[str, float]:
+    """The constants of a light."""
+    return {"cutoff": cutoff, "beam": beam} if kind == "spot" else {}
 
 
 def vector(*values: float) -> Tensor:
@@ -79,7 +84,7 @@ def test_points_and_spots_are_those_of_the_path_tracer():
     }
     for kind, reference in cases.items():
         values = {"position": place, "intensity": ONE} | ({"target": target} if kind == "spot" else {})
-        way, value = rays([LightState(kind, values, CUTOFF, BEAM)], points.unbind(1), of_one, 0.5)
+        way, value = rays([LightState(kind, values, cone_of(kind))], points.unbind(1), of_one, 0.5)
         expected = reference.sample(at, mi.Point2f(0.5, 0.5))
         np.testing.assert_allclose(torch.cat(way, 1), expected.d.numpy().T, atol=1e-5)
         np.testing.assert_allclose(value[:, 0], expected.value.numpy()[0], rtol=1e-3, atol=1e-5)
@@ -99,7 +104,7 @@ def test_near_rectangles_are_resolved_more_finely():
     points = (0.3 * points_near_the_origin()).clamp_max(0.25)
     torch.testing.assert_close(arriving(light, points), polygon(light, points, NORMAL), rtol=0.01, atol=1e-3)
     counts = [rays([light], points.unbind(1), of_one, finest)[1].shape[1] for finest in (2.0, 0.5, 1e-3)]
-    assert counts == sorted(counts) and counts[0] < counts[1] < counts[2] == MOST_POINTS**2
+    assert counts == sorted(counts) and counts[0] < counts[1] < counts[2] == MAX_POINTS**2
 
 
 def test_rectangles_are_the_path_tracers():
@@ -131,7 +136,7 @@ def test_a_batch_is_its_scenes_one_by_one():
     for kind, (values, place) in kinds.items():
         cones = (CUTOFF, BEAM), (0.9 * CUTOFF, 0.5 * BEAM)
         lights = [
-            LightState(kind, {**values, place: vector(0.3 * i, -0.2 * i, 3.0 + i)}, *cone)
+            LightState(kind, {**values, place: vector(0.3 * i, -0.2 * i, 3.0 + i)}, cone_of(kind, *cone))
             for i, cone in enumerate(cones)
         ]
         way, value = rays(lights, points.unbind(1), lambda of_scenes: of_scenes[image].T, 0.5)
@@ -153,7 +158,7 @@ def test_derivatives_are_differences(kind, name):
 
     def total(value: Tensor) -> Tensor:
         weights = torch.linspace(1, 2, len(points))
-        return arriving(LightState(kind, {**start, name: value}, CUTOFF, BEAM), points) @ weights
+        return arriving(LightState(kind, {**start, name: value}, cone_of(kind)), points) @ weights
 
     slope = torch.autograd.functional.jacobian(total, start[name])
     step = 0.01
@@ -164,7 +169,7 @@ def test_derivatives_are_differences(kind, name):
 
 def test_a_light_on_the_surface_is_harmless():
     place = vector(0.1, 0.2, 0.3).requires_grad_()
-    light = LightState("spot", {"position": place, "intensity": ONE, "target": vector(0, 0, 0)}, CUTOFF, BEAM)
+    light = LightState("spot", {"position": place, "intensity": ONE, "target": vector(0, 0, 0)}, cone_of("spot"))
     found = arriving(light, torch.stack([place.detach(), vector(0, 0, 0)]))
     found.sum().backward()
     assert found.isfinite().all() and place.grad.isfinite().all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsuba_mei.render.path.bsdf import PARAMETERS, RoughCoat, build_material, update_material
+from mitsuba_mei.render.path.bsdf import BSDFS, RoughCoat, build_material, update_material
 from mitsuba_mei.scene.state import MaterialState
 
 VALUES = {
@@ -19,7 +19,8 @@ VALUES = {
 
 
 def state(kind: str) -> MaterialState:
-    return MaterialState(kind, {name: torch.tensor([value]) for name, value in VALUES[kind].items()}, 1.5)
+    values = {name: torch.tensor([value]) for name, value in VALUES[kind].items()}
+    return MaterialState(kind, values, {"ior": 1.5} if kind == "plastic" else {})
 
 
 def interaction() -> tuple[mi.SurfaceInteraction3f, mi.Vector3f]:
@@ -53,11 +54,11 @@ def evaluated(kind: str, values: dict) -> mi.Float:
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_every_parameter_reaches_mitsuba(kind):
-    assert set(PARAMETERS[kind]) == set(VALUES[kind])
+    assert set(BSDFS[kind].parameters) == set(VALUES[kind])
     bsdf = build_material(state(kind))
     parameters = mi.traverse(bsdf)
     update_material(parameters, state(kind), values_of(kind))
-    for name, key in PARAMETERS[kind].items():
+    for name, key in BSDFS[kind].parameters.items():
         assert np.ravel(parameters[key])[0] == pytest.approx(VALUES[kind][name])
 
 
@@ -78,7 +79,7 @@ def test_derivatives_agree_with_finite_differences(kind, name):
 def test_a_coat_of_another_index_reflects_more():
     reflected = []
     for ior in (1.3, 1.8):
-        bsdf = build_material(MaterialState("plastic", state("plastic").values, ior))
+        bsdf = build_material(MaterialState("plastic", state("plastic").values, {"ior": ior}))
         si, wo = interaction()
         context = mi.BSDFContext()
         context.component = 0

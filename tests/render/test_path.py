@@ -96,17 +96,20 @@ def scene_of(kind: str, bumpy, make_state):
                 values = {"position": place, "intensity": 20 * colour * (1 + q["intensity"])}
                 if kind == "spot":
                     values["target"] = AWAY + torch.stack([0.2 + q["target"], zero, zero])
-                given["lights"] = (LightState(kind, values, math.radians(22), math.radians(6)),)
+                given["lights"] = (LightState(kind, values, CONE if kind == "spot" else {}),)
         if kind == "principled":
             values = {"roughness": 0.4, "metallic": 0.3, "specular": 0.5}
             values = {name: (value + q[name]).reshape(1) for name, value in values.items()}
             given["material"] = MaterialState(kind, {**given["material"].values, **values})
         if kind == "plastic":
             values = {"roughness": (0.3 + q["roughness"]).reshape(1)}
-            given["material"] = MaterialState(kind, {**given["material"].values, **values}, 1.5)
+            given["material"] = MaterialState(kind, {**given["material"].values, **values}, {"ior": 1.5})
         return make_state(moved, faces, **given)
 
     return state_of, (*GEOMETRY, *names)
+
+
+CONE = {"cutoff": math.radians(22), "beam": math.radians(6)}
 
 
 def check_gradient(state_of, names, depth: int, which, seeds: int, channels: int = 1) -> None:

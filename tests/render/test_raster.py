@@ -31,7 +31,7 @@ VALUES = {
 
 def material(kind: str, colour: Tensor = GREY, **changed) -> MaterialState:
     values = {name: torch.as_tensor(v).reshape(1) for name, v in {**VALUES[kind], **changed}.items()}
-    return MaterialState(kind, {"reflectance": 0.7 * colour, **values}, 1.5)
+    return MaterialState(kind, {"reflectance": 0.7 * colour, **values}, {"ior": 1.5} if kind == "plastic" else {})
 
 
 def unit(*values: float) -> Tensor:
@@ -48,11 +48,11 @@ def lamps(colour: Tensor = GREY) -> dict[str, LightState]:
         "up": torch.tensor([0.36, 0.48, -0.45]),
         "radiance": 40 * colour,
     }
-    cone = math.radians(22), math.radians(6)
+    cone = {"cutoff": math.radians(22), "beam": math.radians(6)}
     return {
         "area": LightState("area", rectangle),
         "point": LightState("point", {"position": place, "intensity": 20 * colour}),
-        "spot": LightState("spot", {"position": place, "target": target, "intensity": 20 * colour}, *cone),
+        "spot": LightState("spot", {"position": place, "target": target, "intensity": 20 * colour}, cone),
         "directional": LightState("directional", {"direction": unit(-1, -0.6, -0.7), "irradiance": 3 * colour}),
     }
 

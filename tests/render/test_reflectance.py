@@ -31,7 +31,8 @@ MATERIALS = [
 def material(kind: str, values: dict[str, float], ior: float = 1.5, scale: float = 1.0) -> MaterialState:
     """In as many channels as Mitsuba's variant has."""
     colour = scale * torch.tensor(COLOUR)[: len(mi.Spectrum())]
-    return MaterialState(kind, {"reflectance": colour, **{k: torch.tensor([v]) for k, v in values.items()}}, ior)
+    tensors = {"reflectance": colour, **{k: torch.tensor([v]) for k, v in values.items()}}
+    return MaterialState(kind, tensors, {"ior": ior} if kind == "plastic" else {})
 
 
 def of_ours(states: list[MaterialState], viewer: Tensor, light: Tensor, image: Tensor | None = None) -> Tensor:
@@ -85,7 +86,8 @@ def test_a_coat_of_another_index_is_mitsubas(ior):
 @pytest.mark.parametrize("roughness", [0.05, 0.3, 0.9])
 def test_in_a_white_furnace_plastic_reflects_what_mitsubas_does(roughness):
     """All light from a hemisphere, ours summed over directions and Mitsuba's by its own sampling."""
-    state = MaterialState("plastic", {"reflectance": torch.ones(1), "roughness": torch.tensor([roughness])})
+    tensors = {"reflectance": torch.ones(1), "roughness": torch.tensor([roughness])}
+    state = MaterialState("plastic", tensors, {"ior": 1.5})
     bsdf, count = bsdf_of(state), 2**16
     generator = torch.Generator().manual_seed(0)
     u = torch.rand(3, count, generator=generator).numpy()
@@ -130,7 +132,8 @@ def test_derivatives_are_differences_of_mitsubas_values(kind, name, step):
     viewer, light = viewer[keep], light[keep]
 
     def state(value: Tensor) -> MaterialState:
-        return MaterialState(kind, {**{k: torch.tensor([v]) for k, v in values.items()}, name: value.reshape(1)})
+        tensors = {**{k: torch.tensor([v]) for k, v in values.items()}, name: value.reshape(1)}
+        return MaterialState(kind, tensors, {"ior": 1.5} if kind == "plastic" else {})
 
     at = torch.tensor(values[name])
     slope = torch.autograd.functional.jacobian(lambda v: of_ours([state(v)], viewer, light)[:, 0], at)
@@ -144,7 +147,8 @@ def test_the_base_has_the_right_derivative_by_roughness(roughness):
     """Of the light that comes back from below the coat; differences are taken far apart."""
 
     def base(alpha: Tensor) -> Tensor:
-        state = MaterialState("plastic", {"reflectance": torch.tensor([0.9]), "roughness": alpha.reshape(1)})
+        tensors = {"reflectance": torch.tensor([0.9]), "roughness": alpha.reshape(1)}
+        state = MaterialState("plastic", tensors, {"ior": 1.5})
         return material_of([state]).colour.reshape(())
 
     at, step = torch.tensor(roughness), 0.1 * roughness

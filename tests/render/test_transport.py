@@ -58,7 +58,7 @@ def light(kind: str) -> tuple[dict, dict]:
         return {"lights": (LightState("point", values),)}, {"type": "point", "position": PLACE, "intensity": 20.0}
     if kind == "spot":
         values = {"position": column(PLACE), "target": column(TARGET), "intensity": column([20.0])}
-        ours = LightState("spot", values, math.radians(14), math.radians(6))
+        ours = LightState("spot", values, {"cutoff": math.radians(14), "beam": math.radians(6)})
         place = mi.ScalarTransform4f().look_at(origin=PLACE, target=TARGET, up=[0, 1, 0])
         angles = {"cutoff_angle": 14.0, "beam_width": 6.0}
         return {"lights": (ours,)}, {"type": "spot", "to_world": place, "intensity": 20.0, **angles}
@@ -86,7 +86,7 @@ def material(kind: str) -> tuple[MaterialState, dict]:
     if kind == "diffuse":
         return MaterialState(kind, {"reflectance": reflectance}), {"type": "diffuse", "reflectance": 0.7}
     if kind == "plastic":
-        ours = MaterialState(kind, {"reflectance": reflectance, "roughness": column([0.3])}, 1.5)
+        ours = MaterialState(kind, {"reflectance": reflectance, "roughness": column([0.3])}, {"ior": 1.5})
         return ours, {
             "type": "roughplastic",
             "diffuse_reflectance": 0.7,

@@ -19,8 +19,8 @@ class Lamp(Component):
     def __init__(self, power=2.0, share=0.25, free=()):
         super().__init__()
         free = self.check_free(free)
-        self.declare("power", power, POSITIVE, free="power" in free)
-        self.declare("share", share, interval(0, 1), free="share" in free)
+        self.register("power", power, POSITIVE, free="power" in free)
+        self.register("share", share, interval(0, 1), free="share" in free)
 
 
 @pytest.mark.parametrize("domain", [REAL, POSITIVE, interval(-2.0, 5.0), Domain(low=3.0)])
@@ -80,7 +80,7 @@ def test_an_unknown_free_parameter_is_named_with_the_nearest():
 def test_values_that_are_given_are_copied():
     given_value = torch.tensor([1.0, 2.0])
     component = Component()
-    component.declare("x", given_value, free=True)
+    component.register("x", given_value, free=True)
     given_value += 1
     assert component.get("x").tolist() == [1.0, 2.0]
 

@@ -161,7 +161,7 @@ def test_initialize_is_smooth_reproducible_and_of_the_asked_size():
     "arguments, words",
     [
         ({"control_points": 163}, ("163", "162 vertices")),
-        ({"control_points": 0}, ("0", "162")),
+        ({"control_points": 0}, ("must be at least 1, not 0",)),
         ({"kernel": "gausian"}, ("did you mean 'gaussian'",)),
         ({"scale": 0.0}, ("scale",)),
         ({"scale": math.nan}, ("scale",)),

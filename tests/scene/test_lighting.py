@@ -100,7 +100,7 @@ def test_spherical_harmonics_are_dark_where_negative():
     expected = (0.5 * math.sqrt(1 / (4 * math.pi)) + 2 * math.sqrt(3 / (4 * math.pi)) * ALL[:, 1]).clamp_min(0)
     torch.testing.assert_close(value, expected)
     assert (value == 0).any()
-    with pytest.raises(UserError, match="has 5 numbers; allowed: 1, 4, 9 or 16"):
+    with pytest.raises(UserError, match="1, 4, 9 or 16 numbers, not 5"):
         SphericalHarmonics([1.0] * 5)
 
 
@@ -165,7 +165,7 @@ def test_local_lights_are_handed_over_in_the_cameras_frame():
     directional = Directional([0, 0, -2], 3.0).state(camera, 3)
     torch.testing.assert_close(directional.values["direction"], torch.tensor([1.0, 0, 0]), rtol=0.0, atol=1e-6)
     spot = Spot([0, 0, 4], [0, 0, 1], cutoff=30, beam=10).state(camera, 1)
-    assert (spot.cutoff, spot.beam) == pytest.approx((math.pi / 6, math.pi / 18))
+    assert spot.constants == pytest.approx({"cutoff": math.pi / 6, "beam": math.pi / 18})
     torch.testing.assert_close(spot.values["target"], torch.tensor([-1.0, 0, -5]), rtol=0.0, atol=1e-6)
 
 
@@ -238,11 +238,11 @@ def test_every_freeable_parameter_has_a_gradient(kind, panorama):
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UserError, match="sun: the direction has no length"):
+    with pytest.raises(UserError, match="sun: direction: a direction cannot be"):
         Sun([0, 0, 0])
     with pytest.raises(UserError, match="area: from position to target"):
         Area([1, 1, 1], [1, 1, 1])
-    with pytest.raises(UserError, match="spot: beam 40 and cutoff 30"):
+    with pytest.raises(UserError, match="spot: beam must be below cutoff, not 40 with cutoff 30"):
         Spot(cutoff=30, beam=40)
     with pytest.raises(UserError, match="constant.radiance is free but starts at 0"):
         Constant(0.0, free=["radiance"])

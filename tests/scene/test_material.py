@@ -23,7 +23,7 @@ def test_every_parameter_can_be_free_and_stays_in_its_range(kind):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_state_has_the_scenes_channels(channels):
     grey, coloured = Plastic(0.3, 0.2, 1.7).state(channels), Plastic([0.1, 0.2, 0.3]).state(channels)
-    assert grey.kind == "plastic" and grey.ior == 1.7
+    assert grey.kind == "plastic" and grey.constants == {"ior": 1.7}
     assert grey.values["reflectance"].tolist() == pytest.approx([0.3] * channels)
     assert grey.values["roughness"].tolist() == pytest.approx([0.2])
     luminance = 0.1 * 0.2126 + 0.2 * 0.7152 + 0.3 * 0.0722

@@ -65,5 +65,5 @@ def test_a_free_rotation_has_a_full_derivative_everywhere(rotation):
 def test_mistakes_are_named():
     with pytest.raises(UserError, match="pose has no parameter 'rotate'"):
         Pose(free=["rotate"])
-    with pytest.raises(UserError, match="pose.scale is free but starts at 0"):
+    with pytest.raises(UserError, match="pose: scale: must be above 0, not 0.0"):
         Pose(scale=0.0, free=["scale"])

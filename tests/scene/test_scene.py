@@ -91,9 +91,9 @@ def test_free_parameters_are_named_by_their_place_in_the_scene_file():
         *("material.reflectance", "material.roughness"),
     }
     assert set(scene.free_parameters()) == names
-    assert list(scene.groups()) == ["shape", "pose", "camera", "lighting", "material"]
-    assert sum(map(len, scene.groups().values())) == len(names)
-    assert build().free_parameters() == {} and build().groups() == {}
+    assert list(scene.parameter_groups()) == ["shape", "pose", "camera", "lighting", "material"]
+    assert sum(map(len, scene.parameter_groups().values())) == len(names)
+    assert build().free_parameters() == {} and build().parameter_groups() == {}
 
 
 @pytest.mark.parametrize("part", EVERYTHING)
@@ -118,7 +118,7 @@ def test_a_step_moves_what_is_free_and_nothing_else(part):
 def test_file_units_build_the_same_scene():
     scene = build(free=EVERYTHING)
     with torch.no_grad():
-        for group, parameters in scene.groups().items():
+        for group, parameters in scene.parameter_groups().items():
             for parameter in parameters:
                 if group != "shape":
                     parameter += 0.1 * torch.rand_like(parameter)

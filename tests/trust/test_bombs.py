@@ -17,7 +17,7 @@ from mitsuba_mei.cli.main import main
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.geometry.mesh_files import read_mesh
 from mitsuba_mei.io import images
-from mitsuba_mei.io.images import MOST_PIXELS, read_image
+from mitsuba_mei.io.images import MAX_PIXELS, read_image
 from mitsuba_mei.report.export.stimuli import read_array
 from mitsuba_mei.report.html import pictures
 from mitsuba_mei.report.html.files import read_mesh as read_ply
@@ -84,7 +84,7 @@ def test_the_whole_one_could_be_decoded(tmp_path):
     """So that it is its size alone for which it is refused."""
     (tmp_path / "whole.png").write_bytes(BOMBS["whole.png"])
     with Image.open(tmp_path / "whole.png") as file:
-        assert np.asarray(file).shape == (6000, 6000) and 6000 * 6000 > MOST_PIXELS
+        assert np.asarray(file).shape == (6000, 6000) and 6000 * 6000 > MAX_PIXELS
 
 
 @pytest.mark.parametrize("name", ["a.exr", "a.hdr"])

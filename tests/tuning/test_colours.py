@@ -9,7 +9,7 @@ import pytest
 
 from mitsuba_mei.report.colors import COLOUR_MAP, colour_range
 from mitsuba_mei.report.figures.tuning import TuningFigure, write_tuning
-from mitsuba_mei.runs.tuning_grid import Axis
+from mitsuba_mei.runs.results import Axis, TunedNeuron
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,10 @@ def test_zero_is_always_among_the_colours(responses, found):
 
 
 def test_a_map_is_drawn_in_these_colours(tmp_path):
-    axes = (Axis("pose.scale", "", np.array([1.0, 2.0]), 1.0), Axis("camera.fov", "deg", np.array([10.0, 20.0]), 10.0))
+    scale = Axis(path="pose.scale", values=np.array([1.0, 2.0]), at=1.0)
+    axes = (scale, Axis(path="camera.fov", unit="deg", values=np.array([10.0, 20.0]), at=10.0))
     mean = np.array([[0.3, 0.4], [0.5, 0.6]])
-    neurons = [{"neuron": 0, "mean": mean, "low": mean, "high": mean, "summary": None}]
+    neurons = [TunedNeuron(neuron=0, mean=mean, sem=0 * mean, low=mean, high=mean)]
     write_tuning(tmp_path / "map.png", TuningFigure("", axes, neurons, np.full((2, 2, 4, 4), 99.0)))
     pixels = iio.imread(tmp_path / "map.png")[..., :3].astype(int)
     low, high = colour_range(mean)

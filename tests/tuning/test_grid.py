@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.runs.tuning_grid import Axis, axes_of, parse_over, points
+from mitsuba_mei.runs.results import Axis
+from mitsuba_mei.runs.tuning_grid import axes_of, parse_over, points
 from mitsuba_mei.scene.scalar_parameters import ParameterInfo
 
 
@@ -55,7 +56,7 @@ def test_a_range_is_spread_evenly_with_both_ends():
 )
 def test_periods_follow_from_the_range(text, period, closed, half):
     (axis,) = axes(text)
-    assert (axis.period, axis.closed, axis.half_turn) == (period, closed, half)
+    assert (axis.period, axis.closed, axis.half_turn_period) == (period, closed, half)
 
 
 def test_a_grid_runs_over_the_last_axis_first():

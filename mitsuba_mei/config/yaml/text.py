@@ -19,7 +19,7 @@ from .located import Located
 
 __all__ = ["parse", "read", "write"]
 
-MOST_BYTES = 4 * 2**20
+MAX_BYTES = 4 * 2**20
 """Of a file."""
 
 _MAX_NODES = 100_000
@@ -188,7 +188,7 @@ def read(path: Path | str, place: Place | None = None) -> Located:
     path = Path(path)
     prefix = "" if place is None else f"{place}: "
     try:
-        text = read_ordinary(path, MOST_BYTES).decode("utf-8-sig")
+        text = read_ordinary(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         hint = nearest(path.name, (file.name for file in path.parent.glob("*.y*ml")))
         hint = f"; {hint}" if hint.startswith("did you mean") else ""

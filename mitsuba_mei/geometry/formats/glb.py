@@ -17,7 +17,7 @@ __all__ = ["read_glb"]
 NUMBERS = {5120: "i1", 5121: "u1", 5122: "i2", 5123: "u2", 5125: "u4", 5126: "f4"}
 COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
-MOST_READ = 10**8
+MAX_READ = 10**8
 """Vertices that all primitives name together."""
 
 FLAT_EXTENSIONS = (
@@ -117,8 +117,8 @@ def _check_sizes(tree: dict[str, Any], placed: list[Placement], max_faces: int, 
             faces += corners // 3 if mode == TRIANGLES else max(0, corners - 2) if mode in (STRIP, FAN) else 0
             read += positions
     check_count(faces, max_faces)
-    if read > MOST_READ:
-        raise MeshFault(f"names {read:,} vertices in all its parts, more than the {MOST_READ:,} that are read")
+    if read > MAX_READ:
+        raise MeshFault(f"names {read:,} vertices in all its parts, more than the {MAX_READ:,} that are read")
 
 
 def _parts(placement: Placement) -> list[dict[str, Any]]:
@@ -174,7 +174,7 @@ class _File:
         if "bufferView" in said:
             values = self._view(said["bufferView"], said.get("byteOffset", 0), kind, components, count)
         else:
-            if count > len(self._binary) + MOST_READ // 100:
+            if count > len(self._binary) + MAX_READ // 100:
                 raise MeshFault(f"has an accessor of {count:,} values without data")
             values = np.zeros((count, components), kind)
         if "sparse" in said:

@@ -22,7 +22,7 @@ TYPES = {
     **{name: "f8" for name in ("double", "float64")},
 }
 
-MOST_HEADER = 2**16
+MAX_HEADER = 2**16
 """Bytes of a header."""
 
 
@@ -51,7 +51,7 @@ def read_header(data: bytes) -> tuple[str, list[Element], bytes]:
     if begin is None:
         raise MeshFault("cannot be read as PLY: it does not begin with 'ply'")
     before = rb"(?:\r\n|\n|\r)end_header[ \t]*"
-    end = re.search(before + begin.group(1), data[:MOST_HEADER]) or re.search(before + rb"\r?\n", data[:MOST_HEADER])
+    end = re.search(before + begin.group(1), data[:MAX_HEADER]) or re.search(before + rb"\r?\n", data[:MAX_HEADER])
     if end is None:
         raise MeshFault("cannot be read as PLY: its header has no end ('end_header')")
     lines = data[begin.start() : end.start()].decode("ascii", "replace").splitlines()

@@ -10,7 +10,7 @@ from .contents import MeshFault
 
 __all__ = ["triangulate"]
 
-MOST_CORNERS = 5000
+MAX_CORNERS = 5000
 """Of a polygon that is not convex; the time that it takes grows with the square."""
 
 STRAIGHT = 1e-6
@@ -124,9 +124,9 @@ def _polygons(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     cut = np.repeat(fan.reshape(1, -1), count, axis=0)
     wrong = np.zeros(count, dtype=bool)
     rest = np.flatnonzero(~convex & np.isfinite(flat).all(axis=(1, 2)))
-    if len(rest) and size > MOST_CORNERS:
+    if len(rest) and size > MAX_CORNERS:
         raise MeshFault(
-            f"has a polygon of {size:,} corners that is not convex; at most {MOST_CORNERS:,} are cut into triangles "
+            f"has a polygon of {size:,} corners that is not convex; at most {MAX_CORNERS:,} are cut into triangles "
             "here: export it as a triangle mesh"
         )
     for row in rest:

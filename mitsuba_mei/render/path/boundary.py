@@ -28,7 +28,7 @@ __all__ = ["View", "silhouette_term", "shadow_term"]
 EPSILON = 2e-5
 """How far beside an edge its two sides are looked at, scene units."""
 
-LEAST_COSINE = 0.02
+MIN_COSINE = 0.02
 """Bound on the stretch of a shadow on grazing facets, whose interpolated normals say less than their own."""
 
 
@@ -217,7 +217,7 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         cosine = dr.abs(dr.dot(si.n, d))
         seen = meeting.seen & (dr.dot(si.sh_frame.n, d) > 0)
         weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
-        weight = dr.select(seen, weight / dr.maximum(cosine, LEAST_COSINE), 0)
+        weight = dr.select(seen, weight / dr.maximum(cosine, MIN_COSINE), 0)
     point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
     result = [_Receiver(point, weight, world.max_depth - 2)]
     if world.max_depth < 3:
@@ -237,7 +237,7 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         seen &= dr.dot(si.sh_frame.n, d) > 0
         weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
         weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), seen)
-        weight *= dr.pi / (dr.maximum(cosine, LEAST_COSINE) * dr.maximum(viewer_cosine, LEAST_COSINE))
+        weight *= dr.pi / (dr.maximum(cosine, MIN_COSINE) * dr.maximum(viewer_cosine, MIN_COSINE))
         weight = dr.select(seen, weight, 0)
     origin = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
     point = edges.moving_point(view.vertices, pi.prim_index, origin, dr.detach(to_receiver), seen)

@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import drjit as dr
 import mitsuba as mi
 
 from ...scene.state import MaterialState
 
-__all__ = ["RoughCoat", "build_material", "update_material"]
+__all__ = ["BSDFS", "RoughCoat", "build_coat", "build_material", "update_material"]
 
-PLUGINS = {"diffuse": "diffuse", "plastic": "roughplastic", "principled": "principled"}
-PARAMETERS = {
-    "diffuse": {"reflectance": "reflectance.value"},
-    "plastic": {"reflectance": "diffuse_reflectance.value", "roughness": "alpha"},
-    "principled": {
-        "reflectance": "base_color.value",
-        "roughness": "roughness.value",
-        "metallic": "metallic.value",
-        "specular": "specular",
-    },
+
+@dataclass(frozen=True)
+class Plugin:
+    """A Mitsuba plugin for a material.
+
+    Attributes
+    ----------
+    name : str
+        The plugin's.
+    parameters : dict of str to str
+        What the plugin calls each of the material's tensors once it is loaded.
+    description : dict
+        Values to load it with; those of the parameters are written later.
+    constants : dict of str to str
+        What the description calls each of the material's constants.
+    coat : bool
+        Whether its derivative by roughness needs :class:`RoughCoat`.
+    """
+
+    name: str
+    parameters: dict[str, str]
+    description: dict[str, Any]
+    constants: dict[str, str] = field(default_factory=dict)
+    coat: bool = False
+
+
+RGB = {"type": "rgb", "value": 0.5}
+
+BSDFS = {
+    "diffuse": Plugin("diffuse", {"reflectance": "reflectance.value"}, {"reflectance": RGB}),
+    "plastic": Plugin(
+        "roughplastic",
+        {"reflectance": "diffuse_reflectance.value", "roughness": "alpha"},
+        {"diffuse_reflectance": RGB, "nonlinear": True, "alpha": 0.3},
+        constants={"ior": "int_ior"},
+        coat=True,
+    ),
+    "principled": Plugin(
+        "principled",
+        {
+            "reflectance": "base_color.value",
+            "roughness": "roughness.value",
+            "metallic": "metallic.value",
+            "specular": "specular",
+        },
+        {"base_color": RGB, "roughness": 0.5, "metallic": 0.1, "specular": 0.5},
+    ),
 }
+"""Every material by its ``type`` in the scene file."""
 
 
 def build_material(material: MaterialState) -> mi.BSDF:
     """The BSDF of a material."""
-    rgb = {"type": "rgb", "value": 0.5}
-    description = {"type": PLUGINS[material.kind]}
-    if material.kind == "diffuse":
-        description["reflectance"] = rgb
-    elif material.kind == "plastic":
-        description |= {"diffuse_reflectance": rgb, "nonlinear": True, "int_ior": material.ior, "alpha": 0.3}
-    else:
-        description |= {"base_color": rgb, "roughness": 0.5, "metallic": 0.1, "specular": 0.5}
-    return mi.load_dict(description)
+    plugin = BSDFS[material.kind]
+    constants = {plugin.constants[name]: value for name, value in material.constants.items()}
+    return mi.load_dict({"type": plugin.name, **plugin.description, **constants})
+
+
+def build_coat(bsdf: mi.BSDF, material: MaterialState) -> RoughCoat | None:
+    """The same BSDF with its whole derivative; None where it has that by itself."""
+    return RoughCoat(bsdf, material) if BSDFS[material.kind].coat else None
 
 
 def update_material(parameters: mi.SceneParameters, material: MaterialState, values: dict) -> None:
     """Write the (attached) ``values["material.<name>"]`` into a BSDF's parameters."""
-    for name, key in PARAMETERS[material.kind].items():
+    for name, key in BSDFS[material.kind].parameters.items():
         value = values[f"material.{name}"]
         if name == "reflectance" and len(mi.Spectrum()) == 3:
             value = mi.Color3f([dr.gather(mi.Float, value, c) for c in range(3)])

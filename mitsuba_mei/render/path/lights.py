@@ -7,12 +7,24 @@ name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import drjit as dr
 import mitsuba as mi
 
-__all__ = ["LightSample", "AreaLight", "PointLight", "SpotLight", "DirectionalLight"]
+from ...scene.state import LightState
+
+__all__ = [
+    "LIGHTS",
+    "AreaLight",
+    "DirectionalLight",
+    "LightSample",
+    "PointLight",
+    "SpotLight",
+    "build_light",
+    "spectrum",
+]
 
 
 @dataclass
@@ -109,3 +121,32 @@ class DirectionalLight:
     def sample(self, p: mi.Point3f, sample: mi.Point2f) -> LightSample:
         """The light as seen from ``p``."""
         return LightSample(-self.direction, mi.Float(dr.inf), mi.Spectrum(self.irradiance), None)
+
+
+LIGHTS = {"area": AreaLight, "point": PointLight, "spot": SpotLight, "directional": DirectionalLight}
+"""Every light by its ``type`` in the scene file; its fields are the values and constants of its LightState."""
+
+
+def build_light(light: LightState, values: Mapping[str, mi.Float]):
+    """A light with its (attached) values, numbers as they come from torch."""
+    kind = LIGHTS[light.kind]
+    read = {each.name: _READ[each.type] for each in fields(kind) if each.name in light.values}
+    return kind(**{name: read[name](values[name]) for name in light.values}, **light.constants)
+
+
+def _vector(values: mi.Float) -> mi.Vector3f:
+    return mi.Vector3f([dr.gather(mi.Float, values, k) for k in range(3)])
+
+
+def spectrum(values: mi.Float) -> mi.Spectrum:
+    """Numbers of all channels as a spectrum."""
+    return mi.Spectrum([dr.gather(mi.Float, values, c) for c in range(len(mi.Spectrum()))])
+
+
+_READ = {
+    "mi.Point3f": _vector,
+    "mi.Vector3f": _vector,
+    "mi.Spectrum": spectrum,
+    "mi.Float": lambda values: dr.gather(mi.Float, values, 0),
+}
+"""By what a light's field is annotated with."""

@@ -13,22 +13,16 @@ from torch import Tensor
 
 from ...scene.state import SceneState
 from ..memory import MAX_PATHS
-from ..path import boundary, lights
-from .bsdf import RoughCoat, build_material, update_material
+from ..path import boundary
+from .bsdf import build_coat, build_material, update_material
 from .edges import Edges
 from .environment import EnvironmentTable, TexelMeans
 from .film import Film
+from .lights import build_light, spectrum
 from .sampler import Sampler
 from .transport import RenderContext, radiance
 
 __all__ = ["GradientBudget", "PathRenderer"]
-
-LIGHTS = {
-    "area": lights.AreaLight,
-    "point": lights.PointLight,
-    "spot": lights.SpotLight,
-    "directional": lights.DirectionalLight,
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ class PathRenderer:
         self._parameters = mi.traverse(self._scene)
         self._positions = next(key for key in self._parameters.keys() if key.endswith("vertex_positions"))
         self._material = mi.traverse(self._bsdf)
-        self._coat = RoughCoat(self._bsdf, state.material) if state.material.kind == "plastic" else None
+        self._coat = build_coat(self._bsdf, state.material)
         self._edges = Edges.of(state.vertices.detach().cpu().numpy(), faces)
 
     def render(self, state: SceneState, seed: int, spp: int | None = None) -> Tensor:
@@ -150,28 +144,17 @@ class PathRenderer:
             environment = EnvironmentTable(values["environment"], state.distant_detail)
         world_lights = []
         for i, light in enumerate(state.lights):
-            fields = {name: self._vector(name, values[f"lights.{i}.{name}"]) for name in light.values}
-            if light.kind == "spot":
-                fields |= {"cutoff": light.cutoff, "beam": light.beam}
-            world_lights.append(LIGHTS[light.kind](**fields))
+            world_lights.append(build_light(light, {name: values[f"lights.{i}.{name}"] for name in light.values}))
         world = RenderContext(
             self._scene,
             self._scene.shapes()[0],
             bsdf,
             environment,
             world_lights,
-            self._spectrum(values["background"]),
+            spectrum(values["background"]),
             self.max_depth,
         )
         return world, Film(self.resolution, values["tan_half_fov"])
-
-    def _spectrum(self, values: mi.Float) -> mi.Spectrum:
-        return mi.Spectrum([dr.gather(mi.Float, values, c) for c in range(self.channels)])
-
-    def _vector(self, name: str, values: mi.Float):
-        if name in ("radiance", "intensity", "irradiance"):
-            return self._spectrum(values)
-        return mi.Vector3f([dr.gather(mi.Float, values, k) for k in range(3)])
 
     def _primary(self, world: RenderContext, film: Film, sampler: Sampler) -> mi.Spectrum:
         with dr.suspend_grad():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from ...errors import UserError, nearest
 from ...scene.state import MaterialState
 from .microfacets import KNOTS, Coat, fresnel
 
-__all__ = ["Material", "interpolate", "material_of", "polynomial"]
+__all__ = ["BSDFS", "Material", "interpolate", "material_of", "polynomial"]
 
 AIR = 1.000277
 """Mitsuba's index of refraction of air."""
@@ -63,8 +63,8 @@ class Material(ABC):
     ----------
     values : dict of str to Tensor
         As those of :class:`~mitsuba_mei.scene.state.MaterialState`, with a first axis of M.
-    ior : float
-        Of a coat.
+    constants : mapping of str to float
+        As those of the state.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Material(ABC):
     coat: Coat | None = None
     profile: Tensor | None = None
 
-    def __init__(self, values: dict[str, Tensor], ior: float) -> None:
+    def __init__(self, values: dict[str, Tensor], constants: Mapping[str, float]) -> None:
         self.colour = values["reflectance"]
 
     @abstractmethod
@@ -140,8 +140,9 @@ class Diffuse(Material):
 class Plastic(Material):
     """Mitsuba's ``roughplastic``, nonlinear: a diffuse base that loses what the coat reflects on either way."""
 
-    def __init__(self, values: dict[str, Tensor], ior: float) -> None:
-        super().__init__(values, ior)
+    def __init__(self, values: dict[str, Tensor], constants: Mapping[str, float]) -> None:
+        super().__init__(values, constants)
+        ior = constants["ior"]
         self.coat = Coat("beckmann", values["roughness"].reshape(-1))
         self._eta = self.colour.new_tensor(ior / AIR)
         transmitted = self.coat.transmittance(self._eta)
@@ -191,8 +192,8 @@ def _inside(ior: float) -> Tensor:
 class Principled(Material):
     """Mitsuba's ``principled`` with base colour, roughness, metallic and specular alone (Burley 2012)."""
 
-    def __init__(self, values: dict[str, Tensor], ior: float) -> None:
-        super().__init__(values, ior)
+    def __init__(self, values: dict[str, Tensor], constants: Mapping[str, float]) -> None:
+        super().__init__(values, constants)
         self._roughness, self._metallic, specular = (
             values[name].reshape(-1) for name in ("roughness", "metallic", "specular")
         )
@@ -218,7 +219,8 @@ class Principled(Material):
         return (1 - metallic) * fresnel(half, eta) + metallic * grazing, metallic * (1 - grazing)
 
 
-KINDS = {"diffuse": Diffuse, "plastic": Plastic, "principled": Principled}
+BSDFS = {"diffuse": Diffuse, "plastic": Plastic, "principled": Principled}
+"""Every material by its ``type`` in the scene file."""
 
 
 def material_of(materials: Sequence[MaterialState]) -> Material:
@@ -229,14 +231,14 @@ def material_of(materials: Sequence[MaterialState]) -> Material:
     UserError
         For a kind that is not known here.
     ValueError
-        Where their kinds or indices of refraction differ.
+        Where their kinds or constants differ.
     """
     first = materials[0]
-    if first.kind not in KINDS:
+    if first.kind not in BSDFS:
         raise UserError(
-            f"material: the rasterizer has no '{first.kind}'; {nearest(first.kind, KINDS)}; or use render.type=path"
+            f"material: the rasterizer has no '{first.kind}'; {nearest(first.kind, BSDFS)}; or use render.type=path"
         )
-    if any((other.kind, other.ior) != (first.kind, first.ior) for other in materials):
+    if any((other.kind, other.constants) != (first.kind, first.constants) for other in materials):
         raise ValueError("all scenes of a batch must be of one kind of material")
     values = {name: torch.stack([material.values[name] for material in materials]) for name in first.values}
-    return KINDS[first.kind](values, first.ior)
+    return BSDFS[first.kind](values, first.constants)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,17 +13,17 @@ from torch import Tensor
 
 from ...scene.state import LightState
 
-__all__ = ["POWER", "Rays", "rays"]
+__all__ = ["LIGHTS", "Rays", "Vector", "rays"]
 
-POWER = {"area": "radiance", "point": "intensity", "spot": "intensity", "directional": "irradiance"}
-"""What a light's colour is called."""
-
-LEAST_POINTS, MOST_POINTS = 4, 16
+MIN_POINTS, MAX_POINTS = 4, 16
 """Places along a side of a rectangle from which its light is taken to come."""
 
 Vector = tuple[Tensor, Tensor, Tensor]
 Rays = tuple[Vector, Tensor]
 """Unit vectors (N, L) from points to a light, by coordinate, and what arrives along each (N, L) for a colour of 1."""
+
+Values = Mapping[str, Tensor]
+"""A light's values and constants, (K, N) or (K, 1)."""
 
 
 def rays(lights: Sequence[LightState], position: Vector, take: Callable[[Tensor], Tensor], finest: float) -> Rays:
@@ -39,26 +40,32 @@ def rays(lights: Sequence[LightState], position: Vector, take: Callable[[Tensor]
     finest : float
         Radians over which the material's reflection changes; rectangles are resolved as finely.
     """
-    values = {name: take(torch.stack([light.values[name] for light in lights])) for name in lights[0].values}
-    kind = lights[0].kind
-    if kind == "directional":
-        x, y, z = (-part[:, None] for part in values["direction"])
-        return (x, y, z), torch.ones_like(x)
-    if kind == "area":
-        return _from_rectangle(values, position, finest)
+    first = lights[0]
+    values = {name: take(torch.stack([light.values[name] for light in lights])) for name in first.values}
+    for name in first.constants:
+        values[name] = take(position[0].new_tensor([[light.constants[name]] for light in lights]))
+    return LIGHTS[first.kind].rays(values, position, finest)
+
+
+def _from_direction(values: Values, position: Vector, finest: float) -> Rays:
+    x, y, z = (-part[:, None] for part in values["direction"])
+    return (x, y, z), torch.ones_like(x)
+
+
+def _from_point(values: Values, position: Vector, finest: float) -> Rays:
     way, square = _way(values["position"], position)
-    if kind == "point":
-        return way, 1 / square
+    return way, 1 / square
+
+
+def _from_spot(values: Values, position: Vector, finest: float) -> Rays:
+    way, square = _way(values["position"], position)
     axis = [target - place for target, place in zip(values["target"], values["position"])]
     length = sum(part * part for part in axis).sqrt()
     aligned = -sum((part / length)[:, None] * d for part, d in zip(axis, way))
     # Within the beam and beyond the cutoff nothing changes; on the axis itself the angle has no derivative.
     angle = torch.acos(aligned.clamp(-1 + 1e-6, 1 - 1e-6))
-    cutoff, beam = (take(square.new_tensor([[value(light)] for light in lights]))[0][:, None] for value in CONE)
+    cutoff, beam = (values[name][0][:, None] for name in ("cutoff", "beam"))
     return way, ((cutoff - angle) / (cutoff - beam)).clamp(0, 1) / square
-
-
-CONE = (lambda light: light.cutoff), (lambda light: light.beam)
 
 
 def _way(places: Sequence[Tensor], position: Vector) -> tuple[Vector, Tensor]:
@@ -69,12 +76,12 @@ def _way(places: Sequence[Tensor], position: Vector) -> tuple[Vector, Tensor]:
     return (x * inverse, y * inverse, z * inverse), square
 
 
-def _from_rectangle(values: dict[str, Tensor], position: Vector, finest: float) -> Rays:
+def _from_rectangle(values: Values, position: Vector, finest: float) -> Rays:
     centre, across, up = values["centre"], values["across"], values["up"]
     with torch.no_grad():
         nearest = (centre - torch.stack(position)).norm(dim=0).amin() if len(position[0]) else centre.new_ones(())
         seen = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
-    count = min(MOST_POINTS, max(LEAST_POINTS, math.ceil(1.5 * seen / finest)))
+    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * seen / finest)))
     right, above, weight = (centre.new_tensor(part) for part in _square(count))
     places = [c[:, None] + right * a[:, None] + above * b[:, None] for c, a, b in zip(centre, across, up)]
     way, square = _way(places, position)
@@ -89,3 +96,20 @@ def _square(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     at, weight = np.polynomial.legendre.leggauss(count)
     right, above = np.meshgrid(0.5 * at, 0.5 * at)
     return right.ravel(), above.ravel(), np.outer(0.5 * weight, 0.5 * weight).ravel()
+
+
+@dataclass(frozen=True)
+class Light:
+    """What a light's colour is called, and what reaches points (N,) each from it."""
+
+    power: str
+    rays: Callable[[Values, Vector, float], Rays]
+
+
+LIGHTS = {
+    "area": Light("radiance", _from_rectangle),
+    "point": Light("intensity", _from_point),
+    "spot": Light("intensity", _from_spot),
+    "directional": Light("irradiance", _from_direction),
+}
+"""Every light by its ``type`` in the scene file."""

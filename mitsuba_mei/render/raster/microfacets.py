@@ -19,7 +19,7 @@ KNOTS = 64
 OUTSIDE, INSIDE = (16, 24), (32, 96)
 """Radii and angles of the half vectors over which a coat's reflectance is integrated, from outside and inside."""
 
-LEAST = 1e-6
+MIN_COSINE = 1e-6
 """The least cosine that is divided by."""
 
 
@@ -86,7 +86,7 @@ class Coat:
 
     def masking(self, cosine: Tensor, alpha: Tensor) -> Tensor:
         """The share of facets seen under an angle to the mean surface."""
-        square = (cosine * cosine).clamp(LEAST**2, 1)
+        square = (cosine * cosine).clamp(MIN_COSINE**2, 1)
         if self.kind == "ggx":
             return 2 / (1 + (1 + alpha * alpha * (1 - square) / square).sqrt())
         # Mitsuba's rational fit, which reaches 1 at 1.6.
@@ -95,7 +95,7 @@ class Coat:
 
     def density(self, cosine: Tensor, alpha: Tensor) -> Tensor:
         """Of half vectors, by solid angle, for their cosine to the normal."""
-        square = (cosine * cosine).clamp(LEAST, 1)
+        square = (cosine * cosine).clamp(MIN_COSINE, 1)
         a2 = alpha * alpha
         if self.kind == "ggx":
             below = square * (a2 - 1) + 1
@@ -113,9 +113,9 @@ class Coat:
             Cosine of viewer and light, (N, M).
         """
         alpha = self.alpha[:, None]
-        half = (0.5 * (1 + between)).clamp_min(LEAST).sqrt()
+        half = (0.5 * (1 + between)).clamp_min(MIN_COSINE).sqrt()
         facet = ((viewer + light) / (2 * half)).clamp(max=1)
-        lit = light.clamp_min(LEAST)
+        lit = light.clamp_min(MIN_COSINE)
         reflected = self.density(facet, alpha) * self.masking(viewer, alpha) * self.masking(lit, alpha) / (4 * viewer)
         return torch.where(light > 0, reflected, 0.0), half
 
@@ -142,14 +142,14 @@ class Coat:
         twice = 2 * facets.half * facets.cosine
         directions = twice * facets.x - viewer[0], twice * facets.y - viewer[1], twice - viewer[2]
         masked = facets.weight * self.masking(directions[2], self.alpha[:, None])
-        return directions, torch.where(directions[2] > 0, masked, 0.0), facets.half.clamp(LEAST, 1)
+        return directions, torch.where(directions[2] > 0, masked, 0.0), facets.half.clamp(MIN_COSINE, 1)
 
     def reflectance(self, eta: Tensor) -> Tensor:
         """What of light from one side is reflected, for :data:`KNOTS` cosines from 0 to 1: (M, KNOTS)."""
 
         def share(coat: Coat, facets: _Facets, cosine: Tensor) -> Tensor:
             light = 2 * facets.half * facets.cosine - cosine
-            masked = coat.masking(light, coat.alpha[:, None]) * fresnel(facets.half.clamp(LEAST, 1), eta)
+            masked = coat.masking(light, coat.alpha[:, None]) * fresnel(facets.half.clamp(MIN_COSINE, 1), eta)
             return torch.where(light > 0, masked, 0.0)
 
         return self._shares(share, *INSIDE)
@@ -158,7 +158,7 @@ class Coat:
         """What of it is let through: (M, KNOTS)."""
 
         def share(coat: Coat, facets: _Facets, cosine: Tensor) -> Tensor:
-            half, inverse = facets.half.clamp(LEAST, 1), 1 / eta
+            half, inverse = facets.half.clamp(MIN_COSINE, 1), 1 / eta
             light = facets.cosine * (inverse * half - _refracted(half, inverse)) - inverse * cosine
             masked = coat.masking(light, coat.alpha[:, None]) * (1 - fresnel(half, eta))
             return torch.where(light < 0, masked, 0.0)
@@ -167,7 +167,7 @@ class Coat:
 
     def _shares(self, share: Callable[[Coat, _Facets, Tensor], Tensor], radii: int, angles: int) -> Tensor:
         """The mean of a share over visible facets, for even cosines from 0 to 1: (M, KNOTS)."""
-        cosine = torch.linspace(0, 1, KNOTS, device=self.alpha.device).clamp_min(LEAST)[:, None]
+        cosine = torch.linspace(0, 1, KNOTS, device=self.alpha.device).clamp_min(MIN_COSINE)[:, None]
         viewer = (1 - cosine * cosine).clamp_min(0).sqrt(), torch.zeros_like(cosine), cosine
         found = []
         for alpha in self.alpha:

@@ -20,7 +20,7 @@ from ...scene.state import SceneState
 from .bsdf import Material, interpolate, material_of, polynomial
 from .cubemap import look_up
 from .distant_light import BROAD, Moments, Sky, lobe_moments, lobe_points, powers
-from .lights import POWER, Vector, rays
+from .lights import LIGHTS, Vector, rays
 
 __all__ = ["Illumination", "Memo"]
 
@@ -36,7 +36,7 @@ NARROW = {"beckmann": 0.6, "ggx": 2.0}
 LOBE = {"beckmann": (3, 7), "ggx": (4, 9)}
 """Radii and angles of the directions that stand for a narrow lobe."""
 
-AT_ONCE = 2**15
+BATCH_SIZE = 2**15
 """Points whose coats are summed at once; more are computed again in the backward pass, to bound memory."""
 
 
@@ -78,9 +78,9 @@ class Illumination:
 
     def __init__(self, states: Sequence[SceneState], remembered: Memo) -> None:
         for light in states[0].lights:
-            if light.kind not in POWER:
+            if light.kind not in LIGHTS:
                 raise UserError(
-                    f"lighting: the rasterizer has no '{light.kind}'; {nearest(light.kind, POWER)}; or use "
+                    f"lighting: the rasterizer has no '{light.kind}'; {nearest(light.kind, LIGHTS)}; or use "
                     "render.type=path"
                 )
         if len({tuple(lobe.sharpness for lobe in state.lobes) for state in states}) > 1:
@@ -128,12 +128,12 @@ class Illumination:
         count = len(position[0])
         if not count:
             return position[0].new_zeros(0, self.sky.channels)
-        if self.material.coat is None or count <= AT_ONCE:
+        if self.material.coat is None or count <= BATCH_SIZE:
             return self._reflected(image, *position, *normal, *viewer).T
         given = *position, *normal, *viewer
         parts = []
-        for start in range(0, count, AT_ONCE):
-            part = slice(start, start + AT_ONCE)
+        for start in range(0, count, BATCH_SIZE):
+            part = slice(start, start + BATCH_SIZE)
             some = None if image is None else image[part]
             parts.append(checkpoint(self._reflected, some, *(t[part] for t in given), use_reentrant=False))
         return torch.cat(parts, dim=1).T
@@ -148,7 +148,7 @@ class Illumination:
             (x, y, z), arriving = rays(lights, position, lambda values: self._take(values, image), self.finest)
             cosine, between = (_dot(vector, (x, y, z)) for vector in spread)
             shiny, matt = self.material.evaluate(facing, cosine, between, image)
-            power = self._take(torch.stack([light.values[POWER[light.kind]] for light in lights]), image)
+            power = self._take(torch.stack([light.values[LIGHTS[light.kind].power] for light in lights]), image)
             tint = tint + power * (matt * arriving).sum(1)
             if shiny is not None:
                 white = white + power * (shiny * arriving).sum(1)

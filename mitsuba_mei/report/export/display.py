@@ -14,9 +14,9 @@ from ...errors import UserError
 
 __all__ = ["LEVELS", "Display", "read_display"]
 
-LEVELS, LEAST_ROWS = 256, 5
-LEAST_EXPONENT, MOST_EXPONENT = 0.2, 5.0
-MOST_BYTES = 65_536
+LEVELS, MIN_ROWS = 256, 5
+MIN_EXPONENT, MAX_EXPONENT = 0.2, 5.0
+MAX_BYTES = 65_536
 """Of a table's file."""
 
 
@@ -62,8 +62,8 @@ def read_display(gamma: str | None) -> Display:
         exponent = float(gamma)
     except ValueError:
         return _table(Path(gamma))
-    if not LEAST_EXPONENT <= exponent <= MOST_EXPONENT:
-        raise UserError(f"--gamma {gamma}: the exponent must be {LEAST_EXPONENT:g} to {MOST_EXPONENT:g}, as 2.2")
+    if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+        raise UserError(f"--gamma {gamma}: the exponent must be {MIN_EXPONENT:g} to {MAX_EXPONENT:g}, as 2.2")
     return Display(f"exponent {exponent:g}", ramp**exponent)
 
 
@@ -73,9 +73,9 @@ def _table(path: Path) -> Display:
     if rows and not _numbers(rows[0]):
         rows = rows[1:]
     alone = bool(rows) and len(rows[0]) == 1
-    if len(rows) < LEAST_ROWS or (alone and len(rows) != LEVELS):
+    if len(rows) < MIN_ROWS or (alone and len(rows) != LEVELS):
         raise UserError(
-            f"{where}: it has {len(rows)} rows; at least {LEAST_ROWS} of a level and a luminance are needed, or "
+            f"{where}: it has {len(rows)} rows; at least {MIN_ROWS} of a level and a luminance are needed, or "
             f"{LEVELS} of luminance alone"
         )
     measured: dict[float, float] = {}
@@ -120,7 +120,7 @@ def _interpolated(measured: dict[float, float], where: str) -> np.ndarray:
 
 def _rows(path: Path, where: str) -> list[list[str]]:
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise UserError(f"{where}: the file is too large for a table of a display's levels")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

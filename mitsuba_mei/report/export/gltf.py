@@ -11,21 +11,19 @@ Khronos Group (2021). glTF 2.0 Specification; extensions KHR_lights_punctual, KH
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import trimesh
 from torch import Tensor
+from trimesh.exchange.gltf import export_glb
 
-from ...scene.distant_emitters import Sun
 from ...scene.emitter import Emitter
-from ...scene.emitters import EMITTERS
-from ...scene.local_emitters import Directional, Point, Spot
 from ...scene.material import Material
 from ...scene.scene import Scene
 
@@ -33,8 +31,6 @@ __all__ = ["LUMENS_PER_WATT", "gltf_of", "left_out", "write_glb"]
 
 LUMENS_PER_WATT = 683.0
 NEAR = 0.01
-FLOAT, UINT = 5126, 5125
-VERTICES, INDICES = 34962, 34963
 UNITS = (
     "Lengths: scene units as metres. Irradiance, intensity and radiance are radiometric in a unit of the scene's own; "
     "the lights' intensities in KHR_lights_punctual are 683 times as much (lux for directional lights, candela for "
@@ -43,8 +39,8 @@ UNITS = (
 
 
 @torch.no_grad()
-def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
-    """The JSON part and the binary part of a scene's glTF.
+def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A scene's glTF but for the numbers of its one mesh: nodes, camera, lights, and the mesh's material.
 
     Lights are nodes that shine along their own -z. A soft sun becomes a directional light, its sharpness an extra. A
     diffuse surface is rough and without the reflection of glTF's dielectrics; the roughness of a coat, Beckmann's
@@ -57,91 +53,88 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> tuple[dict[str, 
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
     extras = [{**file, **emitter.to_settings()} for file, emitter in zip(said, scene.lighting.emitters)]
-    vertices = scene.pose(scene.shape()).cpu().numpy().astype(np.float32)
-    faces = scene.faces.cpu().numpy().astype(np.uint32)
-    normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals.astype(np.float32)
-    data = vertices.tobytes() + normals.tobytes() + faces.tobytes()
-    lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if _kind(emitter)]
+    lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if emitter.KIND in LIGHTS]
     nodes: list[dict[str, Any]] = [{"name": "object", "mesh": 0}, _camera_node(scene)]
     nodes += [_light_node(number, emitter, index) for index, (number, emitter) in enumerate(lights)]
-    used = ["KHR_materials_specular"] if scene.material.KIND == "diffuse" else ["KHR_materials_ior"]
+    material = _material(scene.material)
+    used = list(material["extensions"])
     gltf: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "mitsuba_mei"},
         "scene": 0,
         "scenes": [{"nodes": list(range(len(nodes))), "extras": _extras(scene, extras)}],
         "nodes": nodes,
         "cameras": [_camera(scene)],
-        "meshes": [{"name": "object", "primitives": [_primitive()]}],
-        "materials": [_material(scene.material)],
-        **_buffers(vertices, faces, len(data)),
+        "materials": [material],
     }
     if lights:
         used.append("KHR_lights_punctual")
         gltf["extensions"] = {"KHR_lights_punctual": {"lights": [_light(*each, extras[each[0]]) for each in lights]}}
-    return gltf | {"extensionsUsed": used}, data
+    return gltf | {"extensionsUsed": used}
 
 
 def left_out(scene: Scene) -> list[str]:
     """The lights that glTF cannot hold, as ``lighting.1 (constant)``."""
     named = enumerate(scene.lighting.emitters)
-    return [f"lighting.{number} ({_type(emitter)})" for number, emitter in named if not _kind(emitter)]
+    return [f"lighting.{number} ({emitter.KIND})" for number, emitter in named if emitter.KIND not in LIGHTS]
 
 
-def write_glb(path, gltf: dict[str, Any], data: bytes) -> None:
-    """Write both parts as one binary file."""
-    text = json.dumps(gltf, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    data += b"\0" * (-len(data) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+@torch.no_grad()
+def write_glb(path: Path, scene: Scene, said: Sequence[Mapping[str, Any]]) -> None:
+    """Write :func:`gltf_of` and the posed mesh as one binary file."""
+    vertices = scene.pose(scene.shape()).cpu().numpy()
+    mesh = trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)
+
+    def complete(tree: dict[str, Any]) -> None:
+        tree.update(gltf_of(scene, said))
+        tree["meshes"][0]["primitives"][0]["material"] = 0
+
+    objects = trimesh.Scene({"object": mesh})
+    path.write_bytes(export_glb(objects, include_normals=True, tree_postprocessor=complete))
 
 
 # ---------------------------------------------------------------------------------------------------------- object
 
 
-def _primitive() -> dict[str, Any]:
-    return {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}
+@dataclass(frozen=True)
+class Surface:
+    """What glTF says of a material beside its colour."""
+
+    metallic: float
+    roughness: float
+    extensions: dict[str, Any]
 
 
-def _buffers(vertices: np.ndarray, faces: np.ndarray, size: int) -> dict[str, Any]:
-    """Where in the binary part what lies."""
-    count = len(vertices)
-    ends = {"min": vertices.min(0).tolist(), "max": vertices.max(0).tolist()}
-    return {
-        "accessors": [
-            {"bufferView": 0, "componentType": FLOAT, "count": count, "type": "VEC3", **ends},
-            {"bufferView": 1, "componentType": FLOAT, "count": count, "type": "VEC3"},
-            {"bufferView": 2, "componentType": UINT, "count": faces.size, "type": "SCALAR"},
-        ],
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": 0, "byteLength": 12 * count, "target": VERTICES},
-            {"buffer": 0, "byteOffset": 12 * count, "byteLength": 12 * count, "target": VERTICES},
-            {"buffer": 0, "byteOffset": 24 * count, "byteLength": faces.nbytes, "target": INDICES},
-        ],
-        "buffers": [{"byteLength": size}],
-    }
+def _diffuse(material: Material) -> Surface:
+    return Surface(0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}})
+
+
+def _plastic(material: Material) -> Surface:
+    ior = {"KHR_materials_ior": {"ior": material.constants["ior"]}}
+    return Surface(0.0, math.sqrt(material.get("roughness").item()), ior)
+
+
+def _principled(material: Material) -> Surface:
+    metallic, roughness, specular = (material.get(name).item() for name in ("metallic", "roughness", "specular"))
+    # The reflection at normal incidence is 0.08 times ``specular`` (Burley 2012).
+    root = math.sqrt(0.08 * specular)
+    return Surface(metallic, roughness, {"KHR_materials_ior": {"ior": (1 + root) / (1 - root)}})
+
+
+MATERIALS = {"diffuse": _diffuse, "plastic": _plastic, "principled": _principled}
+"""Materials that glTF has an equal of; any other is written as a diffuse one of its colour, the rest as extras."""
 
 
 def _material(material: Material) -> dict[str, Any]:
-    said = material.to_settings()
-    colour = _rgb(material.get("reflectance"))
-    metallic, roughness, extensions = 0.0, 1.0, {"KHR_materials_specular": {"specularFactor": 0.0}}
-    if material.KIND == "plastic":
-        roughness, extensions = math.sqrt(said["roughness"]), {"KHR_materials_ior": {"ior": material.ior}}
-    elif material.KIND == "principled":
-        metallic, roughness = said["metallic"], said["roughness"]
-        # The reflection at normal incidence is 0.08 times ``specular`` (Burley 2012).
-        root = math.sqrt(0.08 * said["specular"])
-        extensions = {"KHR_materials_ior": {"ior": (1 + root) / (1 - root)}}
+    surface = MATERIALS.get(material.KIND, _diffuse)(material)
     return {
         "name": material.KIND,
         "pbrMetallicRoughness": {
-            "baseColorFactor": [*colour, 1.0],
-            "metallicFactor": metallic,
-            "roughnessFactor": roughness,
+            "baseColorFactor": [*_rgb(material.get("reflectance")), 1.0],
+            "metallicFactor": surface.metallic,
+            "roughnessFactor": surface.roughness,
         },
-        "extensions": extensions,
-        "extras": {"type": material.KIND, **said},
+        "extensions": surface.extensions,
+        "extras": {"type": material.KIND, **material.to_settings()},
     }
 
 
@@ -166,40 +159,47 @@ def _matrix(axes: np.ndarray, place: np.ndarray) -> list[float]:
     return whole.T.ravel().tolist()
 
 
-def _type(emitter: Emitter) -> str:
-    """What a scene file calls it."""
-    return next(name for name, kind in EMITTERS.items() if type(emitter) is kind)
+@dataclass(frozen=True)
+class Punctual:
+    """What glTF calls a light, and what its colour is called here."""
+
+    type: str
+    power: str
 
 
-def _kind(emitter: Emitter) -> str | None:
-    """What glTF calls it; None where it does not know such a light."""
-    kinds = {Sun: "directional", Directional: "directional", Point: "point", Spot: "spot"}
-    return kinds.get(type(emitter))
+LIGHTS = {
+    "sun": Punctual("directional", "irradiance"),
+    "directional": Punctual("directional", "irradiance"),
+    "point": Punctual("point", "intensity"),
+    "spot": Punctual("spot", "intensity"),
+}
+"""The lights that glTF knows; every other is left out, and kept as an extra."""
 
 
 def _light(number: int, emitter: Emitter, extras: Mapping[str, Any]) -> dict[str, Any]:
-    power = emitter.get("irradiance" if _kind(emitter) == "directional" else "intensity")
-    colour = _rgb(power)
+    punctual = LIGHTS[emitter.KIND]
+    colour = _rgb(emitter.get(punctual.power))
     most = max(colour)
     light: dict[str, Any] = {
         "name": f"lighting.{number}",
-        "type": _kind(emitter),
+        "type": punctual.type,
         "color": [part / most if most > 0 else 1.0 for part in colour],
         "intensity": LUMENS_PER_WATT * most,
     }
-    if isinstance(emitter, Spot):
-        light["spot"] = {"innerConeAngle": emitter.beam, "outerConeAngle": emitter.cutoff}
+    if "cutoff" in emitter.constants:
+        light["spot"] = {"innerConeAngle": emitter.constants["beam"], "outerConeAngle": emitter.constants["cutoff"]}
     return light | {"extras": dict(extras)}
 
 
 def _light_node(number: int, emitter: Emitter, index: int) -> dict[str, Any]:
     place, direction = np.zeros(3), np.array([0.0, 0.0, -1.0])
-    if _kind(emitter) == "directional":
-        direction = emitter.get("direction").cpu().double().numpy()
-    else:
-        place = emitter.get("position").cpu().double().numpy()
-    if isinstance(emitter, Spot):
-        direction = emitter.get("target").cpu().double().numpy() - place
+    vectors = {name: emitter.get(name).cpu().double().numpy() for name in emitter.parameter_names}
+    if "position" in vectors:
+        place = vectors["position"]
+    if "target" in vectors:
+        direction = vectors["target"] - place
+    if "direction" in vectors:
+        direction = vectors["direction"]
     node = {"name": f"lighting.{number}", "matrix": _matrix(_looking(direction), place)}
     return node | {"extensions": {"KHR_lights_punctual": {"light": index}}}
 
@@ -221,7 +221,7 @@ def _extras(scene: Scene, lights: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     return {
         "units": UNITS,
         "background": scene.background.tolist(),
-        "lights_without_gltf": {f"lighting.{n}": lights[n] for n, emitter in named if not _kind(emitter)},
+        "lights_without_gltf": {f"lighting.{n}": lights[n] for n, emitter in named if emitter.KIND not in LIGHTS},
     }
 
 

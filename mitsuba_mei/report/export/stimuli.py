@@ -13,20 +13,20 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UserError
-from ...io.files import read_json
 from ...optimize.evaluate import Mean
+from ...runs.results import TuningResult, read_result
 from ...scene.color import LUMINANCE
 
-__all__ = ["LARGEST", "SMALLEST", "Look", "Picture", "Shown", "prepare", "read_array", "tunings"]
+__all__ = ["MAX_SIZE", "MIN_SIZE", "DisplaySettings", "Picture", "ExportedStimulus", "prepare", "read_array", "tunings"]
 
-SMALLEST, LARGEST = 16, 4096
+MIN_SIZE, MAX_SIZE = 16, 4096
 HALF_LEVEL = 0.5 / 255
 FAINT = 1e-6
 """RMS contrast below which a picture is uniform."""
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplaySettings:
     """How pictures are wanted; None leaves what the neuron saw.
 
     Attributes
@@ -49,8 +49,8 @@ class Look:
         Values between 0 and 1 with the mean m have a standard deviation of at most sqrt(m (1 - m)): that of black and
         white alone.
         """
-        if self.size is not None and not SMALLEST <= self.size <= LARGEST:
-            raise UserError(f"--size {self.size}: it must be {SMALLEST} to {LARGEST} pixels")
+        if self.size is not None and not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise UserError(f"--size {self.size}: it must be {MIN_SIZE} to {MAX_SIZE} pixels")
         if self.mean is not None and not 0 < self.mean < 1:
             raise UserError(f"--mean {self.mean:g}: it must lie between 0, black, and 1, white")
         if self.contrast is not None:
@@ -83,7 +83,7 @@ class Picture:
     clipped: float
 
 
-def prepare(grey: np.ndarray, look: Look) -> Picture:
+def prepare(grey: np.ndarray, look: DisplaySettings) -> Picture:
     """Grey levels as the neuron saw them, (h, w) or (h, w, 3), brought to a size, a mean and a contrast.
 
     Resampled by Pillow's Lanczos filter first, since that changes the contrast. Of colours the luminance (Rec. 709)
@@ -119,7 +119,7 @@ def _statistics(shown: np.ndarray) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExportedStimulus:
     """One stimulus.
 
     Attributes
@@ -139,6 +139,15 @@ class Shown:
     grey: np.ndarray
     answers: Mapping[int, Mean] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportedStimuli:
+    """Stimuli written for an experiment: their folder, the rows of ``stimuli.csv``, and the monitor's gamma."""
+
+    folder: Path
+    rows: Sequence[Mapping[str, Any]]
+    gamma: str
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -162,7 +171,7 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def tunings(run: Path) -> Iterator[Shown]:
+def tunings(run: Path) -> Iterator[ExportedStimulus]:
     """The stimuli of the tunings in a run's folder, by number; those that were not rendered are left out.
 
     Raises
@@ -171,29 +180,19 @@ def tunings(run: Path) -> Iterator[Shown]:
         If a file of them is damaged.
     """
     for file in sorted(run.glob("tuning-*/stimuli.npy")):
-        stimuli, said = read_array(file), file.with_name("tuning.json")
-        try:
-            yield from _of_tuning(file.relative_to(run), stimuli, read_json(said))
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
-            raise UserError(f"{said} is damaged, or does not fit {file.name}") from None
+        stimuli, path = read_array(file), file.with_name("tuning.json")
+        yield from _of_tuning(file.relative_to(run), stimuli, path)
 
 
-def _of_tuning(source: Path, stimuli: np.ndarray, said: Mapping[str, Any]) -> Iterator[Shown]:
-    axes: Sequence[Mapping[str, Any]] = said["over"]
-    values = [[float(value) for value in axis["values"]] for axis in axes]
-    shape = tuple(map(len, values))
+def _of_tuning(source: Path, stimuli: np.ndarray, path: Path) -> Iterator[ExportedStimulus]:
+    tuning = read_result(path, TuningResult)
+    shape = tuple(len(axis.values) for axis in tuning.over)
     picture = stimuli.shape[len(shape) :]
     if stimuli.shape[: len(shape)] != shape or not (len(picture) == 2 or (len(picture) == 3 and picture[2] == 3)):
-        raise ValueError("another grid")
+        raise UserError(f"{path} is damaged, or does not fit {source.name}: it is about another grid")
     for index in product(*map(range, shape)):
         grey = np.array(stimuli[index])
         if np.isfinite(grey).all():
-            answers = {int(n["neuron"]): Mean(_at(n["mean"], index), _at(n["sem"], index)) for n in said["neurons"]}
-            point = {str(axis["path"]): each[i] for axis, each, i in zip(axes, values, index)}
-            yield Shown("variation", str(source), grey, answers, point)
-
-
-def _at(nested: Any, index: Sequence[int]) -> float:
-    for i in index:
-        nested = nested[i]
-    return float("nan") if nested is None else float(nested)
+            answers = {n.neuron: Mean(float(n.mean[index]), float(n.sem[index])) for n in tuning.neurons}
+            point = {axis.path: float(axis.values[i]) for axis, i in zip(tuning.over, index)}
+            yield ExportedStimulus("variation", str(source), grey, answers, point)

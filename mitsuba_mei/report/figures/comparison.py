@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...config.sections import RENDERERS
 from ...io.images import common_exposure, to_srgb
+from ...runs.results import ComparedNeuron, ComparisonResult, EvaluationResult
+from ...runs.results.populations import ComparisonStatistics
 from ..grey_scale import GreyScale
 from ..sentences import SHOWN, signed_percent
 from .style import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show
 
-__all__ = ["MEI", "ComparedMEIs", "Seen", "write_contest", "write_evaluation", "write_overview"]
+__all__ = ["MEI", "ComparedMEIs", "Seen", "write_comparison", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
@@ -38,7 +39,7 @@ class MEI:
 
     renders: dict[str, np.ndarray]
     stimulus: np.ndarray
-    portrait: np.ndarray
+    preview: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,44 +53,43 @@ class ComparedMEIs:
         By the renderer that each was optimized under.
     pixel : ndarray or None
         The pixel MEI, grey levels as ``MEI.stimulus``.
-    figures : dict
-        What ``comparison.json`` says.
+    result : ComparedNeuron
     """
 
     title: str
     meis: dict[str, MEI]
     pixel: np.ndarray | None
-    figures: Mapping[str, Any]
+    result: ComparedNeuron
 
 
 # ---------------------------------------------------------------------------------------------------- one neuron
 
 
-def write_contest(path: Path, contest: ComparedMEIs) -> None:
+def write_comparison(path: Path, figure_data: ComparedMEIs) -> None:
     """Draw the figure of one neuron as a PNG."""
-    renders = [mei.renders for mei in contest.meis.values()]
+    renders = [mei.renders for mei in figure_data.meis.values()]
     exposure = common_exposure(image for both in renders for image in both.values())
     limit = max(_reach(both) for both in renders)
-    pixel = [] if contest.pixel is None else [contest.pixel]
-    scale = GreyScale.of([*(mei.stimulus for mei in contest.meis.values()), *pixel])
+    pixel = [] if figure_data.pixel is None else [figure_data.pixel]
+    scale = GreyScale.of([*(mei.stimulus for mei in figure_data.meis.values()), *pixel])
     with drawn(path, 16, 6.9) as figure:
-        figure.suptitle(contest.title, fontsize=13, wrap=True)
+        figure.suptitle(figure_data.title, fontsize=13, wrap=True)
         figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         left, right = figure.subfigures(1, 2, width_ratios=(5, 1.5))
-        for row, (made, mei) in zip(left.subfigures(2, 1), contest.meis.items()):
+        for row, (made, mei) in zip(left.subfigures(2, 1), figure_data.meis.items()):
             row.supylabel(MADE[made], fontsize=11, color=COLOURS[made], weight="bold")
             axes = row.subplots(1, 5)
             for panel, (shown, image) in zip(axes, mei.renders.items()):
                 show(panel, to_srgb(image * exposure), SHOWN[shown])
             _draw_less(axes[2], mei.renders, limit)
             show(axes[3], scale(mei.stimulus), f"stimulus, {SHOWN[PATH]}")
-            show(axes[4], to_srgb(mei.portrait), "object")
+            show(axes[4], to_srgb(mei.preview), "object")
         above, below = right.subplots(2, 1, height_ratios=(1.25, 1))
-        if contest.pixel is None:
+        if figure_data.pixel is None:
             above.set_axis_off()
         else:
-            show(above, scale(contest.pixel), f"pixel MEI: {contest.figures['pixel']:.4g}")
-        _draw_table(below, contest.figures)
+            show(above, scale(figure_data.pixel), f"pixel MEI: {figure_data.result.pixel:.4g}")
+        _draw_table(below, figure_data.result)
 
 
 def _reach(renders: Mapping[str, np.ndarray]) -> float:
@@ -108,39 +108,39 @@ def _draw_less(axes, renders: Mapping[str, np.ndarray], limit: float) -> None:
     draw_difference(axes, _less(renders), limit, "path traced − rasterized")
 
 
-def _draw_table(axes, figures: Mapping[str, Any]) -> None:
+def _draw_table(axes, result: ComparedNeuron) -> None:
     """Who was optimized under which renderer, down; who shows it, across."""
     axes.set(xlim=(-0.75, 2), ylim=(2.9, -0.6))
     axes.set_axis_off()
-    noisy = any(cell["sem"] for row in figures["activation"].values() for cell in row.values())
+    noisy = any(cell.sem for row in result.activation.values() for cell in row.values())
     error = " ± render s.e." if noisy else ""
-    axes.set_title(f"{_what([figures])}{error}, by who shows the object", fontsize=10)
+    axes.set_title(f"{_what([result])}{error}, by who shows the object", fontsize=10)
     for column, shown in enumerate(RENDERERS):
         axes.text(column + 0.5, -0.25, SHOWN[shown], ha="center", va="center", fontsize=9)
         for row, made in enumerate(RENDERERS):
             cell = (column + 0.03, row + 0.03)
             alpha = 0.25 if made == shown else 0.06
             axes.add_patch(Rectangle(cell, 0.94, 0.94, color=COLOURS[made], alpha=alpha, linewidth=0))
-            text = _cell(figures, made, shown)
+            text = _cell(result, made, shown)
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, linespacing=1.6)
     for row, made in enumerate(RENDERERS):
         said = MADE[made].replace(" ", "\n", 1)
         axes.text(-0.04, row + 0.5, said, ha="right", va="center", fontsize=8, color=COLOURS[made])
-    start = ", ".join(f"{SHOWN[made]} {start['mean']:.3g}" for made, start in figures["initial"].items())
-    gains = ", ".join(f"{SHOWN[by]} {signed_percent(gain['mean'])} %" for by, gain in figures["gain"].items() if gain)
+    start = ", ".join(f"{SHOWN[made]} {start.mean:.3g}" for made, start in result.initial.items())
+    gains = ", ".join(f"{SHOWN[by]} {signed_percent(gain.mean)} %" for by, gain in result.gain.items() if gain)
     below = f"at the start: {start}" + (f"\nown over other: {gains}" if gains else "")
     axes.text(0.625, 2.15, below, ha="center", va="top", fontsize=8, color=GREY, linespacing=1.6)
 
 
-def _what(every: Sequence[Mapping[str, Any]]) -> str:
+def _what(neurons: Sequence[ComparedNeuron]) -> str:
     """What was maximised."""
-    return "activation" if all(each.get("objective", "activation") == "activation" for each in every) else "objective"
+    return "activation" if all(each.objective == "activation" for each in neurons) else "objective"
 
 
-def _cell(figures: Mapping[str, Any], made: str, shown: str) -> str:
-    value, ratio = figures["activation"][made][shown], figures["ratio_to_pixel"][made][shown]
-    text = f"{value['mean']:.4g}" + (f" ± {value['sem']:.1g}" if value["sem"] else "")
-    return text + (f"\n{ratio['mean']:.3f} of pixel" if ratio is not None else "")
+def _cell(result: ComparedNeuron, made: str, shown: str) -> str:
+    value, ratio = result.activation[made][shown], result.ratio_to_pixel[made][shown]
+    text = f"{value.mean:.4g}" + (f" ± {value.sem:.1g}" if value.sem else "")
+    return text + (f"\n{ratio.mean:.3f} of pixel" if ratio is not None else "")
 
 
 # ------------------------------------------------------------------------------------------------ one finished run
@@ -154,17 +154,14 @@ class Seen:
     stimulus: np.ndarray
 
 
-def write_evaluation(
-    path: Path, title: str, views: Mapping[str, Mapping[str, Seen]], figures: Mapping[str, Any]
-) -> None:
+def write_evaluation(path: Path, title: str, views: Mapping[str, Mapping[str, Seen]], result: EvaluationResult) -> None:
     """Draw a run's initial and final scene, by its own renderer and by the one that it is evaluated under, as a PNG.
 
     Parameters
     ----------
     views : dict of str to dict of str to Seen
         ``initial`` and ``final``, each by renderer; one where both are the same.
-    figures : dict
-        What the evaluation's file says.
+    result : EvaluationResult
     """
     shown = [name for name in RENDERERS if name in views["final"]]
     both = len(shown) > 1
@@ -176,9 +173,9 @@ def write_evaluation(
         figure.suptitle(title, fontsize=13, wrap=True)
         figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         for row, (when, view) in zip(figure.subfigures(2, 1), views.items()):
-            mean = figures["activation"][when]
-            error = f" (render s.e. {mean['sem']:.1g})" if mean["sem"] else ""
-            row.suptitle(f"{when}: {mean['mean']:.4g}{error}", fontsize=11, x=0.01, ha="left", weight="bold")
+            value = getattr(result.activation, when)
+            error = f" (render s.e. {value.sem:.1g})" if value.sem else ""
+            row.suptitle(f"{when}: {value.mean:.4g}{error}", fontsize=11, x=0.01, ha="left", weight="bold")
             axes = list(row.subplots(1, 5 if both else 2))
             for name in shown:
                 show(axes.pop(0), to_srgb(renders[when][name] * exposure), SHOWN[name])
@@ -191,34 +188,25 @@ def write_evaluation(
 # --------------------------------------------------------------------------------------------------- all neurons
 
 
-def write_overview(
-    path: Path, title: str, labels: Sequence[str], figures: Sequence[Mapping[str, Any]], statistics: Mapping[str, Any]
-) -> None:
-    """Draw all neurons together as a PNG: both objects of each under each renderer, and what is gained.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        Of the neurons.
-    figures : sequence of dict
-        What each neuron's ``comparison.json`` says.
-    statistics : dict
-        What the whole comparison's says.
-    """
+def write_overview(path: Path, result: ComparisonResult) -> None:
+    """Draw all neurons together as a PNG: both objects of each under each renderer, and what is gained."""
+    neurons = [neuron for neuron in result.neurons if neuron.ended == "done"]
+    labels = [neuron.label.replace("neuron ", "") for neuron in neurons]
+    models = ", ".join(dict.fromkeys(neuron.model for neuron in neurons))
     width = min(max(2.0, 0.3 * len(labels)), 8.0)
-    what = _what(figures)
+    what = _what(neurons)
     with drawn(path, 3 * width + 6, 5.4) as figure:
-        figure.suptitle(title, fontsize=13, wrap=True)
+        figure.suptitle(f"{models}: MEIs path traced and rasterized", fontsize=13, wrap=True)
         *under, gain = figure.subplots(1, 3)
-        over_pixel = all(each["ratio_to_pixel"][PATH][PATH] is not None for each in figures)
+        over_pixel = all(each.ratio_to_pixel[PATH][PATH] is not None for each in neurons)
         for axes, shown in zip(under, RENDERERS):
-            _draw_pairs(axes, figures, shown, over_pixel)
+            _draw_pairs(axes, neurons, shown, over_pixel)
             axes.set_title(f"shown {SHOWN[shown]}", fontsize=10)
             axes.set_ylabel(f"{what} / " + ("pixel MEI's" if over_pixel else "own renderer's MEI"))
         low, high = zip(*(axes.get_ylim() for axes in under))
         for axes in under:
             axes.set_ylim(min(low), max(high))
-        _draw_gains(gain, figures, statistics)
+        _draw_gains(gain, neurons, result.statistics)
         turned = max(map(len, labels)) > 4 or len(labels) > 12
         for axes in (*under, gain):
             axes.set_xlim(-0.6, len(labels) - 0.4)
@@ -230,9 +218,9 @@ def write_overview(
             axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.06))
 
 
-def _draw_pairs(axes, figures: Sequence[Mapping[str, Any]], shown: str, over_pixel: bool) -> None:
+def _draw_pairs(axes, neurons: Sequence[ComparedNeuron], shown: str, over_pixel: bool) -> None:
     """Both objects of each neuron under one renderer."""
-    values = {made: [_scaled(each, made, shown, over_pixel) for each in figures] for made in RENDERERS}
+    values = {made: [_scaled(each, made, shown, over_pixel) for each in neurons] for made in RENDERERS}
     for x, ends in enumerate(zip(*values.values())):
         axes.plot([x, x], [mean for mean, _ in ends], color=GREY, linewidth=0.8, zorder=1)
     for made, marker in zip(RENDERERS, "os"):
@@ -242,38 +230,38 @@ def _draw_pairs(axes, figures: Sequence[Mapping[str, Any]], shown: str, over_pix
         axes.errorbar(range(len(means)), means, errors, color=COLOURS[made], label=f"{MADE[made]}{bars}", **style)
         if len(means) > 1:
             axes.axhline(float(np.median(means)), color=COLOURS[made], linestyle=":", linewidth=1.2)
-    if len(figures) > 1:
+    if len(neurons) > 1:
         axes.plot([], [], ":", color=GREY, linewidth=1.2, label="medians")
 
 
-def _scaled(figures: Mapping[str, Any], made: str, shown: str, over_pixel: bool) -> tuple[float, float]:
+def _scaled(neuron: ComparedNeuron, made: str, shown: str, over_pixel: bool) -> tuple[float, float]:
     """A cell's activation over the pixel MEI's, or over that of the renderer's own; not a number where that is no
     scale.
     """
     if over_pixel:
-        ratio = figures["ratio_to_pixel"][made][shown]
-        return ratio["mean"], ratio["sem"]
-    cell, own = figures["activation"][made][shown], figures["activation"][shown][shown]["mean"]
-    return (cell["mean"] / own, cell["sem"] / own) if own > 0 else (np.nan, np.nan)
+        ratio = neuron.ratio_to_pixel[made][shown]
+        return ratio.mean, ratio.sem
+    cell, own = neuron.activation[made][shown], neuron.activation[shown][shown].mean
+    return (cell.mean / own, cell.sem / own) if own > 0 else (np.nan, np.nan)
 
 
-def _draw_gains(axes, figures: Sequence[Mapping[str, Any]], statistics: Mapping[str, Any]) -> None:
+def _draw_gains(axes, neurons: Sequence[ComparedNeuron], statistics: ComparisonStatistics) -> None:
     """What is gained by optimizing under the renderer that shows the object; medians with their intervals."""
     axes.axhline(0, color=GREY, linewidth=0.8)
     for shown, marker, aside in zip(RENDERERS, "os", (-0.12, 0.12)):
-        gains = [(x, each["gain"][shown]) for x, each in enumerate(figures) if each["gain"][shown] is not None]
+        gains = [(x, each.gain[shown]) for x, each in enumerate(neurons) if each.gain[shown] is not None]
         if gains:
             style = {"fmt": marker, "markersize": 5, "capsize": 3, "elinewidth": 1, "color": COLOURS[shown]}
-            means, errors = ([100 * gain[part] for _, gain in gains] for part in ("mean", "sem"))
+            means, errors = ([100 * getattr(gain, part) for _, gain in gains] for part in ("mean", "sem"))
             bars = " (bars: render s.e.)" if any(errors) else ""
             axes.errorbar([x + aside for x, _ in gains], means, errors, label=f"shown {SHOWN[shown]}{bars}", **style)
-        median = statistics["gain"][shown]
-        if median is not None and median["n"] > 1:
-            axes.axhline(100 * median["median"], color=COLOURS[shown], linestyle=":", linewidth=1.2)
-        if median is not None and median["low"] is not None:
-            axes.axhspan(100 * median["low"], 100 * median["high"], color=COLOURS[shown], alpha=0.1, linewidth=0)
-    if len(figures) > 1:
-        bands = any(median is not None and median["low"] is not None for median in statistics["gain"].values())
+        median = statistics.gain[shown]
+        if median is not None and median.n > 1:
+            axes.axhline(100 * median.median, color=COLOURS[shown], linestyle=":", linewidth=1.2)
+        if median is not None and median.low is not None:
+            axes.axhspan(100 * median.low, 100 * median.high, color=COLOURS[shown], alpha=0.1, linewidth=0)
+    if len(neurons) > 1:
+        bands = any(median is not None and median.low is not None for median in statistics.gain.values())
         label = "medians, 95 % intervals" if bands else "medians"
         axes.plot([], [], ":", color=GREY, linewidth=1.2, label=label)
     axes.set_title("own MEI over the other's", fontsize=10)

@@ -14,7 +14,7 @@ from .style import BLUE, GREY, caption, drawn, show, wrapped
 
 __all__ = ["DiversePicture", "MetamerPicture", "write_diverse", "write_metamer"]
 
-MOST = 8
+MAX_SCENES = 8
 """Scenes that are drawn."""
 
 SIDE, TITLE, LINE = 2.4, 0.3, 0.17
@@ -76,7 +76,7 @@ class MetamerPicture:
 
 def write_diverse(path: Path, picture: DiversePicture) -> None:
     """Draw every scene's render, stimulus and object, and how far they lie apart, as a PNG."""
-    count = min(MOST, len(picture.renders))
+    count = min(MAX_SCENES, len(picture.renders))
     exposure = common_exposure(picture.renders[:count])
     scale = GreyScale.of(picture.stimuli[:count])
     with drawn(path, 2.2 * count + 4.2, 7.6) as figure:
@@ -99,7 +99,7 @@ def _draw_pairs(figure, picture: DiversePicture) -> None:
     numbers = np.arange(1, len(picture.pairs) + 1)
     shown = axes.imshow(np.where(np.eye(len(numbers)), np.nan, picture.pairs), cmap="cividis", vmin=0)
     for (i, j), value in np.ndenumerate(picture.pairs):
-        if i != j and len(numbers) <= MOST:
+        if i != j and len(numbers) <= MAX_SCENES:
             light = value < 0.6 * max(float(np.nanmax(picture.pairs)), 1e-9)
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if light else "black", fontsize=9)
     axes.set(xticks=numbers - 1, yticks=numbers - 1, xticklabels=numbers, yticklabels=numbers, xlabel="scene")

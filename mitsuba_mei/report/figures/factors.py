@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...io.images import common_exposure, to_srgb
-from ...runs.coalitions import FACTORS, NOBODY, SUBSETS, named
+from ...runs.coalitions import EMPTY, FACTORS, SUBSETS, named
+from ...runs.results import FactorsNeuron
 from ..grey_scale import GreyScale
 from ..sentences import SHOWN
 from ..tables import percent, signed
 from .style import BLUE, GREEN, GREY, ORANGE, caption, drawn, show
 
-__all__ = ["FactorsResult", "write_factors"]
+__all__ = ["FactorsFigure", "write_factors"]
 
 COLOURS = dict(zip(FACTORS, (BLUE, ORANGE, GREEN)))
 PALE = "#dddddd"
@@ -29,36 +29,35 @@ HEIGHT = TITLE + 2 * PICTURE + 0.12 + POINTS + MATRIX + BELOW
 
 
 @dataclass(frozen=True)
-class FactorsResult:
+class FactorsFigure:
     """One neuron, optimized with every subset of the factors free.
 
     Attributes
     ----------
     label : str
         What people are told of it.
-    figures : dict
-        What its ``factors.json`` says.
+    result : FactorsNeuron
     renders, stimuli : dict of str to ndarray
         Of one start, the same for all, by subset: (H, W, C) linear radiance, and the grey levels (h, w) or (h, w, 3)
         that the neuron saw.
     """
 
     label: str
-    figures: Mapping[str, Any]
+    result: FactorsNeuron
     renders: Mapping[str, np.ndarray]
     stimuli: Mapping[str, np.ndarray]
 
 
-def write_factors(path: Path, every: Sequence[FactorsResult]) -> None:
+def write_factors(path: Path, every: Sequence[FactorsFigure]) -> None:
     """Draw neurons below one another as a PNG."""
     with drawn(path, WIDTH, HEIGHT * len(every), layout=None) as figure:
         for number, played in enumerate(every):
             _Block(figure, HEIGHT * (len(every) - number)).draw(played)
 
 
-def _what(figures: Mapping[str, Any]) -> str:
+def _what(result: FactorsNeuron) -> str:
     """What was maximised."""
-    return "activation" if figures["objective"] == "activation" else "objective"
+    return "activation" if result.objective == "activation" else "objective"
 
 
 class _Block:
@@ -67,34 +66,34 @@ class _Block:
     def __init__(self, figure, top: float) -> None:
         self._figure, self._top = figure, top
 
-    def draw(self, played: FactorsResult) -> None:
-        figures = played.figures
-        starts = figures["starts"]
-        title = f"{figures['model']}, {played.label}"
+    def draw(self, played: FactorsFigure) -> None:
+        result = played.result
+        starts = result.starts
+        title = f"{result.model}, {played.label}"
         counted = (
             f"{starts} starts: means ± s.e. over starts, and each start (dots)"
             if starts > 1
             else "one start, so without errors"
         )
         self._say(LEFT, 0.2, title, fontsize=13, weight="bold")
-        self._say(LEFT, 0.43, f"{SHOWN[figures['renderer']]}, {counted}", color=GREY)
+        self._say(LEFT, 0.43, f"{SHOWN[result.renderer]}, {counted}", color=GREY)
         exposure, scale = common_exposure(played.renders.values()), GreyScale.of(played.stimuli.values())
         for column, name in enumerate(map(named, SUBSETS)):
             if name in played.renders:
                 self._picture(column, 0, to_srgb(played.renders[name] * exposure))
                 self._picture(column, 1, scale(played.stimuli[name]))
         if played.renders:
-            chosen = figures["shown_start"] + 1
+            chosen = result.shown_start + 1
             best = "the best with all free" if named(SUBSETS[-1]) in played.renders else "the best so far"
             of = f"start {chosen} in every column, {best}: " if starts > 1 else ""
             self._say(LEFT, 0.62, f"pictures: {of}render, and what the neuron saw", color=GREY)
             self._say(LEFT, 0.81, caption(exposure, scale), color=GREY)
         left, height = LEFT, TITLE + 2 * PICTURE + 0.12
-        self._points(self._axes(left, height, len(SUBSETS) * COLUMN, POINTS), figures)
-        self._matrix(self._axes(left, height + POINTS, len(SUBSETS) * COLUMN, MATRIX), figures)
+        self._points(self._axes(left, height, len(SUBSETS) * COLUMN, POINTS), result)
+        self._matrix(self._axes(left, height + POINTS, len(SUBSETS) * COLUMN, MATRIX), result)
         left += len(SUBSETS) * COLUMN + GAP
-        self._split(self._axes(left, TITLE + 0.05, SIDE, SPLIT), figures)
-        self._remarks(left - 0.6, TITLE + SPLIT + 0.8, figures)
+        self._split(self._axes(left, TITLE + 0.05, SIDE, SPLIT), result)
+        self._remarks(left - 0.6, TITLE + SPLIT + 0.8, result)
 
     def _axes(self, left: float, down: float, width: float, height: float):
         """Axes at these inches from the figure's left edge and from the block's upper one."""
@@ -110,32 +109,32 @@ class _Block:
         show(axes, pixels)
 
     @staticmethod
-    def _points(axes, figures: Mapping[str, Any]) -> None:
+    def _points(axes, result: FactorsNeuron) -> None:
         """Every start, and the means with their standard errors."""
         for column, subset in enumerate(SUBSETS):
-            trials = figures["trials"].get(named(subset), [])
+            trials = result.trials.get(named(subset), [])
             aside = column + 0.14 + 0.24 * np.arange(len(trials)) / max(1, len(trials) - 1)
-            values = [trial["activation"]["mean"] for trial in trials]
+            values = [trial.activation.mean for trial in trials]
             axes.plot(aside, values, "o", color="#888888", markersize=3.5, zorder=2)
-            mean = figures["activation"][named(subset)]
+            mean = result.activation[named(subset)]
             if mean is not None:
                 style = {"fmt": "_", "markersize": 20, "markeredgewidth": 2.2, "capsize": 5, "elinewidth": 1.4}
-                axes.errorbar([column - 0.12], [mean["mean"]], [mean["sem"] or 0], color="black", zorder=3, **style)
-        levels = {"optimum": (figures["optimum"], "--"), "pixel MEI": (figures["pixel"], ":")}
+                axes.errorbar([column - 0.12], [mean.mean], [mean.sem or 0], color="black", zorder=3, **style)
+        levels = {"optimum": (result.optimum, "--"), "pixel MEI": (result.pixel, ":")}
         for name, (level, style) in levels.items():
             if level is not None:
                 axes.axhline(level, color=GREY, linestyle=style, linewidth=1.1, zorder=1)
                 axes.text(-0.45, level, name, fontsize=8, color=GREY, va="bottom")
         axes.margins(y=0.12)
         axes.set(xlim=(-0.5, len(SUBSETS) - 0.5), xticks=[])
-        axes.set_ylabel(_what(figures), fontsize=9)
+        axes.set_ylabel(_what(result), fontsize=9)
         axes.tick_params(axis="y", labelsize=8)
         axes.grid(axis="y", color="#eeeeee", zorder=0)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
 
     @staticmethod
-    def _matrix(axes, figures: Mapping[str, Any]) -> None:
+    def _matrix(axes, result: FactorsNeuron) -> None:
         """Which factors are free, and which fraction of the gain of all three the subset gains."""
         axes.set(xlim=(-0.5, len(SUBSETS) - 0.5), ylim=(3.75, -0.65))
         axes.set_axis_off()
@@ -147,54 +146,54 @@ class _Block:
             rows = [row for row, factor in enumerate(FACTORS) if factor in subset]
             if len(rows) > 1:
                 axes.plot([column, column], [min(rows), max(rows)], color=GREY, linewidth=1.5, zorder=0)
-            if subset == NOBODY:
+            if subset == EMPTY:
                 axes.text(column, 3.2, "nothing free:\nthe start", ha="center", va="center", fontsize=7.5)
                 continue
-            part = figures["fraction_of_gain"].get(named(subset))
+            part = result.fraction_of_gain.get(named(subset))
             if part is not None:
                 axes.text(column, 3.2, percent(part), ha="center", va="center", fontsize=8)
         axes.text(-0.6, 3.2, "of all's gain", ha="right", va="center", fontsize=8)
 
     @staticmethod
-    def _split(axes, figures: Mapping[str, Any]) -> None:
+    def _split(axes, result: FactorsNeuron) -> None:
         """The Shapley values, beside what a factor gains alone and added last."""
         axes.axvline(0, color=GREY, linewidth=0.8)
         for row, factor in enumerate(FACTORS):
-            worth = figures["shapley"][factor]
+            worth = result.shapley[factor]
             if worth is not None:
-                axes.barh(row, worth["mean"], 0.5, color=COLOURS[factor], alpha=0.75, zorder=2)
+                axes.barh(row, worth.mean, 0.5, color=COLOURS[factor], alpha=0.75, zorder=2)
                 style = {"capsize": 3, "elinewidth": 1.4, "color": "black", "zorder": 3}
-                axes.errorbar([worth["mean"]], [row], xerr=[worth["sem"] or 0], fmt="none", **style)
-            for kind, marker, aside in (("alone", "o", -0.36), ("last", "s", 0.36)):
-                gain = figures[kind][factor]
+                axes.errorbar([worth.mean], [row], xerr=[worth.sem or 0], fmt="none", **style)
+            for gains, marker, aside in ((result.alone, "o", -0.36), (result.last, "s", 0.36)):
+                gain = gains[factor]
                 if gain is not None:
                     style = {"fmt": marker, "markersize": 4.5, "capsize": 2, "elinewidth": 0.9}
-                    error = [gain["sem"] or 0]
+                    error = [gain.sem or 0]
                     axes.errorbar(
-                        [gain["mean"]], [row + aside], xerr=error, color=COLOURS[factor], mfc="white", zorder=4, **style
+                        [gain.mean], [row + aside], xerr=error, color=COLOURS[factor], mfc="white", zorder=4, **style
                     )
         labels = []
         for factor in FACTORS:
-            share = figures["share"][factor]
+            share = result.share[factor]
             labels.append(factor if share is None else f"{factor}\n{percent(share)}")
         axes.set(ylim=(2.6, -0.6), yticks=range(len(FACTORS)))
         axes.set_yticklabels(labels, fontsize=10)
         axes.tick_params(axis="x", labelsize=8)
-        axes.set_xlabel(f"gain in {_what(figures)} over the start", fontsize=10)
+        axes.set_xlabel(f"gain in {_what(result)} over the start", fontsize=10)
         axes.set_title("Shapley value (bar), alone (○), added last (□)", fontsize=10)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    def _remarks(self, left: float, down: float, figures: Mapping[str, Any]) -> None:
+    def _remarks(self, left: float, down: float, result: FactorsNeuron) -> None:
         """How the factors interact, and where more was free and less was reached."""
         lines = ["interaction (above 0: they help each other)"]
-        lines += [f"   {pair}: {signed(value)}" for pair, value in figures["interaction"].items() if value is not None]
-        lost = figures["less_with_more"]
+        lines += [f"   {pair}: {signed(value)}" for pair, value in result.interaction.items() if value is not None]
+        lost = result.less_with_more
         if len(lines) == 1:
             lines = ["interrupted: not every subset is done"]
         if lost:
             lines += ["", "more free, but less reached (the optimizer's doing)"]
-            lines += [f"   {each['more']} less {each['less']}: {signed(each)}" for each in lost[:5]]
+            lines += [f"   {each.more} less {each.less}: {signed(each)}" for each in lost[:5]]
             lines += [f"   and {len(lost) - 5} more"] if len(lost) > 5 else []
         for number, line in enumerate(lines):
             self._say(

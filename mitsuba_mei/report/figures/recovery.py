@@ -11,12 +11,12 @@ import numpy as np
 from ...io.images import common_exposure, to_srgb
 from .style import BLUE, DIVERGING, GREY, ORANGE, caption, drawn, end_axes, show, wrapped
 
-__all__ = ["LEAST", "Recovery", "signed_difference", "write_recovery"]
+__all__ = ["MIN_DIFFERENCE", "Recovery", "signed_difference", "write_recovery"]
 
-LEAST = 1e-3
+MIN_DIFFERENCE = 1e-3
 """The least difference that gets the full colour, radiance."""
 
-MOST_VIEWS = 4
+MAX_VIEWS = 4
 """Views that are drawn."""
 
 
@@ -62,10 +62,10 @@ def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
 
 def write_recovery(path: Path, recovery: Recovery) -> None:
     """Draw target, initial and final images of every view, what is left between them, and the error, as a PNG."""
-    count = min(MOST_VIEWS, len(recovery.views["target"]))
+    count = min(MAX_VIEWS, len(recovery.views["target"]))
     exposure = common_exposure(image for images in recovery.views.values() for image in images)
     left = [a - b for a, b in zip(recovery.views["final"], recovery.views["target"])]
-    reach = max(float(np.abs(np.stack(left).mean(-1)).max()), LEAST)
+    reach = max(float(np.abs(np.stack(left).mean(-1)).max()), MIN_DIFFERENCE)
     wide = 2.1 * max(4, count)
     with drawn(path, wide + 4.6, 9) as figure:
         figure.suptitle(recovery.title, fontsize=12, wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,8 @@ def write_summary(path: Path, summary: Summary) -> None:
             show(axes, pixels, title)
         above.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         *sides, course, terms = below.subplots(1, 5, width_ratios=(1, 1, 1, 1.35, 1.35))
-        for axes, portrait, side in zip(sides, summary.previews, ("left", "front", "right")):
-            show(axes, to_srgb(portrait), f"object, {side}")
+        for axes, preview, side in zip(sides, summary.previews, ("left", "front", "right")):
+            show(axes, to_srgb(preview), f"object, {side}")
         _plot_course(course, summary)
         _plot_terms(terms, summary)
 
@@ -135,8 +136,7 @@ def _plot_levels(axes, levels: Mapping[str, float | None]) -> None:
 
 def _plot_terms(axes, summary: Summary) -> None:
     names = [name for name in summary.history if name != "activation"]
-    markers = ("-", "--", "-.", ":")
-    for name, style in zip(names, markers):
+    for name, style in zip(names, itertools.cycle(("-", "--", "-.", ":"))):
         values = np.maximum(np.asarray(summary.history[name]), 1e-6)
         axes.plot(np.arange(1, len(values) + 1), values, style, linewidth=1.2, label=name.replace("_", " "))
     axes.set(xlabel="step", title="regularizers, unweighted", yscale="log")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...runs.tuning_grid import Axis
+from ...runs.results import Axis, TunedNeuron
+from ...runs.results.responses import Preferred
 from ..colors import COLOUR_MAP, colour_range
 from ..grey_scale import GreyScale
 from ..tables import preferred_text
@@ -65,7 +65,7 @@ def _numbers(axis: Axis, chosen: np.ndarray) -> list[str]:
     return [f"{axis.values[i]:.4g}" for i in chosen]
 
 
-MOST_SHOWN = 8
+MAX_SHOWN = 8
 """Neurons whose curves or maps are drawn."""
 
 COLUMNS = 4
@@ -86,15 +86,15 @@ class TuningFigure:
     title : str
     axes : sequence of Axis
         One or two.
-    neurons : sequence of mapping
-        As in ``tuning.json``; numbers may be NaN where a tuning was interrupted.
+    neurons : sequence of TunedNeuron
+        Numbers may be NaN where a tuning was interrupted.
     stimuli : ndarray
         (grid..., h, w) or (grid..., h, w, 3), grey levels; NaN where not rendered.
     """
 
     title: str
     axes: Sequence[Axis]
-    neurons: Sequence[Mapping[str, Any]]
+    neurons: Sequence[TunedNeuron]
     stimuli: np.ndarray
 
 
@@ -132,24 +132,30 @@ def write_tuning(path: Path, shown: TuningFigure) -> None:
             draw_sheet(below.subplots(), shown.axes, shown.stimuli)
 
 
-def _strongest(neurons: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _strongest(neurons: Sequence[TunedNeuron]) -> list[TunedNeuron]:
     """Those with the widest range of responses, in their order."""
     order = sorted(range(len(neurons)), key=lambda i: -np.nan_to_num(_range(neurons[i])))
-    return [neurons[i] for i in sorted(order[:MOST_SHOWN])]
+    return [neurons[i] for i in sorted(order[:MAX_SHOWN])]
 
 
-def _range(neuron: Mapping[str, Any]) -> float:
-    known = np.asarray(neuron["mean"])[np.isfinite(neuron["mean"])]
+def _range(neuron: TunedNeuron) -> float:
+    known = neuron.mean[np.isfinite(neuron.mean)]
     return float(np.ptp(known)) if known.size else 0.0
 
 
-def _heading(axes: Sequence[Axis], neuron: Mapping[str, Any]) -> str:
+def _heading(axes: Sequence[Axis], neuron: TunedNeuron) -> str:
     """A neuron's number, and what its curve says."""
-    summary = neuron["summary"]
-    if summary is None or summary["preferred"][0]["value"] is None:
-        return f"neuron {neuron['neuron']}"
-    said = [preferred_text(axis.step, axis.unit, **each) for axis, each in zip(axes, summary["preferred"])]
-    return f"neuron {neuron['neuron']}: prefers {', '.join(said)}"
+    preferred = _preferred(neuron)
+    if not preferred:
+        return f"neuron {neuron.neuron}"
+    values = [preferred_text(axis.step, axis.unit, each.value, each.sem) for axis, each in zip(axes, preferred)]
+    return f"neuron {neuron.neuron}: prefers {', '.join(values)}"
+
+
+def _preferred(neuron: TunedNeuron) -> tuple[Preferred, ...]:
+    """A neuron's preferred values; none where they are unknown."""
+    summary = neuron.summary
+    return () if summary is None or summary.preferred[0].value is None else summary.preferred
 
 
 def _ticks(ruler, axis: Axis) -> None:
@@ -166,7 +172,7 @@ def _draw_curves(figure, shown: TuningFigure, neurons, rows: int, columns: int) 
     for panel in panels[len(neurons) :]:
         panel.set_axis_off()
     for number, (panel, neuron) in enumerate(zip(panels, neurons)):
-        mean, low, high = (np.asarray(neuron[name], dtype=float) for name in ("mean", "low", "high"))
+        mean, low, high = neuron.mean, neuron.low, neuron.high
         interval = [mean - low, high - mean]
         panel.axvline(axis.at, color=GREY, linestyle="--", linewidth=1, label="the scene's own value")
         label = "response, 95 % interval" if np.nanmax(high - low) > 0 else "response"
@@ -182,10 +188,8 @@ def _draw_curves(figure, shown: TuningFigure, neurons, rows: int, columns: int) 
             capsize=2,
             label=label,
         )
-        summary = neuron["summary"]
-        if summary is not None and summary["preferred"][0]["value"] is not None:
-            preferred = summary["preferred"][0]
-            panel.axvline(preferred["value"], color=ORANGE, linewidth=1.6, label="preferred", zorder=0)
+        for preferred in _preferred(neuron):
+            panel.axvline(preferred.value, color=ORANGE, linewidth=1.6, label="preferred", zorder=0)
         panel.set_title(_heading(shown.axes, neuron), fontsize=9.5)
         panel.spines[["top", "right"]].set_visible(False)
         bottom, top = min(0.0, float(np.nanmin(low))), max(0.0, float(np.nanmax(high)))
@@ -210,7 +214,7 @@ def _draw_maps(figure, shown: TuningFigure, neurons, rows: int, columns: int) ->
         panel.set_axis_off()
     extent = [*_edges(second), *_edges(first)]
     for number, (panel, neuron) in enumerate(zip(panels, neurons)):
-        mean = np.asarray(neuron["mean"], dtype=float)
+        mean = neuron.mean
         bottom, top = colour_range(mean)
         image = panel.imshow(mean, origin="lower", extent=extent, aspect="auto", cmap=COLOUR_MAP, vmin=bottom, vmax=top)
         if extent[0] <= second.at <= extent[1] and extent[2] <= first.at <= extent[3]:
@@ -224,9 +228,8 @@ def _draw_maps(figure, shown: TuningFigure, neurons, rows: int, columns: int) ->
                 markeredgewidth=1.1,
                 label="the scene's own values",
             )
-        summary = neuron["summary"]
-        if summary is not None and summary["preferred"][0]["value"] is not None:
-            y, x = (each["value"] for each in summary["preferred"])
+        if preferred := _preferred(neuron):
+            y, x = (each.value for each in preferred)
             ring = {"markerfacecolor": "none", "markersize": 13}
             panel.plot(x, y, "o", markeredgecolor="white", markeredgewidth=4, **ring)
             panel.plot(x, y, "o", markeredgecolor=ORANGE, markeredgewidth=2.2, label="preferred", **ring)
@@ -267,22 +270,22 @@ def _edges(axis: Axis) -> tuple[float, float]:
 
 def _draw_all(panel, shown: TuningFigure) -> None:
     """What all neurons prefer: beside their selectivity, or of a map on both axes."""
-    known = [n for n in shown.neurons if n["summary"] is not None and n["summary"]["preferred"][0]["value"] is not None]
+    known = [neuron for neuron in shown.neurons if _preferred(neuron)]
     count = len(shown.neurons)
-    panel.set_title(f"all {count} neurons" if count > MOST_SHOWN else f"{count} neurons", fontsize=9.5)
+    panel.set_title(f"all {count} neurons" if count > MAX_SHOWN else f"{count} neurons", fontsize=9.5)
     panel.spines[["top", "right"]].set_visible(False)
     maps = len(shown.axes) == 2
     x_axis = shown.axes[-1]
-    x = [n["summary"]["preferred"][-1] for n in known]
-    values = [n["summary"]["selectivity"]["value"] for n in known]
+    x = [n.summary.preferred[-1] for n in known]
+    values = [n.summary.selectivity.value for n in known]
     style = {"fmt": "o", "markersize": 4, "elinewidth": 1, "alpha": 0.8}
     if maps:
-        y = [n["summary"]["preferred"][0] for n in known]
+        y = [n.summary.preferred[0] for n in known]
         panel.errorbar(
-            [p["value"] for p in x],
-            [p["value"] for p in y],
-            [p["sem"] for p in y],
-            [p["sem"] for p in x],
+            [p.value for p in x],
+            [p.value for p in y],
+            [p.sem for p in y],
+            [p.sem for p in x],
             color=BLUE,
             **style,
         )
@@ -291,14 +294,14 @@ def _draw_all(panel, shown: TuningFigure) -> None:
         _ticks(panel.yaxis, shown.axes[0])
     else:
         panel.errorbar(
-            [p["value"] for p in x],
+            [p.value for p in x],
             [np.nan if v is None else v for v in values],
             None,
-            [p["sem"] for p in x],
+            [p.sem for p in x],
             color=BLUE,
             **style,
         )
-        index = known[0]["summary"]["selectivity"]["index"] if known else "selectivity"
+        index = known[0].summary.selectivity.index if known else "selectivity"
         panel.set(ylabel=index.replace("-", "−"), ylim=(-0.03, 1.03))
     panel.set_xlabel(f"preferred {x_axis.label}")
     _limits(panel.set_xlim, x_axis)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from .aim_words import amount
-from .aims import DiverseSet, Metamer, Recovered, SceneOfSet
+from ...runs.results import DiverseScene, DiverseSet, InverseResult, MetamerResult
+from .aim_words import amount, found
 from .figures import BLUE, GREY, ORANGE, axis, rounded
 from .numerals import number, with_error
 from .pictures import Shown
@@ -33,19 +34,21 @@ class Cell:
 def aim_pictures(run: RunRecord) -> list[Shown]:
     """What is to be compared, beside each other."""
     captions = {}
-    if isinstance(run.aim, Recovered):
+    other = run.other
+    if isinstance(other, InverseResult):
         captions = {
             "target": ("Target", "what was to be seen"),
             "initial_render": (f"Start: error {with_error(run.initial)}", "the render of the start"),
             "render": (f"Recovered: error {with_error(run.final)}", "the render of the recovered scene"),
-            "difference": (_signed(run.aim.reach), "recovered less target, in colours"),
+            "difference": (_signed(other), "recovered less target, in colours"),
         }
-    elif isinstance(run.aim, Metamer):
+    elif isinstance(other, MetamerResult):
+        name = found(other).capitalize()
         captions = {
             "reference_stimulus": ("Reference, as the neurons saw it", "the reference's stimulus"),
-            "stimulus": (f"{_metamer(run.aim)}, as the neurons saw it", "the stimulus of the scene that was found"),
+            "stimulus": (f"{name}, as the neurons saw it", "the stimulus of the scene that was found"),
             "reference": ("Render of the reference", "the reference's render"),
-            "render": (f"Render of the {_metamer(run.aim).lower()}", "the render of the scene that was found"),
+            "render": (f"Render of the {name.lower()}", "the render of the scene that was found"),
         }
     return [
         Shown(run.pictures[name], caption, f"Picture: {alt}.")
@@ -54,48 +57,44 @@ def aim_pictures(run: RunRecord) -> list[Shown]:
     ]
 
 
-def _metamer(aim: Metamer) -> str:
-    return "Metamer" if aim.found else "Scene found"
-
-
-def _signed(reach: float | None) -> str:
+def _signed(result: InverseResult) -> str:
     colours = "Recovered − target: orange is too bright, blue too dark"
-    return colours if reach is None else f"{colours}, full colour ±{number(reach, 2)} of radiance"
+    scale = result.difference
+    return colours if scale is None or not math.isfinite(scale.reach) else f"{colours}, full colour ±{number(scale.reach, 2)} of radiance"
 
 
-def scene_caption(index: int, scene: SceneOfSet) -> str:
-    """``Scene 1: 0.928 of the maximum, activation 23.2``."""
-    said = f"Scene {index}"
-    if scene.of_maximum is not None:
-        said += f": {scene.of_maximum.mean:.3f} of the maximum"
-    if scene.activation is not None:
-        said += f", activation {with_error(scene.activation)}"
-    return said + (", below the level" if scene.reached is False else "")
+def scene_caption(index: int, scene: DiverseScene | None) -> str:
+    """``Scene 1: 0.928 of the maximum, activation 23.2``; None of a folder of which the result says nothing."""
+    if scene is None:
+        return f"Scene {index}"
+    part = f"{scene.of_maximum:.3f} of the maximum, " if math.isfinite(scene.of_maximum) else ""
+    caption = f"Scene {index}: {part}activation {with_error(scene.activation.final)}"
+    return caption + ("" if scene.reached else ", below the level")
 
 
-def level_figure(aim: DiverseSet) -> dict[str, Any]:
+def level_figure(diverse: DiverseSet) -> dict[str, Any]:
     """Every scene's activation over the maximum, with the level asked for."""
-    known = [(index, each) for index, each in enumerate(aim.scenes, 1) if each.of_maximum is not None]
+    known = [(index, each) for index, each in enumerate(diverse.scenes, 1) if math.isfinite(each.of_maximum)]
     data = [
         {
             "type": "scatter",
             "mode": "markers+text",
-            "x": rounded([each.of_maximum.mean]),
+            "x": rounded([each.of_maximum]),
             "y": [f"scene {index}"],
-            "text": [f"  {each.of_maximum.mean:.3f}"],
+            "text": [f"  {each.of_maximum:.3f}"],
             "textposition": "middle right",
             "cliponaxis": False,
-            "error_x": {"type": "data", "array": rounded([each.of_maximum.sem or 0.0]), "thickness": 2, "width": 6},
+            "error_x": {"type": "data", "array": _error(each, diverse), "thickness": 2, "width": 6},
             "marker": {
-                "color": ORANGE if each.reached is False else BLUE,
-                "symbol": "x" if each.reached is False else "circle",
+                "color": ORANGE if not each.reached else BLUE,
+                "symbol": "x" if not each.reached else "circle",
                 "size": 13,
             },
             "hoverinfo": "skip",
         }
         for index, each in reversed(known)
     ]
-    parts = [each.of_maximum.mean for _, each in known]
+    parts = [each.of_maximum for _, each in known]
     ends = [min([0.0, *parts]), 1.35 * max([0.1, *parts])]  # with room for the last figure's text
     layout: dict[str, Any] = {
         "xaxis": axis("activation over the maximum", range=rounded(ends)),
@@ -103,25 +102,36 @@ def level_figure(aim: DiverseSet) -> dict[str, Any]:
         "showlegend": False,
         "height": 110 + 50 * len(known),
     }
-    if aim.level is not None:
-        line = {"color": GREY, "dash": "dash", "width": 1.5}
-        span = {"yref": "paper", "y0": 0, "y1": 1}
-        layout["shapes"] = [{"type": "line", "x0": aim.level, "x1": aim.level, **span, "line": line}]
-    said = "; ".join(f"scene {index} {each.of_maximum.mean:.3f}" for index, each in known)
-    return {"data": data, "layout": layout, "alt": f"Activation over the maximum: {said or 'unknown'}."}
+    line = {"color": GREY, "dash": "dash", "width": 1.5}
+    span = {"yref": "paper", "y0": 0, "y1": 1}
+    layout["shapes"] = [{"type": "line", "x0": diverse.level, "x1": diverse.level, **span, "line": line}]
+    values = "; ".join(f"scene {index} {each.of_maximum:.3f}" for index, each in known)
+    return {"data": data, "layout": layout, "alt": f"Activation over the maximum: {values or 'unknown'}."}
 
 
-def heat(aim: DiverseSet) -> list[list[Cell | None]]:
-    """How far every two scenes lie apart, as cells from dark, 0, to bright, the most; None of one with itself."""
-    most = max((abs(value) for row in aim.pairs for value in row if value is not None), default=0.0) or 1.0
+def _error(scene: DiverseScene, diverse: DiverseSet) -> list[float | None]:
+    """The render s.e. over the maximum; 0 where it is unknown."""
+    error = scene.activation.final.sem / abs(diverse.maximum.value) if diverse.maximum.value else 0.0
+    return rounded([error if math.isfinite(error) else 0.0])
+
+
+def heat(diverse: DiverseSet) -> list[list[Cell | None]]:
+    """How far every two scenes lie apart, as cells from dark, 0, to bright, the most; None of one with itself.
+
+    There are none where the pairs' differences are no square of as many rows as there are scenes.
+    """
+    pairs, count = diverse.pairs.get(diverse.differ, ()), len(diverse.scenes)
+    if len(pairs) != count or any(len(row) != count for row in pairs):
+        return []
+    most = max((abs(value) for row in pairs for value in row if math.isfinite(value)), default=0.0) or 1.0
     return [
-        [None if i == j else _cell(value, most, aim.differ) for j, value in enumerate(row)]
-        for i, row in enumerate(aim.pairs)
+        [None if i == j else _cell(value, most, diverse.differ) for j, value in enumerate(row)]
+        for i, row in enumerate(pairs)
     ]
 
 
-def _cell(value: float | None, most: float, kind: str | None) -> Cell:
-    if value is None:
+def _cell(value: float, most: float, kind: str) -> Cell:
+    if not math.isfinite(value):
         return Cell("–", "#ffffff", "#1a1a1a")
     place = min(1.0, max(0.0, value / most)) * (len(CIVIDIS) - 1)
     below = min(int(place), len(CIVIDIS) - 2)

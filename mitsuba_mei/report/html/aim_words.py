@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from .aims import Aim, Apart, Away, DiverseSet, Metamer, Recovered
-from .files import Figure
-from .numerals import BARS, number, percent, with_error
+import math
+import sys
+from typing import Any, Union
+
+from ...runs.results import DiverseResult, DiverseSet, Estimate, InverseResult, MetamerPair, MetamerResult
+from ...runs.results.optimization import SceneDistance
+from .numerals import BARS, known, noise, number, percent, with_error
 
 __all__ = [
     "amount",
-    "apart",
     "away",
+    "differences",
     "error_kind",
     "found",
     "in_short",
@@ -23,7 +27,9 @@ __all__ = [
     "value",
 ]
 
-LEAST = 1e-3
+OtherResult = Union[InverseResult, MetamerResult, DiverseResult]
+
+NEGLIGIBLE = 1e-3
 """Differences below are rounding."""
 
 RESPECTS = {
@@ -40,136 +46,142 @@ ERRORS = {
 }
 
 
-def measure(aim: Aim) -> str:
+def measure(result: OtherResult) -> str:
     """What the figures are of."""
-    if isinstance(aim, Recovered):
-        return "error" if aim.error is None else f"error ({aim.error})"
-    if isinstance(aim, Metamer):
+    if isinstance(result, InverseResult):
+        return "error" if result.error.kind is None else f"error ({result.error.kind})"
+    if isinstance(result, MetamerResult):
         return "error (responses)"
-    return f"activation (mean of {len(aim.scenes)} scenes)"
+    return f"activation (mean of {len(result.diverse.scenes)} scenes)"
 
 
-def error_kind(aim: Recovered | Metamer) -> str:
+def error_kind(result: InverseResult | MetamerResult) -> str:
     """Which error the figure is of: ``l2``, ``responses``."""
-    return "responses" if isinstance(aim, Metamer) else aim.error or "of images"
+    return "responses" if isinstance(result, MetamerResult) else result.error.kind or "of images"
 
 
-def in_short(aim: Aim) -> str:
+def in_short(result: OtherResult) -> str:
     """What the figure is called that counts."""
-    return "mean activation" if isinstance(aim, DiverseSet) else "error"
+    return "mean activation" if isinstance(result, DiverseResult) else "error"
 
 
-def outcome(aim: Aim) -> str | None:
-    """``found``, ``not found``; None where nothing had to be found."""
-    if isinstance(aim, Recovered) or aim.found is None:
+def was_found(result: OtherResult) -> bool | None:
+    """Whether what was sought was found; None where nothing had to be."""
+    if isinstance(result, InverseResult):
         return None
-    return "found" if aim.found else "not found"
+    return (result.metamer if isinstance(result, MetamerResult) else result.diverse).found
 
 
-def found(aim: Aim) -> str:
+def outcome(result: OtherResult) -> str | None:
+    """``found``, ``not found``; None where nothing had to be found."""
+    found = was_found(result)
+    return None if found is None else "found" if found else "not found"
+
+
+def found(result: OtherResult) -> str:
     """What a run ended with."""
-    if isinstance(aim, Recovered):
+    if isinstance(result, InverseResult):
         return "recovered scene"
-    if isinstance(aim, Metamer):
-        return "metamer" if aim.found else "scene found"
+    if isinstance(result, MetamerResult):
+        return "metamer" if result.metamer.found else "scene found"
     return "scenes"
 
 
-def title(aim: Aim, model: str) -> str:
+def title(result: OtherResult, model: str) -> str:
     """What was found, for whom."""
-    if isinstance(aim, Recovered):
-        return (
-            "Scene recovered from images" if aim.error != "responses" else f"Scene recovered from responses of {model}"
-        )
-    if isinstance(aim, Metamer):
-        return f"{'Metamer' if aim.found else 'No metamer found'} for {model}"
-    return f"{len(aim.scenes)} diverse scenes for {model}" if aim.found else f"No diverse scenes found for {model}"
+    if isinstance(result, InverseResult):
+        of_responses = result.error.kind == "responses"
+        return f"Scene recovered from responses of {model}" if of_responses else "Scene recovered from images"
+    if isinstance(result, MetamerResult):
+        return f"{'Metamer' if result.metamer.found else 'No metamer found'} for {model}"
+    if not result.diverse.found:
+        return f"No diverse scenes found for {model}"
+    return f"{len(result.diverse.scenes)} diverse scenes for {model}"
 
 
-def lead(aim: Aim, whom: str, how: str) -> str:
+def lead(result: OtherResult, whom: str, how: str) -> str:
     """What a report begins with; ``how`` it was rendered, in brackets."""
-    if isinstance(aim, Recovered):
-        what = f"to which {whom} answer most as to the target" if aim.error == "responses" else "most like the target’s"
+    if isinstance(result, InverseResult):
+        of_responses = result.error.kind == "responses"
+        what = f"to which {whom} answer most as to the target" if of_responses else "most like the target’s"
         return f"Inverse rendering: the scene whose images{how} are those {what}, of all that the optimizer tried."
-    if isinstance(aim, Metamer):
-        layer = "" if aim.layer is None else f" (at its layer “{aim.layer}”)"
+    if isinstance(result, MetamerResult):
+        layer = result.metamer.responses.layer
+        at = "" if layer is None else f" (at its layer “{layer}”)"
         return (
-            f"A search for a metamer: another scene than the reference, rendered{how}, to which {whom}{layer} answer "
+            f"A search for a metamer: another scene than the reference, rendered{how}, to which {whom}{at} answer "
             "as they do to the reference."
         )
     return (
         f"A search for scenes, rendered{how}, that all drive {whom} and differ as much as they can in "
-        f"{respect(aim.differ)}: what differs between them, the response is invariant to."
+        f"{respect(result.diverse.differ)}: what differs between them, the response is invariant to."
     )
 
 
-def units(aim: Aim, noisy: bool) -> str:
+def units(result: OtherResult, noisy: bool) -> str:
     """What the figure's axis and rows are."""
-    if isinstance(aim, Recovered):
-        said = f"Error: {ERRORS.get(aim.error or '', 'how unlike the images are')}; 0 is best."
-    elif isinstance(aim, Metamer):
-        said = "Error: distance of the responses from the reference’s over the length of the latter; 0 is best."
+    if isinstance(result, InverseResult):
+        text = f"Error: {ERRORS.get(result.error.kind or '', 'how unlike the images are')}; 0 is best."
+    elif isinstance(result, MetamerResult):
+        text = "Error: distance of the responses from the reference’s over the length of the latter; 0 is best."
     else:
-        said = "Each scene’s activation over the maximum; the dashed line is the level that each was asked to reach."
-    return f"{said} {BARS}" if noisy else said
+        text = "Each scene’s activation over the maximum; the dashed line is the level that each was asked to reach."
+    return f"{text} {BARS}" if noisy else text
 
 
-def sentences(aim: Aim, initial: Figure | None, final: Figure) -> list[str]:
+def sentences(result: OtherResult, initial: Estimate | None, final: Estimate) -> list[str]:
     """What came of it, the most important first."""
-    if isinstance(aim, Recovered):
-        return _of_recovered(aim, initial, final)
-    return _of_metamer(aim, initial, final) if isinstance(aim, Metamer) else _of_set(aim)
+    if isinstance(result, InverseResult):
+        return _of_recovered(result, initial, final)
+    if isinstance(result, MetamerResult):
+        return _of_metamer(result.metamer, initial, final)
+    return _of_set(result.diverse)
 
 
-def _of_recovered(aim: Recovered, initial: Figure | None, final: Figure) -> list[str]:
-    noise = "" if final.sem else " (its renders have no noise)"
-    start = "" if initial is None or initial.mean is None else f"; at the start it was {with_error(initial)}"
-    said = [f"The {measure(aim)} is {with_error(final)}{noise}{start}."]
-    if aim.final is not None:
-        start = "" if aim.initial is None else f", {_percent(aim.initial)} at the start"
-        said.append(f"The surface lies {_percent(aim.final)} of its diameter from the true one in the mean{start}.")
-    if aim.aligned is not None:
-        said.append(f"Laid onto it, which leaves the shape alone to differ, it lies {_percent(aim.aligned)} from it.")
-    if aim.final is None and not aim.parameters:
-        said.append("How near this is to the truth is not known.")
-    return said
+def _of_recovered(result: InverseResult, initial: Estimate | None, final: Estimate) -> list[str]:
+    start = f"; at the start it was {with_error(initial)}" if known(initial) else ""
+    lines = [f"The {measure(result)} is {with_error(final)}{noise(final)}{start}."]
+    truth = result.truth
+    if truth is None or (truth.surface is None and not truth.parameters):
+        return [*lines, "How near this is to the truth is not known."]
+    if truth.surface is not None:
+        each = (truth.surface.initial, truth.surface.final, truth.surface.alignment)
+        first, last, aligned = (_percent(surface.of_diameter) for surface in each)
+        lines.append(f"The mean surface distance is {last} of the true object’s diameter, {first} at the start.")
+        lines.append(f"After alignment, which leaves the shape alone to differ, it is {aligned}.")
+    return lines
 
 
-def _of_metamer(aim: Metamer, initial: Figure | None, final: Figure) -> list[str]:
-    said = [] if aim.found is None else ["A metamer was found." if aim.found else "No metamer was found."]
-    start = "" if initial is None or initial.mean is None else f"; at the start {percent(Figure(initial.mean))}"
-    near = ""
-    if aim.tolerance is not None and aim.near is not None:
-        near = f", {'within' if aim.near else 'not within'} the {_percent(aim.tolerance)} asked for"
-    said.append(f"The responses lie {percent(final)} from the reference’s{near}{start}.")
-    return said + _unlike(aim, "the scenes", "apart")
+def _of_metamer(pair: MetamerPair, initial: Estimate | None, final: Estimate) -> list[str]:
+    start = f"; at the start {_percent(initial.mean)}" if known(initial) else ""
+    responses, scene = pair.responses, pair.scene
+    near = f"{'within' if responses.near else 'not within'} the {_percent(responses.tolerance)} asked for"
+    return [
+        "A metamer was found." if pair.found else "No metamer was found.",
+        f"The responses lie {percent(final)} from the reference’s, {near}{start}.",
+        _unlike(scene, "the scenes", "apart"),
+    ]
 
 
-def _of_set(aim: DiverseSet) -> list[str]:
-    count = len(aim.scenes)
-    said = []
-    if aim.found is not None:
-        said.append(f"{count} diverse scenes were found." if aim.found else "No such set of scenes was found.")
-    reached = [scene.reached for scene in aim.scenes]
-    parts = [scene.of_maximum.mean for scene in aim.scenes if scene.of_maximum is not None]
-    if aim.level is not None and count and None not in reached:
-        whence = "the known optimum" if aim.source == "optimum" else "what one scene alone reaches"
-        worst = f"; the least reaches {min(parts):.3f}" if parts else ""
-        said.append(
-            f"{sum(reached)} of {count} drive the neurons to at least {number(aim.level)} of {whence}"
-            f"{'' if aim.maximum is None else f' ({number(aim.maximum)})'}{worst}."
-        )
-    return said + _unlike(aim, "two of them", "apart in the mean") or ["What came of it is not recorded."]
+def _of_set(diverse: DiverseSet) -> list[str]:
+    count, maximum = len(diverse.scenes), diverse.maximum
+    whence = "the known optimum" if maximum.source == "optimum" else "what one scene alone reaches"
+    parts = [scene.of_maximum for scene in diverse.scenes if math.isfinite(scene.of_maximum)]
+    worst = f"; the least reaches {min(parts):.3f}" if parts else ""
+    return [
+        f"{count} diverse scenes were found." if diverse.found else "No such set of scenes was found.",
+        f"{sum(scene.reached for scene in diverse.scenes)} of {count} drive the neurons to at least "
+        f"{number(diverse.level)} of {whence} ({number(maximum.value)}){worst}.",
+        _unlike(diverse, "two of them", "apart in the mean"),
+    ]
 
 
-def _unlike(aim: Metamer | DiverseSet, which: str, apart: str) -> list[str]:
-    """How far scenes lie apart in what they are to differ in, where it is known."""
-    if aim.difference is None:
-        return []
-    asked = ""
-    if aim.apart is not None and aim.far is not None:
-        asked = f", {'at least' if aim.far else 'less than'} the {amount(aim.differ, aim.apart, short=True)} asked for"
-    return [f"In {respect(aim.differ)} {which} lie {amount(aim.differ, aim.difference)} {apart}{asked}."]
+def _unlike(scenes: SceneDistance | DiverseSet, which: str, apart: str) -> str:
+    """How far scenes lie apart in what they are to differ in."""
+    asked = (
+        f"{'at least' if scenes.far else 'less than'} the {amount(scenes.differ, scenes.apart, short=True)} asked for"
+    )
+    return f"In {respect(scenes.differ)} {which} lie {amount(scenes.differ, scenes.difference)} {apart}, {asked}."
 
 
 def respect(kind: str | None) -> str:
@@ -179,7 +191,7 @@ def respect(kind: str | None) -> str:
 
 def amount(kind: str | None, size: float | None, short: bool = False) -> str:
     """How far scenes lie apart in a respect, with its unit."""
-    if size is None:
+    if size is None or not math.isfinite(size):
         return "–"
     if kind == "image":
         return f"{size:.2f}" + ("" if short else f" (a correlation of {number(round(1 - size, 2), 2)})")
@@ -188,26 +200,31 @@ def amount(kind: str | None, size: float | None, short: bool = False) -> str:
     return f"{number(size, 2)}°" if kind in ("pose", "light") else number(size, 3)
 
 
-def apart(each: Apart) -> str:
-    """A row of the table of all differences."""
-    return "none" if each.value is not None and each.value < LEAST else amount(each.kind, each.value)
+def differences(result: MetamerResult | DiverseResult) -> dict[str, str]:
+    """How far the scenes differ in every respect, with units."""
+    if isinstance(result, MetamerResult):
+        sizes = {kind: each.value for kind, each in result.metamer.differences.items()}
+    else:
+        sizes = {kind: each.mean for kind, each in result.diverse.differences.items()}
+    return {kind: "none" if size < NEGLIGIBLE else amount(kind, size) for kind, size in sizes.items()}
 
 
 def _percent(fraction: float) -> str:
-    return percent(Figure(fraction))
+    return percent(Estimate(mean=fraction))
 
 
-def value(said: float | list[float] | None) -> str:
-    """``35``, ``(0, 30, 0)``; a dash where it is unknown."""
-    if isinstance(said, list):
-        return f"({', '.join(number(each, 3) for each in said)})"
-    return number(said)
+def value(setting: Any) -> str:
+    """``35``, ``(0, 30, 0)``; a dash where it is unknown, or no number."""
+    if isinstance(setting, (list, tuple)) and setting:
+        return f"({', '.join(value(each) for each in setting)})"
+    is_number = isinstance(setting, (int, float)) and not isinstance(setting, bool)
+    return number(setting, 3) if is_number and abs(setting) <= sys.float_info.max else "–"
 
 
-def away(each: Away, off: float | None) -> str:
+def away(unit: str, off: float) -> str:
     """How far off a parameter is, without a sign, with its unit."""
-    if off is None:
+    if not math.isfinite(off):
         return "–"
-    if each.unit == "relative":
+    if unit == "relative":
         return _percent(abs(off))
-    return number(abs(off), 2) + {"degrees": "°", "scene units": " scene units"}.get(each.unit, "")
+    return number(abs(off), 2) + {"degrees": "°", "scene units": " scene units"}.get(unit, "")

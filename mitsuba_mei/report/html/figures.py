@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...runs.results import DiverseResult, Estimate, MetamerResult
 from .aim_words import respect
-from .aims import DiverseSet, Metamer
-from .files import Figure
 from .mesh import PackedMesh, Viewpoint
+from .numerals import known as is_known
 from .record import RunRecord
 from .words import found, maximised, number, with_error
 
@@ -43,7 +44,7 @@ STYLES = (
 POINTS = 400
 """Of a curve, at most."""
 
-LEAST = 1e-9
+LOG_FLOOR = 1e-9
 """What a logarithmic axis begins with."""
 
 FEW, MANY = 3, 8
@@ -112,12 +113,25 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
     """Start, result, pixel MEI, optimum and tolerance on one axis, with error bars."""
     rows = [
         (found(run), run.final.mean, run.final.sem, BLUE, "circle"),
-        ("start", None if run.initial is None else run.initial.mean, run.initial and run.initial.sem, GREY, "square"),
+        (
+            "start",
+            None if run.initial is None else run.initial.mean,
+            None if run.initial is None else run.initial.sem,
+            GREY,
+            "square",
+        ),
         ("pixel MEI", run.pixel, None, ORANGE, "diamond"),
         ("optimum", run.optimum, None, GREEN, "triangle-up"),
-        ("asked for, at most", getattr(run.aim, "tolerance", None), None, GREEN, "triangle-up"),
+        (
+            "asked for, at most",
+            run.other.metamer.responses.tolerance if isinstance(run.other, MetamerResult) else None,
+            None,
+            GREEN,
+            "triangle-up",
+        ),
     ]
-    known = [row for row in rows if row[1] is not None]
+    rows = [(*row[:2], _finite(row[2]), *row[3:]) for row in rows if _finite(row[1]) is not None]
+    known = rows
     ends = ends_of([mean + sign * (sem or 0.0) for _, mean, sem, *_ in known for sign in (-1, 1)])
     data = [
         {
@@ -125,7 +139,7 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
             "mode": "markers+text",
             "x": rounded([mean]),
             "y": [name],
-            "text": [with_error(Figure(mean, sem)).replace(" (render", "<br>(render")],
+            "text": [with_error(Estimate(mean=mean, sem=sem)).replace(" (render", "<br>(render")],
             "textposition": beside_marker(mean, ends),
             "cliponaxis": False,
             "error_x": {"type": "data", "array": rounded([sem or 0.0]), "thickness": 2, "width": 6},
@@ -144,20 +158,26 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
     return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {said}."}
 
 
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def curve_figures(run: RunRecord) -> list[dict[str, Any]]:
     """The activation of every start, and the regularizers of the one that was kept, over the steps."""
     metrics = run.metrics
     if "step" not in metrics or "activation" not in metrics or not len(metrics["step"]):
         return []
     starts = metrics.get("restart", np.zeros(len(metrics["step"])))
-    figures = [_missed_curve(run) if isinstance(run.aim, DiverseSet) else _activation_curves(run, starts)]
+    figures = [_missed_curve(run) if isinstance(run.other, DiverseResult) else _activation_curves(run, starts)]
     known = ("restart", "step", "activation", "mean_activation", "loss", "skipped", "seconds")
-    if isinstance(run.aim, (Metamer, DiverseSet)) and "difference" in metrics:
-        figures.append(_difference_curve(run, starts == run.kept_start))
+    kept = getattr(run.result, "restart", 0)
+    if isinstance(run.other, (MetamerResult, DiverseResult)) and "difference" in metrics:
+        asked = run.other.metamer.scene if isinstance(run.other, MetamerResult) else run.other.diverse
+        figures.append(_difference_curve(run, starts == kept, asked.differ, asked.apart))
         known += ("difference",)
     terms = [name for name in metrics if name not in known and not name.startswith("gradient_")]
     if terms:
-        figures.append(_term_curves(run, starts == run.kept_start, terms))
+        figures.append(_term_curves(run, starts == kept, terms))
     return figures
 
 
@@ -169,17 +189,17 @@ def _missed_curve(run: RunRecord) -> dict[str, Any]:
     return _line(run, np.arange(len(lost)), lost, title, alt, title)
 
 
-def _difference_curve(run: RunRecord, mine: np.ndarray) -> dict[str, Any]:
+def _difference_curve(run: RunRecord, mine: np.ndarray, differ: str, apart: float) -> dict[str, Any]:
     """How far the scenes lie apart, and how far they were to."""
     rows = np.flatnonzero(mine)
     far = run.metrics["difference"][rows]
-    what = respect(run.aim.differ)
+    what = respect(differ)
     alt = f"How far the scenes lie apart in {what} over the steps; at last {number(_last(far))}."
-    title = DIFFERENCES.get(run.aim.differ or "", "difference")
+    title = DIFFERENCES.get(differ, "difference")
     figure = _line(run, rows, far, title, alt, "each step")
-    if run.aim.apart is not None and len(rows):
+    if len(rows):
         xs = rounded(run.metrics["step"][rows[[0, -1]]], 9)
-        ys, line = rounded([run.aim.apart] * 2), {"color": GREEN, "dash": "dash", "width": 1.5}
+        ys, line = rounded([apart] * 2), {"color": GREEN, "dash": "dash", "width": 1.5}
         asked = {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "name": "asked for", "line": line}
         figure["data"].append(asked)
     return figure
@@ -205,11 +225,12 @@ def _last(values: np.ndarray) -> float | None:
 
 def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
     several = sorted(set(starts.tolist()))
+    best = getattr(run.result, "restart", 0)
     data = []
-    for start in sorted(several, key=lambda s: s == run.kept_start):
-        kept = start == run.kept_start or len(several) == 1
+    for start in sorted(several, key=lambda s: s == best):
+        kept = start == best or len(several) == 1
         rows = _thinned(np.flatnonzero(starts == start))
-        noise = "each step, noisy" if run.final.sem else "each step"
+        noise = "each step, noisy" if run.final.sem > 0 else "each step"
         data.append(
             {
                 "type": "scatter",
@@ -226,15 +247,15 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
         )
     last = float(np.nanmax(run.metrics["step"]))
     ends = [(0.0, run.initial), (last, run.final)]
-    ends = [(step, figure) for step, figure in ends if figure is not None and figure.mean is not None]
+    ends = [(step, figure) for step, figure in ends if is_known(figure)]
     data.append(
         {
             "type": "scatter",
             "mode": "markers",
             "x": [step for step, _ in ends],
             "y": rounded([figure.mean for _, figure in ends]),
-            "error_y": {"type": "data", "array": rounded([figure.sem or 0.0 for _, figure in ends])},
-            "name": "converged, bars: render s.e." if run.final.sem else "converged",
+            "error_y": {"type": "data", "array": rounded([_finite(figure.sem) or 0.0 for _, figure in ends])},
+            "name": "converged, bars: render s.e." if run.final.sem > 0 else "converged",
             "marker": {"color": ORANGE, "symbol": "circle", "size": 9},
             "cliponaxis": False,
         }
@@ -260,8 +281,8 @@ def _activation_curves(run: RunRecord, starts: np.ndarray) -> dict[str, Any]:
 def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict[str, Any]:
     rows = _thinned(np.flatnonzero(mine))
     data = []
-    for name, (colour, dash, _) in zip(terms, STYLES):
-        values = np.maximum(run.metrics[name][rows], LEAST)
+    for name, (colour, dash, _) in zip(terms, itertools.cycle(STYLES)):
+        values = np.maximum(run.metrics[name][rows], LOG_FLOOR)
         data.append(
             {
                 "type": "scatter",
@@ -272,7 +293,7 @@ def _term_curves(run: RunRecord, mine: np.ndarray, terms: Sequence[str]) -> dict
                 "line": {"color": colour, "dash": dash, "width": 2},
             }
         )
-    levels = [value for trace in data for value in trace["y"] if value is not None and value > LEAST]
+    levels = [value for trace in data for value in trace["y"] if value is not None and value > LOG_FLOOR]
     titles = log_axis("regularizer, unweighted", levels)
     named = ", ".join(name.replace("_", " ") for name in terms)
     return {

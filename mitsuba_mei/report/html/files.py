@@ -4,101 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...errors import UserError
 from ...io.files import read_ordinary
 
-__all__ = ["Figure", "Said", "read_json", "read_mesh", "read_metrics", "read_text"]
+__all__ = ["read_mesh", "read_metrics", "read_text"]
 
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Of a text file."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A mean and its standard error; either is None where it is unknown or no finite number."""
-
-    mean: float | None
-    sem: float | None = None
-
-
-class Said:
-    """A mapping from a JSON file: what is missing or of another type is None, or empty."""
-
-    def __init__(self, data: Any) -> None:
-        self._data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-
-    def __contains__(self, key: str) -> bool:
-        return self._data.get(key) is not None
-
-    def raw(self, key: str) -> Any:
-        """Whatever is there."""
-        return self._data.get(key)
-
-    def number(self, key: str) -> float | None:
-        """A finite number."""
-        return _number(self._data.get(key))
-
-    def count(self, key: str) -> int | None:
-        """A whole number."""
-        value = self.number(key)
-        return None if value is None or value != int(value) else int(value)
-
-    def text(self, key: str) -> str | None:
-        """Words."""
-        value = self._data.get(key)
-        return value if isinstance(value, str) else None
-
-    def flag(self, key: str) -> bool | None:
-        """Yes or no."""
-        value = self._data.get(key)
-        return value if isinstance(value, bool) else None
-
-    def part(self, key: str) -> Said:
-        """A mapping."""
-        return Said(self._data.get(key))
-
-    def parts(self, key: str) -> list[Said]:
-        """A list of mappings."""
-        value = self._data.get(key)
-        return [Said(each) for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-    def numbers(self, key: str) -> list[float]:
-        """A list of finite numbers."""
-        value = self._data.get(key)
-        found = [_number(each) for each in value] if isinstance(value, list) else []
-        return [each for each in found if each is not None]
-
-    def figure(self, key: str) -> Figure | None:
-        """A mean with its standard error, or a number alone."""
-        value = self._data.get(key)
-        if isinstance(value, Mapping):
-            inner = Said(value)
-            return Figure(inner.number("mean"), inner.number("sem")) if "mean" in value else None
-        number = _number(value)
-        return None if number is None else Figure(number)
-
-    def items(self) -> list[tuple[str, Any]]:
-        """All there is."""
-        return list(self._data.items())
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        value = float(value)
-    except OverflowError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def read_text(path: Path) -> str:
@@ -110,28 +27,11 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is no text.
     """
     try:
-        return read_ordinary(path, MOST_BYTES).decode("utf-8")
+        return read_ordinary(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
         raise UserError(f"{path} is damaged: it is no text") from None
-
-
-def read_json(path: Path) -> Said:
-    """A JSON file that holds a mapping.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read, or does not.
-    """
-    try:
-        data = json.loads(read_text(path))
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} is damaged: it is not JSON") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path} is damaged: it holds no mapping")
-    return Said(data)
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:

@@ -18,15 +18,14 @@ import jinja2
 from markupsafe import Markup
 
 from ... import __version__
+from ...runs.results import DiverseResult, InverseResult, TuningResult
 from ..html import aim_figures, aim_words, words
-from .aims import DiverseSet, Recovered
 from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh import LEVELS
 from .pictures import Shown
 from .record import RunRecord
 from .results import Result
 from .run_table import run_table
-from .tuning import Tuning
 from .tuning_figures import summary_rows, tuning_figures
 
 __all__ = ["page_of"]
@@ -47,7 +46,7 @@ class Plot:
 class TuningShown:
     """A measurement of tuning: its plots, and a table."""
 
-    tuning: Tuning
+    tuning: TuningResult
     plots: list[Plot]
     rows: list[dict[str, str]]
     references: list[str]
@@ -129,7 +128,7 @@ def _title(records: Sequence[RunRecord], results: Sequence[Result]) -> str:
         return words.title(records[0])
     if not records:
         return f"{len(named)} results"
-    alike = all(run.aim is None for run in records)
+    alike = all(run.other is None for run in records)
     return f"{len(records)} maximally exciting inputs compared" if alike else f"{len(records)} runs"
 
 
@@ -175,7 +174,9 @@ def _plotly_version() -> str:
 
 def _shown(number: int, run: RunRecord) -> RunShown:
     drawn: dict[str, dict[str, Any]] = {
-        "activation": aim_figures.level_figure(run.aim) if isinstance(run.aim, DiverseSet) else activation_figure(run)
+        "activation": aim_figures.level_figure(run.other.diverse)
+        if isinstance(run.other, DiverseResult)
+        else activation_figure(run)
     }
     if run.view is not None:
         drawn["mesh"] = mesh_figure([solid.mesh for solid in run.solids], run.view, run.place.name)
@@ -190,7 +191,7 @@ def _shown(number: int, run: RunRecord) -> RunShown:
     return RunShown(
         number=number,
         run=run,
-        pictures=_pictures(run) if run.aim is None else aim_figures.aim_pictures(run),
+        pictures=_pictures(run) if run.other is None else aim_figures.aim_pictures(run),
         mesh=Plot("mesh", drawn["mesh"]["alt"]) if "mesh" in drawn else None,
         activation=Plot("activation", drawn["activation"]["alt"]),
         curves=_plots(curves),
@@ -206,13 +207,16 @@ def _result(number: int, result: Result) -> ResultShown:
     return ResultShown(number, result, _plots(figures), tunings, {"figures": figures | drawn, "frames": []})
 
 
-def _tunings(every: Sequence[Tuning], whose: str = "this MEI") -> tuple[list[TuningShown], dict[str, dict[str, Any]]]:
+def _tunings(
+    every: Sequence[tuple[str, TuningResult]], whose: str = "this MEI"
+) -> tuple[list[TuningShown], dict[str, dict[str, Any]]]:
     """Measurements of tuning, and their figures."""
     shown, drawn = [], {}
-    for i, tuning in enumerate(every):
+    for i, (_, tuning) in enumerate(every):
         figures = {f"tuning-{i}-{j}": figure for j, figure in enumerate(tuning_figures(tuning, whose))}
         drawn |= figures
-        references = {neuron.summary.reference for neuron in tuning.neurons if neuron.summary.reference}
+        summaries = [neuron.summary for neuron in tuning.neurons if neuron.summary is not None]
+        references = {each.selectivity.reference for each in summaries if each.selectivity.reference}
         shown.append(TuningShown(tuning, _plots(figures), summary_rows(tuning, whose), sorted(references)))
     return shown, drawn
 
@@ -248,7 +252,7 @@ def _beside(run: RunRecord) -> tuple[str, str]:
     if not run.beside_is_difference:
         return words.beside(run), f"Stimuli: {run.grey_scale}."
     scale = "Differences of radiance, the mean over channels: black is −1, grey none, white +1."
-    if isinstance(run.aim, Recovered):
+    if isinstance(run.other, InverseResult):
         return words.beside(run), scale
     kept = "An earlier version kept these and no stimuli of the steps."
     return "Render less the reference’s: grey where there is no difference", f"{scale} {kept}"
@@ -257,30 +261,34 @@ def _beside(run: RunRecord) -> tuple[str, str]:
 def _scales(run: RunRecord) -> str:
     """How pictures were made to fit a display."""
     said = [f"Renders are shown at exposure {run.exposure:.2g}."] if run.exposure < 0.995 else []
-    grey = run.aim.scale.caption if isinstance(run.aim, DiverseSet) else run.grey_scale
-    if grey and not isinstance(run.aim, Recovered):
+    grey = run.grey_scale
+    if grey and not isinstance(run.other, InverseResult):
         said.append(f"Stimuli: {grey}.")
-        if run.frames and not run.beside_is_difference and not isinstance(run.aim, DiverseSet):
+        if run.frames and not run.beside_is_difference and not isinstance(run.other, DiverseResult):
             said.append("The steps below have the same scale; summary.png does not show them, and may have another.")
     return " ".join(said)
 
 
 def _settings(run: RunRecord) -> list[tuple[str, str]]:
     """How the run was made; only what is known."""
-    backend = f", variant {run.variant}" if run.variant else ""
-    each = "" if not (run.seconds and run.steps) else f" ({words.number(run.seconds / run.steps, 2)} s a step)"
+    result = run.result
+    variant, skipped = getattr(result, "variant", None), getattr(result, "skipped_steps", None)
+    backend = f", variant {variant}" if variant else ""
+    each = (
+        "" if not (result.seconds and result.steps) else f" ({words.number(result.seconds / result.steps, 2)} s a step)"
+    )
     settings = {
         "Run folder": run.place.name,
         "Model": run.model,
         "Neuron" if len(run.neurons) == 1 else "Neurons": ", ".join(map(str, run.neurons)),
         "Objective": run.objective,
         "Renderer": None if run.renderer is None else f"{words.rendered(run.renderer)}{backend}",
-        "Steps": None if run.steps is None else f"{run.steps:,}",
-        "Steps skipped": str(run.skipped) if run.skipped else None,
-        "Time": None if run.seconds is None else f"{words.number(run.seconds, 3)} s{each}",
-        "Seed": None if run.seed is None else str(run.seed),
-        "Ended": run.ended,
-        "Versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+        "Steps": None if result.steps is None else f"{result.steps:,}",
+        "Steps skipped": str(skipped) if skipped else None,
+        "Time": None if result.seconds is None else f"{words.number(result.seconds, 3)} s{each}",
+        "Seed": None if result.seed is None else str(result.seed),
+        "Ended": result.ended,
+        "Versions": ", ".join(f"{name} {version}" for name, version in result.versions.items()),
     }
     return [(name, value) for name, value in settings.items() if value]
 

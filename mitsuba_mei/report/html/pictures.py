@@ -15,7 +15,7 @@ from ...errors import UserError
 
 __all__ = ["Picture", "Shown", "picture_of", "read_picture", "read_pixels"]
 
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 ROW = 4
 
 
@@ -99,10 +99,10 @@ def _read(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=["PNG"]) as file:
-                if file.width * file.height > MOST_PIXELS:
-                    raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels")
+                if file.width * file.height > MAX_PIXELS:
+                    raise UserError(f"{path} has more than {MAX_PIXELS:,} pixels")
                 return file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(f"{path} has more than {MOST_PIXELS:,} pixels") from None
+        raise UserError(f"{path} has more than {MAX_PIXELS:,} pixels") from None
     except (OSError, ValueError, SyntaxError):
         raise UserError(f"{path} is damaged or missing: it cannot be read as a PNG picture") from None

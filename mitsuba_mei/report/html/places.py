@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import UserError, nearest
 
-__all__ = ["MOST_RUNS", "Place", "find_results", "find_runs"]
+__all__ = ["MAX_RUNS", "Place", "find_results", "find_runs"]
 
 
 GATHERED = {
@@ -21,7 +21,7 @@ GATHERED = {
 ALONE = ("tuning.json", "evaluation-*.json")
 """Files of a folder that has a result and no run of its own."""
 
-MOST_RUNS = 100
+MAX_RUNS = 100
 """Runs of a sweep that a report shows, the first ones: it holds all pictures and meshes, and a browser has to open it."""
 
 
@@ -81,7 +81,7 @@ def _within(path: Path) -> list[Place]:
     patterns = next((inner for gathered, inner in GATHERED.items() if (path / gathered).is_file()), None)
     if patterns is None:
         return [] if _has_result(path) else [Place(path, name)]
-    inner = sorted({file.parent for pattern in patterns for file in path.glob(pattern)})[:MOST_RUNS]
+    inner = sorted({file.parent for pattern in patterns for file in path.glob(pattern)})[:MAX_RUNS]
     if not inner:
         raise UserError(f"{path} holds no finished run yet")
     return [Place(folder, f"{name}/{folder.relative_to(path).as_posix()}") for folder in inner]

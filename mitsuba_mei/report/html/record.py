@@ -1,84 +1,52 @@
-"""What a report says of a run, in types."""
+"""Everything that a report shows of a run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .aims import Aim, Metamer, Recovered
-from .files import Figure
+from ...runs.results import (
+    DiverseResult,
+    Estimate,
+    EvaluationResult,
+    InverseResult,
+    MeshFlaws,
+    MetamerResult,
+    OptimizationResult,
+    PixelResult,
+    Response,
+    TuningResult,
+    Validation,
+)
 from .mesh import PackedMesh, Viewpoint
 from .pictures import Picture
 from .places import Place
-from .tuning import Tuning
 
-__all__ = ["Evaluated", "Frame", "MeshFigures", "Response", "RunRecord", "Second", "Solid", "Start"]
-
-
-@dataclass(frozen=True)
-class Response:
-    """What one neuron answered."""
-
-    neuron: int | None
-    initial: Figure | None
-    final: Figure | None
+__all__ = ["Evaluated", "Frame", "Mesh", "RunRecord", "ScenePictures", "StartRow"]
 
 
 @dataclass(frozen=True)
-class Start:
+class StartRow:
     """What one of several starts ended with."""
 
     number: int
-    initial: Figure | None
-    final: Figure | None
+    initial: Estimate | None
+    final: Estimate
     steps: int | None
     ended: str
     kept: bool
 
 
 @dataclass(frozen=True)
-class Second:
-    """What a model that the optimization never saw makes of the same stimuli."""
-
-    model: str
-    initial: Figure | None
-    final: Figure | None
-    pixel: float | None
-    ratio: Figure | None
-
-
-@dataclass(frozen=True)
 class Evaluated:
-    """An evaluation of its own (``run.py evaluate``)."""
+    """An evaluation of its own (``run.py evaluate``), and its file's name."""
 
     file: str
-    renderer: str
-    initial: Figure | None
-    final: Figure | None
-
-
-@dataclass(frozen=True)
-class MeshFigures:
-    """Counts of ``result.json``; None is unknown.
-
-    Of a mesh from a file also how many faces pass through others that did not in the file, how many did there, whether
-    that one was closed, and what was said when it was read.
-    """
-
-    vertices: int | None
-    faces: int | None
-    flipped: int | None
-    degenerate: int | None
-    intersecting: int | None
-    watertight: bool | None
-    smallest_angle: float | None
-    new_intersecting: int | None = None
-    input_intersecting: int | None = None
-    input_watertight: bool | None = None
-    input_said: tuple[str, ...] = ()
+    result: EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -91,7 +59,15 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Solid:
+class ScenePictures:
+    """Render and stimulus of one of several scenes."""
+
+    render: Picture | None
+    stimulus: Picture | None
+
+
+@dataclass(frozen=True)
+class Mesh:
     """An object, and what it is called beside others."""
 
     name: str
@@ -100,87 +76,153 @@ class Solid:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that a report says of a run.
+    """Everything that a report shows of a run.
 
     Attributes
     ----------
     place : Place
-    kind : str
-        ``3d``, or ``pixel``: of an image without an object.
-    initial, final : Figure or None
-        Converged, of the initial and the final scene; a pixel MEI has no initial one. Where what was maximised is minus
-        an error, this is the error; of several scenes it is their mean.
-    initial_scene : str or None
-        What the initial scene is, as :mod:`~mitsuba_mei.scene.initial` has it.
+    result : OptimizationResult or PixelResult
     pictures : dict of str to Picture
         ``stimulus``, and where there are such ``initial_stimulus``, ``pixel_stimulus``, ``render``,
         ``initial_render``, ``target``, ``difference``, ``reference``, ``reference_stimulus``, ``stimulus_thumbnail``,
         ``render_thumbnail``.
-    solids : tuple of Solid
+    scenes : tuple of ScenePictures
+        Of diverse scenes.
+    solids : tuple of Mesh
         What is to be turned; none of a pixel MEI.
     metrics : dict of str to ndarray
-        The columns of ``metrics.csv``; ``activation`` has the sign of the figures above.
-    aim : Aim or None
-        What runs say that are not to drive neurons alone.
+        The columns of ``metrics.csv``; ``activation`` has the sign of the figures.
     grey_scale : str
         Which grey levels its stimuli are shown with as black and white, in words.
     beside_is_difference : bool
         Whether the second pictures of ``frames`` are differences of renders: from the target, or of a metamer of an
         earlier version from the reference.
-    exposure : float
-        What renders were multiplied with to be displayed, where that is known.
-    further : dict
-        What else ``result.json`` says.
-    against : tuple of Response
-        Of the neurons that others are told from.
     runs_code : bool
         Whether the model is the user's own code, which is run where the user says so.
     """
 
     place: Place
-    kind: str
-    model: str
-    neurons: tuple[int, ...]
-    objective: str
-    initial: Figure | None
-    initial_scene: str | None
-    final: Figure
-    optimum: float | None
-    fraction: float | None
-    pixel: float | None
-    ratio: Figure | None
-    validation: Second | None
-    responses: tuple[Response, ...]
-    starts: tuple[Start, ...]
+    result: OptimizationResult | PixelResult
     evaluations: tuple[Evaluated, ...]
-    kept_start: int
-    steps: int | None
-    seconds: float | None
-    skipped: int | None
-    renderer: str | None
-    variant: str | None
-    seed: int | None
-    ended: str
-    reason: str | None
-    outside_display: float | None
-    quality: MeshFigures | None
-    solids: tuple[Solid, ...]
+    solids: tuple[Mesh, ...]
     view: Viewpoint | None
     pictures: Mapping[str, Picture]
+    scenes: tuple[ScenePictures, ...]
     frames: tuple[Frame, ...]
     grey_scale: str
     beside_is_difference: bool
-    exposure: float
     metrics: Mapping[str, np.ndarray]
-    tunings: tuple[Tuning, ...]
-    aim: Aim | None
+    tunings: tuple[tuple[str, TuningResult], ...]
     scene_file: str
-    versions: Mapping[str, str]
-    further: Mapping[str, Any]
-    against: tuple[Response, ...] = ()
     runs_code: bool = False
+
+    @property
+    def is_pixel(self) -> bool:
+        """Whether it is of a pixel MEI, which has no object."""
+        return isinstance(self.result, PixelResult)
+
+    @property
+    def other(self) -> InverseResult | MetamerResult | DiverseResult | None:
+        """The result of a run that does not maximise responses alone; None of other runs."""
+        return self.result if isinstance(self.result, (InverseResult, MetamerResult, DiverseResult)) else None
 
     @property
     def is_error(self) -> bool:
         """Whether the figures are of an error, the less the better."""
-        return isinstance(self.aim, (Recovered, Metamer))
+        return isinstance(self.result, (InverseResult, MetamerResult))
+
+    @property
+    def initial(self) -> Estimate | None:
+        """Converged, of the initial scene: the error where what was maximised is minus an error."""
+        if isinstance(self.result, PixelResult):
+            return None
+        return -self.result.activation.initial if self.is_error else self.result.activation.initial
+
+    @property
+    def final(self) -> Estimate:
+        """Converged, of the final scene; of several scenes their mean."""
+        if isinstance(self.result, PixelResult):
+            return Estimate(mean=self.result.activation)
+        return -self.result.activation.final if self.is_error else self.result.activation.final
+
+    @property
+    def starts(self) -> tuple[StartRow, ...]:
+        """What the starts ended with; none of diverse scenes, which are optimized together."""
+        if isinstance(self.result, DiverseResult):
+            return ()
+        if isinstance(self.result, PixelResult):
+            ends = self.result.restarts
+            best = max(range(len(ends)), key=lambda i: ends[i] if math.isfinite(ends[i]) else -math.inf, default=0)
+            return tuple(
+                StartRow(i + 1, None, Estimate(mean=end), None, "done", i == best) for i, end in enumerate(ends)
+            )
+        rows = []
+        for each in self.result.restarts:
+            ends = -each.activation if self.is_error else each.activation
+            kept = each.restart == self.result.restart
+            rows.append(StartRow(each.restart + 1, ends.initial, ends.final, each.steps, each.ended, kept))
+        return tuple(rows)
+
+    @property
+    def model(self) -> str:
+        return self.result.model or "a model without a name"
+
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        return self.result.neurons or ()
+
+    @property
+    def objective(self) -> str:
+        return self.result.objective
+
+    @property
+    def optimum(self) -> float | None:
+        return getattr(self.result, "optimum", None)
+
+    @property
+    def fraction(self) -> float | None:
+        return getattr(self.result, "fraction_of_optimum", None)
+
+    @property
+    def pixel(self) -> float | None:
+        """Activation of the pixel MEI that the run is compared with."""
+        reference = getattr(self.result, "pixel", None)
+        return None if reference is None else reference.activation
+
+    @property
+    def ratio(self) -> Estimate | None:
+        return getattr(self.result, "ratio_to_pixel", None)
+
+    @property
+    def validation(self) -> Validation | None:
+        return getattr(self.result, "validation", None)
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        return () if self.is_pixel else getattr(self.result, "responses", ())
+
+    @property
+    def against(self) -> tuple[Response, ...]:
+        return getattr(self.result, "against", ())
+
+    @property
+    def outside_display(self) -> float | None:
+        return getattr(self.result, "outside_display", None)
+
+    @property
+    def renderer(self) -> str | None:
+        return getattr(self.result, "renderer", None)
+
+    @property
+    def mesh(self) -> MeshFlaws | None:
+        return getattr(self.result, "mesh", None)
+
+    @property
+    def exposure(self) -> float:
+        return getattr(self.result, "exposure", 1.0)
+
+    @property
+    def further(self) -> Mapping[str, Any]:
+        """What else ``result.json`` says."""
+        lacking = {"not_written": list(self.result.not_written)} if self.result.not_written else {}
+        return {key: value for key, value in (self.result.model_extra or {}).items() if value is not None} | lacking

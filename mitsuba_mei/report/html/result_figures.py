@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Union
 
 from ...config.sections import RENDERERS
 from ...runs.coalitions import FACTORS, SUBSETS, named
+from ...runs.results import ComparedNeuron, Estimate, EvaluationResult, FactorsNeuron
+from ...runs.results.populations import MeanOverStarts, Neuron, Ratio
 from ..sentences import SHOWN
 from .figures import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
-from .files import Figure
 from .spreads import Group, labels_of, telling
 
 __all__ = ["comparison_figures", "evaluation_figure", "factor_figures", "spread_figure"]
+
+AnyMean = Union[Estimate, MeanOverStarts, Ratio]
 
 COLOURS = dict(zip(RENDERERS, (BLUE, ORANGE)))
 SYMBOLS = dict(zip(RENDERERS, ("circle", "square")))
 FACTOR_COLOURS = dict(zip(FACTORS, (BLUE, ORANGE, GREEN)))
 
-MOST_GAMES = 12
+MAX_GAMES = 12
 """Neurons of which every subset of the factors is drawn."""
 
 
-def comparison_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def comparison_figures(neurons: Sequence[ComparedNeuron]) -> list[dict[str, Any]]:
     """Both objects of every neuron under each renderer, and the gains."""
-    labels = _labels(every)
+    labels = _labels(neurons)
     figures = []
     for shown in RENDERERS:
         data = [
             _points(
                 f"optimized {SHOWN[made]}",
                 labels,
-                [each["activation"].get(made, {}).get(shown) for each in every],
+                [each.activation.get(made, {}).get(shown) for each in neurons],
                 COLOURS[made],
                 SYMBOLS[made],
             )
             for made in RENDERERS
         ]
-        what = _what(every)
+        what = _what(neurons)
         figures.append(
             _figure(data, f"{what}, shown {SHOWN[shown]}", f"{what} of both objects of each neuron, {SHOWN[shown]}")
         )
@@ -45,7 +48,7 @@ def comparison_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
         _points(
             f"shown {SHOWN[shown]}",
             labels,
-            [_percent((each["gain"] or {}).get(shown)) for each in every],
+            [_percent((each.gain or {}).get(shown)) for each in neurons],
             COLOURS[shown],
             SYMBOLS[shown],
         )
@@ -55,16 +58,16 @@ def comparison_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     return [*figures, _figure(data, "gain, %", alt)]
 
 
-def factor_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def factor_figures(neurons: Sequence[FactorsNeuron]) -> list[dict[str, Any]]:
     """The Shapley values of every neuron, and what the neurons reach with every subset of the factors free."""
-    labels, what = _labels(every), _what(every)
+    labels, what = _labels(neurons), _what(neurons)
     data = [
         {
             "type": "bar",
             "name": factor,
             "x": labels,
-            "y": _means([each["shapley"][factor] for each in every]),
-            "error_y": _errors([each["shapley"][factor] for each in every]),
+            "y": _means([each.shapley[factor] for each in neurons]),
+            "error_y": _errors([each.shapley[factor] for each in neurons]),
             "marker": {"color": FACTOR_COLOURS[factor]},
             "hoverinfo": "skip",
         }
@@ -72,21 +75,21 @@ def factor_figures(every: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
     worth = _figure(data, f"Shapley value ({what} gained)", "Shapley values of shape, pose and light, with errors")
     worth["layout"]["barmode"] = "group"
-    return [worth, *(_subsets(each, what) for each in every[:MOST_GAMES])]
+    return [worth, *(_subsets(each, what) for each in neurons[:MAX_GAMES])]
 
 
-def _subsets(neuron: Mapping[str, Any], what: str) -> dict[str, Any]:
+def _subsets(neuron: FactorsNeuron, what: str) -> dict[str, Any]:
     """Means over starts with their standard errors, and every start."""
     names = [named(subset) for subset in SUBSETS]
-    means = [neuron["activation"][name] for name in names]
-    starts = [(name, trial["activation"]["mean"]) for name in names for trial in neuron["trials"].get(name, ())]
+    means = [neuron.activation[name] for name in names]
+    starts = [(name, trial.activation.mean) for name in names for trial in neuron.trials.get(name, ())]
     data = [
         _dots("each start", starts),
         _points("mean ± standard error over starts", names, means, BLUE, "line-ew-open"),
     ]
     data[1]["marker"] |= {"size": 16, "line": {"width": 3, "color": BLUE}}
-    alt = f"{what} of {neuron['label']} with every subset of the factors free"
-    figure = _figure(data, f"{what}, {neuron['label']}", alt, "free")
+    alt = f"{what} of {neuron.label} with every subset of the factors free"
+    figure = _figure(data, f"{what}, {neuron.label}", alt, "free")
     figure["layout"]["xaxis"] |= {"categoryorder": "array", "categoryarray": names}
     return figure
 
@@ -100,7 +103,7 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
         _points(
             "mean ± standard deviation over seeds",
             labels,
-            [{"mean": group.mean, "sem": group.sd} for group in groups],
+            [Ratio(mean=group.mean, sem=group.sd) for group in groups],
             BLUE,
             "line-ew-open",
         ),
@@ -111,36 +114,32 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
     return _figure(data, f"final {measure}", f"Final {measure} of every run, with mean and deviation over seeds", name)
 
 
-def evaluation_figure(every: Sequence[tuple[str, Figure | None, Figure | None]]) -> dict[str, Any]:
-    """Start and end of each evaluation: its name, and both figures."""
-    labels = [plain(name) for name, *_ in every]
-    starts, ends = ([_mapping(each[i]) for each in every] for i in (1, 2))
+def evaluation_figure(evaluations: Sequence[tuple[str, EvaluationResult]]) -> dict[str, Any]:
+    """Start and end of each evaluation, by its name."""
+    labels = [plain(name) for name, _ in evaluations]
+    starts, ends = ([getattr(each.activation, when) for _, each in evaluations] for when in ("initial", "final"))
     data = [_points("start", labels, starts, GREY, "square"), _points("final", labels, ends, BLUE, "circle")]
     return _figure(data, "what was maximised", "Start and end of each evaluation, with the render s.e.", "")
 
 
-def _mapping(figure: Figure | None) -> dict[str, Any] | None:
-    return None if figure is None or figure.mean is None else {"mean": figure.mean, "sem": figure.sem}
+def _labels(neurons: Sequence[Neuron]) -> list[str]:
+    return [plain(each.label.replace("neuron ", "")) for each in neurons]
 
 
-def _labels(every: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [plain(each["label"].replace("neuron ", "")) for each in every]
+def _what(neurons: Sequence[Neuron]) -> str:
+    return "activation" if all(each.objective == "activation" for each in neurons) else "objective"
 
 
-def _what(every: Sequence[Mapping[str, Any]]) -> str:
-    return "activation" if all(each.get("objective") == "activation" for each in every) else "objective"
+def _percent(value: Estimate | None) -> Estimate | None:
+    return None if value is None else Estimate(mean=100 * value.mean, sem=100 * value.sem)
 
 
-def _percent(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else {name: 100 * value[name] for name in ("mean", "sem")}
+def _means(values: Sequence[AnyMean | None]) -> list[float | None]:
+    return rounded([float("nan") if value is None else value.mean for value in values])
 
 
-def _means(values: Sequence[Mapping[str, Any] | None]) -> list[float | None]:
-    return rounded([float("nan") if value is None else value["mean"] for value in values])
-
-
-def _errors(values: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    known = rounded([0.0 if value is None else value["sem"] or 0.0 for value in values])
+def _errors(values: Sequence[AnyMean | None]) -> dict[str, Any]:
+    known = rounded([0.0 if value is None or value.sem is None else value.sem for value in values])
     return {"type": "data", "array": [each or 0.0 for each in known], "thickness": 1.5, "width": 4}
 
 
@@ -158,7 +157,7 @@ def _dots(name: str, points: Sequence[tuple[str, float]]) -> dict[str, Any]:
 
 
 def _points(
-    name: str, labels: Sequence[str], values: Sequence[Mapping[str, Any] | None], colour: str, symbol: str
+    name: str, labels: Sequence[str], values: Sequence[AnyMean | None], colour: str, symbol: str
 ) -> dict[str, Any]:
     """A marker a label, with its error."""
     return {

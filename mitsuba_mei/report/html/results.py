@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import UserError
-from ...runs.coalitions import FACTORS, SUBSETS, named
-from ...runs.read import check_version
+from ...io.files import read_json
+from ...runs.results import (
+    ComparedNeuron,
+    ComparisonResult,
+    EvaluationResult,
+    FactorsNeuron,
+    FactorsResult,
+    PopulationResult,
+    TuningResult,
+)
+from ...runs.results import (
+    Result as AnyOne,
+)
+from ...runs.results import (
+    read_result as read_file,
+)
+from ...runs.results.files import parse_result
+from ...runs.results.populations import Neuron
 from ..sentences import comparison_rows, describe_comparison
 from ..tables import describe_factors, subset_rows, worth_rows
-from .files import read_json
 from .numerals import RAISED, measured, number
-from .places import MOST_RUNS, Place
+from .places import MAX_RUNS, Place
 from .record import RunRecord
 from .result_figures import comparison_figures, evaluation_figure, factor_figures, spread_figure
 from .spreads import NEURON, Group, groups_of_runs, read_sweep
-from .tuning import Tuning, read_tuning
 from .words import rendered
 
 __all__ = ["Result", "Table", "read_result", "result_of_seeds"]
+
+
+AnyPopulation = TypeVar("AnyPopulation", bound=PopulationResult)
+AnyNeuron = TypeVar("AnyNeuron", bound=Neuron)
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,8 @@ class Result:
     tables : tuple of Table
     figures : tuple of dict
         As data for Plotly, with ``alt``.
-    tunings : tuple of Tuning
+    tunings : tuple of (str, TuningResult)
+        By the names of their folders.
     settings : tuple of (str, str)
     """
 
@@ -59,7 +78,7 @@ class Result:
     sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[dict[str, Any], ...] = ()
-    tunings: tuple[Tuning, ...] = ()
+    tunings: tuple[tuple[str, TuningResult], ...] = ()
     settings: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -75,7 +94,7 @@ def read_result(place: Place) -> Result:
         if (file := next(iter(sorted(place.folder.glob(name))), None)) is not None:
             try:
                 return read(place, file)
-            except (KeyError, TypeError, IndexError, AttributeError, ValueError):
+            except (KeyError, TypeError, ValueError, ArithmeticError):
                 raise UserError(f"{file} is damaged, or of another version: it does not say what it should") from None
     raise UserError(f"{place.folder} holds no result of several runs")
 
@@ -89,68 +108,70 @@ def result_of_seeds(runs: Sequence[RunRecord]) -> Result | None:
     return Result(None, "Over seeds", "Runs that differ in nothing but their seeds.", (), tables, figures)
 
 
-def _said(file: Path) -> dict[str, Any]:
-    said = read_json(file)
-    check_version(file.parent, {"versions": said.raw("versions")})
-    return dict(said.items())
-
-
 # ------------------------------------------------------------------------------------------------------ comparisons
 
 
 def _comparison(place: Place, file: Path) -> Result:
-    said = _said(file)
-    whole = "statistics" in said
-    every = said["neurons"] if whole else [_alone(said, place)]
+    result = _read_population(file, ComparisonResult, ComparedNeuron)
+    whole = isinstance(result, ComparisonResult)
+    neurons = result.neurons if whole else (_alone(result, place),)
     lead = (
         "Each neuron’s MEI was optimized path traced and rasterized, from the same starts, and each object was then "
         "shown under both renderers. The gain under a renderer is by how much the object that was optimized under it "
         "exceeds the other one there."
     )
-    sentences = describe_comparison(place.folder, said)[:-1] if whole else []
-    table = _table("Activations, and gains, of each neuron", *comparison_rows({**said, "neurons": every}))
-    done = [each for each in every if each["ended"] == "done"]
+    sentences = describe_comparison(place.folder, result)[:-1] if whole else []
+    table = _table("Activations, and gains, of each neuron", *comparison_rows(neurons))
+    done = [each for each in neurons if each.ended == "done"]
     figures = comparison_figures(done) if done else []
-    title = f"Path traced and rasterized: {_models(every)}"
-    return Result(place, title, lead, _texts(sentences), (table,), tuple(figures), settings=_made(said))
+    title = f"Path traced and rasterized: {_models(neurons)}"
+    return Result(place, title, lead, _texts(sentences), (table,), tuple(figures), settings=_made(result))
 
 
-def _alone(said: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """One neuron's file, as it stands in that of all."""
-    neurons = ", ".join(map(str, said["neurons"]))
-    return {**said, "label": f"neuron {neurons}", "folder": place.folder.name}
+def _read_population(file: Path, of_all: type[AnyPopulation], of_one: type[AnyNeuron]) -> AnyPopulation | AnyNeuron:
+    """The result of several neurons, or of one of them alone."""
+    data = read_json(file)
+    return parse_result(file, data, of_all if "asked" in data else of_one)
 
 
-def _models(every: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(dict.fromkeys(str(each["model"]) for each in every)) or "no neuron is done"
+def _alone(neuron: AnyNeuron, place: Place) -> AnyNeuron:
+    """One neuron's result, as it stands in that of all."""
+    label = f"neuron {', '.join(map(str, neuron.neurons))}"
+    return neuron.model_copy(update={"label": label, "folder": place.folder.name})
 
 
-def _made(said: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    versions = said.get("versions") or {}
-    made = {"Ended": said.get("ended"), "Versions": ", ".join(f"{name} {text}" for name, text in versions.items())}
-    return tuple((name, str(value)) for name, value in made.items() if value)
+def _models(neurons: Sequence[Neuron]) -> str:
+    return ", ".join(dict.fromkeys(each.model for each in neurons)) or "no neuron is done"
+
+
+def _made(result: PopulationResult | Neuron) -> tuple[tuple[str, str], ...]:
+    return (("Ended", result.ended), *_versions(result))
+
+
+def _versions(result: AnyOne) -> tuple[tuple[str, str], ...]:
+    versions = ", ".join(f"{name} {text}" for name, text in result.versions.items())
+    return (("Versions", versions),) if versions else ()
 
 
 # ---------------------------------------------------------------------------------------------------------- factors
 
 
 def _factors(place: Place, file: Path) -> Result:
-    said = _said(file)
-    whole = "asked" in said
-    every = said["neurons"] if whole else [_alone(said, place)]
-    said = {"left_out": [], "asked": 1, **said, "neurons": every, "factors": list(FACTORS)}
-    said["subsets"] = [named(subset) for subset in SUBSETS]
+    result = _read_population(file, FactorsResult, FactorsNeuron)
+    if isinstance(result, FactorsNeuron):
+        one = _alone(result, place)
+        result = FactorsResult(ended=one.ended, neurons=(one,), versions=one.versions)
     lead = (
         "Each neuron’s MEI was optimized with every subset of shape, pose and light free, from the same starts. A "
         "factor’s Shapley value is its share of what all three gain: what it adds to the others, averaged over all "
         "orders in which they may be freed. ± is the standard error over starts."
     )
-    worth = _table("What each factor is worth: gain in activation over the start", *worth_rows(said), texts=2)
-    subsets = _table("Every subset of free factors", *subset_rows(said), texts=2)
-    figures = factor_figures(every)
-    title = f"What shape, pose and light are worth: {_models(every)}"
-    sentences = _texts(describe_factors(place.folder, said)[:-1])
-    return Result(place, title, lead, sentences, (worth, subsets), tuple(figures), settings=_made(said))
+    worth = _table("What each factor is worth: gain in activation over the start", *worth_rows(result.neurons), texts=2)
+    subsets = _table("Every subset of free factors", *subset_rows(result.neurons), texts=2)
+    figures = factor_figures(result.neurons)
+    title = f"What shape, pose and light are worth: {_models(result.neurons)}"
+    sentences = _texts(describe_factors(place.folder, result)[:-1])
+    return Result(place, title, lead, sentences, (worth, subsets), tuple(figures), settings=_made(result))
 
 
 # ----------------------------------------------------------------------------------------------------------- sweeps
@@ -163,8 +184,8 @@ def _sweep(place: Place, file: Path) -> Result:
         f"{'neuron' if name == NEURON else name} ({count} values)" for name, count in sweep.axes.items()
     )
     lead = f"Runs of one scene in which {varied} {'was' if len(sweep.axes) == 1 else 'were'} varied: {counts}."
-    if sweep.counts["done"] > MOST_RUNS:
-        lead += f" The first {MOST_RUNS} are shown below; the table here has all."
+    if sweep.counts["done"] > MAX_RUNS:
+        lead += f" The first {MAX_RUNS} are shown below; the table here has all."
     tables, figures = _spreads(sweep.groups)
     if sweep.failures:
         tables += (Table("Runs that failed", ("run", "reason"), sweep.failures, 2),)
@@ -207,33 +228,30 @@ def _percent(fraction: float | None) -> str:
 
 
 def _tuning(place: Place, file: Path) -> Result:
-    tuning = read_tuning(file)
-    said = read_json(file)
-    source = said.part("source").text("scene") or said.part("source").text("run")
+    tuning = read_file(file, TuningResult)
+    source = tuning.source.scene or tuning.source.run
     settings = {
         "Of": None if source is None else Path(source).name,
         "Model": tuning.model,
-        "Seed": None if said.count("seed") is None else str(said.count("seed")),
-        "Versions": ", ".join(f"{name} {text}" for name, text in said.part("versions").items()),
+        "Seed": None if tuning.seed is None else str(tuning.seed),
     }
     return Result(
         place,
         f"Tuning of {tuning.model or 'a model'}",
         "Responses while one or two numbers of a scene are varied, and all else stays.",
-        tunings=(tuning,),
-        settings=tuple((name, value) for name, value in settings.items() if value),
+        tunings=((place.folder.name, tuning),),
+        settings=(*((name, value) for name, value in settings.items() if value), *_versions(tuning)),
     )
 
 
 def _evaluation(place: Place, file: Path) -> Result:
-    rows, evaluated = [], []
+    rows, evaluated, model = [], [], ""
     for path in sorted(place.folder.glob("evaluation-*.json")):
-        said = read_json(path)
-        activation, model = said.part("activation"), said.text("model") or "a model"
-        source, renderer = Path(said.text("run") or "–").name, rendered(said.text("renderer"))
-        figures = [activation.figure(when) for when in ("initial", "final")]
-        rows.append((path.name, source, renderer, *map(measured, figures)))
-        evaluated.append((f"{source}, {renderer}", *figures))
+        result = read_file(path, EvaluationResult)
+        source, renderer, model = Path(result.run or "–").name, rendered(result.renderer), result.model or "a model"
+        figures = map(measured, (result.activation.initial, result.activation.final))
+        rows.append((path.name, source, renderer, *figures))
+        evaluated.append((f"{source}, {renderer}", result))
     table = Table(
         "What was evaluated; ± is the render s.e.", ("file", "run", "renderer", "start", "final"), tuple(rows), texts=3
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...runs.results import DiverseResult
 from ..html import words
 from .aim_words import error_kind
+from .numerals import known
 from .record import RunRecord
 
 __all__ = ["Cell", "Column", "RunTable", "run_table"]
@@ -68,16 +70,16 @@ def _neuron(run: RunRecord) -> Cell:
 
 
 def _activation(run: RunRecord) -> Cell:
-    if run.is_error or run.final.mean is None:
+    if run.is_error or not known(run.final):
         return Cell(UNKNOWN)
-    note = "(mean)" if run.aim is not None else "" if run.objective == "activation" else "(objective)"
+    note = "(mean)" if run.other is not None else "" if run.objective == "activation" else "(objective)"
     return Cell(words.measured(run.final), run.final.mean, note)
 
 
 def _error(run: RunRecord) -> Cell:
-    if not run.is_error or run.final.mean is None:
+    if not run.is_error or not known(run.final):
         return Cell(UNKNOWN)
-    return Cell(words.measured(run.final), run.final.mean, f"({error_kind(run.aim)})")
+    return Cell(words.measured(run.final), run.final.mean, f"({error_kind(run.other)})")
 
 
 def _fraction(value: float | None) -> Cell:
@@ -85,17 +87,15 @@ def _fraction(value: float | None) -> Cell:
 
 
 def _renderer(run: RunRecord) -> Cell:
-    text = "none (pixels)" if run.kind == "pixel" else words.rendered(run.renderer)
+    text = "none (pixels)" if run.is_pixel else words.rendered(run.renderer)
     return Cell(text, run.renderer or "")
 
 
 def _flaws(run: RunRecord) -> Cell:
-    count = words.flaws(run.quality)
-    alone = (
-        run.quality and run.aim is not None and run.aim.kind == "diverse" and not words.flaws_of_each(run.aim.scenes)
-    )
+    count, other = words.flaws(run.mesh), run.other
+    alone = isinstance(other, DiverseResult) and not words.flaws_of_each(other.diverse.scenes)
     of = "(scene 1)" if alone else ""  # folders of earlier versions count the first alone
-    return Cell(words.flaws_in_short(run.quality), "" if count is None else count, of)
+    return Cell(words.flaws_in_short(run.mesh), "" if count is None else count, of)
 
 
 def _number(value: float | None, text: str) -> Cell:
@@ -113,10 +113,10 @@ COLUMNS: tuple[tuple[str, str, Callable[[RunRecord], Cell]], ...] = (
     ("activation", "number", _activation),
     ("error", "number", _error),
     ("of optimum", "number", lambda run: _fraction(run.fraction)),
-    ("3D / pixel MEI", "number", lambda run: _fraction(None if run.ratio is None else run.ratio.mean)),
+    ("3D / pixel MEI", "number", lambda run: _fraction(run.ratio.mean if known(run.ratio) else None)),
     ("renderer", "text", _renderer),
-    ("steps", "number", lambda run: _number(run.steps, f"{run.steps}")),
-    ("seconds", "number", lambda run: _number(run.seconds, words.number(run.seconds, 3))),
+    ("steps", "number", lambda run: _number(run.result.steps, f"{run.result.steps}")),
+    ("seconds", "number", lambda run: _number(run.result.seconds, words.number(run.result.seconds, 3))),
     ("mesh flaws", "number", _flaws),
 )
 """Title, kind, and a run's cell."""

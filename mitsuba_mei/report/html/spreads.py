@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UserError
+from ...io.files import read_json
 from ...runs.spread import named_value
 from ..html import aim_words
-from .files import read_json, read_text
+from .files import read_text
+from .numerals import known
 from .record import RunRecord
 
 __all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "telling"]
@@ -22,7 +24,7 @@ SEED, NEURON = "seed", "model.neuron"
 WELL = ("done", "no better")
 """How a run ends whose figure counts."""
 
-MOST_FAILURES = 50
+MAX_FAILURES = 50
 """Failed runs that are listed."""
 
 
@@ -91,10 +93,10 @@ def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
     """Runs of the same scene file but for its seed."""
     found: dict[tuple, list[RunRecord]] = {}
     for run in runs:
-        if run.final.mean is not None:
+        if known(run.final):
             scene = re.sub(r"^seed:.*$", "", run.scene_file, flags=re.MULTILINE)
             scene = "\n".join(line for line in scene.splitlines() if not line.startswith("#"))
-            key = run.kind, run.model, run.neurons, run.objective, run.renderer, scene
+            key = run.is_pixel, run.model, run.neurons, run.objective, run.renderer, scene
             found.setdefault(key, []).append(run)
     return [
         Group(
@@ -102,16 +104,16 @@ def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
             (same[0].model, ", ".join(map(str, same[0].neurons)) or "–"),
             _measure(same[0]),
             tuple(run.final.mean for run in same),
-            tuple(run.final.sem for run in same),
+            tuple(run.final.sem if math.isfinite(run.final.sem) else None for run in same),
         )
         for same in found.values()
-        if len({run.seed for run in same}) == len(same)
+        if len({run.result.seed for run in same}) == len(same)
     ]
 
 
 def _measure(run: RunRecord) -> str:
-    if run.aim is not None:
-        return aim_words.in_short(run.aim)
+    if run.other is not None:
+        return aim_words.in_short(run.other)
     return "activation" if run.objective == "activation" else "objective"
 
 
@@ -147,7 +149,9 @@ def read_sweep(plan: Path) -> SweepRead:
     UserError
         If one of them is missing or damaged.
     """
-    axes = {name: len(values) for name, values in read_json(plan).part("axes").items() if isinstance(values, list)}
+    varied = read_json(plan).get("axes")
+    varied = varied if isinstance(varied, dict) else {}
+    axes = {name: len(values) for name, values in varied.items() if isinstance(values, list)}
     summary = plan.with_name("summary.csv")
     if not summary.is_file():
         raise UserError(f"{plan.parent} holds a sweep without a summary.csv yet; start the sweep again to write it")
@@ -160,8 +164,8 @@ def read_sweep(plan: Path) -> SweepRead:
         if row.get("state") == "done" and ended in WELL and _value(row) is not None:
             found.setdefault(tuple(row.get(name) or "" for name in told), []).append(row)
     failures = [(row.get("run") or "", row.get("reason") or "") for row in rows if row.get("state") == "failed"]
-    more = len(failures) - MOST_FAILURES
-    failures = failures[:MOST_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
+    more = len(failures) - MAX_FAILURES
+    failures = failures[:MAX_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
     models = dict.fromkeys(row["model"] for row in rows if row.get("model"))
     alike = {tuple(row.get(name) or "" for name in told): row for row in _table(plan.with_name("over_seeds.csv"))}
     groups = tuple(_group(told, labels, same, alike.get(labels, {})) for labels, same in found.items())

@@ -18,7 +18,7 @@ __all__ = ["Levels", "read_levels"]
 ALIKE = 0.95
 """Correlation of a picture with the array that it is said to show; rounding and clipping cost little of it."""
 
-LEAST = 16
+MIN_PIXELS = 16
 """Pixels inside the display's range from which the model's grey levels can be read off."""
 
 
@@ -127,7 +127,7 @@ def _line(array: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, np.ndarra
     found = []
     for values, levels in zip(_channels(array), _channels(picture)):
         inside = (levels > 0) & (levels < 255)
-        if inside.sum() < LEAST or np.ptp(values[inside]) < 1e-6:
+        if inside.sum() < MIN_PIXELS or np.ptp(values[inside]) < 1e-6:
             return None
         factor, summand = np.polyfit(values[inside], levels[inside], 1)
         if factor <= 0:

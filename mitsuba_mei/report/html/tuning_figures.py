@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ...runs.results import Axis, Estimate, TunedNeuron, TuningResult, TuningSummary
+from ...runs.results.responses import OLD_BANDWIDTH, Preferred
 from ..colors import COLOUR_MAP, colour_range
 from .figures import BLACK, GREY, STYLES, rounded
 from .figures import axis as titled
-from .tuning import Axis, NeuronTuning, Tuning
 from .words import measured, number
 
 __all__ = ["summary_rows", "tuning_figures"]
@@ -18,14 +19,14 @@ SHOWN = len(STYLES)
 """Neurons of one measurement that are drawn, at most."""
 
 
-def tuning_figures(tuning: Tuning, whose: str = "this MEI") -> list[dict[str, Any]]:
+def tuning_figures(tuning: TuningResult, whose: str = "this MEI") -> list[dict[str, Any]]:
     """A figure of curves, or a map for each neuron; ``whose`` values the varied ones are where nothing is varied."""
     if len(tuning.over) == 1:
         return [_curves(tuning, tuning.over[0], whose)]
     return [_map(tuning, neuron, whose) for neuron in tuning.neurons[:SHOWN]]
 
 
-def _curves(tuning: Tuning, over: Axis, whose: str) -> dict[str, Any]:
+def _curves(tuning: TuningResult, over: Axis, whose: str) -> dict[str, Any]:
     order = np.argsort(over.values)
     data = []
     for neuron, (colour, dash, symbol) in zip(tuning.neurons, STYLES):
@@ -43,7 +44,7 @@ def _curves(tuning: Tuning, over: Axis, whose: str) -> dict[str, Any]:
             }
         )
     layout: dict[str, Any] = {
-        "xaxis": titled(over.title),
+        "xaxis": titled(over.label),
         "yaxis": titled("response", rangemode="tozero"),
         "showlegend": len(data) > 1,
         "height": 320,
@@ -66,10 +67,10 @@ def _curves(tuning: Tuning, over: Axis, whose: str) -> dict[str, Any]:
             }
         ]
     peaks = "; ".join(_peak(neuron, [over]) for neuron in tuning.neurons[:SHOWN])
-    return {"data": data, "layout": layout, "alt": f"Response over {over.title}, with standard errors. {peaks}."}
+    return {"data": data, "layout": layout, "alt": f"Response over {over.label}, with standard errors. {peaks}."}
 
 
-def _map(tuning: Tuning, neuron: NeuronTuning, whose: str) -> dict[str, Any]:
+def _map(tuning: TuningResult, neuron: TunedNeuron, whose: str) -> dict[str, Any]:
     first, second = tuning.over
     rows, columns = np.argsort(first.values), np.argsort(second.values)
     low, high = colour_range(neuron.mean)
@@ -91,16 +92,16 @@ def _map(tuning: Tuning, neuron: NeuronTuning, whose: str) -> dict[str, Any]:
         data.append({"type": "scatter", "mode": "markers", "hoverinfo": "name", **where})
     layout = {
         "title": {"text": f"neuron {neuron.neuron} (× {whose})", "font": {"size": 14}},
-        "xaxis": titled(second.title),
-        "yaxis": titled(first.title),
+        "xaxis": titled(second.label),
+        "yaxis": titled(first.label),
         "showlegend": False,
         "height": 360,
     }
-    said = f"Response map over {first.title} and {second.title}. {_peak(neuron, [first, second])}."
+    said = f"Response map over {first.label} and {second.label}. {_peak(neuron, [first, second])}."
     return {"data": data, "layout": layout, "alt": said}
 
 
-def _peak(neuron: NeuronTuning, axes: list[Axis]) -> str:
+def _peak(neuron: TunedNeuron, axes: list[Axis]) -> str:
     if np.isnan(neuron.mean).all():
         return f"neuron {neuron.neuron} gave no finite response"
     index = np.unravel_index(int(np.nanargmax(neuron.mean)), neuron.mean.shape)
@@ -110,18 +111,30 @@ def _peak(neuron: NeuronTuning, axes: list[Axis]) -> str:
     return f"neuron {neuron.neuron} answers most, {number(float(neuron.mean[index]))}, at {where}"
 
 
-def summary_rows(tuning: Tuning, whose: str = "this MEI") -> list[dict[str, str]]:
+def summary_rows(tuning: TuningResult, whose: str = "this MEI") -> list[dict[str, str]]:
     """What each neuron's curve or map comes to; the keys are the columns' titles."""
     rows = []
     for neuron in tuning.neurons:
-        summary = neuron.summary
-        row = {"neuron": "–" if neuron.neuron is None else str(neuron.neuron), f"at {whose}": measured(neuron.at_scene)}
+        summary = neuron.summary or TuningSummary()
+        row = {"neuron": str(neuron.neuron), f"at {whose}": measured(neuron.at_scene)}
         for i, axis in enumerate(tuning.over):
             preferred = summary.preferred[i] if i < len(summary.preferred) else None
             width = summary.bandwidth[i] if i < len(summary.bandwidth) else None
-            row[f"preferred {axis.title}"] = measured(preferred)
-            row[f"{summary.bandwidth_is} of {axis.title}"] = number(width)
-        row["modulation depth"] = number(summary.depth)
-        row["selectivity"] = number(summary.selectivity) + (f" ({summary.index})" if summary.index else "")
+            row[f"preferred {axis.label}"] = measured(_estimate(preferred))
+            row[f"{_bandwidth(summary)} of {axis.label}"] = number(width)
+        row["modulation depth"] = number(summary.modulation_depth)
+        chosen = summary.selectivity
+        row["selectivity"] = number(chosen.value) + (f" ({chosen.index})" if chosen.index else "")
         rows.append(row)
     return rows
+
+
+def _bandwidth(summary: TuningSummary) -> str:
+    """The column's title: what the bandwidth is where that is another thing than today."""
+    return OLD_BANDWIDTH if summary.bandwidth_is == OLD_BANDWIDTH else "bandwidth"
+
+
+def _estimate(preferred: Preferred | None) -> Estimate | None:
+    if preferred is None or preferred.value is None:
+        return None
+    return Estimate(mean=preferred.value, sem=0.0 if preferred.sem is None else preferred.sem)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ...config.objective import maximised_value, named_objective
 from ...config.trust import OPTION
+from ...runs.results import DiverseScene, Estimate, InverseResult, MeshFlaws
+from ...runs.results.optimization import PixelValidation
+from ...runs.results.parts import InputMesh
 from ...runs.spread import spread
 from ...scene.initial import initial_in_words
 from ..html import aim_words
-from .aims import Recovered, SceneOfSet
-from .files import Figure
-from .numerals import BARS, measured, moved, number, with_error
-from .record import MeshFigures, RunRecord
+from .numerals import BARS, known, measured, moved, noise, number, with_error
+from .record import RunRecord
 
 __all__ = [
     "activation_sentences",
@@ -39,11 +41,6 @@ __all__ = [
 
 RENDERED = {"path": "path traced", "raster": "rasterized"}
 
-OBJECTIVES = {
-    "discriminate": "The objective is discriminate: it drives some neurons and not others.",
-    "target": "The objective is target: it is highest, 0, where the neurons give the responses that were asked for.",
-}
-
 
 def rendered(renderer: str | None) -> str:
     """``path traced``, ``rasterized``, or the renderer's own name."""
@@ -59,22 +56,22 @@ def named_neurons(neurons: Sequence[int]) -> str:
 
 def maximised(run: RunRecord) -> str:
     """What the figures are of."""
-    if run.aim is not None:
-        return aim_words.measure(run.aim)
-    return "activation" if run.objective == "activation" else f"objective ({run.objective})"
+    if run.other is not None:
+        return aim_words.measure(run.other)
+    return maximised_value(run.objective)
 
 
 def found(run: RunRecord) -> str:
     """``3D MEI``; what serves another objective than activation is no MEI."""
-    if run.aim is not None:
-        return aim_words.found(run.aim)
-    return f"{'3D' if run.kind == '3d' else 'pixel'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
+    if run.other is not None:
+        return aim_words.found(run.other)
+    return f"{'pixel' if run.is_pixel else '3D'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
 
 
 def title(run: RunRecord) -> str:
     """What was found, for whom."""
-    if run.aim is not None:
-        return aim_words.title(run.aim, run.model)
+    if run.other is not None:
+        return aim_words.title(run.other, run.model)
     name = found(run)
     kind = "" if run.objective == "activation" else f" ({run.objective})"
     return f"{name[0].upper()}{name[1:]} of {run.model}, {named_neurons(run.neurons)}{kind}"
@@ -82,22 +79,22 @@ def title(run: RunRecord) -> str:
 
 def valued(run: RunRecord) -> str:
     """The figure that counts, with its name: ``activation 20 (render s.e. 0.12)``."""
-    if run.aim is not None:
-        return f"{aim_words.in_short(run.aim)} {with_error(run.final)}"
+    if run.other is not None:
+        return f"{aim_words.in_short(run.other)} {with_error(run.final)}"
     return f"{'activation' if run.objective == 'activation' else 'objective'} {with_error(run.final)}"
 
 
 def served(run: RunRecord) -> str:
     """The objective, and whether what was sought was found: ``metamer, not found``."""
-    found = None if run.aim is None else aim_words.outcome(run.aim)
+    found = None if run.other is None else aim_words.outcome(run.other)
     return run.objective if found is None else f"{run.objective}, {found}"
 
 
 def beside(run: RunRecord) -> str:
     """What is shown beside the renders of an optimization."""
-    if isinstance(run.aim, Recovered):
+    if isinstance(run.other, InverseResult):
         return "Difference from the target: grey where there is none"
-    return f"Stimulus, as the neuron{'s' if run.aim is not None else ''} saw it"
+    return f"Stimulus, as the neuron{'s' if run.other is not None else ''} saw it"
 
 
 def lead(run: RunRecord) -> str:
@@ -105,12 +102,12 @@ def lead(run: RunRecord) -> str:
     how = {"path": " (light simulated by path tracing)", "raster": " (shaded by rasterization)"}.get(
         run.renderer or "", ""
     )
-    if run.aim is not None:
+    if run.other is not None:
         neurons = named_neurons(run.neurons) if run.neurons else "all neurons"
-        return aim_words.lead(run.aim, f"{neurons} of the model “{run.model}”", how)
+        return aim_words.lead(run.other, f"{neurons} of the model “{run.model}”", how)
     aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
     whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
-    if run.kind == "pixel":
+    if run.is_pixel:
         return (
             f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."
         )
@@ -124,22 +121,22 @@ def lead(run: RunRecord) -> str:
 
 def objective_sentence(run: RunRecord) -> str | None:
     """What was maximised, where it is no single neuron's response."""
-    if run.aim is not None:
+    if run.other is not None:
         return None
     if run.objective != "activation":
-        return OBJECTIVES.get(run.objective, f"The objective is {run.objective}.")
+        return named_objective(run.objective)
     return "The activation is the mean of these neurons, weighted as the scene file says." if run.neurons[1:] else None
 
 
 def units(run: RunRecord) -> str:
     """What the figure's axis and rows are."""
-    if run.aim is not None:
-        return aim_words.units(run.aim, bool(run.final.sem))
+    if run.other is not None:
+        return aim_words.units(run.other, run.final.sem > 0)
     what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
     said = f"{maximised(run).capitalize()}: {what}."
-    if run.kind == "3d":
-        said += f" Start: {initial_in_words(run.initial_scene)}."
-    if run.final.sem:
+    if not run.is_pixel:
+        said += f" Start: {initial_in_words(run.result.initial_scene)}."
+    if run.final.sem > 0:
         said += f" {BARS}"
     if run.pixel is not None:
         said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
@@ -150,19 +147,19 @@ def units(run: RunRecord) -> str:
 
 def activation_sentences(run: RunRecord) -> list[str]:
     """How strong the stimulus is, or how near what was sought, beside what it can be compared with."""
-    if run.aim is not None:
-        return [*aim_words.sentences(run.aim, run.initial, run.final), *_starts(run), *_ended(run)]
+    if run.other is not None:
+        return [*aim_words.sentences(run.other, run.initial, run.final), *_starts(run), *_ended(run)]
     what = maximised(run)
-    if run.kind == "pixel":
+    if run.is_pixel:
         said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
     else:
         came = moved(run.initial, run.final, " at the start")
-        said = [f"The {what} is {with_error(run.final)}{_noise(run.final)}{came}."]
+        said = [f"The {what} is {with_error(run.final)}{noise(run.final)}{came}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f" ({number(run.optimum)})"
         beside.append(f"{run.fraction:.3f} of the best that any image can reach{best}")
-    if run.ratio is not None and run.ratio.mean is not None:
+    if known(run.ratio):
         reached = "" if run.pixel is None else f" ({number(run.pixel)})"
         beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
     if beside:
@@ -179,23 +176,18 @@ def activation_sentences(run: RunRecord) -> list[str]:
 
 
 def _ended(run: RunRecord) -> list[str]:
-    if run.ended == "done":
+    result = run.result
+    if result.ended == "done":
         return []
-    return [f"The optimization ended early: {run.ended}{f' ({run.reason})' if run.reason else ''}."]
+    return [f"The optimization ended early: {result.ended}{f' ({result.reason})' if result.reason else ''}."]
 
 
 def _of(what: str) -> str:
     return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
-def _noise(final: Figure) -> str:
-    if final.sem:
-        return ""
-    return " (its renders have no noise)" if final.sem == 0 else " (its error is unknown)"
-
-
-def _ratio(ratio: Figure) -> str:
-    return f"{ratio.mean:.3f}" + (f" (render s.e. {number(ratio.sem, 2)})" if ratio.sem else "")
+def _ratio(ratio: Estimate) -> str:
+    return f"{ratio.mean:.3f}" + (f" (render s.e. {number(ratio.sem, 2)})" if ratio.sem > 0 else "")
 
 
 def _validation(run: RunRecord) -> list[str]:
@@ -203,24 +195,24 @@ def _validation(run: RunRecord) -> list[str]:
     if second is None:
         return []
     gives = "answers" if run.objective == "activation" else "gives an objective of"
-    text = f"A second model, “{second.model}”, which the optimization never saw, {gives} {with_error(second.final)}"
-    text += moved(second.initial, second.final)
+    lead = f"A second model, “{second.model}”, which the optimization never saw, {gives}"
+    if isinstance(second, PixelValidation):
+        return [f"{lead} {number(second.activation)}."]
+    text = f"{lead} {with_error(second.activation.final)}{moved(second.activation.initial, second.activation.final)}"
     if second.pixel is not None:
         text += f"; to the pixel MEI {number(second.pixel)}"
-    if second.ratio is not None and second.ratio.mean is not None:
-        text += f", so that the ratio is {_ratio(second.ratio)} there"
+    if known(second.ratio_to_pixel):
+        text += f", so that the ratio is {_ratio(second.ratio_to_pixel)} there"
     return [f"{text}."]
 
 
 def _starts(run: RunRecord) -> list[str]:
-    over = [start for start in run.starts if start.ended in ("done", "no better") and start.final is not None]
-    ends = [start.final.mean for start in over if start.final.mean is not None]
-    if len(ends) < 2:
+    over = spread(start.final.mean for start in run.starts if start.ended in ("done", "no better"))
+    if over is None:
         return []
-    found = spread(ends)
     return [
-        f"The best of {len(ends)} starts was kept. Over them the mean is {number(found['mean'])} and the standard "
-        f"deviation {number(found['sd'], 2)} ({number(found['lowest'])} to {number(found['highest'])}): so far apart "
+        f"The best of {over.n} starts was kept. Over them the mean is {number(over.mean)} and the standard "
+        f"deviation {number(over.sd, 2)} ({number(over.lowest)} to {number(over.highest)}): so far apart "
         "may other starts or seeds end, of which the render s.e. says nothing."
     ]
 
@@ -229,72 +221,66 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
 
 
-def flaws(quality: MeshFigures | None) -> int | None:
+def flaws(mesh: MeshFlaws | None) -> int | None:
     """How many faces a mesh has that no object has, and its file had not; None where it is unknown."""
-    if quality is None:
+    if mesh is None or None in mesh.made.values():
         return None
-    counts = (quality.flipped, quality.degenerate, _made(quality))
-    return None if None in counts else sum(counts)
+    return sum(mesh.made.values())
 
 
-def flaws_in_short(quality: MeshFigures | None) -> str:
+def flaws_in_short(mesh: MeshFlaws | None) -> str:
     """``none``, ``18 faces``, ``none, open``."""
-    count = flaws(quality)
-    if quality is None or count is None:
+    count = flaws(mesh)
+    if count is None:
         return "–"
     faces = f"{count:,} {_faces(count)}" if count else "none"
-    if _left(quality):
-        faces += f", {_left(quality):,} of the file"
-    return faces + (", open" if quality.watertight is False else "")
+    if _left(mesh):
+        faces += f", {_left(mesh):,} of the file"
+    return faces + (", open" if mesh.watertight is False else "")
 
 
-def _made(quality: MeshFigures) -> int | None:
-    """How many faces pass through others that did not in the mesh's file."""
-    return quality.intersecting if quality.new_intersecting is None else quality.new_intersecting
-
-
-def _left(quality: MeshFigures) -> int:
+def _left(mesh: MeshFlaws) -> int:
     """How many faces pass through others, and did so in the mesh's file."""
-    return (quality.intersecting or 0) - (_made(quality) or 0)
+    return (mesh.intersecting_faces or 0) - (mesh.made["intersecting"] or 0)
 
 
-def flaws_in_words(quality: MeshFigures | None) -> list[str]:
+def flaws_in_words(mesh: MeshFlaws | None) -> list[str]:
     """Whether a mesh is an object that could be made."""
-    if quality is None:
+    if mesh is None:
         return []
-    size = f"{_count(quality.vertices)} vertices and {_count(quality.faces)} triangles"
-    counts = {"flipped": quality.flipped, "degenerate": quality.degenerate, "intersecting": _made(quality)}
-    found = [f"{count:,} {_faces(count)} {WHAT_IS[kind]}" for kind, count in counts.items() if count]
-    unknown = [kind for kind, count in counts.items() if count is None]
-    said = [f"The mesh has {size}."]
-    if found:
-        made = "The optimization made flaws" if quality.input_intersecting else "It has flaws"
-        said.append(f"{made} that no object has: {'; '.join(found)}.")
-    elif not unknown and not _left(quality):
-        said.append("No face is flipped, degenerate or passes through another.")
-    if quality.input_intersecting:
-        count = quality.input_intersecting
-        said.append(
-            f"In the input mesh {count:,} {_faces(count)} passed through others before any step; {_left(quality):,} of "
+    size = f"{_count(mesh.vertices)} vertices and {_count(mesh.faces)} triangles"
+    given = mesh.input or InputMesh()
+    flawed = [f"{count:,} {_faces(count)} {WHAT_IS[kind]}" for kind, count in mesh.made.items() if count]
+    unknown = [kind for kind, count in mesh.made.items() if count is None]
+    lines = [f"The mesh has {size}."]
+    if flawed:
+        made = "The optimization made flaws" if given.intersecting_faces else "It has flaws"
+        lines.append(f"{made} that no object has: {'; '.join(flawed)}.")
+    elif not unknown and not _left(mesh):
+        lines.append("No face is flipped, degenerate or passes through another.")
+    if given.intersecting_faces:
+        count = given.intersecting_faces
+        lines.append(
+            f"In the input mesh {count:,} {_faces(count)} passed through others before any step; {_left(mesh):,} of "
             "them still do."
         )
     if unknown:
-        said.append(f"How many faces are {' or '.join(unknown)} is not recorded.")
-    if quality.watertight is not None:
+        lines.append(f"How many faces are {' or '.join(unknown)} is not recorded.")
+    if mesh.watertight is not None:
         closed = "It is watertight: every edge joins exactly two faces."
         open_ = "It is not watertight: it has a hole, or edges of three faces"
-        open_ += ", as the input mesh had." if quality.input_watertight is False else "."
-        said.append(closed if quality.watertight else open_)
-    if quality.smallest_angle is not None:
-        said.append(f"The smallest angle of a face is {quality.smallest_angle:.2g}°.")
-    if quality.input_said:
-        said.append(f"When its file was read: {'; '.join(quality.input_said)}.")
-    return said
+        open_ += ", as the input mesh had." if given.watertight is False else "."
+        lines.append(closed if mesh.watertight else open_)
+    if mesh.smallest_angle is not None:
+        lines.append(f"The smallest angle of a face is {mesh.smallest_angle:.2g}°.")
+    if given.said:
+        lines.append(f"When its file was read: {'; '.join(given.said)}.")
+    return lines
 
 
-def flaws_of_each(scenes: Sequence[SceneOfSet]) -> str | None:
+def flaws_of_each(scenes: Sequence[DiverseScene]) -> str | None:
     """Of several scenes, how many faces no object has; None where it is not known of every one."""
-    counts = [scene.flaws for scene in scenes]
+    counts = [flaws(scene.mesh) for scene in scenes]
     if not counts or None in counts:
         return None
     if not any(counts):
@@ -324,9 +310,9 @@ def commands(run: RunRecord) -> list[tuple[str, str]]:
     folder = shlex.quote(run.place.name)
     config = shlex.quote(f"{run.place.name}/config.yaml") + trust
     again = "again, with the same seed"
-    if run.kind == "pixel":
+    if run.is_pixel:
         return [(f"Find this image {again}", f"python run.py pixel {config}")]
-    if run.aim is not None:
+    if run.other is not None:
         return [(f"Run the experiment {again}", f"python run.py {config}")]
     other = "raster" if run.renderer == "path" else "path"
     return [

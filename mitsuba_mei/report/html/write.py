@@ -9,11 +9,11 @@ from pathlib import Path
 from ...errors import UserError
 from ...io.files import make_writable, take_name, write_whole
 from .page import page_of
-from .places import MOST_RUNS, Place, find_results, find_runs
+from .places import MAX_RUNS, Place, find_results, find_runs
 from .reading import read_run_folder
 from .results import read_result, result_of_seeds
 
-__all__ = ["MOST_RUNS", "Place", "write_page", "write_report"]
+__all__ = ["MAX_RUNS", "Place", "write_page", "write_report"]
 
 
 def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
