@@ -79,7 +79,7 @@ def test_a_finished_run_stands_for_what_it_ended_with(tmp_path):
     torch.testing.assert_close(wanted.images, final, atol=1e-5, rtol=0)
     start = build_pipeline(load_config(path, trust_code=True)).render(0)
     assert (wanted.images - start).abs().mean() > 1e-3
-    assert wanted.truth.to_settings()["pose"]["rotation"] == pytest.approx(run.result["scene"]["pose"]["rotation"])
+    assert wanted.truth.to_settings()["pose"]["rotation"] == pytest.approx(run.result.scene["pose"]["rotation"])
 
 
 def test_a_target_scene_that_is_wrong_is_named(tmp_path):
