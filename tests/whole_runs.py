@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mitsuba_mei.cli.main import main
+from mitsuba_mei.runs.results import Result, result_json
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
@@ -18,6 +19,11 @@ def called(*arguments: str) -> tuple[int, str, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(arguments))
     return code, out.getvalue(), err.getvalue()
+
+
+def written(result: Result) -> dict[str, Any]:
+    """What the file of a result says."""
+    return json.loads(json.dumps(result_json(result)), parse_constant=lambda _: None)
 
 
 def read_json(path: Path) -> dict[str, Any]:
