@@ -11,6 +11,7 @@ import numpy as np
 
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.inverse import run_inverse
+from mitsuba_mei.runs.results import InverseResult
 
 from .report import Report, Target
 from .setting import SCENES, Silent
@@ -45,7 +46,7 @@ def run(report: Report, seeds: Sequence[int] = SEEDS, overrides: Sequence[str] =
     )
 
 
-def _run(folder: Path, scene: Path, name: str, overrides: Sequence[str]) -> tuple[dict, float]:
+def _run(folder: Path, scene: Path, name: str, overrides: Sequence[str]) -> tuple[InverseResult, float]:
     began = time.perf_counter()
     result = run_inverse(load_config(scene, overrides), folder / name, Silent()).result
     return result, time.perf_counter() - began
@@ -53,14 +54,14 @@ def _run(folder: Path, scene: Path, name: str, overrides: Sequence[str]) -> tupl
 
 def _shape(folder: Path, seed: int, overrides: Sequence[str]) -> dict:
     result, seconds = _run(folder, SCENES / "recover_shape.yaml", f"shape-{seed}", [f"seed={seed}", *overrides])
-    surface = result["truth"]["surface"]
+    surface = result.truth.surface
     return {
         "seed": seed,
-        "initial %": 100 * surface["initial"]["of_diameter"],
-        "final %": 100 * surface["final"]["of_diameter"],
-        "aligned %": 100 * surface["alignment"]["of_diameter"],
-        "greatest %": 100 * surface["final"]["greatest"] / surface["diameter"],
-        "image error": result["error"]["final"]["mean"],
+        "initial %": 100 * surface.initial.of_diameter,
+        "final %": 100 * surface.final.of_diameter,
+        "aligned %": 100 * surface.alignment.of_diameter,
+        "greatest %": 100 * surface.final.greatest / surface.diameter,
+        "image error": result.error.final.mean,
         "s": seconds,
     }
 
@@ -80,13 +81,13 @@ def _pose(folder: Path, seed: int, overrides: Sequence[str]) -> dict:
     )
     said = [f"seed={seed}", f"objective.target={truth}", *overrides]
     result, seconds = _run(folder, SCENES / "recover_pose.yaml", f"pose-{seed}", said)
-    off = {name: value["off"] for name, value in result["truth"]["parameters"].items()}
+    off = {name: value.off for name, value in result.truth.parameters.items()}
     return {
         "seed": seed,
-        "turn after the search": off["pose.rotation"]["initial"],
-        "sun after the search": off["lighting.0.direction"]["initial"],
-        "turn": off["pose.rotation"]["final"],
-        "sun": off["lighting.0.direction"]["final"],
-        "image error": result["error"]["final"]["mean"],
+        "turn after the search": off["pose.rotation"].initial,
+        "sun after the search": off["lighting.0.direction"].initial,
+        "turn": off["pose.rotation"].final,
+        "sun": off["lighting.0.direction"].final,
+        "image error": result.error.final.mean,
         "s": seconds,
     }

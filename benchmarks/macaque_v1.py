@@ -117,25 +117,23 @@ def _result(neuron: int, pixel: PixelMEI, overrides: list[str]) -> Result:
         seen = np.load(outcome.folder / "stimulus.npy")[0, 0]
         render = iio.imread(outcome.folder / "render.png")
     result = outcome.result
-    final, mesh = result["activation"]["final"], result["mesh"]
+    final, mesh = result.activation.final, result.mesh
     row = {
         "neuron": neuron,
         "pixel": pixel.activation,
-        "3D": final["mean"],
-        "3D / pixel": final["mean"] / pixel.activation,
-        "error": final["sem"] / pixel.activation,
-        "at the start": result["activation"]["initial"]["mean"] / pixel.activation,
-        "seconds": result["seconds"],
-        "intersecting %": 100 * mesh["intersecting_faces"] / mesh["faces"],
-        "flipped": mesh["flipped_faces"],
-        "degenerate": mesh["degenerate_faces"],
+        "3D": final.mean,
+        "3D / pixel": final.mean / pixel.activation,
+        "error": final.sem / pixel.activation,
+        "at the start": result.activation.initial.mean / pixel.activation,
+        "seconds": result.seconds,
+        "intersecting %": 100 * mesh.intersecting_faces / mesh.faces,
+        "flipped": mesh.flipped_faces,
+        "degenerate": mesh.degenerate_faces,
     }
-    if result["validation"] is not None:
+    if result.validation is not None:
         observer = build_observer(config)
         with torch.no_grad():
-            row["unseen"] = (
-                result["validation"]["activation"]["final"]["mean"] / observer.validator(pixel.model_input).item()
-            )
+            row["unseen"] = result.validation.activation.final.mean / observer.validator(pixel.seen).item()
     title = f"neuron {neuron}: {row['3D / pixel']:.3f}"
     best = pixel.model_input[0, 0].numpy()
     scale = GreyScale.of([best, seen])  # the two of a neuron are to be compared

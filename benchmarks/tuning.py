@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from mitsuba_mei.config.sections import RENDERERS
 from mitsuba_mei.experiments.tune import run_tuning
 from mitsuba_mei.experiments.tuning_plan import Subject, Wanted, planned, subject_of
 from mitsuba_mei.neurons.cards import load_card
+from mitsuba_mei.runs.results import TuningResult
 from mitsuba_mei.runs.tuning_grid import points
 from mitsuba_mei.stimulus import Stimulus
 
@@ -161,20 +161,20 @@ def _gratings(folder: Path) -> list[dict]:
     rows = []
     for renderer in RENDERERS:
         found = _tuned(folder, renderer, "pose.rotation.z=-90:90:19", len(ORIENTATIONS))
-        assert found["over"][0]["period"] == 180
-        for orientation, dense, neuron in zip(ORIENTATIONS, expected, found["neurons"]):
-            preferred = neuron["summary"]["preferred"][0]
-            off = max(abs((preferred["value"] - each + 90) % 180 - 90) for each in (orientation, dense))
+        assert found.over[0].period == 180
+        for orientation, dense, neuron in zip(ORIENTATIONS, expected, found.neurons):
+            preferred = neuron.summary.preferred[0]
+            off = max(abs((preferred.value - each + 90) % 180 - 90) for each in (orientation, dense))
             rows.append(
                 {
                     "renderer": renderer,
                     "cell": orientation,
                     "closed form": dense,
-                    "preferred": preferred["value"] % 180,
-                    "error": preferred["sem"],
+                    "preferred": preferred.value % 180,
+                    "error": preferred.sem,
                     "off": off,
-                    "bandwidth": neuron["summary"]["bandwidth"][0],
-                    "1 - CV": neuron["summary"]["selectivity"]["value"],
+                    "bandwidth": neuron.summary.bandwidth[0],
+                    "1 - CV": neuron.summary.selectivity.value,
                 }
             )
     return rows
@@ -206,16 +206,16 @@ def _lights(folder: Path) -> list[dict]:
     rows = []
     for renderer in RENDERERS:
         found = _tuned(folder, renderer, "lighting.0.elevation=0:90:19", len(HEIGHTS))
-        for height, dense, neuron in zip(HEIGHTS, expected, found["neurons"]):
-            preferred = neuron["summary"]["preferred"][0]
+        for height, dense, neuron in zip(HEIGHTS, expected, found.neurons):
+            preferred = neuron.summary.preferred[0]
             rows.append(
                 {
                     "renderer": renderer,
                     "edge at": height,
                     "closed form": dense,
-                    "preferred": preferred["value"],
-                    "error": preferred["sem"],
-                    "off": abs(preferred["value"] - dense),
+                    "preferred": preferred.value,
+                    "error": preferred.sem,
+                    "off": abs(preferred.value - dense),
                 }
             )
     return rows
@@ -268,12 +268,11 @@ def _write(folder: Path, scene: str, cells: str) -> None:
     (folder / "scene.yaml").write_text(scene + REST, encoding="utf-8")
 
 
-def _tuned(folder: Path, renderer: str, over: str, neurons: int) -> dict:
+def _tuned(folder: Path, renderer: str, over: str, neurons: int) -> TuningResult:
     """What a tuning of the folder's scene finds."""
     wanted = Wanted([over], f"0-{neurons - 1}")
     with tempfile.TemporaryDirectory() as out:
-        result = run_tuning(folder / "scene.yaml", renderer, (), wanted, Path(out), _Silent()).result
-    return json.loads(json.dumps(result))
+        return run_tuning(folder / "scene.yaml", renderer, (), wanted, Path(out), _Silent()).result
 
 
 def _dense(folder: Path, seen, values: np.ndarray, period: float | None = None) -> list[float]:

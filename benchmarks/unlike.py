@@ -58,14 +58,14 @@ def _cases(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
 def _diverse(folder: Path, name: str, seed: int, overrides: Sequence[str]) -> dict:
     began = time.perf_counter()
     config = load_config(SCENES / "diverse.yaml", [f"seed={seed}", *overrides])
-    found = run_diverse(config, folder / f"{name}-{seed}-{config.render.type}", Silent()).result["diverse"]
+    found = run_diverse(config, folder / f"{name}-{seed}-{config.render.type}", Silent()).result.diverse
     return {
         "cell": name,
         "seed": seed,
         "renderer": config.render.type,
-        "least": min(scene["of_maximum"] for scene in found["scenes"]),
-        "correlation": 1 - found["differences"]["image"]["mean"],
-        "found": found["found"],
+        "least": min(scene.of_maximum for scene in found.scenes),
+        "correlation": 1 - found.differences["image"].mean,
+        "found": found.found,
         "s": time.perf_counter() - began,
     }
 
@@ -74,14 +74,14 @@ def _metamer(folder: Path, seed: int, overrides: Sequence[str]) -> dict:
     began = time.perf_counter()
     config = load_config(SCENES / "metamer.yaml", [f"seed={seed}", f"shape.random.seed={seed + 11}", *overrides])
     result = run_metamer(config, folder / f"metamer-{seed}-{config.render.type}", Silent()).result
-    found = result["metamer"]
+    found = result.metamer
     return {
         "seed": seed,
         "renderer": config.render.type,
-        "distance %": 100 * found["responses"]["distance"]["final"]["mean"],
-        "+-": 100 * found["responses"]["distance"]["final"]["sem"],
-        "shape": found["differences"]["shape"]["value"],
-        "correlation": 1 - found["differences"]["image"]["value"],
-        "intersecting": result["mesh"]["intersecting_faces"],
+        "distance %": 100 * found.responses.distance.final.mean,
+        "+-": 100 * found.responses.distance.final.sem,
+        "shape": found.differences["shape"].value,
+        "correlation": 1 - found.differences["image"].value,
+        "intersecting": result.mesh.intersecting_faces,
         "s": time.perf_counter() - began,
     }

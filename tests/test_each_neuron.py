@@ -53,7 +53,7 @@ def test_each_neuron_has_an_ordinary_run_of_its_own(scene, monkeypatch):
         assert f"neuron {neuron} ({(0, 2, 3).index(neuron) + 1} of 3), step 3/3" in err
     alone = run_mei(load_config("scene.yaml", ["model.neuron=2"]), Path("alone"), Silent()).result
     assert result("runs/scene-neuron-2-001")["activation"]["final"]["mean"] == pytest.approx(
-        alone["activation"]["final"]["mean"], rel=1e-4
+        alone.activation.final.mean, rel=1e-4
     )
     assert called("scene.yaml", "--neurons", "2", "--out", "there", "-q")[0] == 0
     assert [each.name for each in Path("there").iterdir()] == ["neuron-2"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mitsuba_mei.report.html import words
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.report.sentences import describe_mesh
+from mitsuba_mei.runs.results import MeshFlaws
 from tests.small_scene import write_scene
 from tests.whole_runs import Silent
 
@@ -86,11 +86,11 @@ def test_a_run_tells_the_file_s_flaws_from_its_own(scene, tmp_path, capsys):
     assert mesh["input"]["said"] == said_of(count)[1:5]
     new, left = mesh["new_intersecting_faces"], mesh["intersecting_faces"] - mesh["new_intersecting_faces"]
     assert new < 0.2 * count and 0.8 * count < left <= count
-    ((line),) = [line for line in describe_mesh(outcome.result["mesh"]) if "input mesh" in line]
+    ((line),) = [line for line in describe_mesh(outcome.result.mesh) if "input mesh" in line]
     assert line == f"{count} faces of the input mesh passed through others before any step; {left} of them still do"
 
-    quality = read_run_folder(Place(tmp_path / "run", "run")).quality
-    quality = dataclasses.replace(quality, flipped=0, new_intersecting=0, intersecting=left)
+    quality = read_run_folder(Place(tmp_path / "run", "run")).mesh
+    quality = quality.model_copy(update={"flipped_faces": 0, "new_intersecting_faces": 0, "intersecting_faces": left})
     assert words.flaws(quality) == 0 and words.flaws_in_short(quality) == f"none, {left} of the file, open"
     report = " ".join(words.flaws_in_words(quality))
     assert f"In the input mesh {count} faces passed through others before any step; {left} of them still do." in report
@@ -102,21 +102,21 @@ def test_what_the_optimization_does_to_a_mesh_with_flaws_is_counted_apart(tmp_pa
     count = write_two_balls(tmp_path / "balls.obj")
     template = file(tmp_path / "balls.obj")
     facts = mesh_facts(template.vertices, template)
-    assert (facts["intersecting_faces"], facts["new_intersecting_faces"]) == (count, 0)
+    assert (facts.intersecting_faces, facts.new_intersecting_faces) == (count, 0)
     shape = template.vertices.clone()
     far = int(shape[:, 1].argmax())  # of the ball that stands apart
     shape[far] -= torch.tensor([0.0, 3.0, 0.0]) * (shape[far, 1] - shape[:, 1].min())
     facts = mesh_facts(shape, template)
-    assert facts["new_intersecting_faces"] >= 6
-    assert facts["intersecting_faces"] - facts["new_intersecting_faces"] <= count
-    assert facts["input"]["intersecting_faces"] == count
-    first, second = describe_mesh(facts)
+    assert facts.new_intersecting_faces >= 6
+    assert facts.intersecting_faces - facts.new_intersecting_faces <= count
+    assert facts.input.intersecting_faces == count
+    first, second = describe_mesh(MeshFlaws.model_validate(facts))
     assert first.startswith("the optimization made faces that no object has: ")
-    assert f"{facts['new_intersecting_faces']} intersecting" in first and f"{count} faces of the input mesh" in second
+    assert f"{facts.new_intersecting_faces} intersecting" in first and f"{count} faces of the input mesh" in second
 
 
 def test_a_mesh_without_flaws_of_its_own_is_spoken_of_as_before():
     counts = {"flipped_faces": 0, "degenerate_faces": 1, "intersecting_faces": 7}
     line = ["the mesh has faces that no object has: 1 degenerate, 7 intersecting"]
-    assert describe_mesh(counts) == line
-    assert describe_mesh({**counts, "new_intersecting_faces": 7, "input": {"intersecting_faces": 0}}) == line
+    assert describe_mesh(MeshFlaws(**counts)) == line
+    assert describe_mesh(MeshFlaws(**counts, new_intersecting_faces=7, input={"intersecting_faces": 0})) == line

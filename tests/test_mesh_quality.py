@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_templates_are_faultless(mesh):
     assert (quality.vertices, quality.faces) == (len(mesh.vertices), len(mesh.faces))
     assert (quality.flipped_faces, quality.degenerate_faces, quality.intersecting_faces) == (0, 0, 0)
     assert quality.watertight
-    json.dumps(quality.as_dict())
+    json.dumps(dataclasses.asdict(quality))
 
 
 def test_smallest_angles():

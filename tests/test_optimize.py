@@ -21,6 +21,7 @@ from mitsuba_mei.optimize.loss import ActivationLoss
 from mitsuba_mei.optimize.optimizer import OptimizerSettings
 from mitsuba_mei.optimize.state import Snapshot
 from mitsuba_mei.pipeline import Pipeline
+from mitsuba_mei.runs.results import Estimate
 
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
 
@@ -278,7 +279,7 @@ def test_an_evaluation_is_mean_and_standard_error_of_independent_renders():
     assert estimate.sem == pytest.approx(values.std().item() / 8, rel=1e-4)
     assert estimate.sem == pytest.approx(TARGET.norm().item() / 8, rel=0.4)
     assert estimate.image.shape == (2, 2, 1) and not estimate.image.requires_grad
-    assert estimate.as_dict() == {"mean": estimate.mean, "sem": estimate.sem}
+    assert Estimate.model_validate(estimate).model_dump() == {"mean": estimate.mean, "sem": estimate.sem}
 
 
 def test_evaluations_share_no_seed_with_each_other_or_with_the_optimization():

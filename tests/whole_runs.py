@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.runs.folder import RunFolder
+from mitsuba_mei.runs.results import Result, result_json
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
@@ -28,6 +29,11 @@ def no_pictures() -> Iterator[None]:
     """As the fixture ``without_pictures``, for runs that a module's tests share."""
     with patch.object(RunFolder, "adorn", lambda *arguments: None):
         yield
+
+
+def written(result: Result) -> dict[str, Any]:
+    """What the file of a result says."""
+    return json.loads(json.dumps(result_json(result)), parse_constant=lambda _: None)
 
 
 def read_json(path: Path) -> dict[str, Any]:

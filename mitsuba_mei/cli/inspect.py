@@ -37,7 +37,7 @@ def check(
     with about(scene):
         told = Console(stderr=True, soft_wrap=True).print
         built = check_files(config, told)
-        check_targets(config, told)
+        check_targets(config.objective, config.render, config.trusts_code, told)
     mesh = [f"  {'' if number else 'mesh':9} {said}" for number, said in enumerate(input_sentences(built.template))]
     print("\n".join([*describe_config(scene, config), *mesh]))
 

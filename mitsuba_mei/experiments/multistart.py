@@ -160,8 +160,8 @@ def optimize_from_starts(
         Asked whether to end: after every step, or, ``to_the_end``, after every start.
     goal : callable
         What an experiment is optimized for.
-    worth : callable
-        The best start is the one whose end is worth most.
+    score : callable
+        The best start is the one whose end scores highest.
     """
     trials: list[StartResult] = []
     asked = settings.optimizer.restarts

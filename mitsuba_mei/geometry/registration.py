@@ -70,7 +70,7 @@ class Registration:
     ----------
     a, b : Surface
         What is moved, and what it is laid onto.
-    turn, shift : ndarray
+    rotation, translation : ndarray
         The motion, ``(3, 3)`` and ``(3,)``.
     count : int, optional
         How many of each surface's points count; all where left out.

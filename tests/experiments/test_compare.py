@@ -13,6 +13,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments import compare
 from mitsuba_mei.experiments.reevaluate import evaluate_run
+from mitsuba_mei.runs.results import ComparedNeuron, read_result
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
 pytestmark = pytest.mark.slow
@@ -124,10 +125,10 @@ def test_every_cell_can_be_had_again_from_the_run(comparison, tmp_path, made, sh
     run = comparison[0] / "small-neuron-3" / made
     own = read_json(run.parent / "comparison.json")
     found = evaluate_run(run, shown, out=tmp_path / "again.json").result
-    assert found["activation"]["final"] == own["activation"][made][shown]
-    assert found["validation"]["activation"]["final"] == own["validation"]["activation"][made][shown]
+    assert found.activation.final.model_dump() == own["activation"][made][shown]
+    assert found.validation.activation.final.model_dump() == own["validation"]["activation"][made][shown]
     if made == shown:
-        assert found["activation"]["initial"] == own["initial"][made]
+        assert found.activation.initial.model_dump() == own["initial"][made]
 
 
 def test_the_statistics_are_of_both_neurons(comparison):
@@ -207,12 +208,12 @@ def test_an_interruption_keeps_what_is_done_and_finishes_the_optimization_under_
 
 
 def test_a_second_interruption_ends_at_once_and_loses_nothing_that_is_done(comparison, scene, tmp_path, monkeypatch):
-    done = read_json(comparison[0] / "small-neuron-3" / "comparison.json")
+    done = read_result(comparison[0] / "small-neuron-3" / "comparison.json", ComparedNeuron)
     neurons = iter([done])
 
     def cut_short(*arguments):
-        for figures in neurons:
-            return figures
+        for neuron in neurons:
+            return neuron
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compare, "prepare", lambda config, told: {})

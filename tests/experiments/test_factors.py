@@ -19,6 +19,7 @@ from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.report.tables import describe_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
+from mitsuba_mei.runs.results import FactorsNeuron
 from mitsuba_mei.scene.parameters import get_parameters
 from tests.whole_runs import Interrupting, Silent, called, read_json
 
@@ -128,10 +129,10 @@ def test_a_factor_that_cannot_be_optimized_is_a_mistake_before_anything_is_writt
 # ------------------------------------------------------------------------------------------------------- the worth
 
 
-def figures(scene: Path, folder: Path, *overrides: str) -> dict:
+def figures(scene: Path, folder: Path, *overrides: str) -> FactorsNeuron:
     """Of a single neuron from a single start."""
     outcome = factors.run_factors([(scene, loaded(scene, *overrides))], folder, Silent(), 1)
-    (found,) = outcome.result["neurons"]
+    (found,) = outcome.result.neurons
     return found
 
 
@@ -149,13 +150,13 @@ def test_where_only_the_light_matters_the_others_are_worth_nothing(scene, tmp_pa
     overrides = (f"model={{card: {card}}}", "render.resolution=32", "stimulus={norm: null, clip: true}")
     light = "lighting=[{type: constant, radiance: 0.3}]"
     found = figures(scene, tmp_path / "one", *overrides, light, "optimizer.steps=6", "optimizer.lr_lighting=0.1")
-    gained = found["gain"]["all"]["mean"]
+    gained = found.gain["all"].mean
     assert gained > 0.01
     for kind in ("alone", "last", "shapley"):
-        assert found[kind]["light"]["mean"] == pytest.approx(gained, rel=1e-3)
+        assert getattr(found, kind)["light"].mean == pytest.approx(gained, rel=1e-3)
         for other in ("shape", "pose"):
-            assert found[kind][other]["mean"] == pytest.approx(0, abs=1e-3 * gained)
-    assert all(value["mean"] == pytest.approx(0, abs=1e-3 * gained) for value in found["interaction"].values())
+            assert getattr(found, kind)[other].mean == pytest.approx(0, abs=1e-3 * gained)
+    assert all(value.mean == pytest.approx(0, abs=1e-3 * gained) for value in found.interaction.values())
 
 
 @pytest.mark.slow
@@ -164,11 +165,11 @@ def test_where_the_light_cannot_matter_it_is_worth_nothing(scene, tmp_path, with
     but for its small displacement."""
     overrides = ("lighting=[{type: constant, radiance: 0.1}]", "pose={free: [rotation]}", "optimizer.steps=15")
     found = figures(scene, tmp_path / "one", *overrides)
-    gained = found["gain"]["all"]["mean"]
+    gained = found.gain["all"].mean
     assert gained > 0.1
     for kind in ("alone", "last", "shapley"):
-        assert found[kind]["light"]["mean"] == pytest.approx(0, abs=2e-3 * gained)
-    assert found["share"]["shape"]["mean"] > 0.8 and abs(found["share"]["pose"]["mean"]) < 0.2
+        assert getattr(found, kind)["light"].mean == pytest.approx(0, abs=2e-3 * gained)
+    assert found.share["shape"].mean > 0.8 and abs(found.share["pose"].mean) < 0.2
 
 
 # ------------------------------------------------------------------------------------------------ the whole command
@@ -203,7 +204,7 @@ def test_the_folder_holds_an_ordinary_run_for_each_subset(whole):
 def test_a_run_of_the_light_alone_can_be_evaluated_again(whole, tmp_path):
     run = whole[0] / "small-neuron-25" / "light"
     found = evaluate_run(run, out=tmp_path / "again.json").result
-    assert found["activation"] == read_json(run / "result.json")["activation"]
+    assert found.activation.model_dump() == read_json(run / "result.json")["activation"]
 
 
 @pytest.mark.slow
@@ -262,7 +263,7 @@ def test_an_interruption_finishes_the_optimization_under_way_and_keeps_what_is_d
     outcome = factors.run_factors([(scene, loaded(scene))], tmp_path / "cut", progress, 2)
     assert any("this optimization is finished first" in text for text in progress.messages)
     top = read_json(tmp_path / "cut" / "factors.json")
-    assert top["ended"] == outcome.result["ended"] == "interrupted"
+    assert top["ended"] == outcome.result.ended == "interrupted"
     (own,) = top["neurons"]
     assert [len(own["trials"][name]) for name in ("nothing", "shape", "pose")] == [2, 2, 1]
     assert own["trials"]["pose"][0]["steps"] == 3 and "light" not in own["trials"]

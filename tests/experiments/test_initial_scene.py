@@ -63,13 +63,13 @@ def test_a_run_begins_with_the_scene_of_its_file(tmp_path, tuned, objective, ste
     assert (np.load(folder / "initial_parameters.npz")["shape.offsets"] == 0).all()
     moved = np.abs(np.load(folder / "parameters.npz")["shape.offsets"]).max()
     assert moved == 0 if steps == 0 else moved > 1e-3  # the optimization itself begins beside the template
-    first = outcome.result["restarts"][0]
-    assert first["initial_scene"] == "scene file"
+    first = outcome.result.restarts[0]
+    assert first.initial_scene == "scene file"
     if config.objective.type in ("activation", "diverse"):
-        assert first["activation"]["initial"]["mean"] == pytest.approx(tuned, rel=1e-5)
+        assert first.activation.initial.mean == pytest.approx(tuned, rel=1e-5)
     if steps == 0:
-        assert first["activation"]["final"] == first["activation"]["initial"]
-        assert outcome.result["activation"]["final"] == outcome.result["activation"]["initial"]
+        assert first.activation.final == first.activation.initial
+        assert outcome.result.activation.final == outcome.result.activation.initial
         names = [("initial_render.png", "render.png"), ("initial_stimulus.png", "stimulus.png")]
         for before, after in names:
             if (outcome.folder / before).is_file():
@@ -83,8 +83,8 @@ def test_the_first_step_is_taken_beside_it(tmp_path, tuned, without_pictures):
     first = dict(zip(line[0].split(","), line[1].split(",")))
     value = float(next(value for name, value in first.items() if name in ("objective", "activation")))
     assert value != pytest.approx(tuned, rel=1e-4)
-    assert outcome.result["activation"]["initial"]["mean"] == pytest.approx(tuned, rel=1e-5)
-    assert evaluate_run(outcome.folder, trust_code=True).result["activation"]["initial"]["mean"] == pytest.approx(
+    assert outcome.result.activation.initial.mean == pytest.approx(tuned, rel=1e-5)
+    assert evaluate_run(outcome.folder, trust_code=True).result.activation.initial.mean == pytest.approx(
         tuned, rel=1e-5
     )
 
@@ -92,12 +92,12 @@ def test_the_first_step_is_taken_beside_it(tmp_path, tuned, without_pictures):
 def test_another_start_is_said_to_be_one(tmp_path, without_pictures):
     config = configured(tmp_path, 2, restarts=3)
     outcome = run_mei(config, tmp_path / "out", Silent())
-    begun = [trial["initial_scene"] for trial in outcome.result["restarts"]]
+    begun = [trial.initial_scene for trial in outcome.result.restarts]
     assert begun == ["scene file", "random start", "random start"]
-    kept = outcome.result["restart"]
-    assert outcome.result["initial_scene"] == begun[kept]
+    kept = outcome.result.restart
+    assert outcome.result.initial_scene == begun[kept]
     for initial in ("scene file", "random start"):
-        lines = describe_result(outcome.folder, outcome.result | {"initial_scene": initial})
+        lines = describe_result(outcome.folder, outcome.result.model_copy(update={"initial_scene": initial}))
         assert ("the first figure is of the random start that was kept" in lines) == (initial == "random start")
 
 
@@ -110,7 +110,7 @@ def test_all_subsets_of_the_factors_begin_with_the_same_scene(tmp_path):
         folder = RunFolder(tmp_path / str(index))
         trial = optimize_from_starts(starts, config, folder, Silent(), lambda: False, to_the_end=True).trials[0]
         folder.close()
-        assert trial.as_dict()["initial_scene"] == "drawn start"
+        assert trial.as_record().initial_scene == "drawn start"
         found.append((trial.before.mean, trial.start["shape.offsets"]))
     assert found[0][0] == found[1][0] and np.array_equal(found[0][1], found[1][1])
     assert np.abs(found[0][1]).max() > 0

@@ -23,7 +23,7 @@ from mitsuba_mei.report.sentences_recovery import describe_recovery
 from mitsuba_mei.report.video import STRIP
 from mitsuba_mei.scene.parameters import get_parameters, set_parameters
 from tests.small_scene import LUMP, write_scene
-from tests.whole_runs import Interrupting, Silent
+from tests.whole_runs import Interrupting, Silent, written
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +64,7 @@ def test_the_folder_holds_what_is_promised(run):
     outcome, progress = run
     assert {path.name for path in outcome.folder.iterdir()} >= FILES
     result = json.loads((outcome.folder / "result.json").read_text())
-    assert result == outcome.result and CONTRACT <= set(result)
+    assert result == written(outcome.result) and CONTRACT <= set(result)
     assert result["views"] == 2 and result["objective"] == "image" and result["ended"] == "done"
     assert load_config(outcome.folder / "config.yaml", trust_code=True).objective.type == "image"
     with open(outcome.folder / "metrics.csv", newline="") as file:
@@ -73,10 +73,10 @@ def test_the_folder_holds_what_is_promised(run):
 
 def test_the_error_falls_and_is_minus_the_activation(run):
     result = run[0].result
-    initial, final = result["error"]["initial"], result["error"]["final"]
-    assert 0 < final["mean"] < 0.5 * initial["mean"]
-    assert final["mean"] == -result["activation"]["final"]["mean"] and final["sem"] == 0
-    assert result["error"]["kind"] == "l2"
+    initial, final = result.error.initial, result.error.final
+    assert 0 < final.mean < 0.5 * initial.mean
+    assert final.mean == -result.activation.final.mean and final.sem == 0
+    assert result.error.kind == "l2"
 
 
 def test_the_error_is_that_of_the_images_that_are_left(run):
@@ -84,16 +84,16 @@ def test_the_error_is_that_of_the_images_that_are_left(run):
     assert target.shape == render.shape == (32, 64)
     contrast = [view - view.mean() for view in np.split(target, 2, axis=1)]
     expected = np.sqrt(np.square(render - target).mean() / np.square(contrast).mean())
-    assert run[0].result["error"]["final"]["mean"] == pytest.approx(expected, rel=1e-4)
+    assert run[0].result.error.final.mean == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_surface_comes_nearer_to_the_true_one(run):
-    surface = run[0].result["truth"]["surface"]
-    assert surface["final"]["mean"] < 0.8 * surface["initial"]["mean"]
-    assert surface["final"]["of_diameter"] == pytest.approx(surface["final"]["mean"] / surface["diameter"])
-    assert surface["alignment"]["rms"] <= surface["final"]["rms"] * 1.001
-    assert surface["final"]["rotation"] == 0 and surface["final"]["translation"] == pytest.approx(0, abs=1e-9)
-    assert 2 < surface["diameter"] < 3
+    surface = run[0].result.truth.surface
+    assert surface.final.mean < 0.8 * surface.initial.mean
+    assert surface.final.of_diameter == pytest.approx(surface.final.mean / surface.diameter)
+    assert surface.alignment.rms <= surface.final.rms * 1.001
+    assert surface.final.rotation == 0 and surface.final.translation == pytest.approx(0, abs=1e-9)
+    assert 2 < surface.diameter < 3
 
 
 def test_pictures_can_be_read_and_the_video_shows_both_views(run):
@@ -105,7 +105,7 @@ def test_pictures_can_be_read_and_the_video_shows_both_views(run):
 def test_what_is_said_of_it(run):
     lines = describe_recovery(run[0].folder, run[0].result)
     assert lines[0].startswith("error (l2) ") and "without render noise" in lines[0]
-    assert "% of its diameter from the true one" in lines[1]
+    assert lines[1].startswith("mean surface distance: ") and "% of the true object's diameter; " in lines[1]
     assert lines[-1].startswith("25 steps in ") and str(run[0].folder) in lines[-1]
 
 
@@ -133,12 +133,12 @@ def test_a_start_at_the_truth_is_at_no_distance_from_it(tmp_path):
         optimizer={"steps": 0},
     )
     outcome = run_inverse(config, tmp_path / "out", Silent())
-    assert outcome.result["error"]["initial"]["mean"] == outcome.result["error"]["final"]["mean"] == 0
-    truth = outcome.result["truth"]
-    assert truth["surface"] is None
-    assert set(truth["parameters"]) == {"pose.rotation", "pose.translation", "lighting.0.direction"}
-    for name, found in truth["parameters"].items():
-        assert found["off"] == pytest.approx({"initial": 0, "final": 0}, abs=1e-4), name
+    assert outcome.result.error.initial.mean == outcome.result.error.final.mean == 0
+    truth = outcome.result.truth
+    assert truth.surface is None
+    assert set(truth.parameters) == {"pose.rotation", "pose.translation", "lighting.0.direction"}
+    for name, found in truth.parameters.items():
+        assert dict(found.off) == pytest.approx({"initial": 0, "final": 0}, abs=1e-4), name
     assert "pose.rotation" in "\n".join(describe_recovery(outcome.folder, outcome.result))
     assert (outcome.folder / "summary.png").exists() and not (outcome.folder / "progress.mp4").exists()
 
@@ -151,13 +151,13 @@ def test_distances_are_those_by_which_a_scene_was_moved(tmp_path):
     with torch.no_grad():
         scene.pose.translation += torch.tensor([0.3, 0.0, -0.4])
     found = distance_to_truth(config, scene, start, truth)
-    off = found["parameters"]["pose.translation"]
-    assert off["unit"] == "scene units" and off["off"]["initial"] == 0 and off["off"]["final"] == pytest.approx(0.5)
-    surface = found["surface"]
-    assert surface["initial"]["mean"] == pytest.approx(0, abs=1e-6)
-    assert 0.15 < surface["final"]["mean"] < 0.5
-    assert surface["alignment"]["mean"] < 1e-3 and surface["alignment"]["translation"] == pytest.approx(0.5, abs=0.01)
-    assert set(found["parameters"]) == {"pose.translation"}
+    off = found.parameters["pose.translation"]
+    assert off.unit == "scene units" and off.off.initial == 0 and off.off.final == pytest.approx(0.5)
+    surface = found.surface
+    assert surface.initial.mean == pytest.approx(0, abs=1e-6)
+    assert 0.15 < surface.final.mean < 0.5
+    assert surface.alignment.mean < 1e-3 and surface.alignment.translation == pytest.approx(0.5, abs=0.01)
+    assert set(found.parameters) == {"pose.translation"}
 
 
 def test_what_the_true_scene_has_not_is_left_out(tmp_path):
@@ -167,7 +167,7 @@ def test_what_the_true_scene_has_not_is_left_out(tmp_path):
     other = configured(tmp_path, "other", lighting=lighting[:1], pose={**TURNED, "free": ["scale"]})
     true = build_scene(other.with_nothing_free(), 1)
     found = distance_to_truth(config, scene, get_parameters(scene), true)
-    assert set(found["parameters"]) == {"pose.scale"}
+    assert set(found.parameters) == {"pose.scale"}
 
 
 def test_an_image_has_no_truth_and_several_starts_are_all_kept(tmp_path, monkeypatch):
@@ -182,13 +182,13 @@ def test_an_image_has_no_truth_and_several_starts_are_all_kept(tmp_path, monkeyp
     )
     progress = Silent()
     outcome = run_inverse(config, tmp_path / "out", progress)
-    assert outcome.result["truth"] is None and outcome.result["error"]["kind"] == "l1"
-    assert len(outcome.result["restarts"]) == 2
-    best = max(each["activation"]["final"]["mean"] for each in outcome.result["restarts"])
-    errors = [-each["activation"]["final"]["mean"] for each in outcome.result["restarts"]]
-    over = outcome.result["over_starts"]
-    assert (over["of"], over["lowest"], over["highest"]) == ("error", min(errors), max(errors))
-    assert -outcome.result["error"]["final"]["mean"] == pytest.approx(best)
+    assert outcome.result.truth is None and outcome.result.error.kind == "l1"
+    assert len(outcome.result.restarts) == 2
+    best = max(each.activation.final.mean for each in outcome.result.restarts)
+    errors = [-each.activation.final.mean for each in outcome.result.restarts]
+    over = outcome.result.over_starts
+    assert (over.of, over.lowest, over.highest) == ("error", min(errors), max(errors))
+    assert -outcome.result.error.final.mean == pytest.approx(best)
     assert {path.name for path in (outcome.folder / "restarts").iterdir()} == {"0", "1"}
     error, initial, starts, place = describe_recovery(outcome.folder, outcome.result)
     assert initial == "the first figure is of the start that optimizer.search found"
@@ -207,7 +207,7 @@ def test_responses_can_be_matched_path_traced_until_ctrl_c(tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     outcome = run_inverse(config, tmp_path / "out", Interrupting(3))
-    assert outcome.result["ended"] == "interrupted" and 3 <= outcome.result["steps"] <= 4
+    assert outcome.result.ended == "interrupted" and 3 <= outcome.result.steps <= 4
     assert {path.name for path in outcome.folder.iterdir()} >= FILES
-    assert outcome.result["error"]["final"]["sem"] > 0
+    assert outcome.result.error.final.sem > 0
     assert signal.getsignal(signal.SIGINT) == before

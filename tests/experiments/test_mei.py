@@ -20,7 +20,8 @@ from mitsuba_mei.io.images import read_image
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.report.video import STRIP
-from tests.whole_runs import Interrupting, Silent
+from mitsuba_mei.runs.results import Estimate
+from tests.whole_runs import Interrupting, Silent, written
 
 pytestmark = pytest.mark.slow
 
@@ -49,16 +50,16 @@ def test_the_folder_holds_what_is_promised(run):
     outcome, _ = run
     assert {p.name for p in outcome.folder.iterdir()} == FILES
     result = json.loads((outcome.folder / "result.json").read_text())
-    assert result == outcome.result
+    assert result == written(outcome.result)
     assert CONTRACT <= set(result)
     assert set(result["activation"]["final"]) == {"mean", "sem"}
 
 
 def test_the_activation_rises_and_the_fraction_is_of_the_known_optimum(run):
     result = run[0].result
-    assert result["activation"]["final"]["mean"] > 5 + result["activation"]["initial"]["mean"]
-    assert result["fraction_of_optimum"] == pytest.approx(result["activation"]["final"]["mean"] / 25, rel=1e-6)
-    assert 0 < result["activation"]["final"]["sem"] < 0.5
+    assert result.activation.final.mean > 5 + result.activation.initial.mean
+    assert result.fraction_of_optimum == pytest.approx(result.activation.final.mean / 25, rel=1e-6)
+    assert 0 < result.activation.final.sem < 0.5
 
 
 def test_the_stimulus_is_what_the_neuron_saw(run, root):
@@ -69,7 +70,7 @@ def test_the_stimulus_is_what_the_neuron_saw(run, root):
     assert seen.shape == (1, 1, 100, 100)
     assert np.linalg.norm(seen) == pytest.approx(25, rel=1e-5)
     response = load_card(root / "models/simple_cell.yaml")(torch.from_numpy(seen))[0, 0].item()
-    assert response == pytest.approx(result["activation"]["final"]["mean"], rel=0.02)
+    assert response == pytest.approx(result.activation.final.mean, rel=0.02)
 
 
 def test_the_pictures_can_be_read_and_are_not_empty(run, read_video):
@@ -100,7 +101,7 @@ def test_the_meshes_are_the_final_object(run):
     folder, result = run[0].folder, run[0].result
     for name in ("mesh.ply", "mesh.glb"):
         mesh = trimesh.load(folder / name, force="mesh", process=False)
-        assert len(mesh.faces) == result["mesh"]["faces"] == 1280
+        assert len(mesh.faces) == result.mesh.faces == 1280
         assert mesh.is_watertight
 
 
@@ -135,7 +136,7 @@ def test_frozen_parameters_stay_and_free_ones_move(root, tmp_path, without_pictu
     free = ["pose.rotation", "lighting.0.direction", "camera.distance", "material"]
     overrides = [*SHORT, *COARSE, "optimizer.steps=3", "optimizer.warmup=0"]
     config = load_config(root / "scenes/simple_cell.yaml", overrides, free)
-    scene = run_mei(config, tmp_path / "run", Silent()).result["scene"]
+    scene = run_mei(config, tmp_path / "run", Silent()).result.scene
     direction = np.array([-0.6, -0.5, -1.0]) / np.linalg.norm([-0.6, -0.5, -1.0])
     assert np.abs(np.array(scene["pose"]["rotation"])).max() > 0.1
     assert np.abs(np.array(scene["lighting"][0]["direction"]) - direction).max() > 1e-3
@@ -160,8 +161,8 @@ def test_any_part_can_be_the_only_one_that_is_optimized(root, tmp_path, without_
     overrides = [*SHORT, *COARSE, "optimizer.steps=3", "optimizer.warmup=0", *overrides]
     config = load_config(root / "scenes/simple_cell.yaml", overrides, free, frozen)
     result = run_mei(config, tmp_path / "run", Silent()).result
-    assert result["steps"] == 3 and result["skipped_steps"] == 0
-    assert result["activation"]["final"]["mean"] != result["activation"]["initial"]["mean"]
+    assert result.steps == 3 and result.skipped_steps == 0
+    assert result.activation.final.mean != result.activation.initial.mean
 
 
 def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
@@ -170,8 +171,8 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(root, tmp_path):
     progress = Interrupting(4)
     before = signal.getsignal(signal.SIGINT)
     outcome = run_mei(config, tmp_path / "run", progress)
-    assert outcome.result["ended"] == "interrupted"
-    assert 4 <= outcome.result["steps"] <= 5
+    assert outcome.result.ended == "interrupted"
+    assert 4 <= outcome.result.steps <= 5
     assert {p.name for p in outcome.folder.iterdir()} == FILES | {"checkpoint"}
     assert any("interrupted" in text for text in progress.messages)
     assert signal.getsignal(signal.SIGINT) == before
@@ -183,13 +184,13 @@ def test_a_run_works_outside_the_main_thread(root, tmp_path):
     thread = threading.Thread(target=lambda: found.append(run_mei(config, tmp_path / "run", Silent())))
     thread.start()
     thread.join()
-    assert found and found[0].result["steps"] == 1
+    assert found and found[0].result.steps == 1
 
 
 def test_no_steps_evaluate_the_scene_as_it_is(root, tmp_path, without_pictures):
     config = load_config(root / "scenes/simple_cell.yaml", [*SHORT, *COARSE, "optimizer.steps=0"])
     result = run_mei(config, tmp_path / "run", Silent()).result
-    assert result["activation"]["initial"] == result["activation"]["final"]
+    assert result.activation.initial == result.activation.final
 
 
 def test_the_documented_model_of_ones_own_is_driven(root, tmp_path, without_pictures):
@@ -199,9 +200,9 @@ def test_the_documented_model_of_ones_own_is_driven(root, tmp_path, without_pict
         overrides = [f"model.neuron={neuron}", "optimizer.steps=20", "evaluate={spp: 64, repeats: 2}"]
         config = load_config(root / "scenes/own_model/scene.yaml", overrides, trust_code=True)
         outcome = run_mei(config, tmp_path / str(neuron), Silent())
-        activation = outcome.result["activation"]
-        assert outcome.result["model"] == "own model"
-        assert activation["final"]["mean"] > 1.2 * activation["initial"]["mean"]
+        activation = outcome.result.activation
+        assert outcome.result.model == "own model"
+        assert activation.final.mean > 1.2 * activation.initial.mean
         images[neuron] = np.load(outcome.folder / "stimulus.npy")[0, 0]
     assert images[0][32, 32] > images[1][32, 32]
 
@@ -225,8 +226,8 @@ def test_a_colour_model_sees_colour(root, tmp_path):
     )
     outcome = run_mei(load_config(tmp_path / "scene.yaml", trust_code=True), tmp_path / "run", Silent())
     result = outcome.result
-    assert result["variant"].endswith("rgb")
-    assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
+    assert result.variant.endswith("rgb")
+    assert result.activation.final.mean > result.activation.initial.mean
     assert np.load(outcome.folder / "stimulus.npy").shape == (1, 3, 32, 32)
     image = iio.imread(outcome.folder / "render.png")
     assert image.shape == (32, 32, 3)
@@ -238,13 +239,13 @@ def test_the_rasterizer_renders_a_whole_run_without_noise(root, tmp_path, reques
     progress = Silent()
     outcome = run_mei(config, tmp_path / "run", progress)
     result = outcome.result
-    assert CONTRACT <= set(result) and {p.name for p in outcome.folder.iterdir()} == FILES
-    assert result["renderer"] == "raster" and result["variant"] == "torch_cpu_mono"
-    assert result["activation"]["final"]["mean"] > result["activation"]["initial"]["mean"]
-    assert result["activation"]["final"]["sem"] == 0 and len(progress.steps) == result["steps"] == 8
+    assert CONTRACT <= set(written(result)) and {p.name for p in outcome.folder.iterdir()} == FILES
+    assert result.renderer == "raster" and result.variant == "torch_cpu_mono"
+    assert result.activation.final.mean > result.activation.initial.mean
+    assert result.activation.final.sem == 0 and len(progress.steps) == result.steps == 8
     request.getfixturevalue("without_pictures")
     again = run_mei(load_config(outcome.folder / "config.yaml"), tmp_path / "again", Silent()).result
-    assert again["activation"] == result["activation"]
+    assert again.activation == result.activation
 
 
 # -------------------------------------------------------------------------------- pixels, a second model, restarts
@@ -273,43 +274,43 @@ def compared(root, tmp_path_factory):
 
 def test_the_ratio_to_pixels_carries_its_error(compared):
     result = compared[0].result
-    final, pixel = result["activation"]["final"], result["pixel"]["activation"]
+    final, pixel = result.activation.final, result.pixel.activation
     assert 0.98 * 25 < pixel <= 25 * (1 + 1e-5)
-    assert result["ratio_to_pixel"] == {"mean": final["mean"] / pixel, "sem": final["sem"] / pixel}
+    assert result.ratio_to_pixel == Estimate(mean=final.mean / pixel, sem=final.sem / pixel)
     assert np.load(compared[0].folder / "pixel_stimulus.npy").shape == (1, 1, 100, 100)
     assert iio.imread(compared[0].folder / "pixel_stimulus.png").shape == (100, 100)
 
 
 def test_a_second_model_answers_to_the_same_grey_levels(compared):
-    folder, second = compared[0].folder, compared[0].result["validation"]
-    evaluator = load_card(SECOND)
+    folder, second = compared[0].folder, compared[0].result.validation
+    judge = load_card(SECOND)
 
     def response(name):
         grey = torch.from_numpy(np.load(folder / name)) * 70.28 + 124.54
         return evaluator((grey - 120) / 60)[0, 5].item()
 
-    assert second["model"] == "another bank"
-    assert second["pixel"] == pytest.approx(response("pixel_stimulus.npy"), rel=1e-4)
-    final = second["activation"]["final"]["mean"]
+    assert second.model == "another bank"
+    assert second.pixel == pytest.approx(response("pixel_stimulus.npy"), rel=1e-4)
+    final = second.activation.final.mean
     assert final == pytest.approx(response("stimulus.npy"), rel=0.05)  # of noisy renders, and their mean
-    assert second["ratio_to_pixel"]["mean"] == pytest.approx(final / second["pixel"], rel=1e-12)
+    assert second.ratio_to_pixel.mean == pytest.approx(final / second.pixel, rel=1e-12)
 
 
 def test_the_best_restart_is_kept_and_all_are_recorded(compared):
     (folder, result), progress = (compared[0].folder, compared[0].result), compared[1]
-    finals = [trial["activation"]["final"]["mean"] for trial in result["restarts"]]
+    finals = [trial.activation.final.mean for trial in result.restarts]
     assert len(set(finals)) == 2
     # A cell that is silent at the file's own scene may be at another too: what each began with is said, not seen.
-    assert [trial["initial_scene"] for trial in result["restarts"]] == ["scene file", "random start"]
-    assert result["restart"] == finals.index(max(finals))
+    assert [trial.initial_scene for trial in result.restarts] == ["scene file", "random start"]
+    assert result.restart == finals.index(max(finals))
     # From other renders than those that it was chosen by.
-    assert result["activation"]["final"]["mean"] != max(finals)
-    assert result["activation"]["final"]["mean"] == pytest.approx(max(finals), rel=0.05)
+    assert result.activation.final.mean != max(finals)
+    assert result.activation.final.mean == pytest.approx(max(finals), rel=0.05)
     over = {"of": "activation", "n": 2, "mean": sum(finals) / 2, "sd": abs(finals[0] - finals[1]) / math.sqrt(2)}
-    assert result["over_starts"] == pytest.approx(over | {"lowest": min(finals), "highest": max(finals)})
-    assert result["steps"] == 20 and result["seconds"] == sum(trial["seconds"] for trial in result["restarts"])
+    assert dict(result.over_starts) == pytest.approx(over | {"lowest": min(finals), "highest": max(finals)})
+    assert result.steps == 20 and result.seconds == sum(trial.seconds for trial in result.restarts)
     with open(folder / "metrics.csv", newline="") as file:
-        rows = [(int(row["restart"]), int(row["step"])) for row in csv.DictReader(file)]
+        rows = [(int(row.restart), int(row["step"])) for row in csv.DictReader(file)]
     assert rows == [(restart, step) for restart in (0, 1) for step in range(1, 11)]
     for restart in ("0", "1"):
         assert {path.name for path in (folder / "restarts" / restart).iterdir()} == {
@@ -317,7 +318,7 @@ def test_the_best_restart_is_kept_and_all_are_recorded(compared):
             "mesh.ply",
             "parameters.npz",
         }
-    kept = trimesh.load(folder / "restarts" / str(result["restart"]) / "mesh.ply", process=False)
+    kept = trimesh.load(folder / "restarts" / str(result.restart) / "mesh.ply", process=False)
     np.testing.assert_array_equal(kept.vertices, trimesh.load(folder / "mesh.ply", process=False).vertices)
     assert any("start 2 of 2" in text for text in progress.messages)
 
@@ -326,12 +327,12 @@ def test_responses_of_every_neuron_are_reported(root, tmp_path, without_pictures
     overrides = [*SHORT, *COARSE, "optimizer.steps=2", "model={card: models/simple_cell_bank.yaml}"]
     objective = "objective={type: target, neurons: [3, 5], responses: [4, 2]}"
     result = run_mei(load_config(root / "scenes/simple_cell.yaml", [*overrides, objective]), tmp_path / "run", Silent())
-    final = {row["neuron"]: row["final"]["mean"] for row in result.result["responses"]}
-    assert list(final) == [3, 5] and result.result["objective"] == "target"
-    assert result.result["fraction_of_optimum"] is None
+    final = {row.neuron: row.final.mean for row in result.result.responses}
+    assert list(final) == [3, 5] and result.result.objective == "target"
+    assert result.result.fraction_of_optimum is None
     # The mean over renders of a root mean square is about that of the means.
     expected = -np.sqrt(((final[3] - 4) ** 2 + (final[5] - 2) ** 2) / 2)
-    assert result.result["activation"]["final"]["mean"] == pytest.approx(expected, rel=0.05)
+    assert result.result.activation.final.mean == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("stop_at", ["optimization", "pixels"])
@@ -344,8 +345,8 @@ def test_half_a_pixel_mei_is_no_reference(root, tmp_path, stop_at):
     outcome = run_mei(config, tmp_path / "run", progress)
     kept = {"checkpoint"} if stop_at == "optimization" else set()
     assert {p.name for p in outcome.folder.iterdir()} == FILES | kept
-    assert outcome.result["pixel"] is None and outcome.result["ratio_to_pixel"] is None
-    assert outcome.result["ended"] == ("interrupted" if stop_at == "optimization" else "done")
+    assert outcome.result.pixel is None and outcome.result.ratio_to_pixel is None
+    assert outcome.result.ended == ("interrupted" if stop_at == "optimization" else "done")
     assert any("there is no ratio" in text for text in progress.messages)
 
 
@@ -354,7 +355,7 @@ def test_the_title_says_what_the_renders_and_the_starts_are_wrong_by(compared):
     result = compared[0].result
     config = load_config(compared[0].folder / "config.yaml")
     title = leavings._title(config, build_pipeline(config), result)
-    over, final = result["over_starts"], result["activation"]["final"]
+    over, final = result.over_starts, result.activation.final
     assert "±" not in title
     assert f"{final['mean']:.4g} (render s.e. {final['sem']:.2g})" in title
     assert f"of the pixel MEI; mean over 2 starts {over['mean']:.4g} (s.d. {over['sd']:.2g})" in title

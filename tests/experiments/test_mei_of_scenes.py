@@ -32,5 +32,5 @@ def test_every_scene_that_comes_with_us_runs(name, root, tmp_path, published_wei
         request.getfixturevalue("without_pictures")
     short = ["optimizer={steps: 2}", "evaluate={spp: 8, repeats: 2}", "pixel={steps: 2, restarts: 1}"]
     result = run_mei(load_config(root / "scenes" / name, short, trust_code=True), tmp_path / "run", Silent()).result
-    assert result["steps"] == 2 and result["skipped_steps"] == 0
-    assert np.isfinite(result["activation"]["final"]["mean"])
+    assert result.steps == 2 and result.skipped_steps == 0
+    assert np.isfinite(result.activation.final.mean)

@@ -49,7 +49,7 @@ def test_a_step_says_what_its_figure_is(kind, tmp_path):
     assert names & set(progress.steps[0]) == names & set(rows[0])
     assert float(rows[0][name]) == pytest.approx(progress.steps[0][name])
     # Nothing moves: the last scene's converged figure is that of every step.
-    final = outcome.result["activation"]["final"]["mean"]
+    final = outcome.result.activation.final.mean
     said = {"error": -final, "activation": final, "objective": final}[name] if kind != "diverse" else None
     if kind == "diverse":
         assert list(progress.steps[0])[0] == "mean_activation"

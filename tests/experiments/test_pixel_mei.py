@@ -12,7 +12,7 @@ import torch
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments.pixel import find_pixel_mei, run_pixel
 from mitsuba_mei.neurons.observer import build_observer
-from tests.whole_runs import Interrupting, Silent
+from tests.whole_runs import Interrupting, Silent, written
 
 CELL = """
 model:
@@ -135,7 +135,7 @@ def test_a_run_leaves_its_figures_and_pictures(config, tmp_path):
     names = {path.name for path in outcome.folder.iterdir()}
     assert names == {"config.yaml", "metrics.csv", "result.json", "stimulus.npy", "stimulus.png", "summary.png"}
     result = json.loads((outcome.folder / "result.json").read_text())
-    assert result == outcome.result
+    assert result == written(outcome.result)
     assert progress.messages == []
     assert len(progress.steps) == progress.total == result["steps"] == 20
     assert result["fraction_of_optimum"] == pytest.approx(result["activation"] / result["optimum"])
@@ -171,5 +171,5 @@ def test_an_unfinished_one_is_said_and_a_frozen_scene_will_do(config, tmp_path):
     made = load_config(path, rendered=False)
     progress = Interrupting(3)
     outcome = run_pixel(made, tmp_path / "run", progress)
-    assert outcome.result["ended"] == "interrupted" and outcome.result["steps"] == 3
+    assert outcome.result.ended == "interrupted" and outcome.result.steps == 3
     assert any("no pixel MEI yet" in text for text in progress.messages)

@@ -88,9 +88,9 @@ def test_after_ctrl_c_everything_is_written_and_the_run_can_go_on(scene, tmp_pat
     config = load_config(scene, ["optimizer.restarts=1"])
     whole = run_mei(config, tmp_path / "whole", Ending(-1, signal.SIGINT))
     stopped = run_mei(config, tmp_path / "run", Ending(17, signal.SIGINT))
-    assert stopped.result["ended"] == "interrupted" and stopped.result["steps"] == 17
+    assert stopped.result.ended == "interrupted" and stopped.result.steps == 17
     again = run_mei(resumable(stopped.folder), stopped.folder, Ending(-1, signal.SIGINT), resumed=True)
-    assert again.result["ended"] == "done" and read(again.folder) == read(whole.folder)
+    assert again.result.ended == "done" and read(again.folder) == read(whole.folder)
 
 
 def test_diverse_scenes_go_on(scene, tmp_path):

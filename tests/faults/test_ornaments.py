@@ -137,7 +137,7 @@ def never(*arguments, **more):
     ("words", "module", "drawing", "picture", "result"),
     [
         (("pixel",), pixel_mei, "write_pixel_summary", "summary.png", "result.json"),
-        (("compare",), contest, "write_contest", "*/comparison.png", "comparison.json"),
+        (("compare",), contest, "write_comparison", "*/comparison.png", "comparison.json"),
         (("factors", "--starts", "1"), factor_game, "write_factors", "*/factors.png", "factors.json"),
         (("factors", "--starts", "1"), factors, "write_factors", "factors.png", "factors.json"),
         (("tune", "--over", "pose.rotation.z=0:90:3"), tuning_leavings, "write_tuning", "tuning.png", "tuning.json"),

@@ -60,10 +60,10 @@ def test_steps_that_are_far_too_long_end_with_a_scene_that_can_be_seen(tmp_path,
     scene = write_scene(tmp_path, "scene", optimizer=optimizer, **parts)
     config = load_config(scene, trust_code=True)
     folder, result = (done := run_mei(config, tmp_path / "run", Silent())).folder, done.result
-    (start,) = result["restarts"]
-    assert start["setbacks"] > 0
-    if result["ended"] == "failed":
-        assert start["setbacks"] == MAX_ROLLBACKS + 1 and any(word in start["reason"] for word in reason.split("|"))
+    (start,) = result.restarts
+    assert start.setbacks > 0
+    if result.ended == "failed":
+        assert start.setbacks == MAX_ROLLBACKS + 1 and any(word in start.reason for word in reason.split("|"))
     # What is on the disk is a good scene.
     frozen = load_config(scene, frozen=["shape", "pose"], rendered=False, trust_code=True)
     kept = build_pipeline(frozen)

@@ -19,6 +19,8 @@ from mitsuba_mei.io.files import named_from, without_home
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.write import write_page
 from mitsuba_mei.runs.folder import RunFolder
+from mitsuba_mei.runs.results import PopulationResult, result_json
+from mitsuba_mei.runs.results.populations import Neuron
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
@@ -94,10 +96,11 @@ def test_what_is_said_of_many_neurons_and_why_one_was_left_out(home):
     gathered = NeuronResults(RunFolder(home / "out"), 2)
     gathered.write = lambda: None
     task = Task(home / "work" / "scene.yaml", Config(), "scene-neuron-3", "neuron 3")
-    gathered.add(task, {"ended": "done"})
-    gathered.leave_out(task, UserError(f"there is no file '{home}/gone.ply'"))
-    gathered.folder.write_json("comparison.json", {"neurons": gathered.neurons, "left_out": gathered.left_out})
-    assert gathered.neurons[0]["scene"] == "~/work/scene.yaml"  # tables are written from it as well
+    gathered.add(task, Neuron(model="V4", neurons=(3,)))
+    gathered.add_failure(task, UserError(f"there is no file '{home}/gone.ply'"))
+    result = PopulationResult(neurons=gathered.neurons, left_out=gathered.left_out)
+    gathered.folder.write_json("comparison.json", result_json(result))
+    assert gathered.neurons[0].scene == "~/work/scene.yaml"  # tables are written from it as well
     assert told(home / "out") == [] and "~/gone.ply" in (home / "out" / "comparison.json").read_text()
 
 
