@@ -10,7 +10,7 @@ import pytest
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
-from tests.picture_files.written import write_exr
+from tests.io.pictures.written import write_exr
 
 WIDE = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
 """Primaries of Rec. 2020."""

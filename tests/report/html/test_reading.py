@@ -14,7 +14,7 @@ from mitsuba_mei.report.html.page import page_of
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.runs.results import Estimate, MEIResult
-from tests.html_report.run_folders import RESULT, bumpy, result_with, write_pixel_run, write_run, write_tuning
+from tests.report.html.run_folders import RESULT, bumpy, result_with, write_pixel_run, write_run, write_tuning
 
 
 def read(folder):

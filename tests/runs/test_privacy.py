@@ -25,7 +25,7 @@ from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
 from mitsuba_mei.sweep.summary import write_summary
-from tests.trust.strangers import CARD, MODULE, write_stranger
+from tests.strangers import CARD, MODULE, write_stranger
 
 SOMEBODY, SECRET = "somebody-of-these-tests", "secret-of-these-tests"
 INLINE = "{module: stranger.py:Mean, input: {size: 32, mean: 124.5, std: 70.3}}"

@@ -201,7 +201,7 @@ def test_check_renders_nothing(scene):
         "import sys; from mitsuba_mei.cli.main import main; code = main(['check', 'scene.yaml']);"
         "sys.exit(code or ' '.join({'drjit', 'mitsuba'} & set(sys.modules)))"
     )
-    repository = str(Path(__file__).resolve().parent.parent)
+    repository = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {repository!r}); {code}"],
         capture_output=True,

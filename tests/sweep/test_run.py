@@ -308,7 +308,7 @@ def command(tmp_path: Path, *words: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_sweep_that_is_killed_goes_on_and_ctrl_c_leaves_a_summary(plan, here, tmp_path, root):
-    """With one worker: what becomes of several is in ``test_cluster`` and ``test_conduct``."""
+    """With one worker: what becomes of several is in ``test_workers`` and ``test_scheduler``."""
     text = "scene: scene.yaml\naxes: {seeds: 0-5}\nworkers: {count: 1, memory: 2GB}\n"
     (tmp_path / "sweep.yaml").write_text(text)
     done = tmp_path / "out" / "runs"

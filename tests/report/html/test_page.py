@@ -14,7 +14,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.html import page
 from mitsuba_mei.report.html.mesh import PackedMesh, unpack_mesh
 from mitsuba_mei.report.html.write import write_report
-from tests.html_report.run_folders import bumpy, result_with, write_pixel_run, write_run, write_tuning
+from tests.report.html.run_folders import bumpy, result_with, write_pixel_run, write_run, write_tuning
 
 HOSTILE = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\u2028'\"&"
 

@@ -9,7 +9,7 @@ from mitsuba_mei.report.html import words
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.runs.results import Estimate, InitialFinal, MeshFlaws
-from tests.html_report.run_folders import write_run
+from tests.report.html.run_folders import write_run
 
 SOUND = MeshFlaws(
     vertices=162,

@@ -10,7 +10,7 @@ from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.render.backend import prepare
-from tests.picture_files.written import write_exr
+from tests.io.pictures.written import write_exr
 
 LIGHT = "lighting: [{type: environment, path: FILE}]\nrender: {type: raster, resolution: 100}\n"
 TARGET = "objective: {type: image, target: FILE}\nrender: {type: raster, resolution: 100}\n"

@@ -26,7 +26,7 @@ from mitsuba_mei.scene.parameters import read_parameters
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
 from mitsuba_mei.sweep.run import every_neuron
-from tests.trust.strangers import Marking, mark_of, write_stranger
+from tests.strangers import Marking, mark_of, write_stranger
 
 SWEEP = "scene: scene.yaml\naxes: {neurons: all}\n"
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageCms
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
-from tests.picture_files.test_exr import WIDE, WIDE_TO_709
-from tests.picture_files.written import add_chunk
+from tests.io.pictures.test_exr import WIDE, WIDE_TO_709
+from tests.io.pictures.written import add_chunk
 
 LEVELS = np.linspace(0.05, 0.9, 24).reshape(4, 6)
 

@@ -17,7 +17,7 @@ from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.report.html.stimuli import read_levels
 from mitsuba_mei.report.html.write import write_report
-from tests.html_report.run_folders import write_diverse, write_metamer, write_run
+from tests.report.html.run_folders import write_diverse, write_metamer, write_run
 
 STD, MEAN = 70.0, 120.0
 

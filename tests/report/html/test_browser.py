@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.report.html.write import write_report
-from tests.html_report.run_folders import (
+from tests.report.html.run_folders import (
     bumpy,
     result_with,
     write_diverse,
@@ -20,7 +20,7 @@ from tests.html_report.run_folders import (
     write_run,
     write_tuning,
 )
-from tests.html_report.test_page import HOSTILE
+from tests.report.html.test_page import HOSTILE
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

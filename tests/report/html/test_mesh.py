@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mitsuba_mei.report.html.mesh import FIELD, LEVELS, pack_mesh, unpack_mesh, viewpoint
-from tests.html_report.run_folders import bumpy
+from tests.report.html.run_folders import bumpy
 
 POINTS = arrays(float, st.tuples(st.integers(3, 30), st.just(3)), elements=st.floats(-1e4, 1e4))
 

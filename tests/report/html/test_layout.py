@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mitsuba_mei.report.html.write import write_report
-from tests.html_report.result_folders import write_comparison, write_evaluation, write_factors, write_sweep
-from tests.html_report.run_folders import (
+from tests.report.html.result_folders import write_comparison, write_evaluation, write_factors, write_sweep
+from tests.report.html.run_folders import (
     result_with,
     write_diverse,
     write_metamer,

@@ -13,7 +13,7 @@ from mitsuba_mei.errors import Place, UserError
 from mitsuba_mei.io import download as weights
 from mitsuba_mei.io.download import Source, obtain
 from mitsuba_mei.neurons.cards import load_card
-from tests.trust.strangers import Marking
+from tests.strangers import Marking
 
 SHA = "a" * 64
 

@@ -6,7 +6,7 @@ import pytest
 
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.html.places import find_runs
-from tests.html_report.run_folders import write_run
+from tests.report.html.run_folders import write_run
 
 
 @pytest.fixture(autouse=True)

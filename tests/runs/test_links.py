@@ -19,7 +19,7 @@ from mitsuba_mei.runs.folder import RunFolder
 from mitsuba_mei.sweep.folder import Attempt, SweepFolder
 from mitsuba_mei.sweep.job import Job, do_job
 from mitsuba_mei.sweep.plan import read_plan
-from tests.trust.strangers import write_stranger
+from tests.strangers import write_stranger
 
 STATE = Snapshot({"step": 1, "metrics": 4}, {"a": np.zeros(2)})
 TEXT = "a,b\n1,2\nmine\n"

@@ -8,8 +8,8 @@ import pytest
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.images import read_image
 from mitsuba_mei.render.backend import prepare
-from tests.picture_files.test_exr import WIDE, WIDE_TO_709, XYZ_TO_709
-from tests.picture_files.written import write_hdr
+from tests.io.pictures.test_exr import WIDE, WIDE_TO_709, XYZ_TO_709
+from tests.io.pictures.written import write_hdr
 
 RGBE = "FORMAT=32-bit_rle_rgbe\n"
 

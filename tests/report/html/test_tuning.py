@@ -9,7 +9,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.report.colors import COLOUR_MAP, colour_range
 from mitsuba_mei.report.html.reading import read_tunings
 from mitsuba_mei.report.html.tuning_figures import summary_rows, tuning_figures
-from tests.html_report.run_folders import write_tuning
+from tests.report.html.run_folders import write_tuning
 
 
 def test_a_curve_is_drawn_in_ascending_order_with_its_errors(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 from mitsuba_mei import __version__
 from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
-from tests.html_report.run_folders import result_with, write_run
+from tests.report.html.run_folders import result_with, write_run
 
 VERSIONS = {"mitsuba_mei": __version__}
 

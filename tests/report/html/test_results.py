@@ -11,8 +11,8 @@ from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.report.html.results import read_result, result_of_seeds
 from mitsuba_mei.report.html.write import write_report
-from tests.html_report.result_folders import write_comparison, write_evaluation, write_factors, write_sweep
-from tests.html_report.run_folders import write_run, write_tuning
+from tests.report.html.result_folders import write_comparison, write_evaluation, write_factors, write_sweep
+from tests.report.html.run_folders import write_run, write_tuning
 
 WRITERS = {
     "comparison": (write_comparison, ("2.5 ± 0.02", "+25 %", "Path traced and rasterized")),

@@ -19,7 +19,7 @@ from mitsuba_mei.report.html.page import page_of
 from mitsuba_mei.report.html.places import Place
 from mitsuba_mei.report.html.reading import read_run_folder
 from mitsuba_mei.runs.results import Estimate, MeshFlaws
-from tests.html_report.run_folders import (
+from tests.report.html.run_folders import (
     DIVERSE,
     METAMER,
     RECOVERED,
