@@ -74,9 +74,14 @@ def imports(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[tuple[
 
 
 @functools.cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@functools.cache
 def _statements(text: str) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
     """All imports of a text, and whether each is done when the text itself is imported."""
-    found, left = [], [(ast.parse(text), True)]
+    found, left = [], [(_parsed(text), True)]
     while left:
         node, at_once = left.pop()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
