@@ -133,7 +133,7 @@ def _result(neuron: int, pixel: PixelMEI, overrides: list[str]) -> Result:
     if result.validation is not None:
         observer = build_observer(config)
         with torch.no_grad():
-            row["unseen"] = result.validation.activation.final.mean / observer.validator(pixel.seen).item()
+            row["unseen"] = result.validation.activation.final.mean / observer.validator(pixel.model_input).item()
     title = f"neuron {neuron}: {row['3D / pixel']:.3f}"
     best = pixel.model_input[0, 0].numpy()
     scale = GreyScale.of([best, seen])  # the two of a neuron are to be compared

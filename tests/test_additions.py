@@ -24,6 +24,12 @@ FILES = {
     },
     "distant_emitter": {"config/scene.py", "scene/distant_emitters.py"},
     "material": {"config/scene.py", "scene/material.py", "render/path/bsdf.py", "render/raster/bsdf.py"},
+    "experiment": {
+        "config/objective.py",
+        "experiments/calm.py",
+        "report/sentences_calm.py",
+        "runs/results/calm.py",
+    },
 }
 """What each addition may touch."""
 
@@ -51,6 +57,10 @@ COMMANDS = {
     "tune": ["tune", "raster", "--over", "lighting.0.falloff=1:3:3", "--out", "tune"],
     "tune roughness": ["tune", "raster", "--over", "material.roughness=0.2:1:3", "--out", "rough"],
     "tune too far": ["tune", "raster", "--over", "lighting.0.falloff=0:3:3", "--out", "far"],
+    "experiment": ["run", "toy.yaml", "--out", "calm", "--set", "objective={type: calm, floor: 100}"],
+    "experiment report": ["report", "calm", "--out", "calm.html"],
+    "experiment resumed": ["resume", "calm"],
+    "experiment refused": ["check", "toy.yaml", "--set", "objective={type: calm, flor: 1}"],
     "export": ["export", "raster", "--for", "blender", "--out", "blender"],
 }
 
@@ -103,7 +113,7 @@ def slow(test):
 @slow
 def test_the_schema_and_the_check_know_them(done):
     _, said = done
-    refused = {"range", "unknown", "tune too far"}
+    refused = {"range", "unknown", "tune too far", "experiment resumed", "experiment refused"}
     assert {name: code for name, (code, _) in said.items() if code} == dict.fromkeys(refused, 2)
     definitions = json.loads(said["schema"][1])["$defs"]
     assert set(definitions["Lantern"]["properties"]) == {"type", "position", "intensity", "falloff", "free"}
@@ -137,3 +147,15 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """A file of parameters."""
     with np.load(path) as arrays:
         return {name: np.atleast_1d(arrays[name]) for name in arrays}
+
+
+@slow
+def test_an_experiment_has_its_own_result_sentences_and_report(done):
+    folder, said = done
+    assert "response " in said["experiment"][1] and ": quiet" in said["experiment"][1]
+    result = json.loads((folder / "calm" / "result.json").read_text())
+    assert (result["objective"], result["quiet"], result["ended"]) == ("calm", True, "done")
+    assert result["response"]["mean"] == -result["activation"]["final"]["mean"]
+    assert "objective (calm)" in (folder / "calm.html").read_text()
+    assert "has come to its end (done)" in said["experiment resumed"][1]
+    assert "did you mean 'floor'?" in said["experiment refused"][1]

@@ -47,6 +47,9 @@ WITHOUT_TORCH = ("errors", "interrupts", "config", "io")
 
 ROOT_FILES = 9
 
+WHOLE = 20
+"""Functions that may take the whole configuration."""
+
 
 def modules(package: Path = PACKAGE) -> dict[str, Path]:
     """Every module by its name within the package."""
@@ -315,6 +318,85 @@ def test_no_modules_import_each_other():
     assert circles() == []
 
 
+def whole_configuration(package: Path = PACKAGE) -> list[str]:
+    """Functions with a parameter that is the whole ``Config``, or holds it."""
+    found = []
+    for name, path in modules(package).items():
+        for node in ast.walk(_parsed(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                given = [each.annotation for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                named = [each for each in given if each is not None and not _is_callable(each)]
+                if any(getattr(part, "id", None) == "Config" for each in named for part in ast.walk(each)):
+                    found.append(f"{name}.{node.name}")
+    return found
+
+
+def _is_callable(annotation: ast.expr) -> bool:
+    return isinstance(annotation, ast.Subscript) and getattr(annotation.value, "id", None) == "Callable"
+
+
+def too_many_whole(package: Path = PACKAGE) -> list[str]:
+    """The same, where there are more than are allowed."""
+    found = whole_configuration(package)
+    return found if len(found) > WHOLE else []
+
+
+READERS = ("runs", "sweep", "io", "geometry.formats", "report.html.spreads")
+"""Who reads JSON: results and checkpoints, the sweep's own files (of which a report shows a table), and glTF."""
+
+
+def json_readers(package: Path = PACKAGE) -> list[str]:
+    """Modules elsewhere that parse JSON, and results that are taken apart as mappings."""
+    found = []
+    for name, path in modules(package).items():
+        for node in ast.walk(_parsed(path.read_text(encoding="utf-8"))):
+            word = getattr(node, "id", getattr(node, "attr", None))
+            if word in ("read_json", "loads") and not _within(name, READERS):
+                found.append(f"{name}:{node.lineno} parses JSON")
+            inner = node.value if isinstance(node, ast.Subscript) else None
+            if isinstance(inner, ast.Subscript) and _ends_in_result(inner.value) and _is_text(node) and _is_text(inner):
+                found.append(f"{name}:{node.lineno} takes a result apart")
+    return found
+
+
+def _within(name: str, rooms: tuple[str, ...]) -> bool:
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def _ends_in_result(node: ast.expr) -> bool:
+    return getattr(node, "id", getattr(node, "attr", None)) == "result"
+
+
+def _is_text(node: ast.Subscript) -> bool:
+    return isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+
+
+def unknown_names(package: Path = PACKAGE) -> list[str]:
+    """Names of the package that the settings of an objective say, and that do not exist."""
+    found = []
+    for node in _parsed((package / "config/objective.py").read_text(encoding="utf-8")).body:
+        for each in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(each, ast.Assign) and each.targets[0].id in ("RUN", "RESULT", "DESCRIBE"):
+                module, _, name = each.value.value.partition(":")
+                path = package.joinpath(*module.split(".")).with_suffix(".py")
+                text = path.read_text(encoding="utf-8") if path.is_file() else ""
+                if name not in {getattr(inner, "name", None) for inner in _parsed(text).body}:
+                    found.append(f"{node.name}: there is no {each.value.value}")
+    return found
+
+
+def test_few_functions_take_the_whole_configuration():
+    assert too_many_whole() == []
+
+
+def test_results_are_read_by_runs_alone():
+    assert json_readers() == []
+
+
+def test_objectives_name_what_there_is():
+    assert unknown_names() == []
+
+
 def test_the_root_holds_few_files():
     assert len(list(PACKAGE.glob("*.py"))) <= ROOT_FILES
 
@@ -328,6 +410,12 @@ def test_the_root_holds_few_files():
         ("sweep/plan.py", "import matplotlib.pyplot", strangers),
         ("report/sentences.py", "from rich import print", strangers),
         ("config/fields.py", "import torch", torch_at_once),
+        ("runs/folder.py", "\n".join(f"def f{i}(config: Config): ..." for i in range(21)), too_many_whole),
+        ("sweep/job.py", "\n".join(f"def f{i}(jobs: list[Config]): ..." for i in range(21)), too_many_whole),
+        ("cli/analyze.py", "import json\nended = json.loads(text)['ended']", json_readers),
+        ("report/sentences.py", "from ..io.files import read_json\nsaid = read_json(path)", json_readers),
+        ("report/tables.py", "mean = outcome.result['activation']['final']", json_readers),
+        ("config/objective.py", "class Lost(Part):\n    RUN = 'experiments.lost:run'", unknown_names),
         ("errors.py", "from .stimulus import Stimulus", circles),
         ("config/scene.py", "class Laser(Part):\n    type: str = 'laser'\n\nEmitter = Emitter | Laser", unserved),
         ("config/scene.py", "Material = Diffuse | Plastic", unserved),

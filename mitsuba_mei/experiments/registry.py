@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import __version__
 from ..config.load import Config, dump, load_config
 from ..config.registry import named
 from ..errors import UserError, nearest
-from ..io.files import read_json
 from ..runs.folder import RunFolder
 from ..runs.results import ComparisonResult, FactorsResult, PopulationResult, read_result
-from ..runs.results.files import check_version
-from .base import Progress, RunResult
+from ..runs.results.populations import Request
+from .base import Progress, RunResult, versions
 
 __all__ = ["FOLDER", "ExperimentRequest", "read_request", "run_experiment", "write_request"]
 
 FOLDER = "asked"
-SAID = f"{FOLDER}/asked.json"
 COMMANDS: dict[str, type[PopulationResult]] = {"compare": ComparisonResult, "factors": FactorsResult}
 """Commands whose experiments go on, and their results, which say how far each came."""
 
@@ -49,8 +46,8 @@ def write_request(
     names = [f"{number:03d}.yaml" for number in range(len(scenes))]
     for name, (_, config) in zip(names, scenes):
         folder.write_text(f"{FOLDER}/{name}", dump(config, folder.path / FOLDER))
-    said = {"command": command, "scenes": [str(scene) for scene, _ in scenes], "starts": starts}
-    folder.write_json(SAID, said | {"versions": {"mitsuba_mei": __version__}})
+    names_given = tuple(str(scene) for scene, _ in scenes)
+    folder.write_result(Request(command=command, scenes=names_given, starts=starts, versions=versions()))
 
 
 def read_request(folder: Path, trust_code: bool = False) -> ExperimentRequest | None:
@@ -61,23 +58,19 @@ def read_request(folder: Path, trust_code: bool = False) -> ExperimentRequest | 
     UserError
         If it came to its end, is of another version, or something in it is damaged.
     """
-    path = folder / SAID
+    path = folder / Request.file
     if not path.is_file():
         return None
-    said = read_json(path)
-    command, named, starts = said.get("command"), said.get("scenes"), said.get("starts")
-    listed = isinstance(named, list) and all(isinstance(name, str) for name in named)
-    if not isinstance(command, str) or not listed or not isinstance(starts, (int, type(None))):
-        raise UserError(f"{path} is damaged: it does not say what was asked for")
-    if command not in COMMANDS:
-        raise UserError(f"{path}: there is no command '{command}' that goes on; {nearest(command, COMMANDS)}")
-    check_version(folder, said)
-    kind = COMMANDS[command]
+    request = read_result(path, Request)
+    if request.command not in COMMANDS:
+        hint = nearest(request.command, COMMANDS)
+        raise UserError(f"{path}: there is no command '{request.command}' that goes on; {hint}")
+    kind = COMMANDS[request.command]
     if (folder / kind.file).is_file() and read_result(folder / kind.file, kind).ended == "done":
         raise UserError(f"{folder} has come to its end (done); there is nothing to go on with")
-    files = [folder / FOLDER / f"{number:03d}.yaml" for number in range(len(named))]
-    configs = [load_config(file, rendered=command == "compare", trust_code=trust_code) for file in files]
-    return ExperimentRequest(command, tuple(zip(map(Path, named), configs)), starts)
+    files = [folder / FOLDER / f"{number:03d}.yaml" for number in range(len(request.scenes))]
+    configs = [load_config(file, rendered=request.command == "compare", trust_code=trust_code) for file in files]
+    return ExperimentRequest(request.command, tuple(zip(map(Path, request.scenes), configs)), request.starts)
 
 
 def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:

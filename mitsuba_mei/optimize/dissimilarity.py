@@ -17,7 +17,15 @@ from torch import Tensor
 from ..geometry.registration import align, surface_distance
 from ..scene.scene import Scene
 
-__all__ = ["DEFAULT_THRESHOLD", "UNITS", "SceneFeatures", "Dissimilarity", "scene_features", "comparable", "exact_distance"]
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "UNITS",
+    "SceneFeatures",
+    "Dissimilarity",
+    "scene_features",
+    "comparable",
+    "exact_distance",
+]
 
 DEFAULT_THRESHOLD = {"image": 0.5, "shape": 0.25, "pose": 30.0, "light": 30.0}
 """How far is far enough, where a scene file does not say it."""

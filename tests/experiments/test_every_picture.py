@@ -60,9 +60,7 @@ class Drawn:
 
     @property
     def scale(self) -> tuple[float, float]:
-        (stated,) = {
-            match.groups() for text in self.texts for match in STATED.finditer(" ".join(text.split()))
-        }
+        (stated,) = {match.groups() for text in self.texts for match in STATED.finditer(" ".join(text.split()))}
         low, high = (float(each.replace("−", "-")) for each in stated)
         return low, high
 

@@ -283,7 +283,7 @@ def test_the_ratio_to_pixels_carries_its_error(compared):
 
 def test_a_second_model_answers_to_the_same_grey_levels(compared):
     folder, second = compared[0].folder, compared[0].result.validation
-    judge = load_card(SECOND)
+    evaluator = load_card(SECOND)
 
     def response(name):
         grey = torch.from_numpy(np.load(folder / name)) * 70.28 + 124.54

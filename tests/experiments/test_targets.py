@@ -37,7 +37,9 @@ def configured(folder: Path, name: str = "run", objective: dict | None = None, *
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_scene_is_seen_by_its_own_camera_where_no_view_says_another(tmp_path, truth, channels):
     config = configured(tmp_path)
-    wanted = wanted_images(str(truth), (None,), config.render, channels, cameras_of(config.objective.views, config.camera), trust_code=True)
+    wanted = wanted_images(
+        str(truth), (None,), config.render, channels, cameras_of(config.objective.views, config.camera), trust_code=True
+    )
     direct = build_pipeline(load_config(truth, rendered=False, trust_code=True))
     torch.testing.assert_close(wanted.images, direct.render(0).expand(-1, -1, channels), atol=1e-6, rtol=0)
     assert wanted.truth.camera.to_settings()["elevation"] == pytest.approx(30)
@@ -155,7 +157,9 @@ def test_one_image_is_no_target_of_several_views(tmp_path, truth, picture):
     write_exr(tmp_path / "a.exr", picture)
     config = configured(tmp_path, objective={"type": "image", "target": "a.exr", "views": VIEWS})
     with pytest.raises(UserError, match="one image, and there are 2 views; give each view its own target"):
-        wanted_images(config.objective.target, (None, None), config.render, 1, cameras_of(config.objective.views, config.camera))
+        wanted_images(
+            config.objective.target, (None, None), config.render, 1, cameras_of(config.objective.views, config.camera)
+        )
 
 
 @pytest.mark.parametrize(("content", "name"), [(None, "a.exr"), (b"nonsense", "a.png"), (b"nonsense", "a.exr")])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import UserError
-from ...io.files import read_json
 from ...runs.results import (
     ComparedNeuron,
     ComparisonResult,
@@ -25,7 +24,7 @@ from ...runs.results import (
 from ...runs.results import (
     read_result as read_file,
 )
-from ...runs.results.files import parse_result
+from ...runs.results.files import read_population
 from ...runs.results.populations import Neuron
 from ..sentences import comparison_rows, describe_comparison
 from ..tables import describe_factors, subset_rows, worth_rows
@@ -39,7 +38,6 @@ from .words import rendered
 __all__ = ["Result", "Table", "read_result", "result_of_seeds"]
 
 
-AnyPopulation = TypeVar("AnyPopulation", bound=PopulationResult)
 AnyNeuron = TypeVar("AnyNeuron", bound=Neuron)
 
 
@@ -112,7 +110,7 @@ def result_of_seeds(runs: Sequence[RunRecord]) -> Result | None:
 
 
 def _comparison(place: Place, file: Path) -> Result:
-    result = _read_population(file, ComparisonResult, ComparedNeuron)
+    result = read_population(file, ComparisonResult, ComparedNeuron)
     whole = isinstance(result, ComparisonResult)
     neurons = result.neurons if whole else (_alone(result, place),)
     lead = (
@@ -126,12 +124,6 @@ def _comparison(place: Place, file: Path) -> Result:
     figures = comparison_figures(done) if done else []
     title = f"Path traced and rasterized: {_models(neurons)}"
     return Result(place, title, lead, _texts(sentences), (table,), tuple(figures), settings=_made(result))
-
-
-def _read_population(file: Path, of_all: type[AnyPopulation], of_one: type[AnyNeuron]) -> AnyPopulation | AnyNeuron:
-    """The result of several neurons, or of one of them alone."""
-    data = read_json(file)
-    return parse_result(file, data, of_all if "asked" in data else of_one)
 
 
 def _alone(neuron: AnyNeuron, place: Place) -> AnyNeuron:
@@ -157,7 +149,7 @@ def _versions(result: AnyOne) -> tuple[tuple[str, str], ...]:
 
 
 def _factors(place: Place, file: Path) -> Result:
-    result = _read_population(file, FactorsResult, FactorsNeuron)
+    result = read_population(file, FactorsResult, FactorsNeuron)
     if isinstance(result, FactorsNeuron):
         one = _alone(result, place)
         result = FactorsResult(ended=one.ended, neurons=(one,), versions=one.versions)

@@ -21,6 +21,7 @@ __all__ = [
     "check_version",
     "has_ended",
     "parse_result",
+    "read_population",
     "read_result",
     "read_run_result",
     "result_json",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 AnyResult = TypeVar("AnyResult", bound=Result)
+AnyNeuron = TypeVar("AnyNeuron", bound=Result)
 
 
 def result_type(objective: str) -> type[OptimizationResult]:
@@ -70,6 +72,12 @@ def read_run_result(folder: Path) -> OptimizationResult | PixelResult:
     if "mesh" not in data and isinstance(data.get("activation"), (int, float)):
         return parse_result(path, data, PixelResult)
     return parse_result(path, data, result_type(str(data.get("objective", "activation"))))
+
+
+def read_population(path: Path, of_all: type[AnyResult], of_one: type[AnyNeuron]) -> AnyResult | AnyNeuron:
+    """Read the result of several neurons, or of one of them alone; raises UserError as :func:`read_result`."""
+    data = read_json(path)
+    return parse_result(path, data, of_all if "asked" in data else of_one)
 
 
 def has_ended(folder: Path) -> bool:

@@ -26,6 +26,18 @@ Table = dict[str, dict[str, Estimate]]
 """By the renderer that an object was optimized under, then by the one that it is shown under."""
 
 
+class Request(Result):
+    """What was asked of an experiment on several neurons, which can go on with it."""
+
+    file: ClassVar[str] = "asked/asked.json"
+
+    command: str
+    """``compare`` or ``factors``."""
+    scenes: tuple[str, ...]
+    """Scene files, by their names; the files themselves are kept beside."""
+    starts: int | None = None
+
+
 class LeftOut(Record):
     """A neuron that could not be optimized."""
 
