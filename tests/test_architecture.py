@@ -401,6 +401,7 @@ def test_the_root_holds_few_files():
     assert len(list(PACKAGE.glob("*.py"))) <= ROOT_FILES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "line", "check"),
     [

@@ -90,6 +90,7 @@ def test_who_trusts_it_has_it_run(command, here, capsys):
     assert mark_of(here / "scene.yaml").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["compare", "factors"])
 def test_a_comparison_that_goes_on_asks_again(command, here, capsys):
     """It was trusted when it began; that is not kept."""

@@ -78,6 +78,7 @@ def test_every_value_of_another_old_result_is_read(name: str) -> None:
     assert said_by(read_json(KEPT / name), read_result(KEPT / name, OTHERS[name])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS, indirect=True)
 def test_report_opens_it(folder: Path) -> None:
     code, _, complaints = called("report", str(folder), "--out", str(folder.parent / "report.html"))
@@ -115,6 +116,7 @@ def test_export_writes_its_scene(folder: Path) -> None:
     assert called("export", str(folder), "--for", "blender")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["interrupted"], indirect=True)
 def test_resume_goes_on_with_it(folder: Path) -> None:
     assert read_run_result(folder).ended == "interrupted"

@@ -89,6 +89,7 @@ def test_a_key_that_is_missing_has_its_default_but_for_activation_and_mesh(chang
         assert "20 (render s.e. 0.12)" in page_of([changed(result)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(MEIResult.model_fields))
 def test_a_key_that_is_null_is_unknown_where_it_may_be_and_else_refused(changed, key):
     if key in MAY_BE_NULL:
