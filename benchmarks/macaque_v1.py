@@ -14,8 +14,8 @@ import torch
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.experiments.pixel import PixelMEI, find_pixel_mei
 from mitsuba_mei.neurons.observer import build_observer
+from mitsuba_mei.optimize.pixel import PixelMEI, find_pixel_mei
 from mitsuba_mei.report.grey_scale import GreyScale
 
 from .panels import Panel, draw_panels

@@ -16,6 +16,7 @@ from ..config.narrow import RunSettings
 from ..config.sections import RENDERERS
 from ..geometry.registration import surface_distance
 from ..optimize.evaluate import Mean, SceneEstimate
+from ..optimize.pixel import PixelMEI
 from ..runs.results import ComparedNeuron, Estimate
 from ..runs.results.populations import (
     ComparedParameter,
@@ -32,7 +33,6 @@ from ..scene.parameters import parameter_at, parameter_difference, set_parameter
 from .base import versions
 from .history import posed_mesh
 from .multistart import MultistartResult
-from .pixel import PixelMEI
 from .reevaluate import FrozenEvaluator
 from .statistics import bootstrap_median, mean_difference
 

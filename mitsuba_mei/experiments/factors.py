@@ -12,6 +12,7 @@ from ..config.load import Config, dump
 from ..config.objective import check_activation_objective
 from ..errors import about
 from ..optimize.evaluate import SceneEstimate
+from ..optimize.pixel import PixelMEI
 from ..report.figures.factors import FactorsFigure, write_factors
 from ..runs.coalitions import EMPTY, FACTORS, SUBSETS, Coalition, named
 from ..runs.folder import RunFolder
@@ -24,7 +25,7 @@ from .history import frame
 from .multistart import MultistartResult
 from .outputs import optimize_and_write
 from .per_neuron import NeuronResults, Task, one_by_one
-from .pixel import PixelMEI, find_for_reference
+from .pixel import find_for_reference
 from .registry import write_request
 from .shapley import factor_rows, statistics
 

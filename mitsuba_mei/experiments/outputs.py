@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
 from ..io.memory import peak_memory_mb
 from ..optimize.evaluate import SceneEstimate
+from ..optimize.pixel import PixelMEI
 from ..pipeline import Pipeline
 from ..render.preview import object_of, previews
 from ..render.renderer import Renderer
@@ -26,7 +27,7 @@ from .base import WRITING, Progress, threads_beside, versions
 from .frames import Course, write_final
 from .history import frame, posed_mesh
 from .multistart import MultistartResult, StartResult, optimize_from_starts
-from .pixel import PixelMEI
+from .pixel import pixel_reference, write_pixel_stimulus
 
 __all__ = [
     "finish",
@@ -61,7 +62,7 @@ def write_run(
     write_object(folder, done.best)
     write_final(folder, pipeline, done.final.image, course.exposure)
     if pixel is not None:
-        pixel.write(folder, pipeline.observer.stimulus, "pixel_stimulus")
+        write_pixel_stimulus(folder, pixel, pipeline.observer.stimulus, "pixel_stimulus")
     write_result(folder, result, settings.deterministic)
     course.write(folder)
     folder.adorn("summary.png", lambda path: write_summary(path, _summary(settings, done, pixel, result)))
@@ -172,7 +173,7 @@ def _result(settings: RunSettings, done: MultistartResult, pixel: PixelMEI | Non
         against=tuple(each for each in responses if each.neuron not in settings.neurons),
         outside_display=observer.stimulus.outside_display(observer.stimulus(after.image)),
         restart=done.best.index,
-        pixel=None if pixel is None else pixel.as_record(),
+        pixel=None if pixel is None else pixel_reference(pixel),
         exposure=exposure,
     )
 

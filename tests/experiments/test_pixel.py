@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from mitsuba_mei.config.load import load_config
-from mitsuba_mei.experiments.pixel import find_pixel_mei, run_pixel
+from mitsuba_mei.experiments.pixel import run_pixel
 from mitsuba_mei.neurons.observer import build_observer
+from mitsuba_mei.optimize.pixel import find_pixel_mei
 from tests.whole_runs import Interrupting, Silent, written
 
 CELL = """

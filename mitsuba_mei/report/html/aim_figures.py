@@ -8,7 +8,7 @@ from typing import Any
 
 from ...runs.results import DiverseScene, DiverseSet, InverseResult, MetamerResult
 from .aim_words import amount, found
-from .figures import BLUE, GREY, ORANGE, axis, rounded
+from .axes import BLUE, GREY, ORANGE, axis, rounded
 from .numerals import number, with_error
 from .pictures import Shown
 from .record import RunRecord

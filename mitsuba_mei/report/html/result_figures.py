@@ -10,7 +10,7 @@ from ...runs.coalitions import FACTORS, SUBSETS, named
 from ...runs.results import ComparedNeuron, Estimate, EvaluationResult, FactorsNeuron
 from ...runs.results.populations import MeanOverStarts, Neuron, Ratio
 from ..sentences import SHOWN
-from .figures import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
+from .axes import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
 from .spreads import Group, labels_of, telling
 
 __all__ = ["comparison_figures", "evaluation_figure", "factor_figures", "spread_figure"]

@@ -9,8 +9,8 @@ import numpy as np
 from ...runs.results import Axis, Estimate, TunedNeuron, TuningResult, TuningSummary
 from ...runs.results.responses import OLD_BANDWIDTH, Preferred
 from ..colors import COLOUR_MAP, colour_range
-from .figures import BLACK, GREY, STYLES, rounded
-from .figures import axis as titled
+from .axes import BLACK, GREY, STYLES, rounded
+from .axes import axis as titled
 from .words import measured, number
 
 __all__ = ["summary_rows", "tuning_figures"]
