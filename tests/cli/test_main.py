@@ -18,6 +18,7 @@ from mitsuba_mei.cli.arguments import COMMANDS
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.cli.progress import LiveProgress
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.runs.results import MEIResult
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def scene(tmp_path, monkeypatch) -> Path:
 @dataclass
 class Outcome:
     folder: Path
-    result: dict
+    result: MEIResult
 
 
 @pytest.fixture
@@ -47,9 +48,13 @@ def calls(monkeypatch) -> list:
         progress.step({"step": 0, "activation": 0.25, "smoothness": 0.5})
         progress.message("[bold] as it is")
         progress.step({"step": 1, "activation": 0.75, "smoothness": 0.5})
-        activation = {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}}
-        mesh = {"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7}
-        result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5, "mesh": mesh}
+        result = MEIResult(
+            activation={"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}},
+            mesh={"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7},
+            fraction_of_optimum=0.9,
+            steps=2,
+            seconds=1.5,
+        )
         return Outcome(out, result)
 
     module = ModuleType("mitsuba_mei.experiments.registry")

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mitsuba_mei.experiments.base import LabelledProgress, every_core, interruptible, ratio, threads_beside
+from mitsuba_mei.experiments.base import LabelledProgress, every_core, interruptible, threads_beside
+from mitsuba_mei.runs.results import Estimate
 
 
 def test_all_cores_within_and_as_many_as_before_after(monkeypatch):
@@ -68,7 +69,7 @@ def test_outside_the_main_thread_nothing_is_caught():
 
 
 def test_a_ratio_scales_the_error_too():
-    assert ratio({"mean": 3.0, "sem": 0.5}, 4.0) == {"mean": 0.75, "sem": 0.125}
-    assert ratio({"mean": 3.0, "sem": 0.5}, 0.0) is None
-    assert ratio({"mean": -3.0, "sem": 0.5}, -1.0) is None
-    assert ratio(None, 4.0) is None and ratio({"mean": 3.0, "sem": 0.5}, None) is None
+    assert Estimate(mean=3.0, sem=0.5).over(4.0) == Estimate(mean=0.75, sem=0.125)
+    assert Estimate(mean=3.0, sem=0.5).over(0.0) is None
+    assert Estimate(mean=-3.0, sem=0.5).over(-1.0) is None
+    assert Estimate(mean=3.0, sem=0.5).over(None) is None

@@ -50,7 +50,7 @@ def test_noise_is_not_taken_for_transport(added):
     contested = SimpleNamespace(
         evaluators={"path": lambda parameters, seed: estimate(1.0, image=again)},
         ends={"path": {}},
-        config=SimpleNamespace(seed=0),
+        settings=SimpleNamespace(seed=0),
         kept={"path": {"path": estimate(1.0, image=traced), "raster": estimate(1.0, image=shaded)}},
     )
     expected = light.square().mean().sqrt() / (shaded + light).std()

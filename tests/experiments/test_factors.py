@@ -62,7 +62,7 @@ def whole(scene) -> tuple[Path, str, str]:
 
 
 def test_every_variant_starts_from_the_same_scene_to_the_last_bit(scene):
-    prepared = prepare(loaded(scene), 3)
+    prepared = prepare(loaded(scene), starts=3)
     first = [get_parameters(start.scene) for start in prepared.starts]
     images = [start.renderer.render(start.scene(), 0).detach() for start in prepared.starts]
     for subset in SUBSETS[1:]:
@@ -79,7 +79,7 @@ def test_every_variant_starts_from_the_same_scene_to_the_last_bit(scene):
 
 
 def test_what_a_variant_moves_moves_no_start(scene):
-    prepared = prepare(loaded(scene), 1)
+    prepared = prepare(loaded(scene), starts=1)
     before = get_parameters(prepared.starts[0].scene)
     for subset in SUBSETS[1:]:
         (moved,) = prepared.variant(subset)[1]
@@ -93,7 +93,7 @@ def test_what_a_variant_moves_moves_no_start(scene):
 def test_the_number_of_starts(scene):
     assert len(prepare(loaded(scene)).starts) == 3
     assert len(prepare(loaded(scene, "optimizer.restarts=4")).starts) == 4
-    assert len(prepare(loaded(scene, "optimizer.restarts=4"), 1).starts) == 1
+    assert len(prepare(loaded(scene, "optimizer.restarts=4"), starts=1).starts) == 1
 
 
 HIDDEN = "lighting.1={type: spot, position: [0, 0, 4], target: [0, 9, 4], cutoff: 10, beam: 5}"
@@ -102,7 +102,7 @@ HIDDEN = "lighting.1={type: spot, position: [0, 0, 4], target: [0, 9, 4], cutoff
 def test_what_the_image_does_not_depend_on_is_left_frozen_and_said(scene):
     told = []
     config = loaded(scene, HIDDEN, "camera.free=[azimuth]")
-    prepared = prepare(config, 1, told.append)
+    prepared = prepare(config, told.append, 1)
     assert prepared.parameters["light"] == ("lighting.0.direction", "lighting.0.irradiance")
     assert set(prepared.starts[0].scene.free_parameters()) == set(prepared.paths(SUBSETS[-1]))
     assert told[0].startswith("camera.azimuth of the scene file stay")
@@ -286,6 +286,6 @@ def test_an_interruption_finishes_the_optimization_under_way_and_keeps_what_is_d
 
 
 def test_one_start_is_evaluated_as_the_start_of_every_run(scene):
-    prepared = prepare(loaded(scene), 1)
+    prepared = prepare(loaded(scene), starts=1)
     values = {evaluate(prepared.variant(subset)[1][0], 4, 2, 0).mean for subset in SUBSETS[1:]}
     assert len(values) == 1

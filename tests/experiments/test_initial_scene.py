@@ -103,7 +103,7 @@ def test_another_start_is_said_to_be_one(tmp_path, without_pictures):
 
 def test_all_subsets_of_the_factors_begin_with_the_same_scene(tmp_path):
     """That of the file is displaced for all of them, even where the shape is frozen; this is said."""
-    prepared = prepare(configured(tmp_path, 1), 1)
+    prepared = prepare(configured(tmp_path, 1), starts=1)
     found = []
     for index, subset in enumerate((frozenset({"shape"}), frozenset({"pose"}))):
         config, starts = prepared.variant(subset)

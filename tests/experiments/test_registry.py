@@ -35,7 +35,7 @@ def test_what_was_asked_for_is_read_again(folder, root):
 
 
 DAMAGED = {
-    "it does not say what was asked for": {"scenes": "convex.yaml"},
+    "asked.json is damaged: scenes: ": {"scenes": "convex.yaml"},
     "there is no command 'remove' that goes on": {"command": "remove"},
     "which may not understand it": {"versions": {"mitsuba_mei": "999.0"}},
     "asked/002.yaml": {"scenes": ["a", "b", "c"]},
@@ -50,6 +50,6 @@ def test_what_cannot_be_gone_on_with_is_told(folder, sentence):
 
 
 def test_what_is_done_does_not_go_on(folder):
-    (folder / "factors.json").write_text('{"ended": "done"}')
+    (folder / "factors.json").write_text('{"ended": "done", "neurons": []}')
     with pytest.raises(UserError, match="has come to its end"):
         read_request(folder)

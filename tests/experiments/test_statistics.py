@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mitsuba_mei.experiments.statistics import (
-    PairedDifference,
     Interval,
+    PairedDifference,
     bootstrap_median,
     mean_difference,
     mean_of_differences,

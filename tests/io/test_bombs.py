@@ -237,7 +237,7 @@ def test_a_state_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch)
     np.savez_compressed(path, numbers=np.frombuffer(b"{}", np.uint8), zeros=np.zeros(2**20, np.uint8))
     state = Checkpoints(RunFolder(tmp_path / "run", resumed=True)).read("start-0")
     assert path.stat().st_size < 4000 and state.arrays["zeros"].nbytes == 2**20
-    monkeypatch.setattr(checkpoint, "MOST", 2**20)
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", 2**20)
     monkeypatch.setattr("zipfile.ZipExtFile.read", lambda *arguments: pytest.fail("it was unpacked"))
     with pytest.raises(UserError, match="start-0.npz is damaged"):
         Checkpoints(RunFolder(tmp_path / "run", resumed=True)).read("start-0")

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from mitsuba_mei import __version__
+from mitsuba_mei.config.objective import EXPERIMENTS
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.io.files import json_text
 from mitsuba_mei.runs.results import (
@@ -26,7 +27,6 @@ from mitsuba_mei.runs.results import (
     read_run_result,
     result_json,
 )
-from mitsuba_mei.config.objective import EXPERIMENTS
 from mitsuba_mei.runs.results.files import result_type
 from mitsuba_mei.runs.results.optimization import SCHEMA_VERSION, OptimizationResult, Result
 

@@ -38,7 +38,8 @@ def swept(tmp_path):
 def write_run(folder: Path, mean: float, sem: float, stimulus: np.ndarray, radius: float, **said) -> None:
     folder.mkdir(parents=True)
     ends = {"initial": {"mean": 0.0, "sem": 0.0}, "final": {"mean": mean, "sem": sem}}
-    (folder / "result.json").write_text(json.dumps({"objective": "activation", "activation": ends} | said))
+    result = {"objective": "activation", "activation": ends, "mesh": {}}
+    (folder / "result.json").write_text(json.dumps(result | said))
     np.save(folder / "stimulus.npy", stimulus.astype(np.float32))
     trimesh.creation.icosphere(3, radius).export(folder / "mesh.ply")
 

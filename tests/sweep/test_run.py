@@ -232,19 +232,30 @@ def test_a_line_that_a_dying_process_left_unfinished_is_passed_over(plan, tmp_pa
         assert list(folder.attempts()) == [Attempt("a", "failed", "no luck"), Attempt("c", "done", seconds=1.0)]
 
 
-def test_a_damaged_result_is_a_row_with_a_reason_and_wrong_values_are_empty(plan, tmp_path):
+def test_a_damaged_result_is_a_row_with_a_reason_and_unknown_values_are_empty(plan, tmp_path):
+    activation = {"initial": {"mean": None}, "final": {"mean": 0.5}}
+    odd = {"activation": activation, "mesh": {}, "steps": None, "seconds": None, "ended": "done"}
     with SweepFolder(tmp_path / "out").opened(plan) as folder:
         for name, text in {
             SEEN[0]: "{",
-            SEEN[1]: '{"steps": "many", "seconds": true, "mesh": 3, "ended": "done"}',
+            SEEN[1]: json.dumps(odd),
+            SEEN[2]: json.dumps(odd | {"steps": "many"}),
+            SEEN[3]: json.dumps(odd | {"mesh": 3}),
         }.items():
             folder.run(name).mkdir()
             (folder.run(name) / "result.json").write_text(text)
-        assert write_summary(folder, plan) == {"done": 1, "failed": 1, "missing": 2}
-        damaged, odd, *_ = table(folder.path)
-    assert "is damaged" in damaged["reason"]
-    assert (odd["steps"], odd["seconds"], odd["intersecting_faces"], odd["ended"]) == (None, None, None, "done")
-    assert set(FIGURES) <= odd.keys()
+        assert write_summary(folder, plan) == {"done": 1, "failed": 3, "missing": 0}
+        damaged, row, *wrong = table(folder.path)
+    assert "result.json is damaged: it is not JSON" in damaged["reason"]
+    assert (row["steps"], row["seconds"], row["intersecting_faces"], row["ended"]) == (None, None, None, "done")
+    assert (row["activation_initial_mean"], row["activation_final_sem"], row["activation_final_mean"]) == (
+        None,
+        None,
+        0.5,
+    )
+    for each, place in zip(wrong, ("steps", "mesh")):
+        assert each["state"] == "failed" and f"result.json is damaged: {place}: input should be" in each["reason"]
+    assert set(FIGURES) <= row.keys()
 
 
 @pytest.mark.slow

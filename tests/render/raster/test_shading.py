@@ -183,12 +183,12 @@ def test_a_batch_is_its_scenes_one_by_one(kind, scene):
 def test_many_points_are_taken_in_parts(scene, monkeypatch):
     state = scene("plastic", **LIGHTS["sun and sky"]())
     whole = reflected([state])
-    monkeypatch.setattr(illumination, "AT_ONCE", 7)
+    monkeypatch.setattr(illumination, "BATCH_SIZE", 7)
     torch.testing.assert_close(reflected([state]), whole)
     state.material.values["roughness"].requires_grad_()
     slopes = []
     for at_once in (7, 2**15):
-        monkeypatch.setattr(illumination, "AT_ONCE", at_once)
+        monkeypatch.setattr(illumination, "BATCH_SIZE", at_once)
         slopes.append(torch.autograd.grad(reflected([state]).square().sum(), state.material.values["roughness"])[0])
     torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-4, atol=0)
 
