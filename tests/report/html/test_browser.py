@@ -49,7 +49,11 @@ def several(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("several")
     runs = [write_pixel_run(folder / "pixel")]
     hostile = result_with(
-        model=HOSTILE, objective=HOSTILE, activation={"final": {"mean": 3.0}}, fraction_of_optimum=None, steps=9
+        model=HOSTILE,
+        objective=HOSTILE,
+        activation={"initial": {"mean": 0.0, "sem": 0.0}, "final": {"mean": 3.0, "sem": 0.1}},
+        fraction_of_optimum=None,
+        steps=9,
     )
     runs.append(write_run(folder / "hostile", hostile, scene=f"# {HOSTILE}\nseed: 0\n"))
     for i in range(10):
