@@ -18,6 +18,7 @@ from mitsuba_mei.cli.arguments import COMMANDS
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.cli.progress import LiveProgress
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.runs.results import MEIResult
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def scene(tmp_path, monkeypatch) -> Path:
 @dataclass
 class Outcome:
     folder: Path
-    result: dict
+    result: MEIResult
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def calls(monkeypatch) -> list:
         activation = {"initial": {"mean": 0.25, "sem": 0.01}, "final": {"mean": 0.75, "sem": 0.02}}
         mesh = {"flipped_faces": 0, "degenerate_faces": 0, "intersecting_faces": 7}
         result = {"activation": activation, "fraction_of_optimum": 0.9, "steps": 2, "seconds": 1.5, "mesh": mesh}
-        return Outcome(out, result)
+        return Outcome(out, MEIResult.model_validate(result))
 
     module = ModuleType("mitsuba_mei.experiments.registry")
     module.run_experiment = run_experiment

@@ -6,10 +6,14 @@ import contextlib
 import io
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mitsuba_mei.cli.main import main
+from mitsuba_mei.runs.folder import RunFolder
 from mitsuba_mei.runs.results import Result, result_json
 
 
@@ -19,6 +23,20 @@ def called(*arguments: str) -> tuple[int, str, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(arguments))
     return code, out.getvalue(), err.getvalue()
+
+
+def leave_out_run_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Of ordinary runs neither frames, video nor summary are made, which take most of a short run's time."""
+    from mitsuba_mei.experiments import frames, outputs
+
+    adorn = RunFolder.adorn
+
+    def but_no_summary(folder: RunFolder, name: str, write: Callable[[Path], None]) -> None:
+        if name != "summary.png" or write.__module__ != outputs.__name__:
+            adorn(folder, name, write)
+
+    patch.setattr(RunFolder, "adorn", but_no_summary)
+    patch.setattr(frames.Course, "write", lambda *arguments: None)
 
 
 def written(result: Result) -> dict[str, Any]:
