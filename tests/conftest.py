@@ -25,6 +25,7 @@ from mitsuba_mei.neurons import nnvision
 from mitsuba_mei.render.backend import bound_threads, cuda_problem, use_threads
 from mitsuba_mei.runs.folder import RunFolder
 from tests.neurons import checkpoints
+from tests.whole_runs import leave_out_run_pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -106,7 +107,7 @@ def without_pictures(request, monkeypatch) -> None:
 @pytest.fixture
 def without_run_pictures(monkeypatch) -> None:
     """As ``without_pictures``, but an experiment of several runs has the figure of them all."""
-    monkeypatch.setattr("mitsuba_mei.experiments.outputs._write_pictures", lambda *arguments: None)
+    leave_out_run_pictures(monkeypatch)
 
 
 @pytest.fixture

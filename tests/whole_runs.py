@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import pytest
 
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.runs.folder import RunFolder
@@ -29,6 +31,20 @@ def no_pictures() -> Iterator[None]:
     """As the fixture ``without_pictures``, for runs that a module's tests share."""
     with patch.object(RunFolder, "adorn", lambda *arguments: None):
         yield
+
+
+def leave_out_run_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Of ordinary runs neither frames, video nor summary are made, which take most of a short run's time."""
+    from mitsuba_mei.experiments import frames, outputs
+
+    adorn = RunFolder.adorn
+
+    def but_no_summary(folder: RunFolder, name: str, write: Callable[[Path], None]) -> None:
+        if name != "summary.png" or write.__module__ != outputs.__name__:
+            adorn(folder, name, write)
+
+    patch.setattr(RunFolder, "adorn", but_no_summary)
+    patch.setattr(frames.Course, "write", lambda *arguments: None)
 
 
 def written(result: Result) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from matplotlib.text import Text
 from mitsuba_mei.cli.main import main
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments import frames as course
-from mitsuba_mei.experiments import outputs as leavings
 from mitsuba_mei.experiments.reevaluate import FrozenEvaluator
 from mitsuba_mei.io.images import read_image, to_srgb
 from mitsuba_mei.scene.parameters import get_parameters, read_parameters
+from tests.whole_runs import leave_out_run_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -145,7 +145,7 @@ def contested(made) -> Path:
     """The same folder with a comparison and a game of factors; the pictures of their runs are those of any run."""
     short = ["--set", "optimizer.steps=2"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leavings, "_write_pictures", lambda *arguments: None)
+        leave_out_run_pictures(patch)
         done(made, "compare", "mei.yaml", *short)
         done(made, "factors", "mei.yaml", "--starts", "2", *short)
     return made

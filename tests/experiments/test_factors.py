@@ -13,7 +13,6 @@ import torch
 from mitsuba_mei.config.load import Config, free_parameters, load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments import factors
-from mitsuba_mei.experiments import outputs as leavings
 from mitsuba_mei.experiments.factor_starts import prepare
 from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.optimize.evaluate import evaluate
@@ -21,7 +20,7 @@ from mitsuba_mei.report.tables import describe_factors
 from mitsuba_mei.runs.coalitions import SUBSETS, named
 from mitsuba_mei.runs.results import FactorsNeuron
 from mitsuba_mei.scene.parameters import get_parameters
-from tests.whole_runs import Interrupting, Silent, called, read_json
+from tests.whole_runs import Interrupting, Silent, called, leave_out_run_pictures, read_json
 
 SCENE = """
 shape: {template: {type: icosphere, subdivisions: 2}, rbf: {control_points: 20}}
@@ -52,7 +51,7 @@ def whole(scene) -> tuple[Path, str, str]:
     """The folder of two neurons from two starts, and what was printed."""
     folder = scene.parent / "whole"
     with pytest.MonkeyPatch.context() as patch:  # the runs' own pictures take most of the time
-        patch.setattr(leavings, "_write_pictures", lambda *arguments: None)
+        leave_out_run_pictures(patch)
         code, out, err = called("factors", str(scene), "--neurons", "3,25", "--starts", "2", "--out", str(folder))
     assert code == 0, err
     return folder, out, err
@@ -224,7 +223,9 @@ def test_tables_agree_wherever_they_are_written(whole):
     assert len(rows) == 2 * 2 * 8
     for said in top["neurons"]:
         own = read_json(folder / said["folder"] / "factors.json")
-        assert {name: said[name] for name in own} == own and own["ended"] == "done" and own["starts"] == 2
+        place = {name: said[name] for name in ("scene", "folder", "label")}
+        assert own | place == said | {name: top[name] for name in ("schema_version", "versions")}
+        assert own["ended"] == "done" and own["starts"] == 2
         for name in top["subsets"]:
             mine = [row for row in rows if row["folder"] == said["folder"] and row["subset"] == name]
             values = [float(row["activation"]) for row in mine]

@@ -310,7 +310,7 @@ def test_the_best_restart_is_kept_and_all_are_recorded(compared):
     assert dict(result.over_starts) == pytest.approx(over | {"lowest": min(finals), "highest": max(finals)})
     assert result.steps == 20 and result.seconds == sum(trial.seconds for trial in result.restarts)
     with open(folder / "metrics.csv", newline="") as file:
-        rows = [(int(row.restart), int(row["step"])) for row in csv.DictReader(file)]
+        rows = [(int(row["restart"]), int(row["step"])) for row in csv.DictReader(file)]
     assert rows == [(restart, step) for restart in (0, 1) for step in range(1, 11)]
     for restart in ("0", "1"):
         assert {path.name for path in (folder / "restarts" / restart).iterdir()} == {
@@ -357,5 +357,5 @@ def test_the_title_says_what_the_renders_and_the_starts_are_wrong_by(compared):
     title = leavings._title(config, build_pipeline(config), result)
     over, final = result.over_starts, result.activation.final
     assert "±" not in title
-    assert f"{final['mean']:.4g} (render s.e. {final['sem']:.2g})" in title
-    assert f"of the pixel MEI; mean over 2 starts {over['mean']:.4g} (s.d. {over['sd']:.2g})" in title
+    assert f"{final.mean:.4g} (render s.e. {final.sem:.2g})" in title
+    assert f"of the pixel MEI; mean over 2 starts {over.mean:.4g} (s.d. {over.sd:.2g})" in title

@@ -102,7 +102,7 @@ def test_reports_take_them(left, tmp_path):
         "Scene recovered from images",
         "etamer found for ",
         "diverse",
-        "The surface lies",
+        "The mean surface distance is ",
         "scene 2",
     ):
         assert part in text

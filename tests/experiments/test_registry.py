@@ -12,6 +12,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.registry import ExperimentRequest, read_request, write_request
 from mitsuba_mei.io.files import without_home
 from mitsuba_mei.runs.folder import RunFolder
+from mitsuba_mei.runs.results import FactorsResult, result_json
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def test_what_cannot_be_gone_on_with_is_told(folder, sentence):
 
 
 def test_what_is_done_does_not_go_on(folder):
-    (folder / "factors.json").write_text('{"ended": "done", "neurons": []}')
+    result = FactorsResult(neurons=(), asked=4)
+    (folder / "factors.json").write_text(json.dumps(result_json(result)))
     with pytest.raises(UserError, match="has come to its end"):
+        read_request(folder)
+    (folder / "factors.json").write_text(json.dumps(result_json(result) | {"ended": "interrupted"}))
+    assert read_request(folder).command == "factors"
+    (folder / "factors.json").write_text('{"ended": "done"}')
+    with pytest.raises(UserError, match="factors.json is damaged: it does not say neurons"):
         read_request(folder)

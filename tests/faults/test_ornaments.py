@@ -167,13 +167,6 @@ def test_no_figure_ends_an_evaluation(short, tmp_path, capsys, monkeypatch, with
     assert (tmp_path / "run" / "evaluation-raster.json").is_file()
 
 
-@pytest.fixture
-def without_run_pictures(monkeypatch):
-    from mitsuba_mei.experiments import outputs as leavings
-
-    monkeypatch.setattr(leavings, "_write_pictures", lambda *arguments: None)
-
-
 # --------------------------------------------------------------------------------------------- the user's settings
 
 STYLE = """

@@ -240,12 +240,13 @@ def test_a_damaged_result_is_a_row_with_a_reason_and_unknown_values_are_empty(pl
             SEEN[0]: "{",
             SEEN[1]: json.dumps(odd),
             SEEN[2]: json.dumps(odd | {"steps": "many"}),
-            SEEN[3]: json.dumps(odd | {"mesh": 3}),
+            UNSEEN: json.dumps(odd | {"mesh": 3}),
         }.items():
             folder.run(name).mkdir()
             (folder.run(name) / "result.json").write_text(text)
         assert write_summary(folder, plan) == {"done": 1, "failed": 3, "missing": 0}
-        damaged, row, *wrong = table(folder.path)
+        rows = {row["run"]: row for row in table(folder.path)}
+    damaged, row, *wrong = (rows[name] for name in (*SEEN, UNSEEN))
     assert "result.json is damaged: it is not JSON" in damaged["reason"]
     assert (row["steps"], row["seconds"], row["intersecting_faces"], row["ended"]) == (None, None, None, "done")
     assert (row["activation_initial_mean"], row["activation_final_sem"], row["activation_final_mean"]) == (
