@@ -23,7 +23,9 @@ def picture(level: float, channels: int = 1) -> np.ndarray:
     return image
 
 
-def compared(gain: float | None = 0.05, pixel: bool = True, label: str = "neuron 3", own: float = 1.0) -> ComparedNeuron:
+def compared(
+    gain: float | None = 0.05, pixel: bool = True, label: str = "neuron 3", own: float = 1.0
+) -> ComparedNeuron:
     values = {"path": {"path": own, "raster": 0.9}, "raster": {"path": 0.95, "raster": 0.97}}
     table = {made: {shown: {"mean": v, "sem": 0.01} for shown, v in row.items()} for made, row in values.items()}
     nothing = {made: dict.fromkeys(row) for made, row in values.items()}
