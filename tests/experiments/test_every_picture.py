@@ -21,6 +21,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.experiments import frames as course
 from mitsuba_mei.experiments.reevaluate import FrozenEvaluator
 from mitsuba_mei.io.images import read_image, to_srgb
+from mitsuba_mei.pipeline import build_pipeline
 from mitsuba_mei.scene.parameters import get_parameters, read_parameters
 from tests.whole_runs import leave_out_run_pictures
 
@@ -168,7 +169,7 @@ def scene_of(run: Path, parameters: str) -> tuple[np.ndarray, np.ndarray]:
     """The render (H, W, 1) and the grey levels of a scene of a run, made anew."""
     config = load_config(run / "config.yaml")
     config = config.model_copy(update={"objective": load_config(run.parent / "mei.yaml").objective})
-    evaluator = FrozenEvaluator.built(config)
+    evaluator = FrozenEvaluator(build_pipeline(config.with_nothing_free()), config.evaluate)
     estimate = evaluator(read_parameters(run / parameters, get_parameters(evaluator.pipeline.scene)), config.seed)
     with torch.no_grad():
         seen = evaluator.pipeline.observer.stimulus(estimate.image)
@@ -222,7 +223,8 @@ def test_what_belongs_to_a_run_is_what_its_name_says(made):
 
 
 def scene_of_truth(made: Path) -> tuple[np.ndarray, np.ndarray]:
-    evaluator = FrozenEvaluator.built(load_config(made / "truth.yaml"))
+    truth = load_config(made / "truth.yaml")
+    evaluator = FrozenEvaluator(build_pipeline(truth.with_nothing_free()), truth.evaluate)
     with torch.no_grad():
         image = evaluator.pipeline.render(0)
         return image.numpy(), evaluator.pipeline.observer.stimulus(image)[0, 0].numpy() * STD + MEAN

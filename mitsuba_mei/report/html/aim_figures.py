@@ -60,11 +60,9 @@ def aim_pictures(run: RunRecord) -> list[Shown]:
 def _signed(result: InverseResult) -> str:
     colours = "Recovered − target: orange is too bright, blue too dark"
     scale = result.difference
-    return (
-        colours
-        if scale is None or not math.isfinite(scale.reach)
-        else f"{colours}, full colour ±{number(scale.reach, 2)} of radiance"
-    )
+    if scale is None or not math.isfinite(scale.reach):
+        return colours
+    return f"{colours}, full colour ±{number(scale.reach, 2)} of radiance"
 
 
 def scene_caption(index: int, scene: DiverseScene | None) -> str:

@@ -48,13 +48,8 @@ def several(tmp_path_factory) -> Path:
     """A report of twelve runs: a pixel MEI, a hostile one, and others of different figures."""
     folder = tmp_path_factory.mktemp("several")
     runs = [write_pixel_run(folder / "pixel")]
-    hostile = result_with(
-        model=HOSTILE,
-        objective=HOSTILE,
-        activation={"initial": {"mean": 0.0, "sem": 0.0}, "final": {"mean": 3.0, "sem": 0.1}},
-        fraction_of_optimum=None,
-        steps=9,
-    )
+    activation = {"initial": {"mean": None}, "final": {"mean": 3.0}}
+    hostile = result_with(model=HOSTILE, objective=HOSTILE, activation=activation, fraction_of_optimum=None, steps=9)
     runs.append(write_run(folder / "hostile", hostile, scene=f"# {HOSTILE}\nseed: 0\n"))
     for i in range(10):
         activation = {"initial": {"mean": 0.0, "sem": 0.0}, "final": {"mean": 10.0 + (7 * i) % 10, "sem": 0.1}}

@@ -111,10 +111,7 @@ def test_of_the_present_version_none_of_these_may_be_null(changed, key):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (
-            {"mesh": {"faces": "many"}},
-            "mesh.faces: input should be a valid integer, unable to parse string as an integer",
-        ),
+        ({"mesh": {"faces": "many"}}, "mesh.faces: input should be a valid integer, unable to parse string"),
         ({"neurons": [7, {}]}, "neurons.1: input should be a valid integer"),
         ({"restarts": [{"restart": 0}]}, "it does not say restarts.0.activation"),
         ({"responses": {}}, "responses: input should be a valid tuple"),
@@ -157,9 +154,8 @@ def test_other_objectives_and_keys_are_shown_as_they_are(changed):
 
 
 def test_pictures_that_could_not_be_written_are_said(changed):
-    assert "render.png: the disk is full" in page_of(
-        [changed(result_with(not_written=["render.png: the disk is full"]))]
-    )
+    lacking = "render.png: the disk is full"
+    assert lacking in page_of([changed(result_with(not_written=[lacking]))])
     assert "What else result.json says" not in page_of([changed(result_with(not_written=[]))])
 
 

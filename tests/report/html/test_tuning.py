@@ -56,10 +56,7 @@ def test_the_summary_is_a_row_a_neuron(tmp_path):
         ({"over": []}, "over: tuple should have at least 1 item"),
         ({"neurons": []}, "neurons: tuple should have at least 1 item"),
         ({"neurons": [{"neuron": 7, "mean": [1, 2], "sem": 5 * [0]}]}, "a neuron's mean is no grid of 5 numbers"),
-        (
-            {"neurons": [{"neuron": 7, "mean": "x", "sem": 5 * [0]}]},
-            "neurons.0.mean: could not convert string to float",
-        ),
+        ({"neurons": [{"neuron": 7, "mean": "x", "sem": 5 * [0]}]}, "neurons.0.mean: could not convert string"),
         ({"neurons": [{"neuron": 7, "mean": 5 * [1], "sem": {}}]}, "neurons.0.sem: should be a list of numbers"),
         ({"neurons": [{"neuron": 7, "mean": 5 * [1]}]}, "it does not say neurons.0.sem"),
         ({"neurons": [{"mean": 5 * [1], "sem": 5 * [0]}]}, "it does not say neurons.0.neuron"),
