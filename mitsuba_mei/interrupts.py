@@ -37,10 +37,10 @@ def watch() -> None:
 
     A process that was started with Ctrl-C ignored, as shells start those in the background of a script, heeds it too.
     """
-    seen, told = os.pipe()
-    os.set_blocking(told, False)
+    seen, announced = os.pipe()
+    os.set_blocking(announced, False)
     signal.signal(signal.SIGINT, _end)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(announced, warn_on_full_buffer=False)
     threading.Thread(target=_end_when_told, args=(seen,), daemon=True, name="Ctrl-C").start()
 
 

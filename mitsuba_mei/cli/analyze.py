@@ -162,8 +162,8 @@ def tune(
     with numbered as folder, live_progress(quiet, folder) as progress:
         from ..experiments.tune import Wanted, run_tuning
 
-        wanted = Wanted(over, neurons, relative, repeats)
-        outcome = run_tuning(source, renderer, overrides, wanted, folder, progress, trust)
+        request = Wanted(over, neurons, relative, repeats)
+        outcome = run_tuning(source, renderer, overrides, request, folder, progress, trust)
         progress.stop()
         print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)
         if outcome.result.ended == "interrupted":
@@ -216,6 +216,8 @@ def export(
         from ..report.export.display import read_display
         from ..report.export.stimuli import DisplaySettings
 
-        told = Console(stderr=True, soft_wrap=True).print
-        stimuli = export_stimuli(run, DisplaySettings(size, mean, contrast), read_display(gamma), folder, told, trust)
+        on_message = Console(stderr=True, soft_wrap=True).print
+        stimuli = export_stimuli(
+            run, DisplaySettings(size, mean, contrast), read_display(gamma), folder, on_message, trust
+        )
         print("\n".join(describe_stimuli(stimuli)))

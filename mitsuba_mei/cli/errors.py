@@ -44,9 +44,9 @@ def usage(error: Any, arguments: Sequence[str] = ()) -> str:
     arguments : sequence of str
         What the user wrote.
     """
-    said, option = error.format_message(), getattr(error, "option_name", None)
+    message, option = error.format_message(), getattr(error, "option_name", None)
     if option is None or error.ctx is None:
-        return said
+        return message
     command, hints = error.ctx.command, []
     if _takes(command, "--set"):
         value = _value(option, arguments)
@@ -57,7 +57,7 @@ def usage(error: Any, arguments: Sequence[str] = ()) -> str:
     root = error.ctx.find_root().command
     commands = getattr(root, "commands", {})
     having = [name for name in COMMANDS if name in commands and _takes(commands[name], option)]
-    return f"{error.message}; it goes with {', '.join(having)}" if having else said
+    return f"{error.message}; it goes with {', '.join(having)}" if having else message
 
 
 def _takes(command: Any, option: str) -> bool:
@@ -79,8 +79,8 @@ def _settings(name: str, command: str) -> list[str]:
     if name in MEANT:
         return [MEANT[name]]
     first = ("pixel", *FIRST) if command == "pixel" else FIRST
-    found = dict.fromkeys(path for path in fields_inside(Config) if path[-1] == name and path[0] in first)
-    return [path_text(path) for path in sorted(found, key=lambda path: first.index(path[0]))][:MAX_HINTS]
+    matches = dict.fromkeys(path for path in fields_inside(Config) if path[-1] == name and path[0] in first)
+    return [path_text(path) for path in sorted(matches, key=lambda path: first.index(path[0]))][:MAX_HINTS]
 
 
 TERMINATED, MENDABLE, UNEXPECTED = 143, 2, 1

@@ -35,10 +35,12 @@ def check(
     from ..pipeline import check_files
 
     with about(scene):
-        told = Console(stderr=True, soft_wrap=True).print
-        built = check_files(config, told)
-        check_targets(config.objective, config.render, config.trusts_code, told)
-    mesh = [f"  {'' if number else 'mesh':9} {said}" for number, said in enumerate(input_sentences(built.template))]
+        on_message = Console(stderr=True, soft_wrap=True).print
+        built = check_files(config, on_message)
+        check_targets(config.objective, config.render, config.trusts_code, on_message)
+    mesh = [
+        f"  {'' if number else 'mesh':9} {sentence}" for number, sentence in enumerate(input_sentences(built.template))
+    ]
     print("\n".join([*describe_config(scene, config), *mesh]))
 
 

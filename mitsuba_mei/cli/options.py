@@ -116,12 +116,12 @@ def results_in(out: Path | None, stem: str, parent: Path = Path("runs")) -> Iter
     if out is not None or not (parent == Path("runs") or parent.is_dir()):
         yield out or parent / stem  # of a run that is not there: the command says so
         return
-    made = not parent.is_dir()
+    is_new = not parent.is_dir()
     out = numbered_folder(stem, parent)
 
     def give_back() -> str:
         remove_empty(out)
-        if made:
+        if is_new:
             remove_empty(parent)
         return ""
 

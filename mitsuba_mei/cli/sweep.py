@@ -217,9 +217,9 @@ def sweep(
         plan = read_plan(file, overrides, every_neuron, trust)
         if scheduler is None:
             check_cluster(plan)
-        wanted = _with_workers(plan.sweep, scheduler, workers)
+        requested = _with_workers(plan.sweep, scheduler, workers)
         watcher.doing("checking the runs, and starting the workers")
-        outcome = run_sweep(plan, wanted, out, watcher)
+        outcome = run_sweep(plan, requested, out, watcher)
     print("\n".join(describe_sweep(outcome, len(plan.rows))), flush=True)
     if outcome.interrupted:
         raise interrupted(out)

@@ -58,10 +58,10 @@ class Config(Variants):
         """Whether the user said that code which a model card names may be run. No file can say so."""
         return self._trusts_code
 
-    def trusting_code(self, said: bool) -> Config:
+    def trusting_code(self, named: bool) -> Config:
         """The same with this said; it is not written into files."""
         config = self.model_copy()
-        config._trusts_code = said
+        config._trusts_code = named
         return config
 
     @property
@@ -87,14 +87,14 @@ class Config(Variants):
     @property
     def named_neurons(self) -> tuple[int, ...] | None:
         """The neurons that the file names, if any."""
-        said = (self.objective.neurons, self.model.neurons, self.model.neuron)
-        chosen = next((neurons for neurons in said if neurons is not None), None)
+        named = (self.objective.neurons, self.model.neurons, self.model.neuron)
+        chosen = next((neurons for neurons in named if neurons is not None), None)
         return chosen if chosen is None or isinstance(chosen, tuple) else (chosen,)
 
     @model_validator(mode="after")
     def _agree(self) -> Config:
         """Every value fits by itself: see to it that they fit each other, and tell of all that do not."""
-        found = []
+        problems = []
         for check in (
             self._placed_once,
             self._starts_differ,
@@ -109,9 +109,9 @@ class Config(Variants):
             try:
                 check()
             except ValueError as error:
-                found.append(str(error))
-        if found:
-            raise Disagreements(*found)
+                problems.append(str(error))
+        if problems:
+            raise Disagreements(*problems)
         return self
 
     def _placed_once(self) -> None:
@@ -193,17 +193,17 @@ class Config(Variants):
             )
 
     def _neurons_agree(self) -> None:
-        said = {
+        named = {
             "model.neuron": self.model.neuron,
             "model.neurons": self.model.neurons,
             "objective.neurons": self.objective.neurons,
         }
-        said = {
-            name: value if isinstance(value, tuple) else (value,) for name, value in said.items() if value is not None
+        named = {
+            name: value if isinstance(value, tuple) else (value,) for name, value in named.items() if value is not None
         }
-        if len(set(said.values())) > 1:
+        if len(set(named.values())) > 1:
             raise ValueError(
-                f"{' and '.join(said)} name different neurons; keep one of them, and set the other to null"
+                f"{' and '.join(named)} name different neurons; keep one of them, and set the other to null"
             )
         for name in getattr(self.objective, "PER_NEURON", ()):
             numbers = getattr(self.objective, name)

@@ -107,18 +107,18 @@ def compare_neuron(
 def _evaluate(comparison: NeuronComparison) -> None:
     """Add what was kept under every renderer, and what every start ended with."""
     evaluators, seed = comparison.evaluators, comparison.settings.seed
-    for made, optimized in comparison.done.items():
+    for optimized_under, optimized in comparison.done.items():
         ends = [get_parameters(trial.pipeline.scene) for trial in optimized.trials]
-        comparison.ends[made] = ends[optimized.best.index]
-        comparison.kept[made] = {made: optimized.final}
-        comparison.starts[made] = {made: [trial.after for trial in optimized.trials]}
+        comparison.ends[optimized_under] = ends[optimized.best.index]
+        comparison.kept[optimized_under] = {optimized_under: optimized.final}
+        comparison.starts[optimized_under] = {optimized_under: [trial.after for trial in optimized.trials]}
         for shown in RENDERERS:
-            if shown != made:
+            if shown != optimized_under:
                 each = [evaluators[shown](end, seed) for end in ends]
-                comparison.starts[made][shown] = each
+                comparison.starts[optimized_under][shown] = each
                 again = final_seed(seed, len(ends))
-                comparison.kept[made][shown] = (
-                    each[0] if len(ends) == 1 else evaluators[shown](comparison.ends[made], again)
+                comparison.kept[optimized_under][shown] = (
+                    each[0] if len(ends) == 1 else evaluators[shown](comparison.ends[optimized_under], again)
                 )
 
 
@@ -127,14 +127,14 @@ def _picture(label: str, comparison: NeuronComparison, result: ComparedNeuron) -
     evaluator = comparison.evaluators[PATH]
     traced = evaluator.pipeline
     meis, objects = {}, []
-    for made, end in comparison.ends.items():
+    for optimized_under, end in comparison.ends.items():
         set_parameters(traced.scene, end)
         objects.append(object_of(traced.scene))
-        renders = {shown: comparison.kept[made][shown].image.cpu().numpy() for shown in RENDERERS}
-        stimulus = frame(traced, comparison.kept[made][PATH].image.to(evaluator.device))[1]
-        meis[made] = renders, stimulus
+        renders = {shown: comparison.kept[optimized_under][shown].image.cpu().numpy() for shown in RENDERERS}
+        stimulus = frame(traced, comparison.kept[optimized_under][PATH].image.to(evaluator.device))[1]
+        meis[optimized_under] = renders, stimulus
     sides = previews(traced.renderer, objects, (0,))
-    meis = {made: MEI(*seen, side) for (made, seen), (side,) in zip(meis.items(), sides)}
+    meis = {optimized_under: MEI(*seen, side) for (optimized_under, seen), (side,) in zip(meis.items(), sides)}
     seen = None if comparison.pixel is None else comparison.pixel.grey(traced.observer.stimulus)
     return ComparedMEIs(f"{result.model}, {label}", meis, seen, result)
 

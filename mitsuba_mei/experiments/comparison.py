@@ -97,7 +97,7 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
             "gain": {shown: _gain(kept, shown) for shown in RENDERERS},
             "starts": {shown: _start_by_start(comparison.starts, shown) for shown in RENDERERS},
             "stimuli": _stimuli(comparison),
-            "transport": {made: _transport(comparison, made) for made in RENDERERS},
+            "transport": {optimized_under: _transport(comparison, optimized_under) for optimized_under in RENDERERS},
             "shape": _shape(done),
             "parameters": _parameters(comparison),
         }
@@ -106,15 +106,18 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
         neurons=settings.neurons,
         objective=settings.objective.type,
         ended="done" if comparison.whole and "interrupted" not in ended else "interrupted",
-        failed={made: optimized.reason for made, optimized in done.items() if optimized.reason},
+        failed={optimized_under: optimized.reason for optimized_under, optimized in done.items() if optimized.reason},
         seed=settings.seed,
-        initial={made: optimized.best.before for made, optimized in done.items()},
+        initial={optimized_under: optimized.best.before for optimized_under, optimized in done.items()},
         **_tables(kept, reached),
         pixel=reached,
         **both,
         validation=_validation(comparison),
-        kept_start={made: optimized.best.index for made, optimized in done.items()},
-        seconds={made: sum(trial.seconds for trial in optimized.trials) for made, optimized in done.items()},
+        kept_start={optimized_under: optimized.best.index for optimized_under, optimized in done.items()},
+        seconds={
+            optimized_under: sum(trial.seconds for trial in optimized.trials)
+            for optimized_under, optimized in done.items()
+        },
         versions=versions(),
     )
 
@@ -122,10 +125,13 @@ def comparison_result(comparison: NeuronComparison) -> ComparedNeuron:
 def _tables(kept: dict[str, dict[str, Mean]], pixel: float | None) -> dict[str, Any]:
     """The activations, and their ratios to the pixel MEI."""
     activation = {
-        made: {shown: Estimate(mean=mean.mean, sem=mean.sem) for shown, mean in row.items()}
-        for made, row in kept.items()
+        optimized_under: {shown: Estimate(mean=mean.mean, sem=mean.sem) for shown, mean in row.items()}
+        for optimized_under, row in kept.items()
     }
-    over = {made: {shown: mean.over(pixel) for shown, mean in row.items()} for made, row in activation.items()}
+    over = {
+        optimized_under: {shown: mean.over(pixel) for shown, mean in row.items()}
+        for optimized_under, row in activation.items()
+    }
     return {"activation": activation, "ratio_to_pixel": over}
 
 
@@ -134,7 +140,10 @@ def _validation(comparison: NeuronComparison) -> ComparedValidation | None:
     validator = comparison.evaluators[PATH].pipeline.observer.validator
     if validator is None:
         return None
-    judged = {made: {shown: of.validation for shown, of in row.items()} for made, row in comparison.kept.items()}
+    judged = {
+        optimized_under: {shown: of.validation for shown, of in row.items()}
+        for optimized_under, row in comparison.kept.items()
+    }
     reached = None if comparison.pixel is None else comparison.pixel.validation
     return ComparedValidation(model=validator.model.name, pixel=reached, **_tables(judged, reached))
 
@@ -165,7 +174,9 @@ def _stimuli(comparison: NeuronComparison) -> StimulusSimilarity:
     """How far what the neuron saw of the two objects lies apart, both path traced; grey levels."""
     evaluator = comparison.evaluators[PATH]
     stimulus = evaluator.pipeline.observer.stimulus
-    first, second = (stimulus(comparison.kept[made][PATH].image.to(evaluator.device)) for made in RENDERERS)
+    first, second = (
+        stimulus(comparison.kept[optimized_under][PATH].image.to(evaluator.device)) for optimized_under in RENDERERS
+    )
     difference = stimulus.to_grey(first, clip=False) - stimulus.to_grey(second, clip=False)
     return StimulusSimilarity(
         correlation=_correlation(first, second), rms_difference=difference.square().mean().sqrt().item()
@@ -176,14 +187,14 @@ def _correlation(a: torch.Tensor, b: torch.Tensor) -> float:
     return torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
 
 
-def _transport(comparison: NeuronComparison, made: str) -> float | None:
+def _transport(comparison: NeuronComparison, optimized_under: str) -> float | None:
     """What simulated light adds to an object: its path-traced render less its rasterized one.
 
     The root mean square of the difference, over that of the path-traced render's deviation from its mean. For squares
     the products of two independent renders are taken, in which their noise adds up to nothing.
     """
-    again = comparison.evaluators[PATH](comparison.ends[made], comparison.settings.seed + ASIDE).image
-    traced, shaded = (comparison.kept[made][shown].image.to(again.device) for shown in (PATH, RASTER))
+    again = comparison.evaluators[PATH](comparison.ends[optimized_under], comparison.settings.seed + ASIDE).image
+    traced, shaded = (comparison.kept[optimized_under][shown].image.to(again.device) for shown in (PATH, RASTER))
     square = ((traced - shaded) * (again - shaded)).mean().clamp_min(0)
     contrast = ((traced - traced.mean()) * (again - again.mean())).mean()
     return math.sqrt(square / contrast) if contrast > 0 else None
@@ -192,7 +203,9 @@ def _transport(comparison: NeuronComparison, made: str) -> float | None:
 def _shape(done: dict[str, MultistartResult]) -> SurfaceGap | None:
     """How far the surfaces lie apart, as they stand in the scene but for a rigid motion; None where one is none."""
     try:
-        distance = surface_distance(*(posed_mesh(done[made].best.pipeline.scene) for made in RENDERERS))
+        distance = surface_distance(
+            *(posed_mesh(done[optimized_under].best.pipeline.scene) for optimized_under in RENDERERS)
+        )
     except ValueError:
         return None
     return SurfaceGap(**asdict(distance))
@@ -203,11 +216,14 @@ def _parameters(comparison: NeuronComparison) -> dict[str, ComparedParameter]:
     scene = comparison.evaluators[PATH].pipeline.scene
     set_parameters(scene, comparison.done[PATH].best.start)
     start = scene.to_settings()
-    ends = {made: optimized.best.pipeline.scene.to_settings() for made, optimized in comparison.done.items()}
+    ends = {
+        optimized_under: optimized.best.pipeline.scene.to_settings()
+        for optimized_under, optimized in comparison.done.items()
+    }
     compared = {}
     for path in comparison.free:
         if not path.startswith("shape."):
-            values = {made: parameter_at(end, path) for made, end in ends.items()}
+            values = {optimized_under: parameter_at(end, path) for optimized_under, end in ends.items()}
             difference = asdict(parameter_difference(scene.quantity(path), values[PATH], values[RASTER]))
             compared[path] = ComparedParameter(initial=parameter_at(start, path), **values, difference=difference)
     return compared
@@ -228,16 +244,19 @@ def comparison_row(neuron: ComparedNeuron) -> dict[str, Any]:
     row["neurons"] = " ".join(map(str, neuron.neurons))
     starts, gain = neuron.starts or {}, neuron.gain or {}
     row["starts"] = starts[PATH].n if starts else None
-    row |= {f"seconds_{made}": neuron.seconds.get(made) for made in RENDERERS}
+    row |= {f"seconds_{optimized_under}": neuron.seconds.get(optimized_under) for optimized_under in RENDERERS}
     row["pixel"] = neuron.pixel
-    for made in RENDERERS:
-        row |= _spread(f"initial_under_{made}", neuron.initial.get(made))
+    for optimized_under in RENDERERS:
+        row |= _spread(f"initial_under_{optimized_under}", neuron.initial.get(optimized_under))
     row |= _cells(neuron, "")
     for shown in RENDERERS:
         row |= _spread(f"gain_under_{shown}", gain.get(shown))
         row |= _spread(f"path_less_raster_over_starts_under_{shown}", starts.get(shown))
     row |= _prefixed("stimuli", neuron.stimuli, ("correlation", "rms_difference"))
-    row |= {f"transport_{made}_mei": (neuron.transport or {}).get(made) for made in RENDERERS}
+    row |= {
+        f"transport_{optimized_under}_mei": (neuron.transport or {}).get(optimized_under)
+        for optimized_under in RENDERERS
+    }
     row |= _prefixed("shape", neuron.shape, ("mean", "rms", "greatest", "relative", "rotation", "translation"))
     if neuron.validation is not None:
         row["validation_pixel"] = neuron.validation.pixel
@@ -249,11 +268,11 @@ def comparison_row(neuron: ComparedNeuron) -> dict[str, Any]:
 
 def _cells(tables: ComparedNeuron | ComparedValidation, prefix: str) -> dict[str, Any]:
     cells: dict[str, Any] = {}
-    for made in RENDERERS:
+    for optimized_under in RENDERERS:
         for shown in RENDERERS:
-            name = f"{prefix}{made}_mei_under_{shown}"
-            cells |= _spread(name, tables.activation.get(made, {}).get(shown))
-            over = tables.ratio_to_pixel.get(made, {}).get(shown)
+            name = f"{prefix}{optimized_under}_mei_under_{shown}"
+            cells |= _spread(name, tables.activation.get(optimized_under, {}).get(shown))
+            over = tables.ratio_to_pixel.get(optimized_under, {}).get(shown)
             cells[f"{name}_over_pixel"] = None if over is None else over.mean
     return cells
 
@@ -291,8 +310,11 @@ def comparison_statistics(neurons: Sequence[ComparedNeuron]) -> ComparisonStatis
         neurons=len(done),
         gain={shown: _median([neuron.gain[shown] for neuron in done]) for shown in RENDERERS},
         ratio_to_pixel={
-            made: {shown: _median([neuron.ratio_to_pixel[made][shown] for neuron in done]) for shown in RENDERERS}
-            for made in RENDERERS
+            optimized_under: {
+                shown: _median([neuron.ratio_to_pixel[optimized_under][shown] for neuron in done])
+                for shown in RENDERERS
+            }
+            for optimized_under in RENDERERS
         },
         apart={shown: _significant(done, shown) for shown in RENDERERS},
     )
@@ -306,7 +328,7 @@ def _median(values: Sequence[Estimate | None]) -> MedianGain | None:
 def _significant(done: Sequence[ComparedNeuron], shown: str) -> Significant:
     renders = []
     for neuron in done:
-        first, second = (neuron.activation[made][shown] for made in RENDERERS)
+        first, second = (neuron.activation[optimized_under][shown] for optimized_under in RENDERERS)
         renders.append((first.mean - second.mean, math.hypot(first.sem, second.sem)))
     starts = [neuron.starts[shown] for neuron in done]
     several = [(each.mean, each.sem) for each in starts if each.n > 1]

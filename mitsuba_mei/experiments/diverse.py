@@ -147,9 +147,9 @@ class _Search:
 
     def optimized(self, starts: list[Pipeline], maximum: float) -> list[StartResult]:
         """All scenes together."""
-        said = self._run.objective
-        apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
-        level = min(1.0, said.level + MARGIN)
+        sought = self._run.objective
+        apart = DEFAULT_THRESHOLD[sought.differ] if sought.apart is None else sought.apart
+        level = min(1.0, sought.level + MARGIN)
 
         def want(look: Observation) -> Tensor:
             return STEEP * (level - look.activation / maximum).clamp_min(0)
@@ -163,9 +163,9 @@ class _Search:
             if not self._settings.steps:
                 start.scene.shape.put_back()
         every = max(1, self._settings.steps // FRAMES)
-        record = History(self._folder, starts[0], self._progress, said.type, 0, every, len(starts))
+        record = History(self._folder, starts[0], self._progress, sought.type, 0, every, len(starts))
         began = time.perf_counter()
-        goal = DiversityLoss(starts, want, said.differ, apart)
+        goal = DiversityLoss(starts, want, sought.differ, apart)
         since = self._checkpoints.read(SCENES)
         seconds = 0.0
         if since is not None:
@@ -173,8 +173,8 @@ class _Search:
             kept = checked_numbers(HistoryState, since.numbers)
             self._folder.continue_metrics(kept.metrics)
             seconds = kept.seconds
-        made = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
-        self._progress.start(self._settings.steps, f"{len(starts)} scenes", made)
+        steps_done = min(len(record.history.get("activation", ())), self._settings.steps) if since is not None else 0
+        self._progress.start(self._settings.steps, f"{len(starts)} scenes", steps_done)
 
         def keep(snapshot: Snapshot) -> None:
             self._checkpoints.write(SCENES, record.kept(snapshot, seconds + time.perf_counter() - began))
@@ -299,5 +299,5 @@ def _picture(trials: list[StartResult], diverse: DiverseSet) -> DiversePicture:
         labels=[f"{scene.of_maximum:.3f} of the maximum" for scene in diverse.scenes],
         pairs=np.array(diverse.pairs[diverse.differ]),
         unit=diverse.unit,
-        said=describe_set(diverse),
+        sought=describe_set(diverse),
     )

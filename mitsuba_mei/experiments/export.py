@@ -198,7 +198,7 @@ def export_scene(folder: Path, out: Path) -> tuple[Path, list[str]]:
     with torch.no_grad():
         if not torch.isfinite(scene().vertices).all():
             raise UserError(f"{folder}: its parameters make no object; they may be damaged")
-    said = [light.model_dump(exclude={"free"}) for light in run.config.lighting]
+    settings = [light.model_dump(exclude={"free"}) for light in run.config.lighting]
     written = RunFolder(out)
-    written.write("scene.glb", lambda path: write_glb(path, scene, said))
+    written.write("scene.glb", lambda path: write_glb(path, scene, settings))
     return written.path, left_out(scene)

@@ -44,21 +44,21 @@ def unlike_stimuli(run: FinishedRun, evaluator: FrozenEvaluator) -> list[Exporte
     """Those of a metamer's run and its reference, or of diverse scenes; and those that they began with."""
     observer, neurons = evaluator.pipeline.observer, _asked(run, evaluator)
     if run.config.objective.type == "metamer":
-        found = _stored(observer, run.folder, "stimulus.npy", "stimulus", evaluator.device, neurons)
+        exported = _stored(observer, run.folder, "stimulus.npy", "stimulus", evaluator.device, neurons)
         first = initial_stimulus(run, evaluator, "initial_parameters.npz", "initial stimulus")
-        return [found, _reference(run, evaluator, neurons), first]
+        return [exported, _reference(run, evaluator, neurons), first]
     folders = sorted((path.parent for path in run.folder.glob("scenes/*/stimulus.npy")), key=_number)
     if not folders:
         raise UserError(f"{run.folder} is no whole run folder: there is no scenes/0/stimulus.npy in it")
-    found = []
+    exported = []
     for folder in folders:
         name = f"scenes/{folder.name}"
-        found.append(_stored(observer, run.folder, f"{name}/stimulus.npy", "stimulus", evaluator.device, neurons))
-    found += [
+        exported.append(_stored(observer, run.folder, f"{name}/stimulus.npy", "stimulus", evaluator.device, neurons))
+    exported += [
         initial_stimulus(run, evaluator, f"scenes/{folder.name}/initial_parameters.npz", "initial stimulus")
         for folder in folders
     ]
-    return found
+    return exported
 
 
 def initial_stimulus(run: FinishedRun, evaluator: FrozenEvaluator, file: str, what: str) -> ExportedStimulus:

@@ -125,10 +125,10 @@ class Course:
     def _write_video(self, path: Path) -> None:
         renders = [*self.steps, self.last]
         beside = [self.beside.of(render) for render in renders]
-        pixels, said = self.beside.together(beside)
+        pixels, caption = self.beside.together(beside)
         frames = [(self._render(render), pixels(each)) for render, each in zip(renders, beside)]
         darker = f" at exposure {self.exposure:.2g}" if self.exposure < 0.995 else ""
-        write_video(path, [*frames, *frames[-1:] * (REST - 1)], (f"render{darker}", said))
+        write_video(path, [*frames, *frames[-1:] * (REST - 1)], (f"render{darker}", caption))
 
 
 def write_final(folder: RunFolder, pipeline: Pipeline, image: torch.Tensor, exposure: float, prefix: str = "") -> None:

@@ -82,8 +82,8 @@ def _difference_from(target: np.ndarray) -> Beside:
 
     def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
         reach = max(float(max(np.abs(each).max() for each in differences)), MIN_DIFFERENCE)
-        said = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
-        return lambda difference: signed_difference(difference, reach), said
+        caption = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
+        return lambda difference: signed_difference(difference, reach), caption
 
     return Beside(
         "difference", lambda render: (render - target).mean(-1), lambda each: DISPLAY(127.5 * (1 + each)), together

@@ -66,15 +66,15 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
     UserError
         For anything in the scene file or its files that cannot be used.
     """
-    said, pipeline = config.objective, build_pipeline(config, on_message)
+    sought, pipeline = config.objective, build_pipeline(config, on_message)
     observer, device = pipeline.observer, pipeline.scene.background.device
     neurons, memory = observer.neurons, observer.memory
-    if said.layer is not None:
-        neurons = GuardedModule(FeatureExtractor(observer.model.module, said.layer), observer.model.name).to(device)
+    if sought.layer is not None:
+        neurons = GuardedModule(FeatureExtractor(observer.model.module, sought.layer), observer.model.name).to(device)
         memory = Memory(neurons, (observer.stimulus.channels, *observer.stimulus.image_size))
     with threads_beside(pipeline.renderer):
         wanted = wanted_images(
-            said.reference, (), config.render, pipeline.scene.channels, (), on_message, config.trusts_code
+            sought.reference, (), config.render, pipeline.scene.channels, (), on_message, config.trusts_code
         )
     target = wanted.images.to(device)
     parts = (observer.stimulus, observer.model, neurons, observer.objective)
@@ -87,10 +87,10 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
             if truth is None
             else scene_features(truth, truth.shape(), model_input).detached()
         )
-    if not comparable(said.differ, aspects, _aspects(pipeline, model_input)):
+    if not comparable(sought.differ, aspects, _aspects(pipeline, model_input)):
         why = "is an image alone" if truth is None else "has other lights"
         raise UserError(
-            f"objective.differ is {said.differ}, but the reference {why}, so that there is nothing to differ from; "
+            f"objective.differ is {sought.differ}, but the reference {why}, so that there is nothing to differ from; "
             "let it be image, or name another reference"
         )
     return replace(pipeline, observer=likeness), Reference(wanted, aspects)
@@ -118,18 +118,18 @@ def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = F
     UserError
         For anything that the user can mend, before the first step.
     """
-    said = config.objective
-    apart = DEFAULT_THRESHOLD[said.differ] if said.apart is None else said.apart
+    sought = config.objective
+    apart = DEFAULT_THRESHOLD[sought.differ] if sought.apart is None else sought.apart
     progress.doing(LOADING)
     pipeline, reference = build_metamer(config, progress.message)
 
     def goal(start: Pipeline) -> DiversityLoss:
         return DiversityLoss(
-            [start], lambda look: -look.activation, said.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
+            [start], lambda look: -look.activation, sought.differ, apart / FIRM, reference.aspects, FIRM * MARGIN
         )
 
     def score(trial: StartResult) -> float:
-        far = exact_distance(said.differ, _final(trial), reference.aspects)
+        far = exact_distance(sought.differ, _final(trial), reference.aspects)
         return trial.after.mean - max(0.0, 1 - far / apart)
 
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
@@ -238,5 +238,5 @@ def _picture(done: MultistartResult, reference: Reference, result: MetamerResult
         stimuli={name: grey for name, (_, grey) in frames.items()},
         previews=dict(zip(shown, previews(pipeline.renderer, objects, (0, 90)))),
         responses={name: observer.neurons(observer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
-        said=[*describe_pair(result.metamer), *describe_spread(result.over_starts, RESPONSES)],
+        sought=[*describe_pair(result.metamer), *describe_spread(result.over_starts, RESPONSES)],
     )

@@ -217,10 +217,10 @@ def _trial(
         start, before = get_parameters(pipeline.scene), evaluate(pipeline, *accuracy)
     if not settings.optimizer.steps:
         pipeline.scene.shape.put_back()
-    made = min(len(record.history["activation"]), settings.optimizer.steps)
-    if made:
-        progress.message(f"going on after {made} of {settings.optimizer.steps} steps")
-    progress.start(settings.optimizer.steps, done=made)
+    steps_done = min(len(record.history["activation"]), settings.optimizer.steps)
+    if steps_done:
+        progress.message(f"going on after {steps_done} of {settings.optimizer.steps} steps")
+    progress.start(settings.optimizer.steps, done=steps_done)
     started = time.perf_counter()
     seed = settings.seed * settings.optimizer.restarts + index
     seconds = 0.0 if since is None else kept_record(since).seconds
@@ -277,11 +277,11 @@ def _find(pipeline: Pipeline, settings: RunSettings, index: int, progress: Progr
     """Turn object and lights to where the optimization should start, or take up what was found."""
     scene = pipeline.scene
     stored = dict(scene.named_parameters()) | {"pose.start": scene.pose.start}
-    found = checkpoints.read(f"found-{index}")
-    if found is not None:
+    start_found = checkpoints.read(f"found-{index}")
+    if start_found is not None:
         with torch.no_grad():
             for name, tensor in stored.items():
-                tensor.copy_(torch.from_numpy(checked_array(found.arrays, name, tensor.shape)))
+                tensor.copy_(torch.from_numpy(checked_array(start_found.arrays, name, tensor.shape)))
         return
     progress.start(settings.optimizer.search, "looking for a start")
     find_start(pipeline, settings.optimizer.search, settings.seed, index, lambda: progress.step({}))

@@ -187,22 +187,22 @@ def one_by_one(
         attentive = InterruptNotice(progress, interrupted)
         try:
             for number, task in enumerate(tasks):
-                told = LabelledProgress(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
+                labelled = LabelledProgress(attentive, f"{task.label} ({number + 1} of {len(tasks)})")
                 if overall.is_done(task):
-                    told.message("done before")
+                    labelled.message("done before")
                     continue
                 if number:
-                    told.doing(LOADING)
+                    labelled.doing(LOADING)
                     try:
-                        ready = prepare(task.config, told.message)
+                        ready = prepare(task.config, labelled.message)
                     except UserError as error:
                         overall.add_failure(task, error)
-                        told.message(f"left out: {error}")
+                        labelled.message(f"left out: {error}")
                         continue
                 if interrupted():
                     break
                 folder = overall.folder.inside(task.folder)
-                overall.add(task, work(task, ready, folder, told, interrupted))
+                overall.add(task, work(task, ready, folder, labelled, interrupted))
                 if overall.neurons[-1].ended == "done":
                     overall.discard_checkpoints(folder)
                 if interrupted():

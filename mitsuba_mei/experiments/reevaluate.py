@@ -108,19 +108,19 @@ def evaluate_run(
     if out is not None and out.suffix.lower() == ".json":
         _check_free(out)
     seeds = {"initial": run.config.seed, "final": final_seed(run.config.seed, len(run.result.restarts) or 1)}
-    found: dict[str, dict[str, SceneEstimate]] = {}
+    by_renderer: dict[str, dict[str, SceneEstimate]] = {}
     for name in dict.fromkeys((run.result.renderer, shown)):
         with about(folder / "config.yaml"):
             pipeline = build_pipeline(run.config.with_renderer(name).with_nothing_free(), on_message)
             evaluator = FrozenEvaluator(pipeline, run.config.evaluate)
         ends = dict(zip(seeds, run.parameters(get_parameters(evaluator.pipeline.scene))))
-        found[name] = {when: _checked(evaluator, ends[when], seed, folder) for when, seed in seeds.items()}
-    result = _result(run, shown, evaluator, found[shown])
-    evaluator.pipeline.observer.check_unaltered(found[shown]["final"].image.to(evaluator.device))
+        by_renderer[name] = {when: _checked(evaluator, ends[when], seed, folder) for when, seed in seeds.items()}
+    result = _result(run, shown, evaluator, by_renderer[shown])
+    evaluator.pipeline.observer.check_unaltered(by_renderer[shown]["final"].image.to(evaluator.device))
     views = {
         when: {
             name: Seen(*frame(evaluator.pipeline, each[when].image.to(evaluator.device)))
-            for name, each in found.items()
+            for name, each in by_renderer.items()
         }
         for when in seeds
     }

@@ -48,7 +48,7 @@ class Found:
         self.stimuli[index] = stimulus
 
 
-def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> TuningResult:
+def result_of(plan: Plan, own: Responses, responses_so_far: Found, whole: bool) -> TuningResult:
     """The result of a grid, whole or interrupted."""
     subject = plan.subject
     config, pipeline = subject.config, subject.pipeline
@@ -63,12 +63,12 @@ def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> TuningRe
         neurons=tuple(
             TunedNeuron(
                 neuron=neuron,
-                mean=found.mean[i],
-                sem=found.sem[i],
-                low=found.low[i],
-                high=found.high[i],
+                mean=responses_so_far.mean[i],
+                sem=responses_so_far.sem[i],
+                low=responses_so_far.low[i],
+                high=responses_so_far.high[i],
                 at_scene=Estimate(mean=float(own.mean[i]), sem=float(own.sem[i])),
-                summary=_summary(plan, found, i),
+                summary=_summary(plan, responses_so_far, i),
             )
             for i, neuron in enumerate(plan.neurons)
         ),
@@ -77,43 +77,45 @@ def result_of(plan: Plan, own: Responses, found: Found, whole: bool) -> TuningRe
     )
 
 
-def _summary(plan: Plan, found: Found, i: int) -> TuningSummary | None:
+def _summary(plan: Plan, responses_so_far: Found, i: int) -> TuningSummary | None:
     """Of a neuron whose responses are all known and finite; else None."""
-    if not np.isfinite(found.mean[i]).all():
+    if not np.isfinite(responses_so_far.mean[i]).all():
         return None
-    return summarize(plan.axes, found.mean[i], found.sem[i], plan.subject.config.seed)
+    return summarize(plan.axes, responses_so_far.mean[i], responses_so_far.sem[i], plan.subject.config.seed)
 
 
-def write_grid(folder: RunFolder, plan: Plan, found: Found, result: TuningResult) -> None:
+def write_grid(folder: RunFolder, plan: Plan, responses_so_far: Found, result: TuningResult) -> None:
     """Write the stimuli, the table, the result and the figure."""
-    folder.write("stimuli.npy", lambda path: np.save(path, found.stimuli))
-    folder.write("tuning.csv", lambda path: _write_rows(path, plan, found))
+    folder.write("stimuli.npy", lambda path: np.save(path, responses_so_far.stimuli))
+    folder.write("tuning.csv", lambda path: _write_rows(path, plan, responses_so_far))
     folder.write_result(result)
     title = f"{result.model}, around {plan.subject.source.name}"
     title += " (path traced)" if result.renderer == "path" else " (rasterized)"
     if result.ended != "done":
         title += ", interrupted"
-    figure = TuningFigure(title, plan.axes, result.neurons, found.stimuli)
+    figure = TuningFigure(title, plan.axes, result.neurons, responses_so_far.stimuli)
     folder.adorn("tuning.png", lambda path: write_tuning(path, figure))
 
 
-def _write_rows(path: Path, plan: Plan, found: Found) -> None:
+def _write_rows(path: Path, plan: Plan, responses_so_far: Found) -> None:
     """A row for each neuron and point of which something is known."""
     names = ("mean", "sem", "low", "high")
-    known = [each for each in points(plan.axes) if not np.isnan(found.stimuli[each[0]]).all()]
+    known = [each for each in points(plan.axes) if not np.isnan(responses_so_far.stimuli[each[0]]).all()]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["neuron", *(axis.path for axis in plan.axes), *names])
         for i, neuron in enumerate(plan.neurons):
             for index, point in known:
-                writer.writerow([neuron, *point.values(), *(getattr(found, name)[(i, *index)] for name in names)])
+                writer.writerow(
+                    [neuron, *point.values(), *(getattr(responses_so_far, name)[(i, *index)] for name in names)]
+                )
 
 
 def run_tuning(
     source: Path,
     renderer: str | None,
     overrides: Sequence[str],
-    wanted: Wanted,
+    request: Wanted,
     out: Path,
     progress: Progress,
     trust_code: bool = False,
@@ -122,12 +124,12 @@ def run_tuning(
 
     See :func:`run_subject`, and :func:`subject_of`.
     """
-    check_wanted(wanted)
+    check_wanted(request)
     progress.doing(LOADING)
-    return run_subject(subject_of(source, renderer, overrides, progress, trust_code), wanted, out, progress)
+    return run_subject(subject_of(source, renderer, overrides, progress, trust_code), request, out, progress)
 
 
-def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress) -> RunResult:
+def run_subject(subject: Subject, request: Wanted, out: Path, progress: Progress) -> RunResult:
     """Render every point of the grid, show it to the neurons, and write a folder of it all.
 
     Every point is rendered with seeds of its own, so that the errors of points are independent of each other: a curve's
@@ -151,13 +153,13 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
         For anything that the user can mend, before the first render.
     """
     progress.doing("rendering the scene as it is")
-    plan = planned(subject, wanted)
+    plan = planned(subject, request)
     with threads_beside(subject.pipeline.renderer), torch.no_grad():
         check_points(plan)
         folder = RunFolder(out)
         plan = with_periods(plan)
         own = plan.respond({}, 0)
-        found = Found.nothing(plan, plan.stimulus(own.image))
+        responses_so_far = Found.nothing(plan, plan.stimulus(own.image))
         grid = points(plan.axes)
         done = 0
         with interruptible() as interrupted:
@@ -165,7 +167,7 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
                 progress.start(len(grid))
                 for index, point in grid:
                     responses = plan.respond(point, done + 1)
-                    found.add(index, responses, plan.stimulus(responses.image))
+                    responses_so_far.add(index, responses, plan.stimulus(responses.image))
                     done += 1
                     progress.step({"response": float(responses.mean[0])})
                     if interrupted():
@@ -173,9 +175,9 @@ def run_subject(subject: Subject, wanted: Wanted, out: Path, progress: Progress)
             finally:
                 progress.stop()
         plan.values.set({})
-    result = result_of(plan, own, found, done == len(grid))
+    result = result_of(plan, own, responses_so_far, done == len(grid))
     progress.doing(WRITING)
-    write_grid(folder, plan, found, result)
+    write_grid(folder, plan, responses_so_far, result)
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(subject.config, folder.path))
     folder.tell_missing(progress.message)

@@ -151,14 +151,14 @@ def subject_of(
         return Subject(source, config, pipeline, False)
 
 
-def check_wanted(wanted: Wanted) -> None:
+def check_wanted(request: Wanted) -> None:
     """Raise UserError for what is wrong with it by itself, before anything is read."""
-    for text in wanted.over:
+    for text in request.over:
         parse_over(text)
-    if wanted.neurons is not None:
-        _listed(wanted.neurons)
-    if wanted.renders is not None and not 2 <= wanted.renders <= MAX_RENDERS:
-        raise UserError(f"--repeats {wanted.renders}: it must be 2 to {MAX_RENDERS} renders of each point")
+    if request.neurons is not None:
+        _listed(request.neurons)
+    if request.renders is not None and not 2 <= request.renders <= MAX_RENDERS:
+        raise UserError(f"--repeats {request.renders}: it must be 2 to {MAX_RENDERS} renders of each point")
 
 
 def _listed(neurons: str) -> list[int] | None:
@@ -171,7 +171,7 @@ def _listed(neurons: str) -> list[int] | None:
         raise UserError(f"--neurons {neurons}: {error}; or say all") from None
 
 
-def planned(subject: Subject, wanted: Wanted) -> Plan:
+def planned(subject: Subject, request: Wanted) -> Plan:
     """What is to be rendered of a subject.
 
     Raises
@@ -179,17 +179,17 @@ def planned(subject: Subject, wanted: Wanted) -> Plan:
     UserError
         If the scene has no such numbers or the model no such neurons, or something is out of its range.
     """
-    check_wanted(wanted)
+    check_wanted(request)
     pipeline = subject.pipeline
     values = ScalarParameters(pipeline.scene, subject.config.pose.rotation)
-    axes = axes_of([parse_over(text) for text in wanted.over], values, wanted.relative)
+    axes = axes_of([parse_over(text) for text in request.over], values, request.relative)
     model = pipeline.observer.model
-    if wanted.neurons is None:
+    if request.neurons is None:
         neurons = list(subject.config.neurons)
-    elif (neurons := _listed(wanted.neurons)) is None:
+    elif (neurons := _listed(request.neurons)) is None:
         neurons = [n for first, last in model.sensible or ((0, model.n_neurons - 1),) for n in range(first, last + 1)]
     neurons = model.check_neurons(neurons)
-    accuracy = Accuracy.split(subject.config.evaluate.spp, subject.config.evaluate.repeats, wanted.renders)
+    accuracy = Accuracy.split(subject.config.evaluate.spp, subject.config.evaluate.repeats, request.renders)
     size = math.prod(len(axis.values) for axis in axes) * model.channels * math.prod(model.image_size)
     if size > MAX_VALUES:
         raise UserError(

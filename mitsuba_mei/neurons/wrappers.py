@@ -22,13 +22,13 @@ LISTED = re.compile(r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)(?:\. *)
 MISMATCH = re.compile(r"size mismatch for (\S+): .*?shape (\S+\(\[.*?\]\)).*?shape.*? is (\S+\(\[.*?\]\))")
 
 
-def prefix_of(keys: Iterable[str], wanted: Iterable[str]) -> str:
+def prefix_of(keys: Iterable[str], requested: Iterable[str]) -> str:
     """What stands before a wanted key in a checkpoint, ``module.`` or ``model.core.``; empty where nothing does."""
-    wanted = set(wanted)
+    requested = set(requested)
     for key in keys:
         parts = key.split(".")
         for first in range(1, len(parts)):
-            if ".".join(parts[first:]) in wanted:
+            if ".".join(parts[first:]) in requested:
                 return ".".join(parts[:first]) + "."
     return ""
 

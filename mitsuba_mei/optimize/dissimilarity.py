@@ -85,13 +85,13 @@ def scene_features(scene: Scene, shape: Tensor, model_input: Tensor) -> SceneFea
 
 
 def _towards_lights(scene: Scene) -> Tensor | None:
-    found = []
+    directions = []
     for light in scene.lighting.emitters:
         if "direction" in light.parameter_names:
-            found.append(-light.get("direction"))
+            directions.append(-light.get("direction"))
         elif "position" in light.parameter_names:
-            found.append(light.get("position"))
-    return F.normalize(torch.stack(found), dim=1) if found else None
+            directions.append(light.get("position"))
+    return F.normalize(torch.stack(directions), dim=1) if directions else None
 
 
 class Dissimilarity:

@@ -133,11 +133,11 @@ class DiversityLoss:
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""
-        found: dict[str, list[nn.Parameter]] = {}
+        groups: dict[str, list[nn.Parameter]] = {}
         for pipeline in self.experiments:
             for name, parameters in pipeline.scene.parameter_groups().items():
-                found.setdefault(name, []).extend(parameters)
-        return found
+                groups.setdefault(name, []).extend(parameters)
+        return groups
 
     def evaluate(self, seed: int) -> LossValue:
         """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.

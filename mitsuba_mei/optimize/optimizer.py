@@ -160,10 +160,12 @@ class SceneOptimizer:
     def step(self) -> Step:
         """One step, if what it sees is finite."""
         self._optimizer.zero_grad(set_to_none=True)
-        found = self._goal.evaluate(self._seed * 2**20 + self.index)
+        evaluated = self._goal.evaluate(self._seed * 2**20 + self.index)
         groups = self._groups
         norms = {name: _norm(parameters) for name, parameters in groups.items()}
-        finite = math.isfinite(found.value) and math.isfinite(found.loss) and all(map(math.isfinite, norms.values()))
+        finite = (
+            math.isfinite(evaluated.value) and math.isfinite(evaluated.loss) and all(map(math.isfinite, norms.values()))
+        )
         if finite:
             self.outcome.shortened += sum(
                 _clip(groups[name], norms[name], self._gradient_norms[name]) for name in norms
@@ -172,13 +174,15 @@ class SceneOptimizer:
                 group["lr"] = self._lr_scale * self._settings.lr[name] * self._settings.rate(self.index)
             self._optimizer.step()
             smooth = self._smooth
-            self._smooth = found.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * found.value
+            self._smooth = evaluated.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * evaluated.value
         else:
             self.outcome.skipped += 1
         self.lost = 0 if finite else self.lost + 1
         self.index += 1
         self.outcome.steps += 1
-        return Step(self.index, found.value, found.loss, found.terms, norms, found.image.detach(), not finite)
+        return Step(
+            self.index, evaluated.value, evaluated.loss, evaluated.terms, norms, evaluated.image.detach(), not finite
+        )
 
     def no_better(self) -> bool:
         """Whether the patience with the running mean of the activation is over."""

@@ -248,12 +248,12 @@ class _AnyLight:
         states = self._states()
         images = self._renderer.render_batch(states)
         background = self._scene.background.mean()
-        wanted = (self._target - background * images[..., BANDS]).flatten()
+        residual_target = (self._target - background * images[..., BANDS]).flatten()
         basis = images[..., :BANDS].reshape(-1, BANDS)
         square = basis.T @ basis
         square = square + RIDGE * square.diagonal().mean() * torch.eye(BANDS, device=square.device)
-        light = torch.linalg.solve(square, basis.T @ wanted)
-        error = (wanted - basis @ light).square().mean().sqrt() / self._scale
+        light = torch.linalg.solve(square, basis.T @ residual_target)
+        error = (residual_target - basis @ light).square().mean().sqrt() / self._scale
         return error.item(), F.normalize(light[[3, 1, 2]], dim=0)
 
     def _states(self) -> list[SceneState]:

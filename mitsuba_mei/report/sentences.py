@@ -84,10 +84,12 @@ def flaws(mesh: MeshFlaws) -> str:
 
 def describe_mesh(mesh: MeshFlaws) -> list[str]:
     """A warning where a mesh has faces that no object has."""
-    found, had = flaws(mesh), 0 if mesh.input is None else mesh.input.intersecting_faces
+    flawed, had = flaws(mesh), 0 if mesh.input is None else mesh.input.intersecting_faces
     lines = []
-    if found:
-        lines.append(f"{'the optimization made' if had else 'the mesh has'} faces that no object has: {found}")
+    if flawed:
+        lines.append(
+            f"{'the optimization optimized_under' if had else 'the mesh has'} faces that no object has: {flawed}"
+        )
     if had:
         left = mesh.intersecting_faces - mesh.new_intersecting_faces
         lines.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")
@@ -96,8 +98,8 @@ def describe_mesh(mesh: MeshFlaws) -> list[str]:
 
 def describe_each_mesh(scenes: Sequence[DiverseScene]) -> list[str]:
     """The same of several scenes; older folders do not say it of each."""
-    found = {index: flaws(scene.mesh) for index, scene in enumerate(scenes, 1) if scene.mesh is not None}
-    bad = [f"scene {index}: {text}" for index, text in found.items() if text]
+    flawed = {index: flaws(scene.mesh) for index, scene in enumerate(scenes, 1) if scene.mesh is not None}
+    bad = [f"scene {index}: {text}" for index, text in flawed.items() if text]
     return [f"{len(bad)} of {len(scenes)} meshes have faces that no object has ({'; '.join(bad)})"] if bad else []
 
 
@@ -245,13 +247,19 @@ def comparison_rows(neurons: Sequence[ComparedNeuron]) -> tuple[list[str], list[
     noisy = {shown for neuron in neurons for shown in RENDERERS if _noisy(neuron, shown)}
     error = {shown: "\n± render s.e." if shown in noisy else "" for shown in RENDERERS}
     titles = ["neuron", "pixel MEI"]
-    titles += [f"{made} MEI,\n{SHOWN[shown]}{error[shown]}" for made in RENDERERS for shown in RENDERERS]
+    titles += [
+        f"{optimized_under} MEI,\n{SHOWN[shown]}{error[shown]}" for optimized_under in RENDERERS for shown in RENDERERS
+    ]
     titles += [f"gain,\n{SHOWN[shown]}" for shown in RENDERERS]
     rows = []
     for neuron in neurons:
         gains = neuron.gain or {}
         label = neuron.label.replace("neuron ", "") + ("" if neuron.ended == "done" else f" ({neuron.ended})")
-        cells = [neuron.activation.get(made, {}).get(shown) for made in RENDERERS for shown in RENDERERS]
+        cells = [
+            neuron.activation.get(optimized_under, {}).get(shown)
+            for optimized_under in RENDERERS
+            for shown in RENDERERS
+        ]
         row = [label, "" if neuron.pixel is None else f"{neuron.pixel:.4g}"]
         row += ["" if cell is None else _in_table(cell) for cell in cells]
         row += ["" if gains.get(shown) is None else f"{signed_percent(gains[shown].mean)} %" for shown in RENDERERS]

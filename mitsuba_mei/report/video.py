@@ -63,7 +63,7 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     height, width = frames.shape[1:3]
     size = f"{width}x{height}"
     given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
-    wanted = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-qp", str(QUALITY), str(path)]
+    arguments = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-qp", str(QUALITY), str(path)]
     try:
         program = imageio_ffmpeg.get_ffmpeg_exe()
         subprocess.run([program, "-version"], capture_output=True, check=True, timeout=PATIENCE)
@@ -72,7 +72,7 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
             "ffmpeg, which writes videos, is missing or does not start; install imageio-ffmpeg anew, or name another "
             "in the environment variable IMAGEIO_FFMPEG_EXE"
         ) from None
-    command = [program, "-y", "-v", "error", *given, *wanted]
+    command = [program, "-y", "-v", "error", *given, *arguments]
     try:
         subprocess.run(command, input=frames.tobytes(), capture_output=True, check=True, timeout=PATIENCE)
     except (OSError, subprocess.SubprocessError):

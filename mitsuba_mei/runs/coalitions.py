@@ -125,17 +125,17 @@ def factor_parameters(scene: SceneSettings) -> dict[str, tuple[str, ...]]:
     UserError
         If there are none for a factor.
     """
-    found = {}
+    freed = {}
     for factor in FACTORS:
         own = tuple(path for path in free_parameters(scene) if factor_of(path) == factor)
         every = tuple(path for path in freeable_parameters(scene) if factor_of(path) == factor)
-        found[factor] = own or tuple(path for path in every if not _is_dark(scene, path))
-        if not found[factor]:
+        freed[factor] = own or tuple(path for path in every if not _is_dark(scene, path))
+        if not freed[factor]:
             raise UserError(
                 f"{factor} has no parameter that can be free, so what it is worth cannot be said: every light has a "
                 "power of zero; give one of them a power"
             )
-    return found
+    return freed
 
 
 def _is_dark(scene: SceneSettings, path: str) -> bool:

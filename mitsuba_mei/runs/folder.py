@@ -167,8 +167,8 @@ class RunFolder:
 
     def missing(self) -> list[str]:
         """What :meth:`adorn` could not write, and why: names for each reason; once."""
-        found, self._missing = self._missing, {}
-        return [f"{_listed(list(dict.fromkeys(names)))} ({reason})" for reason, names in found.items()]
+        listed, self._missing = self._missing, {}
+        return [f"{_listed(list(dict.fromkeys(names)))} ({reason})" for reason, names in listed.items()]
 
     def tell_missing(self, on_message: Callable[[str], None]) -> None:
         """Say it."""

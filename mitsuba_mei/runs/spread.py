@@ -39,12 +39,12 @@ def ends_of(starts: Iterable[Start], sign: float = 1.0) -> list[float]:
     return [sign * each.activation.final.mean for each in starts if each.ended in ("done", "no better")]
 
 
-def describe_spread(found: Spread | None, what: str = "starts") -> list[str]:
+def describe_spread(over: Spread | None, what: str = "starts") -> list[str]:
     """``over 3 starts: mean 0.87, s.d. 0.08 (0.82 to 0.99)``; nothing where there is no spread."""
-    if found is None:
+    if over is None:
         return []
-    ends = f"{found.lowest:.4g} to {found.highest:.4g}"
-    return [f"over {found.n} {what}: mean {found.mean:.4g}, s.d. {found.sd:.2g} ({ends})"]
+    ends = f"{over.lowest:.4g} to {over.highest:.4g}"
+    return [f"over {over.n} {what}: mean {over.mean:.4g}, s.d. {over.sd:.2g} ({ends})"]
 
 
 def named_value(objective: str) -> tuple[str, float]:

@@ -148,10 +148,10 @@ class ParameterDifference:
 
 def parameter_at(parameters: Mapping[str, Any], path: str) -> Any:
     """A parameter by its path in the scene file, as ``lighting.0.direction``, of ``Scene.in_file_units()``."""
-    found: Any = parameters
+    entry: Any = parameters
     for step in path.split("."):
-        found = found[int(step)] if isinstance(found, (list, tuple)) else found[step]
-    return found
+        entry = entry[int(step)] if isinstance(entry, (list, tuple)) else entry[step]
+    return entry
 
 
 def parameter_difference(quantity: Quantity, first: Any, second: Any) -> ParameterDifference:

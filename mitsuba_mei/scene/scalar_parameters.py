@@ -112,7 +112,7 @@ class ScalarParameters:
             if path != _ROTATION and component is not scene.shape:
                 self._add_parameter(path, component, name)
         if bool((scene.shape.get("offsets") != 0).any()):
-            self._add(ParameterInfo(_AMOUNT), 1.0, lambda said: scene.shape.offsets.mul_(said[_AMOUNT]))
+            self._add(ParameterInfo(_AMOUNT), 1.0, lambda text: scene.shape.offsets.mul_(text[_AMOUNT]))
 
     def _add(self, quantity: ParameterInfo, own: float, writer: Writer) -> None:
         self.quantities[quantity.path] = quantity
@@ -170,22 +170,22 @@ class ScalarParameters:
             if not quantity.allows(value):
                 raise UserError(f"{path} cannot be {value:g}{_after(quantity.unit)}; it must be {quantity.allowed}")
         set_parameters(self.scene, self._base)
-        said = self._own | dict(values)
+        text = self._own | dict(values)
         for path in values:
-            self._writers[path](said)
+            self._writers[path](text)
 
-    def _turn(self, said: Mapping[str, float]) -> None:
-        angles = torch.tensor([said[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
+    def _turn(self, text: Mapping[str, float]) -> None:
+        angles = torch.tensor([text[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
         self.scene.pose.start.copy_(roma.euler_to_rotmat("xyz", angles, degrees=True))
         self.scene.pose.rotation.zero_()
 
 
-def _fill(number: Tensor, path: str, is_angle: bool, said: Mapping[str, float]) -> None:
-    number.fill_(math.radians(said[path]) if is_angle else said[path])
+def _fill(number: Tensor, path: str, is_angle: bool, text: Mapping[str, float]) -> None:
+    number.fill_(math.radians(text[path]) if is_angle else text[path])
 
 
-def _aim(direction: Tensor, light: str, said: Mapping[str, float]) -> None:
-    towards = _direction_of(said[f"{light}.azimuth"], said[f"{light}.elevation"])
+def _aim(direction: Tensor, light: str, text: Mapping[str, float]) -> None:
+    towards = _direction_of(text[f"{light}.azimuth"], text[f"{light}.elevation"])
     direction.copy_(-torch.tensor(towards, dtype=torch.float64))
 
 
@@ -196,8 +196,8 @@ def _after(unit: str) -> str:
 def _euler_angles(scene: Scene, rotation: Sequence[float] | None) -> list[float]:
     """The scene's rotation as angles about x, y and z; those that are said, if they are it."""
     if rotation is not None:
-        said = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
-        if torch.allclose(said, scene.pose.rotation_matrix().detach().cpu().double(), atol=1e-5):
+        text = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
+        if torch.allclose(text, scene.pose.rotation_matrix().detach().cpu().double(), atol=1e-5):
             return list(map(float, rotation))
     return scene.pose.to_settings()["rotation"]
 

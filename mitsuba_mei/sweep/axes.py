@@ -176,29 +176,29 @@ def read_leave_out(tree: Located | None, axes: Sequence[Axis]) -> list[dict[int,
     found = []
     for index, row in enumerate([] if tree is None else tree.value):
         combination: dict[int, frozenset[int]] = {}
-        for name, said in row.value.items():
-            where = f"{said.place}: leave_out.{index}.{name}"
+        for name, values_given in row.value.items():
+            where = f"{values_given.place}: leave_out.{index}.{name}"
             key = key_of(name)
             number = next((i for i, axis in enumerate(axes) if axis.key == key), None)
             if number is None:
                 allowed = ", ".join(axis.path for axis in axes)
                 raise UserError(f"{where}: is no axis of this sweep; allowed: {allowed}")
-            combination[number] = _matching(axes[number], said, where)
+            combination[number] = _matching(axes[number], values_given, where)
         if not combination:
             raise UserError(f"{row.place}: leave_out.{index}: must not be empty, or nothing would be left")
         found.append(combination)
     return found
 
 
-def _matching(axis: Axis, said: Located, where: str) -> frozenset[int]:
+def _matching(axis: Axis, values_given: Located, where: str) -> frozenset[int]:
     if axis.key in (NEURON, SEED):
-        wanted = {value.plain() for value in _numbers(axis.key, said, where, axis.plain)}
+        requested = {value.plain() for value in _numbers(axis.key, values_given, where, axis.plain)}
         known = {value: i for i, value in enumerate(axis.plain())}
-        missing = sorted(wanted - known.keys())
+        missing = sorted(requested - known.keys())
         if missing:
             raise UserError(f"{where}: the axis {axis.path} has no {missing[0]}")
-        return frozenset(known[value] for value in wanted)
-    matching = frozenset(i for i, value in enumerate(axis.plain()) if value == said.plain())
+        return frozenset(known[value] for value in requested)
+    matching = frozenset(i for i, value in enumerate(axis.plain()) if value == values_given.plain())
     if not matching:
-        raise UserError(f"{where}: the axis {axis.path} has no {said.plain()!r}")
+        raise UserError(f"{where}: the axis {axis.path} has no {values_given.plain()!r}")
     return matching

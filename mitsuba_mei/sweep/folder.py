@@ -133,8 +133,8 @@ class SweepFolder:
 
     def record(self, attempt: Attempt) -> None:
         """Append a line to ``attempts.jsonl``, at once."""
-        said = vars(attempt) | {"reason": None if attempt.reason is None else without_home(attempt.reason)}
-        line = json.dumps({name: value for name, value in said.items() if value is not None})
+        fields = vars(attempt) | {"reason": None if attempt.reason is None else without_home(attempt.reason)}
+        line = json.dumps({name: value for name, value in fields.items() if value is not None})
         descriptor = open_own(self.path / "attempts.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         with open(descriptor, "a", encoding="utf-8") as file:
             file.write(line + "\n")

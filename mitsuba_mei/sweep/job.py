@@ -91,8 +91,8 @@ def _run(job: Job) -> Path:
 
 
 def _left_behind(job: Job) -> list[Path]:
-    found = sorted((job.folder / "partial").glob(f"{job.name}-????????"))
-    return [folder for folder in found if not folder.is_symlink()]
+    paths = sorted((job.folder / "partial").glob(f"{job.name}-????????"))
+    return [folder for folder in paths if not folder.is_symlink()]
 
 
 def _bound_threads(job: Job) -> None:

@@ -153,15 +153,17 @@ def _scene(tree: Located, sweep: Sweep, file: Path, overrides: Sequence[str], tr
     beside = file.parent / named
     path = beside if os.path.isfile(beside) or not os.path.isfile(named) else named  # names may be too long
     read(path, tree.at(("scene",)))  # says where it was named
-    said = tree.child("overrides")
-    settings = [] if said is None else [(key_of(name), value) for name, value in said.value.items()]
+    overrides_given = tree.child("overrides")
+    settings = (
+        [] if overrides_given is None else [(key_of(name), value) for name, value in overrides_given.value.items()]
+    )
     return SceneText(path, overrides, settings, trust_code)
 
 
-def _check_overrides(overrides: Sequence[str], said: Located | None, axes: Sequence[Axis]) -> None:
+def _check_overrides(overrides: Sequence[str], overrides_given: Located | None, axes: Sequence[Axis]) -> None:
     """An axis would undo an override of the same key, or of one within it."""
     places = [(Place(f"--set {text}", Path()), text.partition("=")[0]) for text in overrides]
-    places += [] if said is None else [(value.place, name) for name, value in said.value.items()]
+    places += [] if overrides_given is None else [(value.place, name) for name, value in overrides_given.value.items()]
     for place, name in places:
         key = key_of(name)
         for axis in axes:
@@ -233,10 +235,10 @@ def check_cluster(plan: Plan) -> None:
     cluster = plan.sweep.cluster
     if plan.scene.trust_code or not isinstance(cluster, (Address, Slurm)):
         return
-    said = parse(plan.text, Place(str(plan.file), plan.file.parent))
+    overrides_given = parse(plan.text, Place(str(plan.file), plan.file.parent))
     if isinstance(cluster, Address):
         raise UserError(
-            f"{said.at(('cluster', 'address'))}: cluster: address: a scheduler can have any code run here; if you "
+            f"{overrides_given.at(('cluster', 'address'))}: cluster: address: a scheduler can have any code run here; if you "
             f"trust the one at {cluster.address}, say --trust-code, or name it yourself with --scheduler"
         )
     for index, directive in enumerate(cluster.directives):
@@ -244,6 +246,6 @@ def check_cluster(plan: Plan) -> None:
             name = word.partition("=")[0] if word.startswith("--") else word[:2]
             if word.startswith("-") and name not in HARMLESS:
                 raise UserError(
-                    f"{said.at(('cluster', 'directives', index))}: cluster: directives: {name} is none of sbatch's "
+                    f"{overrides_given.at(('cluster', 'directives', index))}: cluster: directives: {name} is none of sbatch's "
                     "options that only say what a job needs, as --gres=gpu:1; if you trust it, say --trust-code"
                 )

@@ -155,7 +155,7 @@ class SweepScheduler:
         """
         self._waiting.extend(missing)
         before, begun = asked - len(self._waiting), self._clock()
-        looked, lonely, told = -TICK, begun, False
+        looked, lonely, reported = -TICK, begun, False
         while self._under_way or (self._waiting and not interrupted()):
             now = self._clock()
             if now - looked >= TICK:
@@ -165,8 +165,8 @@ class SweepScheduler:
                 if now - lonely >= LONELY:
                     self._watcher.message("there is no worker yet, or none any more; waiting for one")
                     lonely = now
-            if interrupted() and not told:
-                told = True
+            if interrupted() and not reported:
+                reported = True
                 count = len(self._under_way)
                 self._watcher.message(
                     f"interrupted: what is under way ({count}) is finished first; Ctrl-C again gives it up"

@@ -64,12 +64,12 @@ class DaskPool:
     def check(self, folder: Path) -> None:
         """Raise UserError where a worker that is there is of no use."""
         try:
-            said = self._client.run(check_workers, folder, __version__)
+            complaints = self._client.run(check_workers, folder, __version__)
         except (ImportError, AttributeError) as error:
             raise UserError(
                 f"the workers cannot import mitsuba_mei ({first_line(error)}); install it on them"
             ) from None
-        for address, problem in said.items():
+        for address, problem in complaints.items():
             if problem:
                 raise UserError(f"the worker {address} {problem}")
 
@@ -241,20 +241,20 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
         If that is not installed, or the interface is not there.
     """
     SLURMCluster = _slurm_cluster()
-    said, workers = sweep.cluster, sweep.workers
+    complaints, workers = sweep.cluster, sweep.workers
     environment = [f"export OMP_NUM_THREADS={threads_of(sweep)}"]
     try:
         cluster = SLURMCluster(
-            queue=said.partition,
-            account=said.account,
-            walltime=said.time,
+            queue=complaints.partition,
+            account=complaints.account,
+            walltime=complaints.time,
             cores=threads_of(sweep),
             processes=1,
-            memory=f"{bytes_of(said.memory or workers.memory)}B",
-            interface=said.interface,
+            memory=f"{bytes_of(complaints.memory or workers.memory)}B",
+            interface=complaints.interface,
             python=sys.executable,
             job_name="mitsuba-mei",
-            job_extra_directives=list(said.directives),
+            job_extra_directives=list(complaints.directives),
             job_script_prologue=environment,
             log_directory=str(folder / "logs"),
             worker_extra_args=["--no-dashboard", *(["--resources", "gpu=1"] if workers.gpus else [])],

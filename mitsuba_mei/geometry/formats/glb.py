@@ -168,23 +168,23 @@ class _File:
 
     def accessor(self, index: int) -> np.ndarray:
         """An accessor's values, ``(count, components)``; integers that stand for fractions are such."""
-        said = self._tree["accessors"][index]
-        kind = np.dtype("<" + NUMBERS[said["componentType"]])
-        components, count = COMPONENTS[said["type"]], said["count"]
-        if "bufferView" in said:
-            values = self._view(said["bufferView"], said.get("byteOffset", 0), kind, components, count)
+        declared = self._tree["accessors"][index]
+        kind = np.dtype("<" + NUMBERS[declared["componentType"]])
+        components, count = COMPONENTS[declared["type"]], declared["count"]
+        if "bufferView" in declared:
+            values = self._view(declared["bufferView"], declared.get("byteOffset", 0), kind, components, count)
         else:
             if count > len(self._binary) + MAX_READ // 100:
                 raise MeshFault(f"has an accessor of {count:,} values without data")
             values = np.zeros((count, components), kind)
-        if "sparse" in said:
-            sparse = said["sparse"]
+        if "sparse" in declared:
+            sparse = declared["sparse"]
             at, to, changed = sparse["indices"], sparse["values"], sparse["count"]
             whole = np.dtype("<" + NUMBERS[at["componentType"]])
             rows = self._view(at["bufferView"], at.get("byteOffset", 0), whole, 1, changed).reshape(-1)
             values = values.copy()
             values[rows] = self._view(to["bufferView"], to.get("byteOffset", 0), kind, components, changed)
-        if said.get("normalized") and kind.kind in "iu":
+        if declared.get("normalized") and kind.kind in "iu":
             return np.maximum(values / np.iinfo(kind).max, -1.0)
         return values
 

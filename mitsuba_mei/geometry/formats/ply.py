@@ -186,9 +186,9 @@ def _length(element: Element, body: Bytes, start: int, kind: np.dtype) -> int:
 
 def _ragged(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
     """Rows of different lengths, one after the other."""
-    wanted = [p for p in element.properties if p.name in NEEDED]
-    places = {p.name: np.empty(element.count, dtype=np.int64) for p in wanted}
-    lengths = {p.name: np.ones(element.count, dtype=np.int64) for p in wanted}
+    requested = [p for p in element.properties if p.name in NEEDED]
+    places = {p.name: np.empty(element.count, dtype=np.int64) for p in requested}
+    lengths = {p.name: np.ones(element.count, dtype=np.int64) for p in requested}
     for row in range(element.count):
         for p in element.properties:
             n = 1
@@ -202,7 +202,7 @@ def _ragged(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
             raise MeshFault(_truncated(element, body, start))
     raw = np.frombuffer(body, np.uint8)
     columns = {}
-    for p in wanted:
+    for p in requested:
         n = lengths[p.name]
         each = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
         at = np.repeat(places[p.name], n) + each * p.type.itemsize

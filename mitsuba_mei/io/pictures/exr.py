@@ -150,11 +150,11 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
     coloured = [layer for layer, channels in layers.items() if set(COLOURS) <= set(channels)]
     plain = layers.get("", {})
     if "" in coloured:
-        layer, wanted = "", COLOURS
+        layer, requested = "", COLOURS
     elif {"X", "Y", "Z"} <= set(plain):
-        layer, wanted = "", ("X", "Y", "Z")
+        layer, requested = "", ("X", "Y", "Z")
     elif "Y" in plain:
-        layer, wanted = "", ("Y",)
+        layer, requested = "", ("Y",)
     else:
         combined = [layer for layer in coloured if layer.rpartition(".")[2].lower() in ("combined", "rgba", "beauty")]
         found = combined if len(combined) == 1 else coloured
@@ -162,8 +162,8 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
             what = "several layers with colours, none of them the combined one" if found else "no R, G and B, and no Y"
             raise ValueError(f"it has {what}; its channels are {listed}")
-        layer, wanted = found[0], COLOURS
-    used = {layers[layer][channel] for channel in wanted}
+        layer, requested = found[0], COLOURS
+    used = {layers[layer][channel] for channel in requested}
     alpha = layers[layer].get("A")
     if alpha is not None:
         used.add(alpha)
@@ -173,9 +173,9 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
         on_message(f"of its layers {layer} is read")
     if others := [name for place, name in enumerate(names) if place not in used]:
         on_message(f"its channels {', '.join(others[:8])}{', ...' if len(others) > 8 else ''} are left out")
-    image = pixels[..., [layers[layer][channel] for channel in wanted]]
-    if wanted != COLOURS:
-        return image, "XYZ" if len(wanted) == 3 else "grey"
+    image = pixels[..., [layers[layer][channel] for channel in requested]]
+    if requested != COLOURS:
+        return image, "XYZ" if len(requested) == 3 else "grey"
     return image, "other" if len(names) > 4 or layer or others else "Rec. 709"
 
 

@@ -80,16 +80,16 @@ def _table(path: Path) -> Display:
         )
     measured: dict[float, float] = {}
     for number, row in enumerate(rows):
-        said = _numbers(row)
-        if not said or len(said) != len(rows[0]) or len(said) > 2:
+        numbers = _numbers(row)
+        if not numbers or len(numbers) != len(rows[0]) or len(numbers) > 2:
             level = row[0] if _numbers(row[:1]) and len(row) <= 2 and not alone else number
             raise UserError(f"{where}: the row of level {level} must be a level and a luminance, not '{','.join(row)}'")
-        level = float(number) if alone else said[0]
+        level = float(number) if alone else numbers[0]
         if not 0 <= level <= LEVELS - 1:
             raise UserError(f"{where}: level {level:g} is none of a display's, which are 0 to {LEVELS - 1}")
         if level in measured:
             raise UserError(f"{where}: level {level:g} is there twice; give one luminance for each level, their mean")
-        measured[level] = said[-1]
+        measured[level] = numbers[-1]
     return Display(_named(path, len(rows)), _interpolated(measured, where))
 
 
@@ -126,8 +126,8 @@ def _rows(path: Path, where: str) -> list[list[str]]:
     except FileNotFoundError:
         raise UserError(f"{where}: it is neither an exponent, as 2.2, nor a file that is there") from None
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
-        raise UserError(f"{where}: it cannot be read: {said}") from None
+        numbers = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
+        raise UserError(f"{where}: it cannot be read: {numbers}") from None
     return [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
 
 

@@ -39,7 +39,7 @@ UNITS = (
 
 
 @torch.no_grad()
-def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def gltf_of(scene: Scene, settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A scene's glTF but for the numbers of its one mesh: nodes, camera, lights, and the mesh's material.
 
     Lights are nodes that shine along their own -z. A soft sun becomes a directional light, its sharpness an extra. A
@@ -52,7 +52,7 @@ def gltf_of(scene: Scene, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     said : sequence of mapping
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
-    extras = [{**file, **emitter.to_settings()} for file, emitter in zip(said, scene.lighting.emitters)]
+    extras = [{**file, **emitter.to_settings()} for file, emitter in zip(settings, scene.lighting.emitters)]
     lights = [(number, emitter) for number, emitter in enumerate(scene.lighting.emitters) if emitter.KIND in LIGHTS]
     nodes: list[dict[str, Any]] = [{"name": "object", "mesh": 0}, _camera_node(scene)]
     nodes += [_light_node(number, emitter, index) for index, (number, emitter) in enumerate(lights)]
@@ -79,13 +79,13 @@ def left_out(scene: Scene) -> list[str]:
 
 
 @torch.no_grad()
-def write_glb(path: Path, scene: Scene, said: Sequence[Mapping[str, Any]]) -> None:
+def write_glb(path: Path, scene: Scene, settings: Sequence[Mapping[str, Any]]) -> None:
     """Write :func:`gltf_of` and the posed mesh as one binary file."""
     vertices = scene.pose(scene.shape()).cpu().numpy()
     mesh = trimesh.Trimesh(vertices, scene.faces.cpu().numpy(), process=False)
 
     def complete(tree: dict[str, Any]) -> None:
-        tree.update(gltf_of(scene, said))
+        tree.update(gltf_of(scene, settings))
         tree["meshes"][0]["primitives"][0]["material"] = 0
 
     objects = trimesh.Scene({"object": mesh})

@@ -76,8 +76,8 @@ def write_comparison(path: Path, figure_data: ComparedMEIs) -> None:
         figure.suptitle(figure_data.title, fontsize=13, wrap=True)
         figure.supxlabel(caption(exposure, scale), fontsize=9, color=GREY)
         left, right = figure.subfigures(1, 2, width_ratios=(5, 1.5))
-        for row, (made, mei) in zip(left.subfigures(2, 1), figure_data.meis.items()):
-            row.supylabel(MADE[made], fontsize=11, color=COLOURS[made], weight="bold")
+        for row, (optimized_under, mei) in zip(left.subfigures(2, 1), figure_data.meis.items()):
+            row.supylabel(MADE[optimized_under], fontsize=11, color=COLOURS[optimized_under], weight="bold")
             axes = row.subplots(1, 5)
             for panel, (shown, image) in zip(axes, mei.renders.items()):
                 show(panel, to_srgb(image * exposure), SHOWN[shown])
@@ -117,16 +117,16 @@ def _draw_table(axes, result: ComparedNeuron) -> None:
     axes.set_title(f"{_what([result])}{error}, by who shows the object", fontsize=10)
     for column, shown in enumerate(RENDERERS):
         axes.text(column + 0.5, -0.25, SHOWN[shown], ha="center", va="center", fontsize=9)
-        for row, made in enumerate(RENDERERS):
+        for row, optimized_under in enumerate(RENDERERS):
             cell = (column + 0.03, row + 0.03)
-            alpha = 0.25 if made == shown else 0.06
-            axes.add_patch(Rectangle(cell, 0.94, 0.94, color=COLOURS[made], alpha=alpha, linewidth=0))
-            text = _cell(result, made, shown)
+            alpha = 0.25 if optimized_under == shown else 0.06
+            axes.add_patch(Rectangle(cell, 0.94, 0.94, color=COLOURS[optimized_under], alpha=alpha, linewidth=0))
+            text = _cell(result, optimized_under, shown)
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, linespacing=1.6)
-    for row, made in enumerate(RENDERERS):
-        said = MADE[made].replace(" ", "\n", 1)
-        axes.text(-0.04, row + 0.5, said, ha="right", va="center", fontsize=8, color=COLOURS[made])
-    start = ", ".join(f"{SHOWN[made]} {start.mean:.3g}" for made, start in result.initial.items())
+    for row, optimized_under in enumerate(RENDERERS):
+        row_label = MADE[optimized_under].replace(" ", "\n", 1)
+        axes.text(-0.04, row + 0.5, row_label, ha="right", va="center", fontsize=8, color=COLOURS[optimized_under])
+    start = ", ".join(f"{SHOWN[optimized_under]} {start.mean:.3g}" for optimized_under, start in result.initial.items())
     gains = ", ".join(f"{SHOWN[by]} {signed_percent(gain.mean)} %" for by, gain in result.gain.items() if gain)
     below = f"at the start: {start}" + (f"\nown over other: {gains}" if gains else "")
     axes.text(0.625, 2.15, below, ha="center", va="top", fontsize=8, color=GREY, linespacing=1.6)
@@ -137,8 +137,8 @@ def _what(neurons: Sequence[ComparedNeuron]) -> str:
     return "activation" if all(each.objective == "activation" for each in neurons) else "objective"
 
 
-def _cell(result: ComparedNeuron, made: str, shown: str) -> str:
-    value, ratio = result.activation[made][shown], result.ratio_to_pixel[made][shown]
+def _cell(result: ComparedNeuron, optimized_under: str, shown: str) -> str:
+    value, ratio = result.activation[optimized_under][shown], result.ratio_to_pixel[optimized_under][shown]
     text = f"{value.mean:.4g}" + (f" ± {value.sem:.1g}" if value.sem else "")
     return text + (f"\n{ratio.mean:.3f} of pixel" if ratio is not None else "")
 
@@ -220,28 +220,38 @@ def write_overview(path: Path, result: ComparisonResult) -> None:
 
 def _draw_pairs(axes, neurons: Sequence[ComparedNeuron], shown: str, over_pixel: bool) -> None:
     """Both objects of each neuron under one renderer."""
-    values = {made: [_scaled(each, made, shown, over_pixel) for each in neurons] for made in RENDERERS}
+    values = {
+        optimized_under: [_scaled(each, optimized_under, shown, over_pixel) for each in neurons]
+        for optimized_under in RENDERERS
+    }
     for x, ends in enumerate(zip(*values.values())):
         axes.plot([x, x], [mean for mean, _ in ends], color=GREY, linewidth=0.8, zorder=1)
-    for made, marker in zip(RENDERERS, "os"):
-        means, errors = zip(*values[made])
+    for optimized_under, marker in zip(RENDERERS, "os"):
+        means, errors = zip(*values[optimized_under])
         bars = " (bars: render s.e.)" if any(errors) else ""
         style = {"fmt": marker, "markersize": 5, "capsize": 3, "elinewidth": 1}
-        axes.errorbar(range(len(means)), means, errors, color=COLOURS[made], label=f"{MADE[made]}{bars}", **style)
+        axes.errorbar(
+            range(len(means)),
+            means,
+            errors,
+            color=COLOURS[optimized_under],
+            label=f"{MADE[optimized_under]}{bars}",
+            **style,
+        )
         if len(means) > 1:
-            axes.axhline(float(np.median(means)), color=COLOURS[made], linestyle=":", linewidth=1.2)
+            axes.axhline(float(np.median(means)), color=COLOURS[optimized_under], linestyle=":", linewidth=1.2)
     if len(neurons) > 1:
         axes.plot([], [], ":", color=GREY, linewidth=1.2, label="medians")
 
 
-def _scaled(neuron: ComparedNeuron, made: str, shown: str, over_pixel: bool) -> tuple[float, float]:
+def _scaled(neuron: ComparedNeuron, optimized_under: str, shown: str, over_pixel: bool) -> tuple[float, float]:
     """A cell's activation over the pixel MEI's, or over that of the renderer's own; not a number where that is no
     scale.
     """
     if over_pixel:
-        ratio = neuron.ratio_to_pixel[made][shown]
+        ratio = neuron.ratio_to_pixel[optimized_under][shown]
         return ratio.mean, ratio.sem
-    cell, own = neuron.activation[made][shown], neuron.activation[shown][shown].mean
+    cell, own = neuron.activation[optimized_under][shown], neuron.activation[shown][shown].mean
     return (cell.mean / own, cell.sem / own) if own > 0 else (np.nan, np.nan)
 
 

@@ -61,7 +61,7 @@ def _load_without_settings():
     """Import matplotlib where it finds no settings file; it looks into the working directory first."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         del sys.modules[name]
-    here, said = os.getcwd(), {name: os.environ.pop(name, None) for name in ("MATPLOTLIBRC", "MPLCONFIGDIR")}
+    here, hidden = os.getcwd(), {name: os.environ.pop(name, None) for name in ("MATPLOTLIBRC", "MPLCONFIGDIR")}
     with tempfile.TemporaryDirectory() as empty:
         os.environ["MPLCONFIGDIR"] = empty
         os.chdir(empty)
@@ -71,7 +71,7 @@ def _load_without_settings():
         finally:
             os.chdir(here)
             del os.environ["MPLCONFIGDIR"]
-            os.environ.update({name: value for name, value in said.items() if value is not None})
+            os.environ.update({name: value for name, value in hidden.items() if value is not None})
     return matplotlib
 
 

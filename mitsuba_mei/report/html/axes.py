@@ -75,8 +75,8 @@ def log_axis(title: str, values: Sequence[float] | np.ndarray) -> dict[str, Any]
     ticks = ticks[:: -(-len(ticks) // MANY)] if len(ticks) > MANY else ticks
     if len(ticks) < 2:
         ticks = [float(f"{known.min():.2g}"), float(f"{known.max():.2g}")]
-    said = {"tickvals": rounded(ticks), "ticktext": [number(tick, 2) for tick in ticks]}
-    return axis(title, type="log", range=rounded([low, high]), **said)
+    ticks_shown = {"tickvals": rounded(ticks), "ticktext": [number(tick, 2) for tick in ticks]}
+    return axis(title, type="log", range=rounded([low, high]), **ticks_shown)
 
 
 def beside_marker(value: float, ends: Sequence[float]) -> str:

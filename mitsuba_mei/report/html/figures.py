@@ -85,8 +85,8 @@ def activation_figure(run: RunRecord) -> dict[str, Any]:
         "showlegend": False,
         "height": 110 + 50 * len(known),
     }
-    said = "; ".join(f"{name} {number(mean)}" for name, mean, *_ in known)
-    return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {said}."}
+    summary = "; ".join(f"{name} {number(mean)}" for name, mean, *_ in known)
+    return {"data": data, "layout": layout, "alt": f"{maximised(run)} with error bars: {summary}."}
 
 
 def _finite(value: float | None) -> float | None:

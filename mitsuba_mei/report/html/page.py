@@ -85,7 +85,7 @@ def page_of(records: Sequence[RunRecord], results: Sequence[Result] = ()) -> str
     page from every network, and from scripts that are not its own.
     """
     shown = [_shown(number, run) for number, run in enumerate(records, 1)]
-    told = [_result(number, result) for number, result in enumerate(results, 1)]
+    results_shown = [_result(number, result) for number, result in enumerate(results, 1)]
     script = _script()
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
@@ -97,7 +97,7 @@ def page_of(records: Sequence[RunRecord], results: Sequence[Result] = ()) -> str
     environment.filters |= {"number": words.number, "measured": words.measured, "breakable": _breakable}
     return environment.get_template("report.html.j2").render(
         runs=shown,
-        results=told,
+        results=results_shown,
         laid=run_table(records),
         faces={solid.mesh.key: solid.mesh.faces for run in records for solid in run.solids},
         words=words,
@@ -260,13 +260,13 @@ def _beside(run: RunRecord) -> tuple[str, str]:
 
 def _scales(run: RunRecord) -> str:
     """How pictures were made to fit a display."""
-    said = [f"Renders are shown at exposure {run.exposure:.2g}."] if run.exposure < 0.995 else []
+    lines = [f"Renders are shown at exposure {run.exposure:.2g}."] if run.exposure < 0.995 else []
     grey = run.grey_scale
     if grey and not isinstance(run.other, InverseResult):
-        said.append(f"Stimuli: {grey}.")
+        lines.append(f"Stimuli: {grey}.")
         if run.frames and not run.beside_is_difference and not isinstance(run.other, DiverseResult):
-            said.append("The steps below have the same scale; summary.png does not show them, and may have another.")
-    return " ".join(said)
+            lines.append("The steps below have the same scale; summary.png does not show them, and may have another.")
+    return " ".join(lines)
 
 
 def _settings(run: RunRecord) -> list[tuple[str, str]]:

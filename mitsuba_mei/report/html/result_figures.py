@@ -32,13 +32,13 @@ def comparison_figures(neurons: Sequence[ComparedNeuron]) -> list[dict[str, Any]
     for shown in RENDERERS:
         data = [
             _points(
-                f"optimized {SHOWN[made]}",
+                f"optimized {SHOWN[optimized_under]}",
                 labels,
-                [each.activation.get(made, {}).get(shown) for each in neurons],
-                COLOURS[made],
-                SYMBOLS[made],
+                [each.activation.get(optimized_under, {}).get(shown) for each in neurons],
+                COLOURS[optimized_under],
+                SYMBOLS[optimized_under],
             )
-            for made in RENDERERS
+            for optimized_under in RENDERERS
         ]
         what = _what(neurons)
         figures.append(
@@ -109,8 +109,8 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
         ),
     ]
     data[1]["marker"] |= {"size": 14, "line": {"width": 3, "color": BLUE}}
-    told = telling(groups)
-    name = groups[0].names[told[0]] if len(told) == 1 else ""
+    telling_columns = telling(groups)
+    name = groups[0].names[telling_columns[0]] if len(telling_columns) == 1 else ""
     return _figure(data, f"final {measure}", f"Final {measure} of every run, with mean and deviation over seeds", name)
 
 

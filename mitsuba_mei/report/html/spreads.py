@@ -83,21 +83,23 @@ def telling(groups: Sequence[Group]) -> list[int]:
 
 def labels_of(groups: Sequence[Group]) -> list[str]:
     """What they are called on an axis."""
-    told = telling(groups)
-    if len(told) == 1:
-        return [group.labels[told[0]] for group in groups]
-    return [", ".join(f"{group.names[i].rpartition('.')[2]} {group.labels[i]}" for i in told) for group in groups]
+    telling_columns = telling(groups)
+    if len(telling_columns) == 1:
+        return [group.labels[telling_columns[0]] for group in groups]
+    return [
+        ", ".join(f"{group.names[i].rpartition('.')[2]} {group.labels[i]}" for i in telling_columns) for group in groups
+    ]
 
 
 def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
     """Runs of the same scene file but for its seed."""
-    found: dict[tuple, list[RunRecord]] = {}
+    groups_found: dict[tuple, list[RunRecord]] = {}
     for run in runs:
         if known(run.final):
             scene = re.sub(r"^seed:.*$", "", run.scene_file, flags=re.MULTILINE)
             scene = "\n".join(line for line in scene.splitlines() if not line.startswith("#"))
             key = run.is_pixel, run.model, run.neurons, run.objective, run.renderer, scene
-            found.setdefault(key, []).append(run)
+            groups_found.setdefault(key, []).append(run)
     return [
         Group(
             ("model", "neuron"),
@@ -106,7 +108,7 @@ def groups_of_runs(runs: Sequence[RunRecord]) -> list[Group]:
             tuple(run.final.mean for run in same),
             tuple(run.final.sem if math.isfinite(run.final.sem) else None for run in same),
         )
-        for same in found.values()
+        for same in groups_found.values()
         if len({run.result.seed for run in same}) == len(same)
     ]
 
@@ -157,18 +159,22 @@ def read_sweep(plan: Path) -> SweepRead:
         raise UserError(f"{plan.parent} holds a sweep without a summary.csv yet; start the sweep again to write it")
     rows = _table(summary)
     counts = {state: sum(row.get("state") == state for row in rows) for state in ("done", "failed", "missing")}
-    told = [name for name in axes if name != SEED]
-    found: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    telling_columns = [name for name in axes if name != SEED]
+    groups_found: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in rows:
         ended = row.get("ended") or "done"
         if row.get("state") == "done" and ended in WELL and _value(row) is not None:
-            found.setdefault(tuple(row.get(name) or "" for name in told), []).append(row)
+            groups_found.setdefault(tuple(row.get(name) or "" for name in telling_columns), []).append(row)
     failures = [(row.get("run") or "", row.get("reason") or "") for row in rows if row.get("state") == "failed"]
     more = len(failures) - MAX_FAILURES
     failures = failures[:MAX_FAILURES] + ([(f"and {more} more", "see summary.csv")] if more > 0 else [])
     models = dict.fromkeys(row["model"] for row in rows if row.get("model"))
-    alike = {tuple(row.get(name) or "" for name in told): row for row in _table(plan.with_name("over_seeds.csv"))}
-    groups = tuple(_group(told, labels, same, alike.get(labels, {})) for labels, same in found.items())
+    alike = {
+        tuple(row.get(name) or "" for name in telling_columns): row for row in _table(plan.with_name("over_seeds.csv"))
+    }
+    groups = tuple(
+        _group(telling_columns, labels, same, alike.get(labels, {})) for labels, same in groups_found.items()
+    )
     return SweepRead(", ".join(models) or "no run is done", axes, counts, groups, tuple(failures))
 
 

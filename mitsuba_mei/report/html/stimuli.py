@@ -124,7 +124,7 @@ def _line(array: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Factor and summand, for each channel, that make an array the grey levels of its picture; None where unclear."""
     if array.shape != picture.shape:
         return None
-    found = []
+    levels_found = []
     for values, levels in zip(_channels(array), _channels(picture)):
         inside = (levels > 0) & (levels < 255)
         if inside.sum() < MIN_PIXELS or np.ptp(values[inside]) < 1e-6:
@@ -132,9 +132,9 @@ def _line(array: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, np.ndarra
         factor, summand = np.polyfit(values[inside], levels[inside], 1)
         if factor <= 0:
             return None
-        found.append((factor, summand))
-    factors, summands = np.array(found).T
-    return (factors, summands) if len(found) > 1 else (factors[0], summands[0])
+        levels_found.append((factor, summand))
+    factors, summands = np.array(levels_found).T
+    return (factors, summands) if len(levels_found) > 1 else (factors[0], summands[0])
 
 
 def _channels(image: np.ndarray) -> Iterable[np.ndarray]:
@@ -146,8 +146,8 @@ def _of_card(card: Path | None) -> tuple[np.ndarray, np.ndarray] | None:
     if card is None or not card.is_file():
         return None
     try:
-        said = read(card).plain()["input"]
-        std, mean = np.asarray(said["std"], float), np.asarray(said["mean"], float)
+        settings = read(card).plain()["input"]
+        std, mean = np.asarray(settings["std"], float), np.asarray(settings["mean"], float)
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return None
     return (std, mean) if std.shape in ((), (3,)) and mean.shape in ((), (3,)) else None

@@ -97,8 +97,8 @@ def _map(tuning: TuningResult, neuron: TunedNeuron, whose: str) -> dict[str, Any
         "showlegend": False,
         "height": 360,
     }
-    said = f"Response map over {first.label} and {second.label}. {_peak(neuron, [first, second])}."
-    return {"data": data, "layout": layout, "alt": said}
+    alt = f"Response map over {first.label} and {second.label}. {_peak(neuron, [first, second])}."
+    return {"data": data, "layout": layout, "alt": alt}
 
 
 def _peak(neuron: TunedNeuron, axes: list[Axis]) -> str:

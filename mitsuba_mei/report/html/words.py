@@ -133,16 +133,16 @@ def units(run: RunRecord) -> str:
     if run.other is not None:
         return aim_words.units(run.other, run.final.sem > 0)
     what = "the model’s response, in the model’s own units" if run.objective == "activation" else "what was maximised"
-    said = f"{maximised(run).capitalize()}: {what}."
+    statements = f"{maximised(run).capitalize()}: {what}."
     if not run.is_pixel:
-        said += f" Start: {initial_in_words(run.result.initial_scene)}."
+        statements += f" Start: {initial_in_words(run.result.initial_scene)}."
     if run.final.sem > 0:
-        said += f" {BARS}"
+        statements += f" {BARS}"
     if run.pixel is not None:
-        said += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
+        statements += " Pixel MEI: the best image that gradient ascent on pixels found under the same constraint."
     if run.optimum is not None:
-        said += " Optimum: the best that any image can reach, known of a simulated neuron."
-    return said
+        statements += " Optimum: the best that any image can reach, known of a simulated neuron."
+    return statements
 
 
 def activation_sentences(run: RunRecord) -> list[str]:
@@ -151,10 +151,10 @@ def activation_sentences(run: RunRecord) -> list[str]:
         return [*aim_words.sentences(run.other, run.initial, run.final), *_starts(run), *_ended(run)]
     what = maximised(run)
     if run.is_pixel:
-        said = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
+        statements = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
     else:
         came = moved(run.initial, run.final, " at the start")
-        said = [f"The {what} is {with_error(run.final)}{noise(run.final)}{came}."]
+        statements = [f"The {what} is {with_error(run.final)}{noise(run.final)}{came}."]
     beside = []
     if run.fraction is not None:
         best = "" if run.optimum is None else f" ({number(run.optimum)})"
@@ -163,16 +163,16 @@ def activation_sentences(run: RunRecord) -> list[str]:
         reached = "" if run.pixel is None else f" ({number(run.pixel)})"
         beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
     if beside:
-        said.append(f"This is {' and '.join(beside)}.")
+        statements.append(f"This is {' and '.join(beside)}.")
     if run.pixel is not None and run.ratio is None:
-        said.append(f"The pixel MEI reaches {number(run.pixel)}.")
-    said += _validation(run) + _starts(run)
+        statements.append(f"The pixel MEI reaches {number(run.pixel)}.")
+    statements += _validation(run) + _starts(run)
     if run.outside_display:
-        said.append(
+        statements.append(
             f"{_percent(run.outside_display)} of the stimulus is darker than black or brighter than white: the model "
             "saw it so, and the pictures are clipped."
         )
-    return said + _ended(run)
+    return statements + _ended(run)
 
 
 def _ended(run: RunRecord) -> list[str]:
@@ -254,8 +254,8 @@ def flaws_in_words(mesh: MeshFlaws | None) -> list[str]:
     unknown = [kind for kind, count in mesh.made.items() if count is None]
     lines = [f"The mesh has {size}."]
     if flawed:
-        made = "The optimization made flaws" if given.intersecting_faces else "It has flaws"
-        lines.append(f"{made} that no object has: {'; '.join(flawed)}.")
+        cause = "The optimization made flaws" if given.intersecting_faces else "It has flaws"
+        lines.append(f"{cause} that no object has: {'; '.join(flawed)}.")
     elif not unknown and not _left(mesh):
         lines.append("No face is flipped, degenerate or passes through another.")
     if given.intersecting_faces:
@@ -285,8 +285,8 @@ def flaws_of_each(scenes: Sequence[DiverseScene]) -> str | None:
         return None
     if not any(counts):
         return "In no scene is a face flipped, degenerate or does it pass through another."
-    said = [f"scene {index}: {count:,} {_faces(count)}" for index, count in enumerate(counts, 1) if count]
-    return f"Meshes with faces that no object has (flipped, degenerate or passing through others): {'; '.join(said)}."
+    statements = [f"scene {index}: {count:,} {_faces(count)}" for index, count in enumerate(counts, 1) if count]
+    return f"Meshes with faces that no object has (flipped, degenerate or passing through others): {'; '.join(statements)}."
 
 
 WHAT_IS = {

@@ -62,10 +62,10 @@ def write_page(places: Sequence[Place], target: Path, results: Sequence[Place] =
 
 
 def _text(places: Sequence[Place], results: Sequence[Place]) -> str:
-    records, found = [read_run_folder(place) for place in places], [read_result(place) for place in results]
-    if not found and (seeds := result_of_seeds(records)) is not None:
-        found.append(seeds)
-    return page_of(records, found)
+    records, shared_results = [read_run_folder(place) for place in places], [read_result(place) for place in results]
+    if not shared_results and (seeds := result_of_seeds(records)) is not None:
+        shared_results.append(seeds)
+    return page_of(records, shared_results)
 
 
 def _write(text: str, target: Path) -> Path:

@@ -99,8 +99,10 @@ def parse_result(path: Path, data: dict[str, Any], kind: type[AnyResult]) -> Any
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ")
-        reason = f"it does not say {where}" if first["type"] == "missing" else f"{where}: {said[:1].lower()}{said[1:]}"
+        message = first["msg"].removeprefix("Value error, ")
+        reason = (
+            f"it does not say {where}" if first["type"] == "missing" else f"{where}: {message[:1].lower()}{message[1:]}"
+        )
         raise UserError(f"{path} is damaged: {reason.removeprefix(': ')}") from None
 
 
