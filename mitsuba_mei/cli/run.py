@@ -14,7 +14,7 @@ from ..config.narrow import ObserverSettings
 from ..config.objective import experiment_of
 from ..config.registry import named
 from ..errors import UserError, about
-from ..report.sentences import comparison_rows, describe_comparison, describe_pixel
+from ..report.sentences import comparison_rows, describe_comparison, describe_run
 from .analyze import tell_factors
 from .errors import Mishap
 from .options import (
@@ -163,7 +163,7 @@ def pixel(
 
             outcome = run_pixel(config, folder, progress)
         progress.stop()
-        print("\n".join(describe_pixel(outcome.folder, outcome.result)), flush=True)
+        print("\n".join(describe_run(outcome.folder, outcome.result)), flush=True)
         finished(progress, outcome.folder, outcome.result.ended)
 
 

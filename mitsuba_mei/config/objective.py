@@ -60,7 +60,7 @@ class ExperimentSettings(Part):
 
     RUN: ClassVar[str]
     RESULT: ClassVar[str]
-    DESCRIBE: ClassVar[str]
+    DESCRIBE: ClassVar[str] = "report.sentences:describe_run"
     VALUE: ClassVar[str] = "objective"
     ALL_NEURONS: ClassVar[bool] = False
 
@@ -84,7 +84,6 @@ class ActivationObjective(ExperimentSettings):
 
     RUN = "experiments.mei:run_mei"
     RESULT = "runs.results.optimization:MEIResult"
-    DESCRIBE = "report.sentences:describe_result"
 
     MEANING: ClassVar[str] = ""
     PER_NEURON: ClassVar[tuple[str, ...]] = ()
@@ -157,7 +156,6 @@ class Diverse(ExperimentSettings):
 
     RUN = "experiments.diverse:run_diverse"
     RESULT = "runs.results.optimization:DiverseResult"
-    DESCRIBE = "report.sentences_diversity:describe_diverse"
 
     type: Literal["diverse"] = "diverse"
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
@@ -178,7 +176,6 @@ class Metamer(ExperimentSettings):
 
     RUN = "experiments.metamer:run_metamer"
     RESULT = "runs.results.optimization:MetamerResult"
-    DESCRIBE = "report.sentences_diversity:describe_metamer"
     VALUE = "error"
     ALL_NEURONS = True
 
@@ -214,7 +211,6 @@ class ImageTarget(ExperimentSettings):
 
     RUN = "experiments.inverse:run_inverse"
     RESULT = "runs.results.optimization:InverseResult"
-    DESCRIBE = "report.sentences_recovery:describe_recovery"
     VALUE = "error"
     ALL_NEURONS = True
 

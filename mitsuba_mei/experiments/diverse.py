@@ -30,7 +30,7 @@ from ..pipeline import Pipeline, build_pipeline, restarted
 from ..render.preview import object_of, previews
 from ..report.figures.diversity import DiversePicture, write_diverse
 from ..report.grey_scale import DISPLAY
-from ..report.sentences_diversity import describe_set
+from ..report.statements import describe_set
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
 from ..runs.results import DiverseResult, DiverseScene, DiverseSet, InitialFinal, Maximum
@@ -299,5 +299,5 @@ def _picture(trials: list[StartResult], diverse: DiverseSet) -> DiversePicture:
         labels=[f"{scene.of_maximum:.3f} of the maximum" for scene in diverse.scenes],
         pairs=np.array(diverse.pairs[diverse.differ]),
         unit=diverse.unit,
-        sought=describe_set(diverse),
+        statements=describe_set(diverse),
     )

@@ -26,11 +26,10 @@ from ..pipeline import Pipeline, build_pipeline, build_scene, each_start
 from ..render.preview import object_of, previews
 from ..report.figures.recovery import MIN_DIFFERENCE, Recovery, signed_difference, write_recovery
 from ..report.grey_scale import DISPLAY
-from ..report.sentences_recovery import describe_truth
+from ..report.statements import describe_parameters, describe_starts, describe_truth
 from ..runs.folder import RunFolder
 from ..runs.results import Estimate, InitialFinal, InverseResult, ParameterError, Truth
 from ..runs.results.optimization import DifferenceScale, ErrorRecord, SurfaceError, SurfaceErrors
-from ..runs.spread import describe_spread
 from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
@@ -177,7 +176,7 @@ def _recovery(free: Sequence[str], done: MultistartResult, result: InverseResult
         errors=[-value for value in done.best.record.history["activation"]],
         initial=(-done.best.before.mean, done.best.before.sem),
         final=(-done.final.mean, done.final.sem),
-        truth=[*describe_spread(result.over_starts), *describe_truth(result.truth)],
+        truth=[*describe_starts(result), *describe_truth(result.truth), *describe_parameters(result.truth)],
         of="responses" if result.error.kind == "responses" else "contrast",
     )
 

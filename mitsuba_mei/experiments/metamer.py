@@ -23,11 +23,10 @@ from ..pipeline import Pipeline, build_pipeline, each_start
 from ..render.preview import previews
 from ..report.figures.diversity import MetamerPicture, write_metamer
 from ..report.grey_scale import DISPLAY
-from ..report.sentences_diversity import RESPONSES, describe_pair
+from ..report.statements import describe_pair, describe_starts
 from ..runs.folder import RunFolder
 from ..runs.results import InitialFinal, MetamerPair, MetamerResult
 from ..runs.results.optimization import Dissimilarity, NeuronAnswers, ResponseDistance, SceneDistance
-from ..runs.spread import describe_spread
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
 from .frames import Course, write_final
 from .history import frame, posed_mesh
@@ -238,5 +237,5 @@ def _picture(done: MultistartResult, reference: Reference, result: MetamerResult
         stimuli={name: grey for name, (_, grey) in frames.items()},
         previews=dict(zip(shown, previews(pipeline.renderer, objects, (0, 90)))),
         responses={name: observer.neurons(observer.stimulus(image))[0].cpu().numpy() for name, image in images.items()},
-        sought=[*describe_pair(result.metamer), *describe_spread(result.over_starts, RESPONSES)],
+        statements=[*describe_pair(result.metamer), *describe_starts(result)],
     )

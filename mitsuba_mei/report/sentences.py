@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.load import Config, free_parameters
-from ..config.objective import maximised_value
 from ..config.sections import RENDERERS
 from ..runs.checkpoint import FOLDER
 from ..runs.results import (
     ComparedNeuron,
     ComparisonResult,
+    DiverseResult,
     DiverseScene,
     Estimate,
     EvaluationResult,
     InitialFinal,
+    InverseResult,
     MEIResult,
     MeshFlaws,
     OptimizationResult,
@@ -23,12 +24,11 @@ from ..runs.results import (
     Response,
 )
 from ..runs.results.populations import MedianGain, Neuron, Significant
-from ..runs.spread import describe_spread, ends_of, spread
 from ..scene.initial import describe_initial
+from .statements import describe_parameters, statements
 
 __all__ = [
     "SHOWN",
-    "certainty",
     "comparison_rows",
     "describe_comparison",
     "describe_config",
@@ -37,8 +37,7 @@ __all__ = [
     "describe_evaluation",
     "describe_failures",
     "describe_mesh",
-    "describe_pixel",
-    "describe_result",
+    "describe_run",
     "flaws",
     "signed_percent",
 ]
@@ -103,10 +102,6 @@ def describe_each_mesh(scenes: Sequence[DiverseScene]) -> list[str]:
     return [f"{len(bad)} of {len(scenes)} meshes have faces that no object has ({'; '.join(bad)})"] if bad else []
 
 
-WORTH_SAYING = 1e-3
-"""The least fraction of a stimulus beyond the display's range that is mentioned; result.json has any."""
-
-
 MAX_LISTED = 10
 """Neurons that one is told from whose responses are said; result.json has all."""
 
@@ -132,55 +127,26 @@ def describe_config(path: Path, config: Config) -> list[str]:
     ]
 
 
-def describe_result(folder: Path, result: MEIResult) -> list[str]:
-    """A 3D MEI."""
-    line = f"converged {_maximised(result)} {_from_to(result.activation)} ({certainty(result.activation.final)})"
-    if result.fraction_of_optimum is not None:
-        line += f", {result.fraction_of_optimum:.3f} of the optimum"
-    further = [*describe_initial(result.initial_scene), *_responses(result)]
-    further += describe_spread(spread(ends_of(result.restarts)))
-    if result.pixel is not None:
-        reached = f"the pixel MEI reaches {result.pixel.activation:.4g}"
-        further.append(reached + ("" if result.ratio_to_pixel is None else f": {_of_pixel(result.ratio_to_pixel)}"))
-    if result.validation is not None:
-        second = result.validation
-        text = f"on {second.model}: {_from_to(second.activation)} ({certainty(second.activation.final)})"
-        further.append(text + ("" if second.ratio_to_pixel is None else f", {_of_pixel(second.ratio_to_pixel)}"))
-    warning = [*describe_mesh(result.mesh), *_beyond_display(result.outside_display)]
-    return [line, *further, *warning, *describe_ending(folder, result)]
-
-
-def _from_to(activation: InitialFinal) -> str:
-    return f"{activation.initial.mean:.4g} -> {activation.final.mean:.4g}"
-
-
-def _of_pixel(ratio: Estimate) -> str:
-    return f"3D / pixel {ratio.mean:.3f} ({certainty(ratio)})"
-
-
-def certainty(estimate: Estimate) -> str:
-    """``render s.e. 0.0021``, ``without render noise``."""
-    if estimate.sem > 0:
-        return f"render s.e. {estimate.sem:.2g}"
-    return "without render noise" if estimate.sem == 0 else "render s.e. unknown"
-
-
-def _beyond_display(outside: float | None) -> list[str]:
-    if outside is None or outside < WORTH_SAYING:
-        return []
-    return [
-        f"{_percent(outside)} % of the stimulus is darker than black or brighter than white, and clipped in "
-        "stimulus.png alone; a smaller stimulus.norm or contrast can be displayed"
-    ]
-
-
-def _maximised(result: MEIResult) -> str:
-    return maximised_value(result.objective)
+def describe_run(folder: Path, result: OptimizationResult | PixelResult) -> list[str]:
+    """A run: what it comes to, warnings, time and place."""
+    lines = statements(result)
+    if isinstance(result, OptimizationResult):
+        lines += describe_initial(result.initial_scene)
+        if isinstance(result, InverseResult):
+            lines += describe_parameters(result.truth)
+        if isinstance(result, MEIResult):
+            lines += _responses(result)
+        lines += (
+            describe_each_mesh(result.diverse.scenes)
+            if isinstance(result, DiverseResult)
+            else describe_mesh(result.mesh)
+        )
+    return [*lines, *describe_ending(folder, result)]
 
 
 def _responses(result: MEIResult) -> list[str]:
     """What each neuron answers, where the objective is another figure."""
-    if _maximised(result) == "activation":
+    if result.objective == "activation":
         return []
     lines = [f"responses: {_listed(result.responses)}"]
     others = sorted(result.against, key=lambda each: -each.final.mean)
@@ -192,23 +158,6 @@ def _responses(result: MEIResult) -> list[str]:
 
 def _listed(responses: Sequence[Response]) -> str:
     return ", ".join(f"neuron {each.neuron} {each.final.mean:.4g}" for each in responses)
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.0f}" if fraction >= 0.1 else f"{100 * fraction:.2g}"
-
-
-def describe_pixel(folder: Path, result: PixelResult) -> list[str]:
-    """A pixel MEI."""
-    line = {"done": "pixel MEI", "failed": "no pixel MEI:"}.get(result.ended, "unfinished pixel MEI")
-    line += f" {result.activation:.4g}"
-    if result.fraction_of_optimum is not None:
-        line += f", {result.fraction_of_optimum:.3f} of the optimum"
-    further = describe_spread(spread(result.restarts))
-    if result.validation is not None:
-        further.append(f"on {result.validation.model}: {result.validation.activation:.4g}")
-    further += _beyond_display(result.outside_display)
-    return [line, *further, *describe_ending(folder, result)]
 
 
 def describe_evaluation(path: Path, result: EvaluationResult) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ..config.objective import experiment_of
 from .results import Spread, Start
 
-__all__ = ["describe_spread", "ends_of", "named_value", "spread"]
+__all__ = ["ends_of", "named_value", "spread"]
 
 
 def spread(values: Iterable[float], of: str = "activation") -> Spread | None:
@@ -37,14 +37,6 @@ def ends_of(starts: Iterable[Start], sign: float = 1.0) -> list[float]:
     ``sign`` is -1 where what was maximised is minus an error.
     """
     return [sign * each.activation.final.mean for each in starts if each.ended in ("done", "no better")]
-
-
-def describe_spread(over: Spread | None, what: str = "starts") -> list[str]:
-    """``over 3 starts: mean 0.87, s.d. 0.08 (0.82 to 0.99)``; nothing where there is no spread."""
-    if over is None:
-        return []
-    ends = f"{over.lowest:.4g} to {over.highest:.4g}"
-    return [f"over {over.n} {what}: mean {over.mean:.4g}, s.d. {over.sd:.2g} ({ends})"]
 
 
 def named_value(objective: str) -> tuple[str, float]:

@@ -22,4 +22,4 @@ def initial_in_words(said: str | None) -> str:
 
 def describe_initial(said: str | None) -> list[str]:
     """A line where the initial scene is another one than the scene file's."""
-    return [] if said in (None, FILE) else [f"the first figure is of {initial_in_words(said)}"]
+    return [] if said in (None, FILE) else [f"The start is {initial_in_words(said)}."]

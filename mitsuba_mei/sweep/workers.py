@@ -241,20 +241,20 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
         If that is not installed, or the interface is not there.
     """
     SLURMCluster = _slurm_cluster()
-    complaints, workers = sweep.cluster, sweep.workers
+    slurm, workers = sweep.cluster, sweep.workers
     environment = [f"export OMP_NUM_THREADS={threads_of(sweep)}"]
     try:
         cluster = SLURMCluster(
-            queue=complaints.partition,
-            account=complaints.account,
-            walltime=complaints.time,
+            queue=slurm.partition,
+            account=slurm.account,
+            walltime=slurm.time,
             cores=threads_of(sweep),
             processes=1,
-            memory=f"{bytes_of(complaints.memory or workers.memory)}B",
-            interface=complaints.interface,
+            memory=f"{bytes_of(slurm.memory or workers.memory)}B",
+            interface=slurm.interface,
             python=sys.executable,
             job_name="mitsuba-mei",
-            job_extra_directives=list(complaints.directives),
+            job_extra_directives=list(slurm.directives),
             job_script_prologue=environment,
             log_directory=str(folder / "logs"),
             worker_extra_args=["--no-dashboard", *(["--resources", "gpu=1"] if workers.gpus else [])],

@@ -77,7 +77,8 @@ def test_run_hands_over_the_varied_configuration(scene, calls, capsys):
     assert config.lighting[1].free == ()
     printed = capsys.readouterr()
     assert printed.out == (
-        "converged activation 0.25 -> 0.75 (render s.e. 0.02), 0.900 of the optimum\n"
+        "The activation is 0.75 (render s.e. 0.02), up from 0.25 (render s.e. 0.01) at the start.\n"
+        "This is 0.900 of the best that any image can reach.\n"
         "the mesh has faces that no object has: 7 intersecting\n"
         "2 steps in 1.5 s; written to there\n"
     )

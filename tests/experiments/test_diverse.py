@@ -16,7 +16,7 @@ from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.diverse import run_diverse
 from mitsuba_mei.geometry.quality import assess
-from mitsuba_mei.report.sentences_diversity import describe_diverse
+from mitsuba_mei.report.sentences import describe_run
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent, written
 
@@ -132,9 +132,9 @@ def test_a_level_that_is_out_of_reach_is_said_to_be(tmp_path, without_pictures):
     found = outcome.result.diverse
     assert found.maximum.model_dump(by_alias=True) == {"value": pytest.approx(25), "sem": 0.0, "from": "optimum"}
     assert not found.found and not any(scene.reached for scene in found.scenes)
-    lines = describe_diverse(outcome.folder, outcome.result)
-    assert lines[0] == "no such set of scenes was found"
-    assert lines[1].startswith("0 of 2 drive the neurons to at least 1 of the known optimum, 25;")
+    lines = describe_run(outcome.folder, outcome.result)
+    assert lines[0] == "No such set of scenes was found."
+    assert lines[1].startswith("0 of 2 drive the neurons to at least 1 of the known optimum (25);")
 
 
 def test_a_maximum_that_is_not_above_0_is_refused(tmp_path):

@@ -16,7 +16,7 @@ from mitsuba_mei.experiments.mei import run_mei
 from mitsuba_mei.experiments.metamer import run_metamer
 from mitsuba_mei.experiments.multistart import optimize_from_starts
 from mitsuba_mei.experiments.reevaluate import evaluate_run
-from mitsuba_mei.report.sentences import describe_result
+from mitsuba_mei.report.sentences import describe_run
 from mitsuba_mei.runs.folder import RunFolder
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Silent, called, read_json
@@ -97,8 +97,8 @@ def test_another_start_is_said_to_be_one(tmp_path, without_pictures):
     kept = outcome.result.restart
     assert outcome.result.initial_scene == begun[kept]
     for initial in ("scene file", "random start"):
-        lines = describe_result(outcome.folder, outcome.result.model_copy(update={"initial_scene": initial}))
-        assert ("the first figure is of the random start that was kept" in lines) == (initial == "random start")
+        lines = describe_run(outcome.folder, outcome.result.model_copy(update={"initial_scene": initial}))
+        assert ("The start is the random start that was kept." in lines) == (initial == "random start")
 
 
 def test_all_subsets_of_the_factors_begin_with_the_same_scene(tmp_path):

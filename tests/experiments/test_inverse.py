@@ -19,7 +19,8 @@ from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.io.images import read_image, write_exr
 from mitsuba_mei.optimize import start_search as search
 from mitsuba_mei.pipeline import build_scene
-from mitsuba_mei.report.sentences_recovery import describe_recovery
+from mitsuba_mei.report.numbers import number
+from mitsuba_mei.report.sentences import describe_run
 from mitsuba_mei.report.video import STRIP
 from mitsuba_mei.scene.parameters import get_parameters, set_parameters
 from tests.small_scene import LUMP, write_scene
@@ -103,9 +104,9 @@ def test_pictures_can_be_read_and_the_video_shows_both_views(run):
 
 
 def test_what_is_said_of_it(run):
-    lines = describe_recovery(run[0].folder, run[0].result)
-    assert lines[0].startswith("error (l2) ") and "without render noise" in lines[0]
-    assert lines[1].startswith("mean surface distance: ") and "% of the true object's diameter; " in lines[1]
+    lines = describe_run(run[0].folder, run[0].result)
+    assert lines[0].startswith("The error (l2) is ") and "its renders have no noise" in lines[0]
+    assert lines[1].startswith("The mean surface distance is ") and "% of the true object’s diameter, " in lines[1]
     assert lines[-1].startswith("25 steps in ") and str(run[0].folder) in lines[-1]
 
 
@@ -139,7 +140,7 @@ def test_a_start_at_the_truth_is_at_no_distance_from_it(tmp_path):
     assert set(truth.parameters) == {"pose.rotation", "pose.translation", "lighting.0.direction"}
     for name, found in truth.parameters.items():
         assert dict(found.off) == pytest.approx({"initial": 0, "final": 0}, abs=1e-4), name
-    assert "pose.rotation" in "\n".join(describe_recovery(outcome.folder, outcome.result))
+    assert "pose.rotation" in "\n".join(describe_run(outcome.folder, outcome.result))
     assert (outcome.folder / "summary.png").exists() and not (outcome.folder / "progress.mp4").exists()
 
 
@@ -190,9 +191,10 @@ def test_an_image_has_no_truth_and_several_starts_are_all_kept(tmp_path, monkeyp
     assert (over.of, over.lowest, over.highest) == ("error", min(errors), max(errors))
     assert -outcome.result.error.final.mean == pytest.approx(best)
     assert {path.name for path in (outcome.folder / "restarts").iterdir()} == {"0", "1"}
-    error, initial, starts, place = describe_recovery(outcome.folder, outcome.result)
-    assert initial == "the first figure is of the start that optimizer.search found"
-    assert starts.startswith(f"over 2 starts: mean {sum(errors) / 2:.4g}, s.d. ")
+    _, _, starts, initial, *_ = describe_run(outcome.folder, outcome.result)
+    assert initial == "The start is the start that optimizer.search found."
+    mean = number(sum(errors) / 2)
+    assert starts.startswith(f"The best of 2 starts was kept. Over them the mean is {mean} and the standard deviation ")
     assert len(progress.steps) == 2 * (1 + 2)
 
 

@@ -15,7 +15,7 @@ from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.metamer import build_metamer, run_metamer
 from mitsuba_mei.io.images import read_image, write_exr
 from mitsuba_mei.neurons.cards import load_card
-from mitsuba_mei.report.sentences_diversity import describe_metamer
+from mitsuba_mei.report.sentences import describe_run
 from tests.small_scene import LUMP, write_scene
 from tests.whole_runs import Interrupting, Silent, written
 
@@ -54,9 +54,9 @@ def test_the_folder_holds_what_is_promised(run):
 def test_what_has_not_come_near_enough_is_no_metamer_and_it_is_said(run):
     found = run.result.metamer
     assert not found.responses.near and not found.scene.far and not found.found
-    lines = describe_metamer(run.folder, run.result)
-    assert lines[0] == "no metamer was found"
-    assert "not within 2 %" in lines[1] and "not 0.25 of the radius" in lines[2]
+    lines = describe_run(run.folder, run.result)
+    assert lines[0] == "No metamer was found."
+    assert "not within the 2 % asked for" in lines[1] and "less than the 0.25 of the radius" in lines[2]
     # Nothing but the shape differs, and what follows from it.
     assert found.differences["pose"].value == found.differences["light"].value == 0
     assert "what the neurons see" in lines[3] and "turn" not in lines[3]
@@ -85,7 +85,7 @@ def test_a_metamer_can_be_found(tmp_path):
     assert found.scene.difference >= 0.02
     distance = found.responses.distance
     assert distance.final.mean <= 0.2 < distance.initial.mean
-    assert describe_metamer(outcome.folder, outcome.result)[0] == "a metamer was found"
+    assert describe_run(outcome.folder, outcome.result)[0] == "A metamer was found."
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_an_image_can_be_the_reference_of_another_image(tmp_path, picture):
     assert found.scene.far and 0 < found.scene.difference < 2
     said = json.loads((outcome.folder / "result.json").read_text())["metamer"]["differences"]
     assert [kind for kind, each in said.items() if each["value"] is not None] == ["image"]
-    assert "shape" not in "\n".join(describe_metamer(outcome.folder, outcome.result))
+    assert "shape" not in "\n".join(describe_run(outcome.folder, outcome.result))
 
 
 @pytest.mark.parametrize("kind", ["shape", "pose", "light"])

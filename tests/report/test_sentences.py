@@ -7,8 +7,7 @@ from mitsuba_mei.report.sentences import (
     describe_comparison,
     describe_ending,
     describe_evaluation,
-    describe_pixel,
-    describe_result,
+    describe_run,
 )
 from mitsuba_mei.runs.results import ComparisonResult, EvaluationResult, MEIResult, PixelResult
 
@@ -22,7 +21,7 @@ RESULT = {
 
 
 def said(**more) -> list[str]:
-    return describe_result(Path("there"), MEIResult.model_validate(RESULT | more))
+    return describe_run(Path("there"), MEIResult.model_validate(RESULT | more))
 
 
 def test_ratio_validation_starts_and_clipping_are_said():
@@ -35,12 +34,14 @@ def test_ratio_validation_starts_and_clipping_are_said():
     validation = {"model": "other", "activation": RESULT["activation"], "ratio_to_pixel": {"mean": 1.1, "sem": 0.02}}
     more = {"pixel": {"activation": 0.83}, "ratio_to_pixel": ratio, "validation": validation, "outside_display": 0.0123}
     assert said(restarts=trials, **more) == [
-        "converged activation 0.25 -> 0.75 (render s.e. 0.02)",
-        "over 2 starts: mean 0.625, s.d. 0.18 (0.5 to 0.75)",
-        "the pixel MEI reaches 0.83: 3D / pixel 0.900 (render s.e. 0.01)",
-        "on other: 0.25 -> 0.75 (render s.e. 0.02), 3D / pixel 1.100 (render s.e. 0.02)",
-        "1.2 % of the stimulus is darker than black or brighter than white, and clipped in stimulus.png alone; a "
-        "smaller stimulus.norm or contrast can be displayed",
+        "The activation is 0.75 (render s.e. 0.02), up from 0.25 (render s.e. 0.01) at the start.",
+        "This is 0.900 (render s.e. 0.01) of what the pixel MEI reaches (0.83).",
+        "A second model, “other”, which the optimization never saw, answers 0.75 (render s.e. 0.02), up from 0.25 "
+        "(render s.e. 0.01), so that the ratio is 1.100 (render s.e. 0.02) there.",
+        "1.2 % of the stimulus is darker than black or brighter than white: the model saw it so, and the pictures are "
+        "clipped; a smaller stimulus.norm or contrast can be displayed.",
+        "The best of 2 starts was kept. Over them the mean is 0.625 and the standard deviation 0.18 (0.5 to 0.75): so "
+        "far apart may other starts or seeds end, of which the render s.e. says nothing.",
         "20 steps in 1.5 s; written to there",
     ]
 
@@ -51,12 +52,14 @@ def test_a_stray_pixel_beyond_the_display_is_not_mentioned():
 
 def test_a_figure_without_noise_has_no_error():
     activation = {"initial": {"mean": 0.25, "sem": 0.0}, "final": {"mean": 0.75, "sem": 0.0}}
-    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (without render noise)"
+    (line, _) = said(activation=activation)
+    assert line == "The activation is 0.75 (its renders have no noise), up from 0.25 at the start."
 
 
 def test_an_unknown_error_is_no_lack_of_noise():
     activation = {"initial": {"mean": 0.25, "sem": None}, "final": {"mean": 0.75, "sem": None}}
-    assert said(activation=activation)[0] == "converged activation 0.25 -> 0.75 (render s.e. unknown)"
+    (line, _) = said(activation=activation)
+    assert line == "The activation is 0.75 (its error is unknown), up from 0.25 at the start."
 
 
 def test_another_objective_is_named_and_its_responses_are_said():
@@ -69,9 +72,9 @@ def test_another_objective_is_named_and_its_responses_are_said():
         objective="target", responses=responses, pixel={"activation": -0.1}, ratio_to_pixel=None, ended="interrupted"
     )
     assert lines == [
-        "converged objective (target) 0.25 -> 0.75 (render s.e. 0.02)",
+        "The objective (target) is 0.75 (render s.e. 0.02), up from 0.25 (render s.e. 0.01) at the start.",
+        "The pixel MEI reaches −0.1.",
         "responses: neuron 3 0.6, neuron 25 0.15",
-        "the pixel MEI reaches -0.1",
         "20 steps in 1.5 s, interrupted; written to there",
     ]
 
@@ -85,12 +88,15 @@ def test_an_unfinished_pixel_mei_is_called_so():
         "steps": 3,
         "seconds": 1,
     }
-    assert describe_pixel(Path("there"), PixelResult.model_validate(result | {"ended": "interrupted"})) == [
-        "unfinished pixel MEI 2",
-        "over 2 starts: mean 1.5, s.d. 0.71 (1 to 2)",
+    assert describe_run(Path("there"), PixelResult.model_validate(result | {"ended": "interrupted"})) == [
+        "No pixel MEI was found: the ascent ended at an activation of 2.",
+        "The best of 2 starts was kept. Over them the mean is 1.5 and the standard deviation 0.71 (1 to 2): so far "
+        "apart may other starts or seeds end, of which the render s.e. says nothing.",
         "3 steps in 1.0 s, interrupted; written to there",
     ]
-    assert describe_pixel(Path("there"), PixelResult.model_validate(result | {"ended": "done"}))[0] == "pixel MEI 2"
+    assert describe_run(Path("there"), PixelResult.model_validate(result | {"ended": "done"}))[0] == (
+        "The pixel MEI reaches an activation of 2."
+    )
 
 
 def test_an_evaluation_is_said_beside_what_the_run_reported():

@@ -36,7 +36,7 @@ class DiversePicture:
     pairs : ndarray
         (k, k), how far two scenes lie apart, in ``unit``.
     unit : str
-    said : sequence of str
+    statements : sequence of str
         What there is to say of them.
     """
 
@@ -47,7 +47,7 @@ class DiversePicture:
     labels: Sequence[str]
     pairs: np.ndarray
     unit: str
-    said: Sequence[str]
+    statements: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class MetamerPicture:
         Of the objects from the front and from the side, where there are any.
     responses : mapping of str to ndarray
         (n,).
-    said : sequence of str
+    statements : sequence of str
     """
 
     title: str
@@ -71,7 +71,7 @@ class MetamerPicture:
     stimuli: Mapping[str, np.ndarray]
     previews: Mapping[str, Sequence[np.ndarray]]
     responses: Mapping[str, np.ndarray]
-    said: Sequence[str]
+    statements: Sequence[str]
 
 
 def write_diverse(path: Path, picture: DiversePicture) -> None:
@@ -91,7 +91,7 @@ def write_diverse(path: Path, picture: DiversePicture) -> None:
         left.supxlabel(caption(exposure, scale), fontsize=9, color=GREY, wrap=True)
         above, below = right.subfigures(2, 1, height_ratios=(1.5, 1))
         _draw_pairs(above, picture)
-        _write_text(below, wrapped(picture.said, 62))
+        _write_text(below, wrapped(picture.statements, 62))
 
 
 def _draw_pairs(figure, picture: DiversePicture) -> None:
@@ -114,7 +114,7 @@ def write_metamer(path: Path, picture: MetamerPicture) -> None:
     scale = GreyScale.of(picture.stimuli.values())
     shown = [image for each in (picture.renders, picture.stimuli) for image in each.values()]
     tall = SIDE * max(len(image) / image.shape[1] for image in shown) + TITLE
-    text = wrapped(picture.said, 62)
+    text = wrapped(picture.statements, 62)
     lines = LINE * (text.count("\n") + 2)
     high = max(2 * (tall + TITLE), lines + 3.5)
     with drawn(path, SIDE * columns + 5, high + TITLE) as figure:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...runs.results import DiverseScene, DiverseSet, InverseResult, MetamerResult
+from ..numbers import number, with_error
 from .aim_words import amount, found
 from .axes import BLUE, GREY, ORANGE, axis, rounded
-from .numerals import number, with_error
 from .pictures import Shown
 from .record import RunRecord
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .numerals import number
+from ..numbers import number
 
 __all__ = [
     "BLACK",

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...runs.results import DiverseResult, Estimate, MetamerResult
+from ..numbers import known as is_known
 from .aim_words import respect
 from .axes import BLACK, BLUE, GREEN, GREY, ORANGE, STYLES, axis, beside_marker, ends_of, log_axis, plain, rounded
 from .mesh import PackedMesh, Viewpoint
-from .numerals import known as is_known
 from .record import RunRecord
 from .words import found, maximised, number, with_error
 

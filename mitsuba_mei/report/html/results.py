@@ -26,9 +26,9 @@ from ...runs.results import (
 )
 from ...runs.results.files import read_population
 from ...runs.results.populations import Neuron
+from ..numbers import RAISED, measured, number
 from ..sentences import comparison_rows, describe_comparison
 from ..tables import describe_factors, subset_rows, worth_rows
-from .numerals import RAISED, measured, number
 from .places import MAX_RUNS, Place
 from .record import RunRecord
 from .result_figures import comparison_figures, evaluation_figure, factor_figures, spread_figure

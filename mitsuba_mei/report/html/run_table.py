@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ...runs.results import DiverseResult
 from ..html import words
+from ..numbers import known
 from .aim_words import error_kind
-from .numerals import known
 from .record import RunRecord
 
 __all__ = ["Cell", "Column", "RunTable", "run_table"]

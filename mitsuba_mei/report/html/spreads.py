@@ -13,8 +13,8 @@ from ...errors import UserError
 from ...io.files import read_json
 from ...runs.spread import named_value
 from ..html import aim_words
+from ..numbers import known
 from .files import read_text
-from .numerals import known
 from .record import RunRecord
 
 __all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "telling"]

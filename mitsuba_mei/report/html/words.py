@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from ...config.objective import maximised_value, named_objective
 from ...config.trust import OPTION
-from ...runs.results import DiverseScene, Estimate, InverseResult, MeshFlaws
-from ...runs.results.optimization import PixelValidation
+from ...runs.results import DiverseScene, InverseResult, MeshFlaws
 from ...runs.results.parts import InputMesh
-from ...runs.spread import spread
 from ...scene.initial import initial_in_words
 from ..html import aim_words
-from .numerals import BARS, known, measured, moved, noise, number, with_error
+from ..numbers import BARS, measured, number, with_error
+from ..statements import statements
 from .record import RunRecord
 
 __all__ = [
@@ -147,32 +146,7 @@ def units(run: RunRecord) -> str:
 
 def activation_sentences(run: RunRecord) -> list[str]:
     """How strong the stimulus is, or how near what was sought, beside what it can be compared with."""
-    if run.other is not None:
-        return [*aim_words.sentences(run.other, run.initial, run.final), *_starts(run), *_ended(run)]
-    what = maximised(run)
-    if run.is_pixel:
-        statements = [f"The pixel MEI reaches {_of(what)} of {with_error(run.final)}."]
-    else:
-        came = moved(run.initial, run.final, " at the start")
-        statements = [f"The {what} is {with_error(run.final)}{noise(run.final)}{came}."]
-    beside = []
-    if run.fraction is not None:
-        best = "" if run.optimum is None else f" ({number(run.optimum)})"
-        beside.append(f"{run.fraction:.3f} of the best that any image can reach{best}")
-    if known(run.ratio):
-        reached = "" if run.pixel is None else f" ({number(run.pixel)})"
-        beside.append(f"{_ratio(run.ratio)} of what the pixel MEI reaches{reached}")
-    if beside:
-        statements.append(f"This is {' and '.join(beside)}.")
-    if run.pixel is not None and run.ratio is None:
-        statements.append(f"The pixel MEI reaches {number(run.pixel)}.")
-    statements += _validation(run) + _starts(run)
-    if run.outside_display:
-        statements.append(
-            f"{_percent(run.outside_display)} of the stimulus is darker than black or brighter than white: the model "
-            "saw it so, and the pictures are clipped."
-        )
-    return statements + _ended(run)
+    return [*statements(run.result), *_ended(run)]
 
 
 def _ended(run: RunRecord) -> list[str]:
@@ -180,45 +154,6 @@ def _ended(run: RunRecord) -> list[str]:
     if result.ended == "done":
         return []
     return [f"The optimization ended early: {result.ended}{f' ({result.reason})' if result.reason else ''}."]
-
-
-def _of(what: str) -> str:
-    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
-
-
-def _ratio(ratio: Estimate) -> str:
-    return f"{ratio.mean:.3f}" + (f" (render s.e. {number(ratio.sem, 2)})" if ratio.sem > 0 else "")
-
-
-def _validation(run: RunRecord) -> list[str]:
-    second = run.validation
-    if second is None:
-        return []
-    gives = "answers" if run.objective == "activation" else "gives an objective of"
-    lead = f"A second model, “{second.model}”, which the optimization never saw, {gives}"
-    if isinstance(second, PixelValidation):
-        return [f"{lead} {number(second.activation)}."]
-    text = f"{lead} {with_error(second.activation.final)}{moved(second.activation.initial, second.activation.final)}"
-    if second.pixel is not None:
-        text += f"; to the pixel MEI {number(second.pixel)}"
-    if known(second.ratio_to_pixel):
-        text += f", so that the ratio is {_ratio(second.ratio_to_pixel)} there"
-    return [f"{text}."]
-
-
-def _starts(run: RunRecord) -> list[str]:
-    over = spread(start.final.mean for start in run.starts if start.ended in ("done", "no better"))
-    if over is None:
-        return []
-    return [
-        f"The best of {over.n} starts was kept. Over them the mean is {number(over.mean)} and the standard "
-        f"deviation {number(over.sd, 2)} ({number(over.lowest)} to {number(over.highest)}): so far apart "
-        "may other starts or seeds end, of which the render s.e. says nothing."
-    ]
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
 
 
 def flaws(mesh: MeshFlaws | None) -> int | None:

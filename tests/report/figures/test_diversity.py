@@ -44,7 +44,7 @@ def test_a_metamer_is_drawn_with_the_objects_that_there_are(tmp_path, previews):
         stimuli=dict.fromkeys(both, GREY),
         previews={name: [RENDER, RENDER] for name in previews},
         responses={"reference": np.arange(5.0), "metamer": np.arange(5.0) + 0.1},
-        said=("a sentence",),
+        statements=("a sentence",),
     )
     write_metamer(tmp_path / "summary.png", picture)
     pixels = drawn(tmp_path / "summary.png")

@@ -1,12 +1,12 @@
-"""Figures as text."""
+"""Numbers and estimates as text."""
 
 from __future__ import annotations
 
 import math
 
-from ...runs.results import Estimate
+from ..runs.results import Estimate
 
-__all__ = ["BARS", "known", "measured", "moved", "noise", "number", "percent", "with_error"]
+__all__ = ["BARS", "known", "measured", "moved", "noise", "number", "percent", "two_digits", "with_error"]
 
 BARS = (
     "Bars: render s.e., the standard error over renders of the same scene; where none is to be seen, it is smaller "
@@ -67,10 +67,15 @@ def moved(initial: Estimate | None, final: Estimate | None, when: str = "") -> s
     return f", {way} from {with_error(initial)}{when}"
 
 
+def two_digits(value: float) -> str:
+    """``0.57``, ``45``, ``123``: two digits, and no power of ten of what is below a thousand."""
+    return number(value, 3 if abs(value) >= 99.5 else 2)
+
+
 def percent(figure: Estimate | None) -> str:
     """``18 %``, ``1.53 % (render s.e. 0.02 %)``, of a fraction."""
     if not known(figure):
         return "–"
-    digits = 3 if figure.sem > 0 else 2
+    digits = 3 if figure.sem > 0 or abs(figure.mean) >= 0.995 else 2
     error = f" (render s.e. {number(100 * figure.sem, 1)} %)" if figure.sem > 0 else ""
     return f"{number(100 * figure.mean, digits)} %{error}"
