@@ -37,16 +37,16 @@ def watch() -> None:
 
     A process that was started with Ctrl-C ignored, as shells start those in the background of a script, heeds it too.
     """
-    seen, announced = os.pipe()
-    os.set_blocking(announced, False)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
     signal.signal(signal.SIGINT, _end)
-    signal.set_wakeup_fd(announced, warn_on_full_buffer=False)
-    threading.Thread(target=_end_when_told, args=(seen,), daemon=True, name="Ctrl-C").start()
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    threading.Thread(target=_end_on_sigint, args=(read_end,), daemon=True, name="Ctrl-C").start()
 
 
-def _end_when_told(seen: int) -> None:
+def _end_on_sigint(read_end: int) -> None:
     """Wait for what the system writes when a signal comes, whatever the main thread is at."""
-    while numbers := os.read(seen, 64):
+    while numbers := os.read(read_end, 64):
         if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is _end:
             _end()
 

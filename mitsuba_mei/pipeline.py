@@ -166,16 +166,16 @@ def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
     """Another start of what is free of a pose: any rotation, about a quarter of its radius aside in the image, larger
     or smaller.
     """
-    turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
+    rotation = roma.random_rotmat(generator=generator, dtype=torch.float64)
     aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator).item()
     with torch.no_grad():
         moved = 0.25 * pose["scale"] * aside @ camera.rotation_matrix()[:2]
-    found = {
-        "rotation": roma.rotmat_to_euler("xyz", turn, degrees=True).tolist(),
+    values = {
+        "rotation": roma.rotmat_to_euler("xyz", rotation, degrees=True).tolist(),
         "scale": pose["scale"] * math.exp(0.25 * wider),
     }
-    found["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
-    return {name: value for name, value in found.items() if name in pose["free"]}
+    values["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
+    return {name: value for name, value in values.items() if name in pose["free"]}
 
 
 def check_files(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Scene:

@@ -67,12 +67,12 @@ def quantity_of(part: type[BaseModel], name: str) -> Quantity:
 
 def range_of(part: type[BaseModel], name: str) -> Range:
     """Where the field ``name`` of a mapping may lie, or each number of it."""
-    found = Range()
+    limits = Range()
     for mark in _marks(part.model_fields[name]):
         for bound, (end, is_open) in BOUNDS.items():
             if (value := getattr(mark, bound, None)) is not None:
-                found = found._replace(**{end: float(value), f"{end}_open": is_open})
-    return found
+                limits = limits._replace(**{end: float(value), f"{end}_open": is_open})
+    return limits
 
 
 def freeable_names(part: type[BaseModel]) -> tuple[str, ...]:

@@ -55,11 +55,11 @@ def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located
         place = tree.at(key)
         folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
         folders += [Path.cwd(), *_BESIDE_PACKAGE]
-        found = _found(name, folders)
-        if found is None:
+        path = _first_file(name, folders)
+        if path is None:
             missing.append(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
             continue
-        tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
+        tree = with_value(tree, key, locate(str(path.resolve()), place), defaults)
     if missing:
         raise UserError(*missing)
     for key in CARDS:
@@ -67,7 +67,7 @@ def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located
     return tree
 
 
-def _found(name: str, folders: Sequence[Path]) -> Path | None:
+def _first_file(name: str, folders: Sequence[Path]) -> Path | None:
     """The first file of that name."""
     name = os.path.expanduser(name)
     for folder in folders:
@@ -86,9 +86,9 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
         named = _inside(card, path)
         file, colon, callable_ = named.value.rpartition(":") if path == ("module",) else (named.value, "", "")
         folders = (named.place.folder, scene_folder)
-        found = _found(file, folders) if file else None
-        if found is not None:
-            value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
+        target = _first_file(file, folders) if file else None
+        if target is not None:
+            value = locate(f"{target.resolve()}{colon}{callable_}", named.place)
             tree = with_value(tree, (*key, *path), value, defaults)
     return tree
 

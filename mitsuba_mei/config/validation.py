@@ -84,17 +84,17 @@ def fields_inside(model: type[Part]) -> Iterator[tuple[str, ...]]:
 
 
 def _parts_in(field: Any) -> list[type[Part]]:
-    found: list[type[Part]] = []
+    parts: list[type[Part]] = []
     pending = [getattr(field, "annotation", field), *getattr(field, "metadata", ())]
     while pending:
         annotation = pending.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, Part) and annotation not in found:
-            found.append(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, Part) and annotation not in parts:
+            parts.append(annotation)
         elif isinstance(annotation, OneOf):
             pending.extend(annotation.parts())
         else:
             pending.extend(arg for arg in typing.get_args(annotation) if arg is not Ellipsis)
-    return found
+    return parts
 
 
 def _type_of(part: type[Part]) -> str | None:

@@ -42,9 +42,9 @@ def input_sentences(template: TriangleMesh) -> list[str]:
         "passing through others": flaws.intersecting_faces,
         "squeezed nearly to a line or a point": flaws.degenerate_faces,
     }
-    found = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
+    flaw_counts = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
     size = f"{counted(len(template.faces), 'face')}, {'closed' if flaws.watertight else 'not closed'}"
-    return [size, *template.repairs, *([f"flaws of the file: {', '.join(found)}"] if found else [])]
+    return [size, *template.repairs, *([f"flaws of the file: {', '.join(flaw_counts)}"] if flaw_counts else [])]
 
 
 def mesh_facts(shape: Tensor, template: TriangleMesh) -> MeshQuality:

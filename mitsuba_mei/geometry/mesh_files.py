@@ -141,10 +141,10 @@ def _clean(path: Path, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndar
     if len(mesh.vertices) < before:
         repairs.append(f"merged {before - len(mesh.vertices)} duplicate vertices")
     for kind, keep in (("degenerate", mesh.nondegenerate_faces), ("duplicate", mesh.unique_faces)):
-        kept = keep()
-        if not kept.all():
-            mesh.update_faces(kept)
-            repairs.append(f"removed {(~kept).sum()} {kind} faces")
+        is_kept = keep()
+        if not is_kept.all():
+            mesh.update_faces(is_kept)
+            repairs.append(f"removed {(~is_kept).sum()} {kind} faces")
     if len(mesh.faces) == 0:
         raise UserError(f"mesh {path} has no face with an area: all its {len(faces)} faces are degenerate")
     before = len(mesh.vertices)

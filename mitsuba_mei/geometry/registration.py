@@ -179,13 +179,13 @@ def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
         order.insert(0, 0)
     trials = [
         refine(a, b, rotations[i], translations[i], _TRIAL_POINTS, _TRIAL_STEPS)
-        for i in _apart(order, rotations, _TRIALS_DEGREES)[:_MAX_TRIALS]
+        for i in _spread_out(order, rotations, _TRIALS_DEGREES)[:_MAX_TRIALS]
     ]
     trials.sort(key=lambda registration: registration.rms)
     order = [i for i, registration in enumerate(trials) if registration.rms <= _TO_FINAL * trials[0].rms]
     finals = [
         refine(a, b, trials[i].rotation, trials[i].translation, _FINAL_POINTS, _FINAL_STEPS)
-        for i in _apart(order, [registration.rotation for registration in trials], _FINALS_DEGREES)
+        for i in _spread_out(order, [registration.rotation for registration in trials], _FINALS_DEGREES)
     ]
     best = min(finals, key=lambda registration: registration.rms)
     if _correspond(a, b):
@@ -194,7 +194,7 @@ def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
     return best.rotation, best.translation
 
 
-def _apart(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
+def _spread_out(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
     """Those of the indices whose rotation is so many degrees from that of every one before."""
     kept: list[int] = []
     for i in order:

@@ -90,8 +90,8 @@ class Surface:
         surfaces are a radius apart, that takes ten times as long, and where they are three apart, gigabytes.
         """
         portion = max(_PAIRS_AT_ONCE // len(self.corners), 1)
-        found = [self._nearest(points[i : i + portion]) for i in range(0, len(points), portion)]
-        closest, faces = (np.concatenate(part) for part in zip(*found, strict=True))
+        results = [self._nearest(points[i : i + portion]) for i in range(0, len(points), portion)]
+        closest, faces = (np.concatenate(part) for part in zip(*results, strict=True))
         return closest, self.normals[faces]
 
     def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

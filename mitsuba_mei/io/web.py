@@ -231,9 +231,9 @@ def _fetch(url: str, target: Path, expected: str, where: Place, watch: _Watch) -
     except errors.RequestException as error:
         raise PermanentError(f"it cannot be asked for ({first_line(error)})") from None
     except ValueError as error:  # another hash; pooch has no kind of its own for it
-        found = str(error).partition(" but got ")[2][:64]
+        actual = str(error).partition(" but got ")[2][:64]
         raise UserError(
-            f"{where}: {url} has the sha256 {found}, and the card says {expected}; "
+            f"{where}: {url} has the sha256 {actual}, and the card says {expected}; "
             f"it is another file than the card's author had"
         ) from None
 

@@ -190,14 +190,14 @@ def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, in
         If it answers otherwise to the same image a second time, or beside other images.
     """
     try:
-        found = unlike(answer, probes(shape))
+        difference = unlike(answer, probes(shape))
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
         raise UserError(f"{where}: the model fails on noise of unit contrast: {explained(error)}") from None
-    if found:
+    if difference:
         raise UserError(
-            f"{where}: the model is no function of its image: {found}, as with a memory between calls, dropout or batch "
+            f"{where}: the model is no function of its image: {difference}, as with a memory between calls, dropout or batch "
             "statistics that stay on; reset its state in forward, or switch them off in evaluation mode"
         )
 

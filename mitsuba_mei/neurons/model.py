@@ -85,19 +85,19 @@ class FeatureExtractor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The layer's values, (B, n), of inputs (B, channels, h, w)."""
-        kept: list[Tensor] = []
+        outputs: list[Tensor] = []
 
         def keep(layer: nn.Module, given: tuple, value: object) -> None:
             if isinstance(value, Tensor):
-                kept.append(value.clone())  # the next layer may work in place
+                outputs.append(value.clone())  # the next layer may work in place
 
         handle = self._layer.register_forward_hook(keep)
         try:
             self._module(images)
         finally:
             handle.remove()
-        if not kept or kept[0].shape[:1] != images.shape[:1]:
+        if not outputs or outputs[0].shape[:1] != images.shape[:1]:
             raise UserError(
                 f"objective.layer: '{self._name}' gives no tensor with one row an image; name another layer"
             )
-        return kept[0].flatten(1)
+        return outputs[0].flatten(1)

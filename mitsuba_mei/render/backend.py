@@ -58,9 +58,9 @@ def use_threads(single: bool) -> None:
     import drjit as dr
 
     usual = _usual_threads()
-    wanted = 1 if single else usual
-    if dr.thread_count() != wanted:
-        dr.set_thread_count(wanted)
+    count = 1 if single else usual
+    if dr.thread_count() != count:
+        dr.set_thread_count(count)
 
 
 def bound_threads(count: int) -> None:

@@ -170,8 +170,8 @@ class SceneComponent(Component):
 
     def to_settings(self) -> dict[str, float | list[float]]:
         """The parameters as a scene file says them."""
-        said = {name: self.get(name).tolist() for name in self.FREEABLE}
-        return {name: math.degrees(value) if self.is_angle(name) else value for name, value in said.items()}
+        settings = {name: self.get(name).tolist() for name in self.FREEABLE}
+        return {name: math.degrees(value) if self.is_angle(name) else value for name, value in settings.items()}
 
     def quantity(self, name: str) -> Quantity:
         """What a parameter is: its unit, and how two of its values differ."""

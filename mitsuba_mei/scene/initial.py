@@ -15,11 +15,11 @@ WORDS = {
 }
 
 
-def initial_in_words(said: str | None) -> str:
+def initial_in_words(initial: str | None) -> str:
     """Of which scene the initial figures are; older folders do not say it."""
-    return WORDS.get(said or "", "the scene before the first step")
+    return WORDS.get(initial or "", "the scene before the first step")
 
 
-def describe_initial(said: str | None) -> list[str]:
+def describe_initial(initial: str | None) -> list[str]:
     """A line where the initial scene is another one than the scene file's."""
-    return [] if said in (None, FILE) else [f"the first figure is of {initial_in_words(said)}"]
+    return [] if initial in (None, FILE) else [f"the first figure is of {initial_in_words(initial)}"]

@@ -57,14 +57,14 @@ def _attributes(start: bytes) -> dict[bytes, bytes]:
 
 def _places(start: bytes) -> dict[bytes, slice]:
     """Where each attribute's value lies."""
-    found: dict[bytes, slice] = {}
+    places: dict[bytes, slice] = {}
     place = 8
-    while start[:4] == b"\x76\x2f\x31\x01" and (said := ATTRIBUTE.match(start, place)) is not None:
-        place = said.end() + struct.unpack("<I", said[2])[0]
+    while start[:4] == b"\x76\x2f\x31\x01" and (match := ATTRIBUTE.match(start, place)) is not None:
+        place = match.end() + struct.unpack("<I", match[2])[0]
         if place > len(start):
             return {}
-        found.setdefault(said[1], slice(said.end(), place))
-    return found if start[place : place + 1] == b"\0" else {}
+        places.setdefault(match[1], slice(match.end(), place))
+    return places if start[place : place + 1] == b"\0" else {}
 
 
 def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
@@ -150,20 +150,24 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
     coloured = [layer for layer, channels in layers.items() if set(COLOURS) <= set(channels)]
     plain = layers.get("", {})
     if "" in coloured:
-        layer, requested = "", COLOURS
+        layer, selected = "", COLOURS
     elif {"X", "Y", "Z"} <= set(plain):
-        layer, requested = "", ("X", "Y", "Z")
+        layer, selected = "", ("X", "Y", "Z")
     elif "Y" in plain:
-        layer, requested = "", ("Y",)
+        layer, selected = "", ("Y",)
     else:
         combined = [layer for layer in coloured if layer.rpartition(".")[2].lower() in ("combined", "rgba", "beauty")]
-        found = combined if len(combined) == 1 else coloured
-        if len(found) != 1:
+        candidates = combined if len(combined) == 1 else coloured
+        if len(candidates) != 1:
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            what = "several layers with colours, none of them the combined one" if found else "no R, G and B, and no Y"
+            what = (
+                "several layers with colours, none of them the combined one"
+                if candidates
+                else "no R, G and B, and no Y"
+            )
             raise ValueError(f"it has {what}; its channels are {listed}")
-        layer, requested = found[0], COLOURS
-    used = {layers[layer][channel] for channel in requested}
+        layer, selected = candidates[0], COLOURS
+    used = {layers[layer][channel] for channel in selected}
     alpha = layers[layer].get("A")
     if alpha is not None:
         used.add(alpha)
@@ -173,9 +177,9 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
         on_message(f"of its layers {layer} is read")
     if others := [name for place, name in enumerate(names) if place not in used]:
         on_message(f"its channels {', '.join(others[:8])}{', ...' if len(others) > 8 else ''} are left out")
-    image = pixels[..., [layers[layer][channel] for channel in requested]]
-    if requested != COLOURS:
-        return image, "XYZ" if len(requested) == 3 else "grey"
+    image = pixels[..., [layers[layer][channel] for channel in selected]]
+    if selected != COLOURS:
+        return image, "XYZ" if len(selected) == 3 else "grey"
     return image, "other" if len(names) > 4 or layer or others else "Rec. 709"
 
 

@@ -174,15 +174,15 @@ def _light_term(view: View, light, sampler: Sampler, places: Sampler) -> mi.Floa
         sample.active = sample.active & ~view.world.scene.ray_test(beyond, sample.active)
     term = mi.Float(0)
     for receiver in _receivers(view, frame, sample, sampler):
-        lit = light.sample(dr.detach(receiver.point), spot)
+        light_sample = light.sample(dr.detach(receiver.point), spot)
         with dr.suspend_grad():
             # A shadow is the larger, and follows the light's own motion the more, the nearer the light is to the edge.
-            near = mi.Float(1) if lit.position is None else edge_to_light / lit.distance
-            weight = -sum(receiver.weight * lit.value) * frame.length * sample.inverse / (near * near)
+            near = mi.Float(1) if light_sample.position is None else edge_to_light / light_sample.distance
+            weight = -sum(receiver.weight * light_sample.value) * frame.length * sample.inverse / (near * near)
             weight = _where(sample.active, weight)
             way = dr.norm(frame.y - receiver.point)
-        shift = lit.d * way if lit.position is None else lit.position * (1 - near)
-        term += dr.sum(weight * dr.dot(frame.normal, frame.y - receiver.point * near - shift))
+        light_motion = light_sample.d * way if light_sample.position is None else light_sample.position * (1 - near)
+        term += dr.sum(weight * dr.dot(frame.normal, frame.y - receiver.point * near - light_motion))
     return term
 
 
@@ -215,10 +215,10 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         meeting = _CameraMeets(view, back(pi.t), active)
         si = meeting.si
         cosine = dr.abs(dr.dot(si.n, d))
-        seen = meeting.seen & (dr.dot(si.sh_frame.n, d) > 0)
-        weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
-        weight = dr.select(seen, weight / dr.maximum(cosine, MIN_COSINE), 0)
-    point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
+        visible = meeting.visible & (dr.dot(si.sh_frame.n, d) > 0)
+        weight = world.bsdf.eval(world.context, si, si.to_local(d), visible) * meeting.weight
+        weight = dr.select(visible, weight / dr.maximum(cosine, MIN_COSINE), 0)
+    point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), visible)
     result = [_Receiver(point, weight, world.max_depth - 2)]
     if world.max_depth < 3:
         return result
@@ -231,16 +231,16 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         meeting = _CameraMeets(view, way(other.t), active & other.is_valid())
         to_receiver = mi.Vector3f(-way.d)
         viewer_cosine = dr.abs(dr.dot(meeting.si.n, to_receiver))
-        seen = meeting.seen & (dr.dot(meeting.si.sh_frame.n, to_receiver) > 0)
-        si = surface(world, pi, mi.Ray3f(meeting.si.p, to_receiver), seen)
+        visible = meeting.visible & (dr.dot(meeting.si.sh_frame.n, to_receiver) > 0)
+        si = surface(world, pi, mi.Ray3f(meeting.si.p, to_receiver), visible)
         cosine = dr.abs(dr.dot(si.n, d))
-        seen &= dr.dot(si.sh_frame.n, d) > 0
-        weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
-        weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), seen)
+        visible &= dr.dot(si.sh_frame.n, d) > 0
+        weight = world.bsdf.eval(world.context, si, si.to_local(d), visible) * meeting.weight
+        weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), visible)
         weight *= dr.pi / (dr.maximum(cosine, MIN_COSINE) * dr.maximum(viewer_cosine, MIN_COSINE))
-        weight = dr.select(seen, weight, 0)
-    origin = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
-    point = edges.moving_point(view.vertices, pi.prim_index, origin, dr.detach(to_receiver), seen)
+        weight = dr.select(visible, weight, 0)
+    origin = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), visible)
+    point = edges.moving_point(view.vertices, pi.prim_index, origin, dr.detach(to_receiver), visible)
     result.append(_Receiver(point, weight, world.max_depth - 3))
     return result
 
@@ -257,9 +257,9 @@ class _CameraMeets:
         active = active & film.contains(self._place) & (p.z < -film.near)
         hit = view.world.scene.ray_intersect_preliminary(ray, coherent=False, active=active)
         distance = dr.norm(p)
-        self.seen = active & hit.is_valid() & (dr.abs(hit.t - distance) < 1e-3 * distance)
+        self.visible = active & hit.is_valid() & (dr.abs(hit.t - distance) < 1e-3 * distance)
         self.face = hit.prim_index
-        self.si = surface(view.world, hit, ray, self.seen)
+        self.si = surface(view.world, hit, ray, self.visible)
         density = dr.abs(dr.dot(self.si.n, ray.d)) * film.area_per_solid_angle(ray.d) / dr.square(distance)
         self.weight = film.gather(view.adjoint, self._place) * density / film.pixel_area
 
@@ -278,8 +278,8 @@ def _incident_jump(
     pi = world.scene.ray_intersect_preliminary(beyond, coherent=False, active=active)
     jump = mi.Spectrum(0)
     if world.environment is not None:
-        lit = active & ~pi.is_valid()
-        jump -= dr.select(lit, world.environment.eval(d, lit), 0)
+        missed = active & ~pi.is_valid()
+        jump -= dr.select(missed, world.environment.eval(d, missed), 0)
     if receiver.depth < 1:
         return jump
     met = active & pi.is_valid()

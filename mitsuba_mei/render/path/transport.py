@@ -116,18 +116,18 @@ def direct(
     if world.environment is not None:
         with dr.suspend_grad():
             d, pdf, _ = world.environment.sample(sampler.next_2d(), active)
-            lit = unoccluded(world, si, d, mi.Float(dr.inf), active)
+            visible = unoccluded(world, si, d, mi.Float(dr.inf), active)
             inverse = dr.rcp(pdf)
             if weigh:
-                inverse = dr.rcp(pdf + world.bsdf.pdf(world.context, si, si.to_local(d), lit))
-        value = world.bsdf.eval(world.context, si, si.to_local(d), lit)
-        result += dr.select(lit, value * world.environment.eval(d, lit) * inverse, 0)
+                inverse = dr.rcp(pdf + world.bsdf.pdf(world.context, si, si.to_local(d), visible))
+        value = world.bsdf.eval(world.context, si, si.to_local(d), visible)
+        result += dr.select(visible, value * world.environment.eval(d, visible) * inverse, 0)
     for light in world.lights:
         sample = light.sample(si.p, sampler.next_2d())
         with dr.suspend_grad():
-            lit = unoccluded(world, si, sample.d, dr.detach(sample.distance), active)
-        value = world.bsdf.eval(world.context, si, si.to_local(sample.d), lit)
-        result += dr.select(lit, value * sample.value, 0)
+            visible = unoccluded(world, si, sample.d, dr.detach(sample.distance), active)
+        value = world.bsdf.eval(world.context, si, si.to_local(sample.d), visible)
+        result += dr.select(visible, value * sample.value, 0)
     return result
 
 

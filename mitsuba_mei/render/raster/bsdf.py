@@ -153,8 +153,8 @@ class Plastic(Material):
         self.colour = self.colour / (1 - self.colour * reflected[:, None])
 
     def coefficients(self, viewer: Tensor, image: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
-        seen = interpolate(self._transmitted, viewer, image) / (math.pi * self._eta**2)
-        return [seen * _of(self._head_on, image)], [seen]
+        viewer_term = interpolate(self._transmitted, viewer, image) / (math.pi * self._eta**2)
+        return [viewer_term * _of(self._head_on, image)], [viewer_term]
 
     def shares(self, half: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
         return fresnel(half, self._eta), None
@@ -205,11 +205,11 @@ class Principled(Material):
     def coefficients(self, viewer: Tensor, image: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
         share = (1 - _of(self._metallic, image)) / math.pi
         rough = _of(self._roughness, image)
-        seen = schlick(viewer)
-        facing = 1 - 0.5 * seen
-        retro = rough * (1 - seen)
-        square = rough * rough * seen
-        a = [facing + rough * seen, rough * seen]
+        viewer_term = schlick(viewer)
+        facing = 1 - 0.5 * viewer_term
+        retro = rough * (1 - viewer_term)
+        square = rough * rough * viewer_term
+        a = [facing + rough * viewer_term, rough * viewer_term]
         b = [retro + square - 0.5 * facing, retro + 2 * square, square]
         return [share * value for value in a], [share * value for value in b]
 

@@ -159,8 +159,8 @@ class Rasterizer:
         vertices = vertices.reshape(-1, *vertices.shape[-2:])
         images, each = vertices.shape[:2]
         projected = project(vertices, tan_half_fov, self.resolution)
-        shift = torch.arange(images, device=vertices.device)
-        corner = (self.faces.T[:, None] + shift[:, None] * each).reshape(3, -1)
+        image_index = torch.arange(images, device=vertices.device)
+        corner = (self.faces.T[:, None] + image_index[:, None] * each).reshape(3, -1)
         screen = Screen.of(projected.detach(), corner, images, self.resolution, self.near)
         face, image, x, y, pixel, weight = self._points(screen, projected, corner, each)
         corner = corner.index_select(1, face)
@@ -179,10 +179,10 @@ class Rasterizer:
     def _points(self, screen: Screen, projected: Tensor, corner: Tensor, vertices: int):
         """Faces, images, film coordinates, pixels and weights of the visible points, each (N,)."""
         n, dtype = self.resolution, screen.corners.dtype
-        seen = at_centres(screen)
+        visible = at_centres(screen)
         with torch.no_grad():
             pieces = self._outlines.pieces(screen, projected.detach(), vertices)
-            passed, cell = self._cells(pieces, len(seen))
+            passed, cell = self._cells(pieces, len(visible))
             middle = self._outlines.points(cell, dtype)
             image = torch.cat([pieces.image, pieces.image, self._image(passed)])
             faces = at_points(screen, image, *torch.cat([pieces.sides.flatten(1), middle], dim=1))
@@ -197,17 +197,17 @@ class Rasterizer:
             within = at_points(screen, self._image(pixel).expand(2, -1).reshape(-1), *regions.points.flatten(1))
             within = within.reshape(2, -1)
             # Where something else comes between, the piece's very side stands for what lies there.
-            apart = self._bodies(within) != body
-            within = torch.where(apart, beside, within)
-            inner = torch.where(apart, pieces.sides[:, :, kept], regions.points)
-            crossed = torch.zeros(len(seen), dtype=torch.bool, device=seen.device)
+            occluded = self._bodies(within) != body
+            within = torch.where(occluded, beside, within)
+            inner = torch.where(occluded, pieces.sides[:, :, kept], regions.points)
+            crossed = torch.zeros(len(visible), dtype=torch.bool, device=visible.device)
             crossed[pixel] = True
-            whole = ((seen >= 0) & ~crossed).nonzero().squeeze(1)
+            whole = ((visible >= 0) & ~crossed).nonzero().squeeze(1)
             parts = ((faces >= 0) & crossed[passed] & ~regions.replaced).nonzero().squeeze(1)
         swept = self._outlines.swept(projected, pieces, kept)
         one = 1 / self.cells**2
         sets = [
-            (seen[whole], whole, self._centre(whole, dtype), swept.new_ones(len(whole))),
+            (visible[whole], whole, self._centre(whole, dtype), swept.new_ones(len(whole))),
             (faces[parts], passed[parts], middle[:, parts], swept.new_full((len(parts),), one)),
             *((within[k], pixel, inner[:, k], one * regions.weights[k]) for k in range(2)),
         ]

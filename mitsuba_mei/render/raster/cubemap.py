@@ -18,12 +18,12 @@ FACES = 6
 
 def _on_faces(u: Tensor, v: Tensor) -> Tensor:
     """Unit vectors (6, *u.shape, 3) through the points (u, v) of every face; even faces lie ahead of an axis."""
-    found = []
+    directions = []
     for face in range(FACES):
         axis, ahead = face // 2, 1.0 - 2.0 * (face % 2)
         parts = [torch.full_like(u, ahead), u, v]
-        found.append(torch.stack([parts[(k - axis) % 3] for k in range(3)], dim=-1))
-    return torch.nn.functional.normalize(torch.stack(found), dim=-1)
+        directions.append(torch.stack([parts[(k - axis) % 3] for k in range(3)], dim=-1))
+    return torch.nn.functional.normalize(torch.stack(directions), dim=-1)
 
 
 def nodes(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -> Tensor:
@@ -126,5 +126,5 @@ def look_up(tables: Tensor, directions: tuple[Tensor, Tensor, Tensor], image: Te
     row = face * edge + (0.5 * (edge - 1)) * (v + 1)
     grid = torch.stack([u, row * (2 / (rows - 1)) - 1], dim=-1).reshape(1, 1, -1, 2)
     atlas = tables.transpose(0, 1).reshape(1, functions, rows, edge)
-    found = torch.nn.functional.grid_sample(atlas, grid, padding_mode="border", align_corners=True)
-    return found.reshape(functions, *u.shape)
+    values = torch.nn.functional.grid_sample(atlas, grid, padding_mode="border", align_corners=True)
+    return values.reshape(functions, *u.shape)

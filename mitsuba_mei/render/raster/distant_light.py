@@ -132,8 +132,8 @@ class Sky:
 
 
 def _parts(state: SceneState) -> list[Callable[[Tensor], Tensor]]:
-    found = [] if state.environment is None else [state.environment]
-    return [*found, *(lobe for lobe in state.lobes if lobe.sharpness < BROAD)]
+    emitters = [] if state.environment is None else [state.environment]
+    return [*emitters, *(lobe for lobe in state.lobes if lobe.sharpness < BROAD)]
 
 
 def _received(weight: Tensor, power: Tensor, centre: Tensor, degree: int) -> Tensor:
@@ -152,14 +152,14 @@ PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 def powers(table: Tensor, viewer: tuple[Tensor, Tensor, Tensor], degree: int, channels: int) -> list[Tensor]:
     """From looked up moments (K * C, N) the light weighted by powers of its cosine to the viewer, (C, N) each."""
     moments = table.reshape(-1, channels, table.shape[-1])
-    found = [moments[0]]
+    result = [moments[0]]
     if degree >= 1:
-        found.append(sum(moments[1 + k] * viewer[k] for k in range(3)))
+        result.append(sum(moments[1 + k] * viewer[k] for k in range(3)))
     if degree >= 2:
         twice = (1.0, 1.0, 1.0, 2.0, 2.0, 2.0)
         products = zip(PAIRS, twice, moments[4:])
-        found.append(sum(factor * viewer[i] * viewer[j] * moment for (i, j), factor, moment in products))
-    return found
+        result.append(sum(factor * viewer[i] * viewer[j] * moment for (i, j), factor, moment in products))
+    return result
 
 
 @functools.lru_cache(maxsize=16)
@@ -237,9 +237,9 @@ def _smoothing(sharpness: float) -> Tensor:
         cosine = ((1 - x) * axis[:, None] + math.sqrt(max(0.0, x * (2 - x))) * across).ravel()
         at = np.clip(cosine, 0, 1) * (knots - 1)
         low = np.minimum(at.astype(int), knots - 2)
-        lit = np.where(cosine > 0, w * 2 * math.pi / len(angle), 0.0)
-        np.add.at(matrix, (rows, low), lit * (1 - (at - low)))
-        np.add.at(matrix, (rows, low + 1), lit * (at - low))
+        solid_angle = np.where(cosine > 0, w * 2 * math.pi / len(angle), 0.0)
+        np.add.at(matrix, (rows, low), solid_angle * (1 - (at - low)))
+        np.add.at(matrix, (rows, low + 1), solid_angle * (at - low))
     return torch.from_numpy(matrix).float()
 
 

@@ -80,8 +80,8 @@ def _from_rectangle(values: Values, position: Vector, finest: float) -> Rays:
     centre, across, up = values["centre"], values["across"], values["up"]
     with torch.no_grad():
         nearest = (centre - torch.stack(position)).norm(dim=0).amin() if len(position[0]) else centre.new_ones(())
-        seen = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
-    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * seen / finest)))
+        extent = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
+    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * extent / finest)))
     right, above, weight = (centre.new_tensor(part) for part in _square(count))
     places = [c[:, None] + right * a[:, None] + above * b[:, None] for c, a, b in zip(centre, across, up)]
     way, square = _way(places, position)

@@ -115,8 +115,10 @@ class Coat:
         alpha = self.alpha[:, None]
         half = (0.5 * (1 + between)).clamp_min(MIN_COSINE).sqrt()
         facet = ((viewer + light) / (2 * half)).clamp(max=1)
-        lit = light.clamp_min(MIN_COSINE)
-        reflected = self.density(facet, alpha) * self.masking(viewer, alpha) * self.masking(lit, alpha) / (4 * viewer)
+        light_cosine = light.clamp_min(MIN_COSINE)
+        reflected = (
+            self.density(facet, alpha) * self.masking(viewer, alpha) * self.masking(light_cosine, alpha) / (4 * viewer)
+        )
         return torch.where(light > 0, reflected, 0.0), half
 
     def directions(self, viewer: tuple[Tensor, Tensor, Tensor], radii: int, angles: int):
@@ -169,12 +171,12 @@ class Coat:
         """The mean of a share over visible facets, for even cosines from 0 to 1: (M, KNOTS)."""
         cosine = torch.linspace(0, 1, KNOTS, device=self.alpha.device).clamp_min(MIN_COSINE)[:, None]
         viewer = (1 - cosine * cosine).clamp_min(0).sqrt(), torch.zeros_like(cosine), cosine
-        found = []
+        shares = []
         for alpha in self.alpha:
             coat = Coat(self.kind, alpha[None])
             facets = coat._facets(viewer, radii, angles)
-            found.append((facets.weight * share(coat, facets, cosine)).sum(1))
-        return torch.stack(found)
+            shares.append((facets.weight * share(coat, facets, cosine)).sum(1))
+        return torch.stack(shares)
 
     def _facets(self, viewer: tuple[Tensor, Tensor, Tensor], radii: int, angles: int) -> _Facets:
         alpha = self.alpha[:, None]

@@ -104,9 +104,9 @@ def _crossing(corners: Tensor, near: float) -> tuple[Tensor, Tensor]:
     cut = (corners[:2] + along * (following - corners)[:2]) / near
     is_cut = (depth <= near) != (following[2] <= near)
     points = torch.cat([corners[:2] / depth.clamp(min=near), cut], dim=1)
-    seen = torch.cat([depth > near, is_cut])
-    low = points.masked_fill(~seen, torch.inf).amin(1)
-    high = points.masked_fill(~seen, -torch.inf).amax(1)
+    in_front = torch.cat([depth > near, is_cut])
+    low = points.masked_fill(~in_front, torch.inf).amin(1)
+    high = points.masked_fill(~in_front, -torch.inf).amax(1)
     # The sense of the corners as seen along the ray through the foremost of them.
     foremost = corners.gather(1, depth.argmax(0).expand(3, 1, -1))
     across, down = corners[:2] - foremost[:2] / foremost[2] * depth

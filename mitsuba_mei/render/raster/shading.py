@@ -167,8 +167,8 @@ class Illumination:
         if self.moments is not None:
             for factors, table in ((a, self.moments.plain), (b, self.moments.profiled)):
                 if factors:
-                    found = powers(look_up(table, normal, image), viewer, len(factors) - 1, channels)
-                    tint = tint + sum(factor * each for factor, each in zip(factors, found))
+                    moments = powers(look_up(table, normal, image), viewer, len(factors) - 1, channels)
+                    tint = tint + sum(factor * each for factor, each in zip(factors, moments))
         for lobes, (plain, profiled) in zip(self.lobes, self.received):
             axis = self._take(torch.stack([lobe.axis for lobe in lobes]), image)
             peak = self._take(torch.stack([lobe.peak for lobe in lobes]), image)

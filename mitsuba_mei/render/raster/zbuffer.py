@@ -48,9 +48,9 @@ class _Nearest:
         weights = weights.index_select(1, met)
         total = weights.sum(0)
         depth = (weights * depth.index_select(1, met)).sum(0) / total
-        seen = (depth > screen.near) & (total.abs() > MIN_AREA * depth * depth) & depth.isfinite()
-        seen = seen.nonzero().squeeze(1)
-        depth, met = depth.index_select(0, seen), met.index_select(0, seen)
+        visible = (depth > screen.near) & (total.abs() > MIN_AREA * depth * depth) & depth.isfinite()
+        visible = visible.nonzero().squeeze(1)
+        depth, met = depth.index_select(0, visible), met.index_select(0, visible)
         face, place = face.index_select(0, met), place.index_select(0, met)
         before = self.depth
         self.depth = before.scatter_reduce(0, place, depth, "amin")
