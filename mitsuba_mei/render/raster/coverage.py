@@ -103,6 +103,7 @@ class VisiblePoints:
         background = background.expand(self.images, values.shape[-1])
         behind = background[0][:, None] if self.images == 1 else gather(background.T, self.image)
         n = self.resolution
+        # I = background + sum_k w_k (value_k - background), w the share of the pixel's area.
         image = self._sum((values.T - behind) * self.weight).reshape(-1, self.images, n, n)
         return image.permute(1, 2, 3, 0) + background[:, None, None]
 
@@ -211,6 +212,8 @@ class Rasterizer:
             (faces[parts], passed[parts], middle[:, parts], swept.new_full((len(parts),), one)),
             *((within[k], pixel, inner[:, k], one * regions.weights[k]) for k in range(2)),
         ]
+        # Boundary term, as of edge sampling (Li et al. 2018): (v_right - v_left) * swept, whose value is 0 and whose
+        # derivative is that of the area between them.
         if swept.requires_grad:
             sides = pieces.sides[:, :, kept]
             sets += [(beside[k], pixel, sides[:, k], one * swept * (2 * k - 1)) for k in range(2)]

@@ -53,6 +53,7 @@ def narrowing(directions: Tensor) -> Tensor:
     """Solid angle of a face's unit area at directions (6 * N, ..., 3) that lie face by face: (6 * N, ...)."""
     by_face = directions.reshape(FACES, -1, 3)
     ahead = torch.stack([by_face[face, :, face // 2] for face in range(FACES)])
+    # domega = cos^3 dA on a face at distance 1.
     return ahead.abs().pow(3).reshape(directions.shape[:-1])
 
 
@@ -76,6 +77,7 @@ def cells(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -
     n = resolution * finer
     edge = torch.linspace(-1, 1, n + 1, dtype=torch.float64, device=device)
     v, u = torch.meshgrid(edge, edge, indexing="ij")
+    # Solid angle of [0, u] x [0, v] on the face at distance 1: atan(u v / sqrt(u^2 + v^2 + 1)).
     corner = torch.atan2(u * v, (u * u + v * v + 1).sqrt())
     solid = (corner[1:, 1:] - corner[1:, :-1] - corner[:-1, 1:] + corner[:-1, :-1]).float()
     middle = (0.5 * (edge[1:] + edge[:-1])).float()

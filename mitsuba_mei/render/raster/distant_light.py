@@ -158,6 +158,7 @@ def powers(table: Tensor, viewer: tuple[Tensor, Tensor, Tensor], degree: int, ch
     if degree >= 2:
         twice = (1.0, 1.0, 1.0, 2.0, 2.0, 2.0)
         products = zip(PAIRS, twice, moments[4:])
+        # (v.l)^2 = sum_ij v_i v_j l_i l_j, the mixed products twice.
         result.append(sum(factor * viewer[i] * viewer[j] * moment for (i, j), factor, moment in products))
     return result
 
@@ -225,6 +226,7 @@ def _smoothing(sharpness: float) -> Tensor:
     knots = 4 * KNOTS + 1
     share, weight = np.polynomial.legendre.leggauss(48)
     # 1 - cosine to the axis falls off as exp(-sharpness * x), cut off at 2.
+    # int_0^2 exp(-s x) dx = (1 - exp(-2 s)) / s, in its share u as variable: x = -log(1 - u (1 - exp(-2 s))) / s.
     full = -math.expm1(-2 * sharpness)
     away = -np.log1p(-0.5 * (share + 1) * full) / sharpness
     solid = weight * 0.5 * full / sharpness

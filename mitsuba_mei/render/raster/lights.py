@@ -54,6 +54,7 @@ def _from_direction(values: Values, position: Vector, finest: float) -> Rays:
 
 def _from_point(values: Values, position: Vector, finest: float) -> Rays:
     way, square = _way(values["position"], position)
+    # E = I / r^2.
     return way, 1 / square
 
 
@@ -87,6 +88,7 @@ def _from_rectangle(values: Values, position: Vector, finest: float) -> Rays:
     way, square = _way(places, position)
     normal = torch.linalg.cross(across, up, dim=0)
     facing = -sum(part[:, None] * d for part, d in zip(normal, way))
+    # L cos(theta') A / r^2 by Gauss-Legendre quadrature over the rectangle; |across x up| = A.
     return way, weight * facing.clamp_min(0) / square
 
 

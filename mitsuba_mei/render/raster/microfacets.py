@@ -35,6 +35,8 @@ def fresnel(cosine: Tensor, eta: Tensor) -> Tensor:
     """
     inverse = 1 / eta
     transmitted = _refracted(cosine, inverse)
+    # Fresnel: r_p = (cos_i - cos_t / eta) / (cos_i + cos_t / eta), r_s = (cos_i / eta - cos_t) / (cos_i / eta + cos_t),
+    # F = (r_p^2 + r_s^2) / 2.
     parallel = (cosine - inverse * transmitted) / (cosine + inverse * transmitted)
     across = (inverse * cosine - transmitted) / (inverse * cosine + transmitted)
     return 0.5 * (parallel * parallel + across * across)
@@ -42,6 +44,7 @@ def fresnel(cosine: Tensor, eta: Tensor) -> Tensor:
 
 def _refracted(cosine: Tensor, inverse: Tensor) -> Tensor:
     """Cosine beyond a boundary, nearly 0 where all is reflected."""
+    # Snell: cos_t = sqrt(1 - (1 - cos_i^2) / eta^2).
     return (1 - inverse * inverse * (1 - cosine * cosine)).clamp_min(1e-12).sqrt()
 
 
@@ -88,7 +91,10 @@ class Coat:
         """The share of facets seen under an angle to the mean surface."""
         square = (cosine * cosine).clamp(MIN_COSINE**2, 1)
         if self.kind == "ggx":
+            # GGX, Walter et al. 2007, eq. 34: G1 = 2 / (1 + sqrt(1 + alpha^2 tan^2 theta)).
             return 2 / (1 + (1 + alpha * alpha * (1 - square) / square).sqrt())
+        # Beckmann, Walter et al. 2007, section 5.2, a = 1 / (alpha tan theta):
+        # G1 = (3.535 a + 2.181 a^2) / (1 + 2.276 a + 2.577 a^2), and 1 from a = 1.6 on.
         # Mitsuba's rational fit, which reaches 1 at 1.6.
         a = ((square / (1 - square).clamp_min(1e-7)).sqrt() / alpha).clamp_max(1.6)
         return a * (3.535 + 2.181 * a) / (1 + a * (2.276 + 2.577 * a))
@@ -98,8 +104,11 @@ class Coat:
         square = (cosine * cosine).clamp(MIN_COSINE, 1)
         a2 = alpha * alpha
         if self.kind == "ggx":
+            # GGX, Walter et al. 2007, eq. 33: D = alpha^2 / (pi cos^4 (alpha^2 + tan^2)^2)
+            # = alpha^2 / (pi (cos^2 (alpha^2 - 1) + 1)^2).
             below = square * (a2 - 1) + 1
             return a2 / (math.pi * below * below)
+        # Beckmann, Walter et al. 2007, eq. 25: D = exp(-tan^2 / alpha^2) / (pi alpha^2 cos^4).
         return torch.exp((square - 1) / (a2 * square)) / (math.pi * a2 * square * square)
 
     def value(self, viewer: Tensor, light: Tensor, between: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,9 +122,11 @@ class Coat:
             Cosine of viewer and light, (N, M).
         """
         alpha = self.alpha[:, None]
+        # Half vector h = (v + l) / |v + l|: v.h = sqrt((1 + v.l) / 2), n.h = (n.v + n.l) / (2 v.h).
         half = (0.5 * (1 + between)).clamp_min(MIN_COSINE).sqrt()
         facet = ((viewer + light) / (2 * half)).clamp(max=1)
         light_cosine = light.clamp_min(MIN_COSINE)
+        # Walter et al. 2007, eq. 20, times the light's cosine: D G1(v) G1(l) / (4 cos_v), without F.
         reflected = (
             self.density(facet, alpha) * self.masking(viewer, alpha) * self.masking(light_cosine, alpha) / (4 * viewer)
         )
@@ -141,6 +152,7 @@ class Coat:
             (N, S), cosines for Fresnel's share.
         """
         facets = self._facets(viewer, radii, angles)
+        # l = 2 (v.h) h - v, with h = n.h (x, y, 1) for slopes (x, y).
         twice = 2 * facets.half * facets.cosine
         directions = twice * facets.x - viewer[0], twice * facets.y - viewer[1], twice - viewer[2]
         masked = facets.weight * self.masking(directions[2], self.alpha[:, None])
@@ -184,6 +196,8 @@ class Coat:
         x, y = x * alpha, y * alpha
         cosine = (1 + x * x + y * y).rsqrt()
         half = (viewer[0] * x + viewer[1] * y + viewer[2]) * cosine
+        # With h drawn by D (n.h): f cos_l / p_l = F G1(v) G1(l) (v.h) / (cos_v n.h) (Walter et al. 2007, eq. 41);
+        # F and G1(l) follow where it is used.
         weight = share * (self.masking(viewer[2], alpha) / viewer[2]) * (half.clamp_min(0) / cosine)
         return _Facets(x, y, cosine, half, weight)
 

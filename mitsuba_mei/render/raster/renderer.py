@@ -111,6 +111,7 @@ def _normals(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
         front = torch.where((normal * corners[:, 0]).sum(0) <= 0, 1.0, -1.0)
     normal = _unit(normal)
     ahead = (edges * edges.roll(1, 1)).sum(0)
+    # n_v ~ sum_f angle_f n_f, with the angle of the face at the vertex.
     angle = torch.acos((-ahead).clamp(-1 + 1e-6, 1 - 1e-6))
     total = [rows.new_zeros(rows.shape[1]).scatter_add(0, corner.reshape(-1), (n * angle).reshape(-1)) for n in normal]
     return _unit(torch.stack(total)).T.reshape(count, each, 3), front.reshape(count, -1)

@@ -106,6 +106,7 @@ def part(start: Tensor, along: Tensor, t0: Tensor, t1: Tensor, cell: Tensor) -> 
     between, a, b = start[:, other] - start[:, one], along[:, one], along[:, other]
     scale = cross(a, b)
     scale = torch.where(scale == 0, torch.inf, scale)
+    # p + u a = q + v b with w = q - p: u = w x b / (a x b), v = w x a / (a x b).
     u, v = cross(between, b) / scale, cross(between, a) / scale
     crossed = ((t0[one] < u) & (u < t1[one]) & (t0[other] < v) & (v < t1[other])).nonzero().squeeze(1)
     piece = torch.cat([torch.arange(count, device=cell.device), one[crossed], other[crossed]])

@@ -149,6 +149,7 @@ class Illumination:
             cosine, between = (_dot(vector, (x, y, z)) for vector in spread)
             shiny, matt = self.material.evaluate(facing, cosine, between, image)
             power = self._take(torch.stack([light.values[LIGHTS[light.kind].power] for light in lights]), image)
+            # L_o = sum_l f cos_l * E_l, without visibility.
             tint = tint + power * (matt * arriving).sum(1)
             if shiny is not None:
                 white = white + power * (shiny * arriving).sum(1)
@@ -223,6 +224,7 @@ class Illumination:
                 axis = self._take(torch.stack([lobe.axis for lobe in lobes]), image)
                 peak = self._take(torch.stack([lobe.peak for lobe in lobes]), image)
                 ahead = _dot([part[:, None] for part in axis], (x, y, z))
+                # Spherical Gaussian: L(d) = peak exp(sharpness (axis.d - 1)).
                 radiance = radiance + peak[..., None] * torch.exp(lobes[0].sharpness * (ahead - 1))
             add(weight, half, radiance)
         return sum(white) if white else 0.0, sum(tint) if tint else None

@@ -91,6 +91,7 @@ class Outlines:
         between = sector(b) - sector(a)
         between = between - between.round()
         between = between + orientation * (orientation * between < -0.25)
+        # Shadow: the sector of the cell from a to b, less the triangle of the cell's point, a and b.
         area = between - 0.5 * cross(a, b)
         side_distance = ASIDE * self.cells
         aside = torch.stack([-along[1], along[0]]) * (side_distance / length_of(along))
@@ -107,6 +108,8 @@ class Outlines:
         with torch.no_grad():
             along = at[:, 1] - at[:, 0]
             across = torch.stack([-along[1], along[0]])
+        # Reynolds: dA = int n . dx ds over the piece = (t1 - t0) (perp(along) . dx) at its middle, as dx is linear in
+        # t.
         return (t1 - t0) * (across * moved).sum(0)
 
     def regions(
@@ -170,6 +173,7 @@ class Outlines:
             side = (facing[:, face] * sense).to(torch.int32)
             total.index_add_(1, edge, side)
             count.index_add_(1, edge, side.abs())
+        # A silhouette: all faces on one side, |sum of sides| = their number.
         image, edge = ((count > 0) & (total.abs() == count)).nonzero(as_tuple=True)
         return image, edge, total[image, edge].sign()
 
