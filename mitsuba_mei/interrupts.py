@@ -1,9 +1,9 @@
-"""What Ctrl-C does: it ends the program at once, but where an experiment has something to finish first.
+"""Handling of Ctrl-C: it ends the program at once, but where an experiment has something to finish first.
 
 Python would raise KeyboardInterrupt wherever the main thread happens to be, once it runs Python again: libraries
-swallow it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread ends
-the program, which no library can keep from it. What is written is written whole, and folders are locked by the kernel,
-so that nothing is lost by such an end.
+swallow it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread
+ends the program, which no library can keep from it. What is written is written whole, and folders are locked by the
+kernel, so that nothing is lost by such an end.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def parting(words: Callable[[], str]) -> Iterator[None]:
 
 
 class _SignalFlags:
-    """What the user or the system asked for while something else was under way."""
+    """Signals of the user or the system that arrived while something else was under way."""
 
     def __init__(self, orderly: bool) -> None:
         self._interrupted = self._terminated = False

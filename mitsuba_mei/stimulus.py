@@ -21,7 +21,7 @@ ROUNDING = 1e-5  # contrast below this fraction of the luminance is rounding of 
 
 
 def image_coordinates(image_size: tuple[int, int], dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """Where an image's pixel centres lie, in half image widths.
+    """Coordinates of an image's pixel centres, in half image widths.
 
     Parameters
     ----------

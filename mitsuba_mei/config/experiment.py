@@ -66,17 +66,17 @@ class Config(Variants):
 
     @property
     def scene(self) -> SceneSettings:
-        """What the scene is built from."""
+        """Settings that build the scene."""
         return part_of(self, SceneSettings)
 
     @property
     def observer(self) -> ObserverSettings:
-        """What looks at it."""
+        """Settings of model, stimulus and objective."""
         return part_of(self, ObserverSettings)
 
     @property
     def run(self) -> RunSettings:
-        """How it is optimized and evaluated."""
+        """Settings of optimization and evaluation."""
         return part_of(self, RunSettings)
 
     @property

@@ -43,7 +43,7 @@ def named_files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
 
 
 def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located) -> Located:
-    """The scene file with every file that it names found, its path absolute.
+    """Replace every file name in the scene file by its absolute path.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
 
 
 def files_of_cards(tree: Located) -> Iterator[tuple[Key, str]]:
-    """What the cards that are written in place name, and where; of a module with what is called in it."""
+    """Files that inline cards name, with their keys; of a module with the callable in it."""
     for key in CARDS:
         card = _inside(tree, key)
         if card is not None and isinstance(card.value, dict):
@@ -108,7 +108,7 @@ def _inside(tree: Located | None, key: Key) -> Located | None:
 
 
 def _card_files(card: dict[str, Any]) -> Iterator[Key]:
-    """Where a card may name a file of its own."""
+    """Keys of a card that name a file."""
     if isinstance(card.get("module"), str):
         yield ("module",)
     weights = card.get("weights")

@@ -105,7 +105,7 @@ def _package(point: EntryPoint) -> str:
 
 @functools.cache
 def _loaded(point: EntryPoint, base: type[Part]) -> Any:
-    """What an entry point names, if it can be used."""
+    """Load an entry point and check its settings and builder."""
     subject = f"{_package(point)} offers type {point.name} (entry point {point.group}: {point.value}), which"
     try:
         plugin = point.load()

@@ -1,4 +1,4 @@
-"""What a sweep file may say: a scene, what is varied of it, and who computes."""
+"""Schema of sweep files: a scene, the axes that vary it, and the workers."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Variants(Part):
         return self.model_copy(update=update)
 
     def with_nothing_free(self: Whole) -> Whole:
-        """That of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
+        """The configuration with no free parameters and no placement, for parameters from elsewhere."""
         return self.with_free(()).model_copy(update={"placement": Placement()})
 
 

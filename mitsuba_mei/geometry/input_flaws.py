@@ -1,4 +1,4 @@
-"""What a mesh from a file is like before anything is done with it, and which of its flaws an optimization made."""
+"""Flaws of a mesh file before the optimization, and those that an optimization made."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def flaws_of_input(template: TriangleMesh) -> InputQuality:
 
 
 def input_sentences(template: TriangleMesh) -> list[str]:
-    """What was left out of a mesh's file, what was repaired, and which flaws it has; nothing of a built-in template."""
+    """Describe omissions, repairs and flaws of a mesh file; empty for a built-in template."""
     if not template.from_file:
         return []
     flaws = flaws_of_input(template)

@@ -108,7 +108,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _neighbours(path: Path) -> str:
-    """What the user may have meant instead of a missing file."""
+    """Suggest files similar to a missing one."""
     if not path.parent.is_dir():
         return f"its folder {path.parent} does not exist either"
     meshes = [entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in EXTENSIONS]

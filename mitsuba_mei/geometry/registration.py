@@ -195,7 +195,7 @@ def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spread_out(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
-    """Those of the indices whose rotation is so many degrees from that of every one before."""
+    """Indices whose rotations are pairwise more than ``degrees`` apart, greedily in ``order``."""
     kept: list[int] = []
     for i in order:
         if all(angle(rotations[i] @ rotations[j].T) > degrees for j in kept):
@@ -204,7 +204,7 @@ def _spread_out(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarr
 
 
 def _rates(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """How fast points move along directions as all of them turn about the axes and shift along them, ``(N, 6)``."""
+    """Jacobian ``(N, 6)`` of points along directions, by rotation about the axes and translation along them."""
     return np.concatenate([np.cross(points, directions), directions], axis=1)
 
 
@@ -215,7 +215,7 @@ def angle(rotation: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class SurfaceDistance:
-    """How far two surfaces lie apart, as they are or after the rigid motion that brings them closest.
+    """Distance of two surfaces, as they are or after the rigid motion that brings them closest.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ class Surface:
         return self.points[:: max(len(self.points) // count, 1)]
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the surface is nearest to each point, ``(N, 3)``, and the normal there, ``(N, 3)``.
+        """Closest surface points ``(N, 3)`` to given points, and the normals ``(N, 3)`` there.
 
         ``trimesh.proximity`` does the same, but looks at all faces that meet a box of the distance to all sides. Where
         surfaces are a radius apart, that takes ten times as long, and where they are three apart, gigabytes.

@@ -1,4 +1,4 @@
-"""Where a model card's weights come from: found here, or fetched and checked."""
+"""Local files and downloads of a model card's weights, with checked hashes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Source:
 
 
 def weights_folder() -> Path:
-    """Where files put by hand are looked for and downloads are kept.
+    """Folder of downloads, and of files put there by hand.
 
     ``$MITSUBA_MEI_WEIGHTS``, or ``mitsuba_mei/weights`` in the user's cache folder.
     """

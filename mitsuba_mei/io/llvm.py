@@ -1,4 +1,4 @@
-"""Which libLLVM Dr.Jit is to load: the newest installed one that does not abort the process.
+"""Select the libLLVM that Dr.Jit loads: the newest installed one that does not abort the process.
 
 LLVM 14, 15 and 16 end the process at the first real render ("LLVM ERROR: Cannot select: fminimum"), which nobody can
 catch, and Dr.Jit picks whichever it meets first. So libraries are told apart by their names, without loading them, and

@@ -1,4 +1,4 @@
-"""How much memory this process has used, how much it may use, and whether it ran out."""
+"""Memory of this process: its peak, its limit, and errors of running out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory_mb() -> float:
-    """What this process may still take, MB (2^20 bytes): what the machine, its container and ``ulimit -v`` leave."""
+    """Memory left to this process, MB (2^20 bytes), by the machine, its container and ``ulimit -v``."""
     import psutil
 
     free = [psutil.virtual_memory().available]

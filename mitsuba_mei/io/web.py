@@ -239,7 +239,7 @@ def _fetch(url: str, target: Path, expected: str, where: Place, watch: _Watch) -
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What began a chain of errors."""
+    """First error of a chain."""
     while (earlier := error.__cause__ or error.__context__) is not None:
         error = earlier
     return error

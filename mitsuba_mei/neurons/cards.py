@@ -111,7 +111,7 @@ class NeuronModel:
         return freeze(GuardedModule(chosen, self.name))
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
-        """What a user's ``select`` returns, if it answers as the whole model does."""
+        """Call a user's ``select``, and check that it answers as the whole model does."""
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         image = torch.linspace(-1, 1, self.image_size[0] * self.image_size[1], device=device)
         image = image.reshape(1, 1, *self.image_size).expand(1, self.channels, -1, -1)
@@ -243,8 +243,8 @@ def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...]
         )
     if image.range is None and (min(stds) < 1 or max(*stds, *means) <= SMALL):
         raise UserError(
-            f"{tree.at(('input', 'mean'))}: {statistics}, which look like those of images in 0..1; add range: [0, 1] to the "
-            "input, or range: [0, 255] if they are grey levels"
+            f"{tree.at(('input', 'mean'))}: {statistics}, which look like those of images in 0..1; add range: [0, 1] "
+            "to the input, or range: [0, 255] if they are grey levels"
         )
     if image.range is not None and max(stds) > most:
         raise UserError(

@@ -54,7 +54,7 @@ class Ensemble(nn.Module):
 
 
 class FeatureExtractor(nn.Module):
-    """What a layer of a model says, as responses.
+    """Activations of a layer of a model, as responses.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class FeatureExtractor(nn.Module):
         super().__init__()
         if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
             raise UserError(
-                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave objective.layer "
-                "out, or give the module that it was made of"
+                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave "
+                "objective.layer out, or give the module that it was made of"
             )
         known = {layer: inner for layer, inner in module.named_modules(remove_duplicate=False) if layer}
         if name not in known:

@@ -140,7 +140,7 @@ def _prefixed(keys: Iterable[str]) -> str:
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:
-    """How many layers the core has, at least 1."""
+    """Number of layers of the core, at least 1."""
     matches = (re.match(r"core\.features\.layer(\d+)\.", str(key)) for key in state)
     return max(1, len({match[1] for match in matches if match}))
 

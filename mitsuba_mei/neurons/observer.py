@@ -1,4 +1,4 @@
-"""Who looks: a stimulus' constraint, the neurons behind it, and what is wanted of them."""
+"""Observer: the stimulus' constraint, the neurons, and the objective of their responses."""
 
 from __future__ import annotations
 
@@ -220,8 +220,8 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
         levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
     if levels < FAINT:
         on_message(
-            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} of "
-            f"255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
+            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} "
+            f"of 255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
         )
 
 
@@ -264,7 +264,7 @@ def _build_validator(settings: ObserverSettings, observer: Observer, on_message:
 
 
 def _itself(settings: ObserverSettings, observer: Observer, second: Validator) -> str:
-    """How a second model shows that it is the first one; empty where it is another."""
+    """Describe the evidence that a second model is the first one; empty where it is another."""
     model = observer.model
     if settings.model.card == settings.model.validate:
         return "is the very model that is optimized for"

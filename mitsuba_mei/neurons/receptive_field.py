@@ -1,4 +1,4 @@
-"""Where the object starts: on the receptive field, as wide as that asks for."""
+"""Initial placement of the object: centred on the receptive field, and scaled to its width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MIN_SIZE, MAX_SIZE = 0.1, 0.95
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """Where in the image the objective looks.
+    """Region of the image that the objective depends on.
 
     Attributes
     ----------

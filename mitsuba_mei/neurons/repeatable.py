@@ -1,4 +1,4 @@
-"""Whether a model is a function of its image: the same responses to the same image, whatever came before or beside it."""
+"""Check that a model is a function of its image: the same responses to it, whatever came before or beside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def probes(shape: tuple[int, int, int], count: int = 3) -> Tensor:
 
 @torch.no_grad()
 def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
-    """How the responses to the same image differ, in a few words; empty where they do not.
+    """Describe a difference of the responses to the same image; empty where there is none.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Memory:
         self._responses = self._answered(neurons, self._images.to(device)).cpu()
 
     def changed(self, neurons: Callable[[Tensor], Tensor], image: Tensor) -> str:
-        """How the model differs from what it was, or from itself, in a few words; empty where it does not.
+        """Describe a change of the model's responses since the start, or at repetition; empty where there is none.
 
         ``image`` is one more ``(1, channels, h, w)`` that it is asked about: that of a result.
         """

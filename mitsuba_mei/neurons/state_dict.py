@@ -104,8 +104,8 @@ def _check_archive(names: list[str], path: Path, where: Place) -> None:
     # Not named code/: a checkpoint of a model called so holds nothing there.
     if any("/code/__torch__" in name or name.endswith("/constants.pkl") for name in names):
         raise UserError(
-            f"{where}: '{path}' is a TorchScript module, code and weights in one; load it in a file of your own, with a "
-            "function that returns torch.jit.load(path), and name that on the card: module: file.py:function"
+            f"{where}: '{path}' is a TorchScript module, code and weights in one; load it in a file of your own, with "
+            "a function that returns torch.jit.load(path), and name that on the card: module: file.py:function"
         )
     if names and all(name.endswith(".npy") for name in names):
         raise UserError(
@@ -114,12 +114,13 @@ def _check_archive(names: list[str], path: Path, where: Place) -> None:
         )
     if not any(name.endswith("/data.pkl") for name in names):
         raise UserError(
-            f"{where}: '{path}' is a zip archive, but no PyTorch checkpoint; it holds {', '.join(names[:3]) or 'nothing'}"
+            f"{where}: '{path}' is a zip archive, but no PyTorch checkpoint; "
+            f"it holds {', '.join(names[:3]) or 'nothing'}"
         )
 
 
 def _state(content: Any, path: Path, size: int, where: Place) -> dict[str, Tensor]:
-    """What was read, if it is names with tensors to compute with."""
+    """Check that a file's content maps names to tensors of numbers, and return it."""
 
     def fail(what: str) -> NoReturn:
         raise UserError(f"{where}: '{path}' {what}")

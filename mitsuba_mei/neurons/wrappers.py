@@ -1,4 +1,4 @@
-"""What wrappers put before the keys of a checkpoint, and what to do about it."""
+"""Prefixes that wrappers put before the keys of a checkpoint, and hints to remove them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISMATCH = re.compile(r"size mismatch for (\S+): .*?shape (\S+\(\[.*?\]\)).*?sha
 
 
 def prefix_of(keys: Iterable[str], expected: Iterable[str]) -> str:
-    """What stands before a wanted key in a checkpoint, ``module.`` or ``model.core.``; empty where nothing does."""
+    """Prefix of the expected keys in a checkpoint, such as ``module.`` or ``model.core.``; may be empty."""
     expected = set(expected)
     for key in keys:
         parts = key.split(".")
@@ -57,7 +57,7 @@ def without_prefix(prefix: str, covers_all: bool) -> str:
 
 
 def explained(error: BaseException) -> str:
-    """What went wrong in a user's model, in one line; of a state dict that does not fit, which keys and why."""
+    """Describe an error of a user's model in one line; for a state dict that does not fit, with the keys."""
     text = str(error)
     last = text.strip().rpartition("\n")[2].strip()[:200]
     if "TorchScript interpreter" in text and re.match(r"\w+(Error|Exception): ", last):

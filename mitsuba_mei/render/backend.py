@@ -1,4 +1,4 @@
-"""Which of Mitsuba's variants renders, and on which LLVM; decided before Dr.Jit is imported, which cannot be undone."""
+"""Select Mitsuba's variant and the LLVM library, before Dr.Jit is imported, which cannot be undone."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def bound_threads(count: int) -> None:
 
 @functools.cache
 def _usual_threads() -> int:
-    """As many as there were when this was asked first."""
+    """Number of Dr.Jit's threads at the first call."""
     import drjit as dr
 
     return dr.thread_count()
@@ -119,7 +119,7 @@ def cuda_problem() -> str | None:
 
 
 def describe() -> dict[str, Any]:
-    """What is installed here and what would be used; never raises.
+    """Describe the installed and the selected backends; never raises.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What every renderer does, and the renderer that a scene file asks for."""
+"""Protocol of renderers, and the renderer of a scene file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What a renderer computes with.
+    """Variant and device of a renderer.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a run's initial scene is: that of its initial figures and pictures."""
+"""Kinds of initial scenes, and their descriptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORDS = {
 
 
 def initial_in_words(initial: str | None) -> str:
-    """Of which scene the initial figures are; older folders do not say it."""
+    """Describe the initial scene; unknown in older folders."""
     return WORDS.get(initial or "", "the scene before the first step")
 
 

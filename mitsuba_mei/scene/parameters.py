@@ -155,7 +155,7 @@ def parameter_at(parameters: Mapping[str, Any], path: str) -> Any:
 
 
 def parameter_difference(quantity: Quantity, first: Any, second: Any) -> ParameterDifference:
-    """How far ``first`` lies from ``second``.
+    """Difference of ``first`` from ``second``.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ Writer = Callable[[Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class ParameterInfo:
-    """What a number of a scene is.
+    """Unit, bounds and difference of a scalar parameter.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ _ROTATION, _AMOUNT = "pose.rotation", "shape.amount"
 
 
 def _info(component: SceneComponent, name: str, path: str) -> ParameterInfo:
-    """What the schema's field says of a parameter, or of each of its components."""
+    """Read the info of a parameter, or of each of its components, off the schema's field."""
     quantity = component.quantity(name)
     return ParameterInfo(path, quantity.unit, *range_of(component.SETTINGS, name), quantity.period)
 
@@ -107,7 +107,7 @@ class ScalarParameters:
         self.quantities: dict[str, ParameterInfo] = {}
         """Every quantity by its path."""
         for axis, angle in zip(XYZ, _euler_angles(scene, rotation)):
-            self._add(_info(scene.pose, "rotation", f"{_ROTATION}.{axis}"), angle, self._turn)
+            self._add(_info(scene.pose, "rotation", f"{_ROTATION}.{axis}"), angle, self._set_rotation)
         for path, component, name in scene.named():
             if path != _ROTATION and component is not scene.shape:
                 self._add_parameter(path, component, name)
@@ -136,7 +136,7 @@ class ScalarParameters:
             self._add(_info(component, name, each), own, writer)
 
     def quantity(self, path: str) -> ParameterInfo:
-        """What a path stands for.
+        """Info of the parameter at a path.
 
         Raises
         ------

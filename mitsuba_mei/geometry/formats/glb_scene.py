@@ -1,4 +1,4 @@
-"""Where the nodes of a glTF scene put its meshes."""
+"""World transforms of the meshes of a glTF scene."""
 
 from __future__ import annotations
 

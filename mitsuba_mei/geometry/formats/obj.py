@@ -115,7 +115,7 @@ def _indices(words: list[str], vertices: int, line: int) -> list[int]:
 
 
 def _left_out(keywords: Counter[str], coloured: int) -> list[str]:
-    """What is left out, in words."""
+    """Describe the parts of the file that are left out."""
     notes = []
     if keywords["mtllib"] or keywords["usemtl"] or keywords["usemap"] or keywords["maplib"]:
         notes.append("left out its materials and textures")

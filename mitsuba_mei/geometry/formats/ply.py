@@ -166,7 +166,7 @@ def _values(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
 
 
 def _first_lengths(element: Element, body: Bytes, start: int) -> list[int | None]:
-    """How long the first row's lists are; None of what is no list."""
+    """Lengths of the first row's lists; None for a property that is no list."""
     lengths: list[int | None] = []
     for p in element.properties:
         n = None if p.length is None else _length(element, body, start, p.length)
@@ -252,7 +252,7 @@ def _strips(corners: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _left_out(header: str, elements: dict[str, Element]) -> list[str]:
-    """What is left out, in words."""
+    """Describe the parts of the file that are left out."""
     notes = []
     names = {p.name.lower() for name in ("vertex", "face") if name in elements for p in elements[name].properties}
     if names & COLOURS:

@@ -147,7 +147,7 @@ def _clipped(flat: np.ndarray) -> tuple[list[int], bool]:
 
 
 class _Ring:
-    """What is left of a polygon while its ears are cut off.
+    """Remaining corners of a polygon during ear clipping.
 
     A corner is an ear where it is convex and no other corner lies in its triangle or on its third side. One that is
     blocked by a corner stays so until that one is cut off, or a neighbour of its own.

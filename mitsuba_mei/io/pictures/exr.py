@@ -51,12 +51,12 @@ def _box(window: bytes) -> tuple[int, int, int, int]:
 
 
 def _attributes(start: bytes) -> dict[bytes, bytes]:
-    """Those of a file's first part; none where one claims more bytes than there are, which would all be allocated."""
+    """Attributes of a file's first part; none where one claims more bytes than the file has."""
     return {name: start[place] for name, place in _places(start).items()}
 
 
 def _places(start: bytes) -> dict[bytes, slice]:
-    """Where each attribute's value lies."""
+    """Byte range of each attribute's value."""
     places: dict[bytes, slice] = {}
     place = 8
     while start[:4] == b"\x76\x2f\x31\x01" and (match := ATTRIBUTE.match(start, place)) is not None:
@@ -142,7 +142,7 @@ def _moved(content: bytes, place: slice) -> bytes:
 
 
 def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], None]) -> tuple[np.ndarray, str]:
-    """Of all channels those of one picture; whether they are ``grey``, ``XYZ``, ``Rec. 709`` or may be ``other``."""
+    """Select the channels of one picture, and name them: ``grey``, ``XYZ``, ``Rec. 709`` or ``other``."""
     layers: dict[str, dict[str, int]] = {}
     for place, name in enumerate(names):
         layer, _, channel = name.rpartition(".")
@@ -189,7 +189,7 @@ def _placed(
     display: tuple[int, int, int, int],
     on_message: Callable[[str], None],
 ) -> np.ndarray:
-    """What the display window shows; black where there are no data."""
+    """Crop or pad the data to the display window; black where there are none."""
     if data == display:
         return image
     left, top = (max(data[k], display[k]) for k in (0, 1))

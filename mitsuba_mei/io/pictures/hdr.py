@@ -22,7 +22,7 @@ RESOLUTION = re.compile(rb"([+-][XY]) (\d{1,9}) ([+-][XY]) (\d{1,9})\r?\n")
 
 @dataclass
 class Header:
-    """What precedes the pixels.
+    """Header before the pixels.
 
     Attributes
     ----------

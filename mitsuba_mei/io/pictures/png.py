@@ -84,7 +84,7 @@ def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What Pillow warns of within is not said."""
+    """Silence Pillow's warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -126,7 +126,7 @@ def _pixels(path: Path, chunks: dict[bytes, bytes], on_message: Callable[[str], 
 
 
 def _shown(file: Image.Image) -> Image.Image:
-    """Of one bit or with a palette, as 8 bits."""
+    """Convert images of one bit or with a palette to 8 bits."""
     return file.convert({"1": "L", "P": "RGB"}.get(file.mode, file.mode))
 
 

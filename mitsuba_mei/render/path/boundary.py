@@ -34,7 +34,7 @@ MIN_COSINE = 0.02
 
 @dataclass
 class View:
-    """What is differentiated.
+    """Scene, camera and adjoint image of a derivative.
 
     Attributes
     ----------

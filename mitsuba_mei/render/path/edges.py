@@ -111,7 +111,7 @@ class Edges:
         return ((dr.dot(p, across) < 0) != (dr.dot(q, across) > 0)) & self._sticks_out(b - a, p, q)
 
     def frame(self, vertices: mi.Float, sample: EdgeSample) -> EdgeFrame:
-        """What a sample's contribution and motion are made of."""
+        """Attached edge point, normal across the edge, and projected length of a sample."""
         a, b = self.ends(vertices, sample.edge, sample.active)
         y = dr.lerp(a, b, sample.along)
         with dr.suspend_grad():
@@ -125,7 +125,7 @@ class Edges:
         return EdgeFrame(y, dr.detach(normal), dr.detach(length))
 
     def moving_point(self, vertices, face, origin: mi.Point3f, d: mi.Vector3f, active: mi.Bool) -> mi.Point3f:
-        """Where the ray from ``origin`` along ``d`` meets the plane of ``face``, attached to all of them."""
+        """Intersection of the ray from ``origin`` along ``d`` with the plane of ``face``, attached to all of them."""
         corners = (dr.gather(mi.UInt32, self.faces, 3 * face + k, active) for k in range(3))
         a, b, c = (dr.gather(mi.Point3f, vertices, corner, active) for corner in corners)
         normal = dr.cross(b - a, c - a)

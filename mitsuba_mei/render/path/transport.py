@@ -24,7 +24,7 @@ GRAZING = 1e-3
 
 @dataclass
 class RenderContext:
-    """What a ray can meet.
+    """Geometry, material and lights that paths are traced in.
 
     Attributes
     ----------

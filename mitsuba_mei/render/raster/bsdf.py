@@ -88,7 +88,7 @@ class Material(ABC):
         """a and b for the viewer's cosines (N,), of images (N,)."""
 
     def shares(self, half: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What of the coat's reflection is white and what is tinted, for cosines (N, S); None for nothing."""
+        """White and tinted shares of the coat's reflection, for cosines (N, S); None for zero."""
         raise NotImplementedError
 
     def evaluate(

@@ -2,10 +2,10 @@
 
 A pixel's value is the mean over its area. Where no outline passes it is the value at its centre. Elsewhere the pixel
 is cut into cells, and each piece of an outline parts the area of its cell: a point stands for what lies on either side
-of it (:mod:`~mitsuba_mei.render.raster.silhouettes`). For values that are constant between outlines this is exact, whatever
-their number and however small what they enclose. Both sides of each piece are looked up in the scene, so that hidden
-outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge Sampling"). The
-derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times the jump of
+of it (:mod:`~mitsuba_mei.render.raster.silhouettes`). For values that are constant between outlines this is exact,
+whatever their number and however small what they enclose. Both sides of each piece are looked up in the scene, so
+that hidden outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge
+Sampling"). The derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times the jump of
 value across the outline itself (Reynolds' transport theorem).
 
 What is left out: curves along which faces pass through each other are no outlines, neither smoothed nor followed by
@@ -143,7 +143,7 @@ class Rasterizer:
         self._body = _bodies(faces)
 
     def __call__(self, vertices: Tensor, tan_half_fov: Tensor) -> VisiblePoints:
-        """What is seen.
+        """Compute the visible points.
 
         Parameters
         ----------
@@ -250,7 +250,7 @@ class Rasterizer:
         return (pieces.image * n + row) * n + column
 
     def _owners(self, pieces: Pieces, kept: Tensor, passed: Tensor) -> tuple[Tensor, int]:
-        """Which of the cells of :meth:`_cells` each kept piece lies in, and how many cells there are."""
+        """Index among the cells of :meth:`_cells` of each kept piece, and the number of cells."""
         cells = self.cells
         first = torch.searchsorted(passed, self._pixel(pieces)[kept])
         return first + (pieces.cell[1, kept] % cells) * cells + pieces.cell[0, kept] % cells, len(passed)
@@ -263,7 +263,7 @@ class Rasterizer:
 
 
 def _bodies(faces: Tensor) -> Tensor:
-    """Of every face the number of the connected body that it is part of, and -1 at the end."""
+    """Index of the connected component of every face, and -1 at the end."""
     starts, ends = faces.cpu().reshape(-1).numpy(), faces.roll(-1, 1).cpu().reshape(-1).numpy()
     count = int(starts.max()) + 1 if len(starts) else 1
     joined = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), shape=(count, count))

@@ -1,8 +1,8 @@
 """Distant light integrated against what surfaces reflect: tables over all normals, and closed lobes.
 
-What a normal receives from all sides is tabulated over a cube (:mod:`~mitsuba_mei.render.raster.cubemap`). Its first part, the
-plain cosine's, is smooth but for the horizon; what a coat takes off is small and smoother still, and has a coarser
-table. A lobe about one direction has a function of one angle instead, however sharp it is.
+What a normal receives from all sides is tabulated over a cube (:mod:`~mitsuba_mei.render.raster.cubemap`). Its first
+part, the plain cosine's, is smooth but for the horizon; what a coat takes off is small and smoother still, and has a
+coarser table. A lobe about one direction has a function of one angle instead, however sharp it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ANGLES = 512
 
 @dataclass(frozen=True)
 class Moments:
-    """What normals receive, weighted by the cosine and powers of the light's direction.
+    """Irradiance of normals, and its moments in the light's direction.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Sky:
         return Moments(torch.stack(first), torch.stack(second) if second else None)
 
     def _cosines(self, squares: int, centre: Tensor) -> Tensor:
-        """Of a table's normals with the light's directions (nodes, blocks), 0 below the horizon."""
+        """Cosines of a table's normals with the light's directions (nodes, blocks), 0 below the horizon."""
         if self.smooth:
             return _block_cosines(squares, self.detail, self.device)
         return (_nodes(squares, 1, self.device) @ centre.T).clamp_min(0)
@@ -190,7 +190,7 @@ def _cells(detail: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def lobe_moments(sharpness: float, profile: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """What a surface receives from a lobe of peak 1, by the cosine c between its normal and the lobe's axis.
+    """Irradiance by a lobe of peak 1, by the cosine c between the surface's normal and the lobe's axis.
 
     Parameters
     ----------

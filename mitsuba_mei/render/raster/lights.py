@@ -1,4 +1,4 @@
-"""Lights at a place or in a single direction, as seen from points: :mod:`~mitsuba_mei.render.path.lights` in plain torch."""
+"""Local and directional lights as seen from points: :mod:`~mitsuba_mei.render.path.lights` in plain torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Values = Mapping[str, Tensor]
 
 
 def rays(lights: Sequence[LightState], position: Vector, take: Callable[[Tensor], Tensor], finest: float) -> Rays:
-    """What reaches points from a light, unshadowed.
+    """Unshadowed light that arrives at points.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _square(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Light:
-    """What a light's colour is called, and what reaches points (N,) each from it."""
+    """Name of a light's power, and the function that gives its rays to points (N,)."""
 
     power: str
     rays: Callable[[Values, Vector, float], Rays]

@@ -88,7 +88,7 @@ class Coat:
         return self if image is None or len(self.alpha) == 1 else Coat(self.kind, self.alpha[image])
 
     def masking(self, cosine: Tensor, alpha: Tensor) -> Tensor:
-        """The share of facets seen under an angle to the mean surface."""
+        """Smith masking G1 by the cosine to the normal."""
         square = (cosine * cosine).clamp(MIN_COSINE**2, 1)
         if self.kind == "ggx":
             # GGX, Walter et al. 2007, eq. 34: G1 = 2 / (1 + sqrt(1 + alpha^2 tan^2 theta)).
@@ -100,7 +100,7 @@ class Coat:
         return a * (3.535 + 2.181 * a) / (1 + a * (2.276 + 2.577 * a))
 
     def density(self, cosine: Tensor, alpha: Tensor) -> Tensor:
-        """Of half vectors, by solid angle, for their cosine to the normal."""
+        """Microfacet distribution D by the half vector's cosine to the normal."""
         square = (cosine * cosine).clamp(MIN_COSINE, 1)
         a2 = alpha * alpha
         if self.kind == "ggx":
@@ -112,7 +112,7 @@ class Coat:
         return torch.exp((square - 1) / (a2 * square)) / (math.pi * a2 * square * square)
 
     def value(self, viewer: Tensor, light: Tensor, between: Tensor) -> tuple[Tensor, Tensor]:
-        """What is reflected at the surface before Fresnel's share is taken, and the cosine for that share.
+        """Microfacet BRDF times the light's cosine, without Fresnel's factor, and the cosine for that factor.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Coat:
         return directions, torch.where(directions[2] > 0, masked, 0.0), facets.half.clamp(MIN_COSINE, 1)
 
     def reflectance(self, eta: Tensor) -> Tensor:
-        """What of light from one side is reflected, for :data:`KNOTS` cosines from 0 to 1: (M, KNOTS)."""
+        """Directional albedo for light from one side, at :data:`KNOTS` cosines from 0 to 1: (M, KNOTS)."""
 
         def share(coat: Coat, facets: _Facets, cosine: Tensor) -> Tensor:
             light = 2 * facets.half * facets.cosine - cosine
@@ -169,7 +169,7 @@ class Coat:
         return self._shares(share, *INSIDE)
 
     def transmittance(self, eta: Tensor) -> Tensor:
-        """What of it is let through: (M, KNOTS)."""
+        """Directional transmittance at the same cosines: (M, KNOTS)."""
 
         def share(coat: Coat, facets: _Facets, cosine: Tensor) -> Tensor:
             half, inverse = facets.half.clamp(MIN_COSINE, 1), 1 / eta

@@ -1,9 +1,10 @@
-"""What surfaces reflect of the light that reaches them unshadowed: no cast shadows, no interreflection.
+"""Shading by unshadowed light: no cast shadows, no interreflection.
 
 It is what the path tracer computes at depth 2 on a convex object, by quadrature in place of samples. Distant light is
 integrated by tables and closed forms (:mod:`~mitsuba_mei.render.raster.distant_light`), rectangles by Gauss's rule
-(:mod:`~mitsuba_mei.render.raster.lights`). A glossy coat takes whichever is narrower as the quadrature's points: directions
-that it reflects to the viewer (filtered importance sampling, Krivanek & Colbert 2008), or directions of the light.
+(:mod:`~mitsuba_mei.render.raster.lights`). A glossy coat takes whichever is narrower as the quadrature's points:
+directions that it reflects to the viewer (filtered importance sampling, Krivanek & Colbert 2008), or directions of the
+light.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ class Illumination:
         return white + self._take(self.material.colour, image) * tint
 
     def _take(self, values: Tensor, image: Tensor | None) -> Tensor:
-        """Of the scenes' values (B, K), those of points: (K, N) or (K, 1)."""
+        """Gather the scenes' values (B, K) for points: (K, N) or (K, 1)."""
         return values.T if len(values) == 1 or image is None else values[image].T
 
     def _from_afar(self, normal: Vector, viewer: Vector, facing: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor]:

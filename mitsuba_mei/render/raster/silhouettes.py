@@ -178,7 +178,7 @@ class Outlines:
         return image, edge, total[image, edge].sign()
 
     def _ends(self, projected: Tensor, ends: Tensor) -> Tensor:
-        """Where edges between vertices ``ends`` (2, N) start and end, (2, 2, N): cells from the film's top left, by
+        """Ends (2, 2, N) of the projected edges between vertices ``ends`` (2, N): cells from the film's top left, by
         coordinate and end. What lies behind the near plane is cut off.
         """
         corners = gather(projected, ends)
@@ -195,7 +195,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Regions:
-    """What lies beside pieces of outlines.
+    """Points on both sides of pieces of outlines, and their weights.
 
     Attributes
     ----------
