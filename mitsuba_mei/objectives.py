@@ -151,7 +151,7 @@ class Discriminate(Objective):
 
     @classmethod
     def from_settings(cls, settings: ActivationObjective, neurons: Sequence[int], count: int) -> Discriminate:
-        """As the base class; where ``against`` is not said, it is all the rest of the model."""
+        """Build the objective; ``against`` is by default all other neurons of the model."""
         others = [index for index in range(count) if index not in neurons]
         if not others:
             raise UserError(f"objective.type {settings.type} needs a neuron to tell from; the model has {count} in all")

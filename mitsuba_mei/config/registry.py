@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 def named(name: str) -> Any:
-    """What ``module:name`` within this package is; it is imported when it is asked for, not before."""
+    """Import ``module:name`` of this package, lazily."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(f"{__package__.rpartition('.')[0]}.{module}"), attribute)
 
@@ -63,7 +63,7 @@ class Registry(Mapping[str, Value]):
         self._taken = {*own, *taken}
 
     def builders(self, own: Mapping[str, Any]) -> Registry[Any]:
-        """What makes of the settings of each type what computes, the package's own being these."""
+        """Registry of the functions that build each type from its settings, the package's own being these."""
         return Registry(own, self._group, self._base, self._taken, "build")
 
     def __getitem__(self, name: str) -> Value:

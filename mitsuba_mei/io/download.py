@@ -34,7 +34,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROF
 
 @dataclass(frozen=True)
 class Source:
-    """Where weights are.
+    """Location of weights.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ def _probe(url: str) -> None:
 
 
 def _hub_problem(error: Exception, repo: str, name: str, revision: str, by_hand: str) -> str:
-    """What a user can make of an error of huggingface_hub; with the way ``by_hand`` where that would help."""
+    """Explain an error of huggingface_hub; with the way ``by_hand`` where that would help."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):

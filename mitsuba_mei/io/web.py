@@ -51,7 +51,7 @@ FOLDER_VARIABLE = "MITSUBA_MEI_WEIGHTS"
 
 @contextlib.contextmanager
 def readable(path: Path, where: Place) -> Iterator[None]:
-    """What the system says of a file within becomes a UserError."""
+    """Turn the system's errors about a file into a UserError."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have

@@ -66,7 +66,7 @@ class ImageError(Observer):
         return True
 
     def difference(self, image: Tensor) -> Tensor:
-        """What the cameras see (H, V W, C) less what they should, the mean over channels (H, V W); radiance."""
+        """Difference of the rendered from the target images (H, V W, C), the mean over channels (H, V W); radiance."""
         return (image - self.target).mean(dim=-1)
 
     def is_silent(self, look: Observation) -> bool:

@@ -5,8 +5,8 @@ is cut into cells, and each piece of an outline parts the area of its cell: a po
 of it (:mod:`~mitsuba_mei.render.raster.silhouettes`). For values that are constant between outlines this is exact,
 whatever their number and however small what they enclose. Both sides of each piece are looked up in the scene, so
 that hidden outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge
-Sampling"). The derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times the jump of
-value across the outline itself (Reynolds' transport theorem).
+Sampling"). The derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times
+the jump of value across the outline itself (Reynolds' transport theorem).
 
 What is left out: curves along which faces pass through each other are no outlines, neither smoothed nor followed by
 derivatives; nor is where the near plane cuts a face. In crowded cells a piece that is partly hidden may count as a
