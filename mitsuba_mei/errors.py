@@ -19,7 +19,7 @@ LONGEST = 600
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was written.
+    """Location at which a value was written.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Terminated(Exception):
 
 @contextmanager
 def about(file: Path) -> Iterator[None]:
-    """What goes wrong within is said of a file, where the sentence names no place of its own."""
+    """Prefix errors raised within by a file, where they name no place of their own."""
     try:
         yield
     except UserError as error:

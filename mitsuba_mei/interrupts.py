@@ -1,9 +1,9 @@
-"""What Ctrl-C does: it ends the program at once, but where an experiment has something to finish first.
+"""Handling of Ctrl-C: it ends the program at once, but where an experiment has something to finish first.
 
 Python would raise KeyboardInterrupt wherever the main thread happens to be, once it runs Python again: libraries
-swallow it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread ends
-the program, which no library can keep from it. What is written is written whole, and folders are locked by the kernel,
-so that nothing is lost by such an end.
+swallow it while they are imported and in callbacks, and a kernel that compiles holds it up for seconds. So a thread
+ends the program, which no library can keep from it. What is written is written whole, and folders are locked by the
+kernel, so that nothing is lost by such an end.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ def watch() -> None:
 
     A process that was started with Ctrl-C ignored, as shells start those in the background of a script, heeds it too.
     """
-    seen, announced = os.pipe()
-    os.set_blocking(announced, False)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
     signal.signal(signal.SIGINT, _end)
-    signal.set_wakeup_fd(announced, warn_on_full_buffer=False)
-    threading.Thread(target=_end_when_told, args=(seen,), daemon=True, name="Ctrl-C").start()
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    threading.Thread(target=_end_on_sigint, args=(read_end,), daemon=True, name="Ctrl-C").start()
 
 
-def _end_when_told(seen: int) -> None:
+def _end_on_sigint(read_end: int) -> None:
     """Wait for what the system writes when a signal comes, whatever the main thread is at."""
-    while numbers := os.read(seen, 64):
+    while numbers := os.read(read_end, 64):
         if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is _end:
             _end()
 
@@ -74,7 +74,7 @@ def parting(words: Callable[[], str]) -> Iterator[None]:
 
 
 class _SignalFlags:
-    """What the user or the system asked for while something else was under way."""
+    """Signals of the user or the system that arrived while something else was under way."""
 
     def __init__(self, orderly: bool) -> None:
         self._interrupted = self._terminated = False

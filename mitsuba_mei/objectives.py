@@ -1,4 +1,4 @@
-"""What is maximised: a scalar of the neurons' responses."""
+"""Objectives: scalars of the neurons' responses that are maximised."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Objective(nn.Module):
 
     @classmethod
     def from_settings(cls, settings: ActivationObjective, neurons: Sequence[int], count: int) -> Objective:
-        """What a scene file's ``objective`` says.
+        """Build the objective that a scene file's ``objective`` describes.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Objective(nn.Module):
         return cls(neurons, **settings.model_dump(exclude={"type", "neurons"}))
 
     def forward(self, responses: Tensor) -> Tensor:
-        """What is maximised, ``(B,)``, of the responses ``(B, len(neurons))`` of these neurons alone."""
+        """Objective ``(B,)`` of the responses ``(B, len(neurons))`` of these neurons alone."""
         raise NotImplementedError
 
 
@@ -151,7 +151,7 @@ class Discriminate(Objective):
 
     @classmethod
     def from_settings(cls, settings: ActivationObjective, neurons: Sequence[int], count: int) -> Discriminate:
-        """As the base class; where ``against`` is not said, it is all the rest of the model."""
+        """Build the objective; ``against`` is by default all other neurons of the model."""
         others = [index for index in range(count) if index not in neurons]
         if not others:
             raise UserError(f"objective.type {settings.type} needs a neuron to tell from; the model has {count} in all")
@@ -159,7 +159,7 @@ class Discriminate(Objective):
         return cls(neurons, against, settings.temperature)
 
     def forward(self, responses: Tensor) -> Tensor:
-        """By how much the preferred neurons answer more than the others, ``(B,)``."""
+        """Difference ``(B,)`` between the preferred neurons' responses and the others'."""
         others = responses[:, self.preferred :]
         soft = torch.logsumexp(others / self.temperature, dim=1) - math.log(others.shape[1])
         return responses[:, : self.preferred].mean(dim=1) - self.temperature * soft
@@ -207,7 +207,7 @@ OBJECTIVES: Registry[Callable[[ActivationObjective, Sequence[int], int], Objecti
 
 
 def build_objective(settings: Part, neurons: Sequence[int], count: int) -> Objective:
-    """What a scene file's ``objective`` says of one look; the mean response where it says more.
+    """Build the objective of a scene file; the mean response for experiments of their own.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ class Pipeline:
 
 
 def _built(registry: Mapping, settings, **extra):
-    """What a mapping of the scene file with a ``type`` describes."""
+    """Build the object of a mapping with a ``type``."""
     return registry[settings.type](**settings.model_dump(exclude={"type"}), **extra)
 
 
@@ -155,7 +155,7 @@ def build_scene(settings: SceneSettings, channels: int, observer: Observer | Non
 
 
 def _generator(seed: int, restart: int) -> torch.Generator:
-    """Of the random start: the seed's own for the first, and one of its own for every other."""
+    """Random generator of a start: the seed's own for the first, an independent one for every other."""
     if restart == 0:
         return torch.Generator().manual_seed(seed)
     # torch looks at 32 bits of a seed alone.
@@ -166,16 +166,16 @@ def _elsewhere(pose: dict, camera: Camera, generator: torch.Generator) -> dict:
     """Another start of what is free of a pose: any rotation, about a quarter of its radius aside in the image, larger
     or smaller.
     """
-    turn = roma.random_rotmat(generator=generator, dtype=torch.float64)
+    rotation = roma.random_rotmat(generator=generator, dtype=torch.float64)
     aside, wider = torch.randn(2, generator=generator), torch.randn((), generator=generator).item()
     with torch.no_grad():
         moved = 0.25 * pose["scale"] * aside @ camera.rotation_matrix()[:2]
-    found = {
-        "rotation": roma.rotmat_to_euler("xyz", turn, degrees=True).tolist(),
+    values = {
+        "rotation": roma.rotmat_to_euler("xyz", rotation, degrees=True).tolist(),
         "scale": pose["scale"] * math.exp(0.25 * wider),
     }
-    found["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
-    return {name: value for name, value in found.items() if name in pose["free"]}
+    values["translation"] = [start + step for start, step in zip(pose["translation"], moved.tolist())]
+    return {name: value for name, value in values.items() if name in pose["free"]}
 
 
 def check_files(config: Config, on_message: Callable[[str], None] = lambda text: None) -> Scene:
@@ -196,7 +196,7 @@ def check_files(config: Config, on_message: Callable[[str], None] = lambda text:
 
 
 def _tell_of_pictures(scene: Scene, on_message: Callable[[str], None]) -> None:
-    """What of the pictures that light the scene was left out or changed."""
+    """Report omissions and conversions of the pictures that light the scene."""
     for emitter in scene.lighting.emitters:
         for note in getattr(emitter, "notes", ()):
             on_message(note)

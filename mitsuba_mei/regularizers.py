@@ -1,4 +1,4 @@
-"""What keeps a deformed mesh an object: energies of a deformation, none dependent on the mesh's resolution."""
+"""Regularizers of a deformed mesh: energies that do not depend on the mesh's resolution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BARRIER = 0.1
 
 
 def barrier(ratio: Tensor) -> Tensor:
-    r"""How far a ratio is from 1: :math:`b(x) = (x + 1/x) / 2 - 1`, about :math:`(x - 1)^2 / 2` near 1.
+    r"""Barrier on a ratio's distance from 1: :math:`b(x) = (x + 1/x) / 2 - 1`, about :math:`(x - 1)^2 / 2` near 1.
 
     The one-dimensional symmetric Dirichlet energy: it grows without bound towards 0 as it does towards infinity. Below
     0.1 it goes on along its tangent, so that its gradient stays finite at 0 and drives negative ratios back.

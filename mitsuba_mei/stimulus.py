@@ -21,7 +21,7 @@ ROUNDING = 1e-5  # contrast below this fraction of the luminance is rounding of 
 
 
 def image_coordinates(image_size: tuple[int, int], dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """Where an image's pixel centres lie, in half image widths.
+    """Coordinates of an image's pixel centres, in half image widths.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class Stimulus(nn.Module):
         mask: Mapping | None = None,
     ) -> None:
         super().__init__()
-        wanted = {"norm": norm is not None, "contrast": contrast is not None, "clip": clip}
-        given = [name for name, on in wanted.items() if on]
+        constraints = {"norm": norm is not None, "contrast": contrast is not None, "clip": clip}
+        given = [name for name, on in constraints.items() if on]
         if len(given) > 1:
             raise UserError(f"stimulus has {' and '.join(given)}; exactly one of norm, contrast and clip is allowed")
         self.constraint = given[0] if given else "norm"
@@ -278,11 +278,11 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     """
     if sigma < NARROW:
         return images
-    reach = math.ceil(3 * sigma)
-    kernel = torch.exp(-torch.arange(-reach, reach + 1, device=images.device).square() / (2 * sigma**2))
+    radius = math.ceil(3 * sigma)
+    kernel = torch.exp(-torch.arange(-radius, radius + 1, device=images.device).square() / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).to(images.dtype)
     channels = images.shape[1]
     rows = kernel.reshape(1, 1, 1, -1).expand(channels, -1, -1, -1)
     columns = kernel.reshape(1, 1, -1, 1).expand(channels, -1, -1, -1)
-    images = F.conv2d(images, rows, padding=(0, reach), groups=channels)
-    return F.conv2d(images, columns, padding=(reach, 0), groups=channels)
+    images = F.conv2d(images, rows, padding=(0, radius), groups=channels)
+    return F.conv2d(images, columns, padding=(radius, 0), groups=channels)

@@ -1,1 +1,1 @@
-"""Scene files, sweep files and model cards: every key, its type, unit, bounds and default, and the YAML they are read from."""
+"""Schemas of scene files, sweep files and model cards: keys, types, units, bounds, defaults; and their YAML."""

@@ -1,4 +1,4 @@
-"""What a model card may say."""
+"""Schema of model cards."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Card(Part):
     input: Input
 
     def sources(self) -> tuple[str, ...]:
-        """Where published weights come from."""
+        """Sources of published weights."""
         return ()
 
 

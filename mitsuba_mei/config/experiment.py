@@ -58,25 +58,25 @@ class Config(Variants):
         """Whether the user said that code which a model card names may be run. No file can say so."""
         return self._trusts_code
 
-    def trusting_code(self, named: bool) -> Config:
-        """The same with this said; it is not written into files."""
+    def trusting_code(self, is_trusted: bool) -> Config:
+        """A copy with this answer; it is not written into files."""
         config = self.model_copy()
-        config._trusts_code = named
+        config._trusts_code = is_trusted
         return config
 
     @property
     def scene(self) -> SceneSettings:
-        """What the scene is built from."""
+        """Settings that build the scene."""
         return part_of(self, SceneSettings)
 
     @property
     def observer(self) -> ObserverSettings:
-        """What looks at it."""
+        """Settings of model, stimulus and objective."""
         return part_of(self, ObserverSettings)
 
     @property
     def run(self) -> RunSettings:
-        """How it is optimized and evaluated."""
+        """Settings of optimization and evaluation."""
         return part_of(self, RunSettings)
 
     @property
@@ -87,8 +87,8 @@ class Config(Variants):
     @property
     def named_neurons(self) -> tuple[int, ...] | None:
         """The neurons that the file names, if any."""
-        named = (self.objective.neurons, self.model.neurons, self.model.neuron)
-        chosen = next((neurons for neurons in named if neurons is not None), None)
+        candidates = (self.objective.neurons, self.model.neurons, self.model.neuron)
+        chosen = next((neurons for neurons in candidates if neurons is not None), None)
         return chosen if chosen is None or isinstance(chosen, tuple) else (chosen,)
 
     @model_validator(mode="after")
@@ -193,17 +193,19 @@ class Config(Variants):
             )
 
     def _neurons_agree(self) -> None:
-        named = {
+        neurons = {
             "model.neuron": self.model.neuron,
             "model.neurons": self.model.neurons,
             "objective.neurons": self.objective.neurons,
         }
-        named = {
-            name: value if isinstance(value, tuple) else (value,) for name, value in named.items() if value is not None
+        neurons = {
+            name: value if isinstance(value, tuple) else (value,)
+            for name, value in neurons.items()
+            if value is not None
         }
-        if len(set(named.values())) > 1:
+        if len(set(neurons.values())) > 1:
             raise ValueError(
-                f"{' and '.join(named)} name different neurons; keep one of them, and set the other to null"
+                f"{' and '.join(neurons)} name different neurons; keep one of them, and set the other to null"
             )
         for name in getattr(self.objective, "PER_NEURON", ()):
             numbers = getattr(self.objective, name)

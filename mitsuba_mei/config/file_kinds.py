@@ -1,4 +1,4 @@
-"""Which kind of file or folder a user has named, and which command takes it."""
+"""Kinds of files and folders that a user may name, and the command for each."""
 
 from __future__ import annotations
 

@@ -127,12 +127,12 @@ class SceneText:
 
 
 def free_parameters(scene: SceneSettings) -> tuple[str, ...]:
-    """What the optimizer moves: ``("shape.offsets", "lighting.0.direction")``."""
+    """Names of the free parameters: ``("shape.offsets", "lighting.0.direction")``."""
     return tuple(path_text((*key, name)) for key, part in _freeable_parts(scene) for name in part.free)
 
 
 def freeable_parameters(scene: SceneSettings) -> tuple[str, ...]:
-    """What an optimizer could move, free or not, under the names of :func:`free_parameters`."""
+    """Names of all parameters that can be free, as the names of :func:`free_parameters`."""
     return tuple(path_text((*key, name)) for key, part in _freeable_parts(scene) for name in freeable_names(type(part)))
 
 

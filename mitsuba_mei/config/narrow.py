@@ -16,7 +16,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """What a scene is built from, and what of it is free."""
+    """Settings that build a scene, and its free parameters."""
 
     seed: int
     shape: Shape
@@ -30,7 +30,7 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class ObserverSettings:
-    """What looks at a scene: the model, its neurons, the stimulus' constraint and the objective.
+    """Settings of the observer of a scene: the model, its neurons, the stimulus' constraint and the objective.
 
     ``neurons`` are those whose activation is maximised, ``named_neurons`` the same where the file names any.
     """
@@ -46,7 +46,7 @@ class ObserverSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a scene is optimized and evaluated, and what its result says of that."""
+    """Settings of a scene's optimization and evaluation, some of them written to its result."""
 
     seed: int
     deterministic: bool

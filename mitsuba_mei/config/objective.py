@@ -121,7 +121,7 @@ class Discriminate(ActivationObjective):
     )
 
     def summary(self, neurons: Sequence[int]) -> str:
-        """Which neurons are told from which."""
+        """Name the preferred neurons and those they are discriminated from."""
         others = "all others" if self.against is None else f"neuron {', '.join(map(str, self.against))}"
         return f"drives neuron {', '.join(map(str, neurons))} and not {others}"
 
@@ -167,7 +167,7 @@ class Diverse(ExperimentSettings):
     apart: Apart = None
 
     def summary(self, neurons: Sequence[int]) -> str:
-        """How many scenes are sought, and of what kind."""
+        """Name the number of diverse scenes, and the space in which they differ."""
         return f"{self.count} scenes at {self.level:g} of the maximum, unlike in {self.differ}"
 
 
@@ -192,7 +192,7 @@ class Metamer(ExperimentSettings):
     apart: Apart = None
 
     def summary(self, neurons: Sequence[int]) -> str:
-        """Of what a metamer is sought."""
+        """Name the reference of the metamer."""
         return f"a metamer of {self.reference}, other in {self.differ}"
 
 
@@ -229,7 +229,7 @@ class ImageTarget(ExperimentSettings):
     neurons: Neurons | None = Field(None, description="For responses: whose, counted from 0; null takes all.")
 
     def summary(self, neurons: Sequence[int]) -> str:
-        """What the renders are compared with."""
+        """Name the images that the renders are compared with."""
         target = self.target or f"{len(self.views)} images"
         return f"{target} from {len(self.views)} view{'s' * (len(self.views) > 1)}, {self.error}"
 
@@ -293,11 +293,11 @@ def experiment_of(name: str) -> type[ExperimentSettings]:
 
 
 def maximised_value(name: str) -> str:
-    """What an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
+    """Name of the value that an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
     return name if name == "activation" else f"objective ({name})"
 
 
 def named_objective(name: str) -> str:
-    """What the objective of that type does, as a sentence; its name alone where that is not known here."""
+    """Describe the objective of that type in a sentence; its name alone where that is not known here."""
     meaning = getattr(experiment_of(name), "MEANING", "")
     return f"The objective is {name}{f': {meaning}' if meaning else ''}."

@@ -1,4 +1,4 @@
-"""What the numbers of the scene file are: unit, range, and how two of them differ; read off the schema's fields.
+"""Physical quantities of the scene file: unit, range, and how two of them differ; read off the schema's fields.
 
 The scene's parts, tuning, comparisons and exports ask here, so that each of these facts stands once, on the field.
 """
@@ -60,29 +60,29 @@ BOUNDS = {"ge": ("low", False), "gt": ("low", True), "le": ("high", False), "lt"
 
 
 def quantity_of(part: type[BaseModel], name: str) -> Quantity:
-    """What the field ``name`` of a mapping is; where it says nothing, a number without a unit."""
+    """Quantity of the field ``name`` of a mapping; by default a number without a unit."""
     marks = (mark for mark in _marks(part.model_fields[name]) if isinstance(mark, Quantity))
     return next(marks, Quantity())
 
 
 def range_of(part: type[BaseModel], name: str) -> Range:
-    """Where the field ``name`` of a mapping may lie, or each number of it."""
-    found = Range()
+    """Bounds of the field ``name`` of a mapping, or of each of its numbers."""
+    limits = Range()
     for mark in _marks(part.model_fields[name]):
         for bound, (end, is_open) in BOUNDS.items():
             if (value := getattr(mark, bound, None)) is not None:
-                found = found._replace(**{end: float(value), f"{end}_open": is_open})
-    return found
+                limits = limits._replace(**{end: float(value), f"{end}_open": is_open})
+    return limits
 
 
 def freeable_names(part: type[BaseModel]) -> tuple[str, ...]:
-    """What the ``free`` list of a mapping may hold, in the schema's order."""
+    """Parameters of a mapping that can be free, in the schema's order."""
     names, *_ = typing.get_args(part.model_fields["free"].annotation)
     return typing.get_args(names)
 
 
 def kind_of(part: type[BaseModel]) -> str:
-    """What a scene file writes as the ``type`` of a mapping."""
+    """``type`` of a mapping in the scene file."""
     return part.model_fields["type"].default
 
 

@@ -43,7 +43,7 @@ def named_files(part: Part, key: Key = ()) -> Iterator[tuple[Key, str]]:
 
 
 def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located) -> Located:
-    """The scene file with every file that it names found, its path absolute.
+    """Replace every file name in the scene file by its absolute path.
 
     Raises
     ------
@@ -55,11 +55,11 @@ def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located
         place = tree.at(key)
         folders = [folder for start in (place.folder, scene_folder) for folder in (start, *start.parents[:2])]
         folders += [Path.cwd(), *_BESIDE_PACKAGE]
-        found = _found(name, folders)
-        if found is None:
+        path = _first_file(name, folders)
+        if path is None:
             missing.append(f"{place}: {path_text(key)}: there is no file '{name}'{_beside(name, folders)}")
             continue
-        tree = with_value(tree, key, locate(str(found.resolve()), place), defaults)
+        tree = with_value(tree, key, locate(str(path.resolve()), place), defaults)
     if missing:
         raise UserError(*missing)
     for key in CARDS:
@@ -67,7 +67,7 @@ def with_files(tree: Located, named: Part, scene_folder: Path, defaults: Located
     return tree
 
 
-def _found(name: str, folders: Sequence[Path]) -> Path | None:
+def _first_file(name: str, folders: Sequence[Path]) -> Path | None:
     """The first file of that name."""
     name = os.path.expanduser(name)
     for folder in folders:
@@ -86,15 +86,15 @@ def _with_card_files(tree: Located, key: Key, scene_folder: Path, defaults: Loca
         named = _inside(card, path)
         file, colon, callable_ = named.value.rpartition(":") if path == ("module",) else (named.value, "", "")
         folders = (named.place.folder, scene_folder)
-        found = _found(file, folders) if file else None
-        if found is not None:
-            value = locate(f"{found.resolve()}{colon}{callable_}", named.place)
+        target = _first_file(file, folders) if file else None
+        if target is not None:
+            value = locate(f"{target.resolve()}{colon}{callable_}", named.place)
             tree = with_value(tree, (*key, *path), value, defaults)
     return tree
 
 
 def files_of_cards(tree: Located) -> Iterator[tuple[Key, str]]:
-    """What the cards that are written in place name, and where; of a module with what is called in it."""
+    """Files that inline cards name, with their keys; of a module with the callable in it."""
     for key in CARDS:
         card = _inside(tree, key)
         if card is not None and isinstance(card.value, dict):
@@ -108,7 +108,7 @@ def _inside(tree: Located | None, key: Key) -> Located | None:
 
 
 def _card_files(card: dict[str, Any]) -> Iterator[Key]:
-    """Where a card may name a file of its own."""
+    """Keys of a card that name a file."""
     if isinstance(card.get("module"), str):
         yield ("module",)
     weights = card.get("weights")

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 def named(name: str) -> Any:
-    """What ``module:name`` within this package is; it is imported when it is asked for, not before."""
+    """Import ``module:name`` of this package, lazily."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(f"{__package__.rpartition('.')[0]}.{module}"), attribute)
 
@@ -63,7 +63,7 @@ class Registry(Mapping[str, Value]):
         self._taken = {*own, *taken}
 
     def builders(self, own: Mapping[str, Any]) -> Registry[Any]:
-        """What makes of the settings of each type what computes, the package's own being these."""
+        """Registry of the functions that build each type from its settings, the package's own being these."""
         return Registry(own, self._group, self._base, self._taken, "build")
 
     def __getitem__(self, name: str) -> Value:
@@ -87,13 +87,13 @@ class Registry(Mapping[str, Value]):
 
     def importable(self) -> dict[str, Value]:
         """Every type whose value is there; a broken entry point's is left out."""
-        found = {}
+        values = {}
         for name in self:
             try:
-                found[name] = self[name]
+                values[name] = self[name]
             except UserError:
                 continue
-        return found
+        return values
 
     def _offered(self) -> list[EntryPoint]:
         return [point for point in entry_points(group=self._group) if point.name not in self._taken]
@@ -105,20 +105,22 @@ def _package(point: EntryPoint) -> str:
 
 @functools.cache
 def _loaded(point: EntryPoint, base: type[Part]) -> Any:
-    """What an entry point names, if it can be used."""
-    said = f"{_package(point)} offers type {point.name} (entry point {point.group}: {point.value}), which"
+    """Load an entry point and check its settings and builder."""
+    subject = f"{_package(point)} offers type {point.name} (entry point {point.group}: {point.value}), which"
     try:
-        found = point.load()
+        plugin = point.load()
     except (Exception, SystemExit) as error:
-        raise UserError(f"{said} cannot be imported: {first_line(error)}; mend or remove that package") from None
-    settings = getattr(found, "settings", None)
+        raise UserError(f"{subject} cannot be imported: {first_line(error)}; mend or remove that package") from None
+    settings = getattr(plugin, "settings", None)
     if not (isinstance(settings, type) and issubclass(settings, base)):
-        raise UserError(f"{said} has no 'settings' that is a subclass of {base.__name__}; mend or remove that package")
+        raise UserError(
+            f"{subject} has no 'settings' that is a subclass of {base.__name__}; mend or remove that package"
+        )
     if "type" not in settings.model_fields or settings.model_fields["type"].default != point.name:
-        raise UserError(f"{said} has settings whose type is not '{point.name}'; mend or remove that package")
-    if not callable(getattr(found, "build", None)):
-        raise UserError(f"{said} has no callable 'build'; mend or remove that package")
-    return found
+        raise UserError(f"{subject} has settings whose type is not '{point.name}'; mend or remove that package")
+    if not callable(getattr(plugin, "build", None)):
+        raise UserError(f"{subject} has no callable 'build'; mend or remove that package")
+    return plugin
 
 
 class OneOf:
@@ -179,7 +181,7 @@ class OneOf:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         offered = {name: part for name, part in self.types.importable().items() if name not in self.types.own}
-        found = handler(schema)
+        json_schema = handler(schema)
         for part in offered.values():
-            found["oneOf"].append(handler(part.__pydantic_core_schema__))
-        return found
+            json_schema["oneOf"].append(handler(part.__pydantic_core_schema__))
+        return json_schema

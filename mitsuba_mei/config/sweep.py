@@ -1,4 +1,4 @@
-"""What a sweep file may say: a scene, what is varied of it, and who computes."""
+"""Schema of sweep files: a scene, the axes that vary it, and the workers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def bytes_of(memory: str) -> int:
     ValueError
         If it is none.
     """
-    said = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([MG]i?B)", memory.strip(), re.IGNORECASE)
-    if said is None:
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([MG]i?B)", memory.strip(), re.IGNORECASE)
+    if match is None:
         raise ValueError(f"'{memory[:60]}' is no amount of memory; write it as 2GB or 1500MB")
-    return int(float(said[1]) * _UNITS[said[2].upper()])
+    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def _memory(value: str) -> str:

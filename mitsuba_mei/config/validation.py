@@ -84,17 +84,17 @@ def fields_inside(model: type[Part]) -> Iterator[tuple[str, ...]]:
 
 
 def _parts_in(field: Any) -> list[type[Part]]:
-    found: list[type[Part]] = []
+    parts: list[type[Part]] = []
     pending = [getattr(field, "annotation", field), *getattr(field, "metadata", ())]
     while pending:
         annotation = pending.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, Part) and annotation not in found:
-            found.append(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, Part) and annotation not in parts:
+            parts.append(annotation)
         elif isinstance(annotation, OneOf):
             pending.extend(annotation.parts())
         else:
             pending.extend(arg for arg in typing.get_args(annotation) if arg is not Ellipsis)
-    return found
+    return parts
 
 
 def _type_of(part: type[Part]) -> str | None:
@@ -154,7 +154,7 @@ _BOUNDS = {
 
 
 def _what(problem: Any, key: Key, model: type[Part]) -> str:
-    """What is wrong, and what is allowed."""
+    """Describe an error, and the allowed values."""
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind in _KINDS:
         return f"{_KINDS[kind]}, not {_said(value)}"
@@ -186,7 +186,7 @@ def _what(problem: Any, key: Key, model: type[Part]) -> str:
 
 
 def _unknown_key(key: Key, model: type[Part], location: Key) -> str:
-    """What could have been meant: a key of the same mapping, or one of that name elsewhere."""
+    """Suggest a known key: one of the same mapping, or one of that name elsewhere."""
     name = str(key[-1])
     hint = nearest(name, {field for part in parts_at(model, location) for field in part.model_fields})
     if not hint.startswith("did you mean"):

@@ -20,11 +20,11 @@ class Variants(Part):
 
     def for_each_neuron(self: Whole) -> list[Whole]:
         """One for each neuron that ``compare`` lists; where it lists none, one with the file's objective."""
-        alone = self.model_copy(update={"compare": Compare()})
+        single = self.model_copy(update={"compare": Compare()})
         if self.compare.neurons is None:
-            return [alone]
+            return [single]
         models = [self.model.model_copy(update={"neuron": n, "neurons": None}) for n in self.compare.neurons]
-        return [alone.model_copy(update={"model": model, "objective": Activation()}) for model in models]
+        return [single.model_copy(update={"model": model, "objective": Activation()}) for model in models]
 
     def with_renderer(self: Whole, renderer: str) -> Whole:
         """The same with another ``render.type``."""
@@ -41,7 +41,7 @@ class Variants(Part):
         return self.model_copy(update=update)
 
     def with_nothing_free(self: Whole) -> Whole:
-        """That of a scene whose parameters come from elsewhere: nothing is free, and nothing is placed."""
+        """The configuration with no free parameters and no placement, for parameters from elsewhere."""
         return self.with_free(()).model_copy(update={"placement": Placement()})
 
 

@@ -141,7 +141,7 @@ def run_subject(subject: Subject, request: Wanted, out: Path, progress: Progress
     Parameters
     ----------
     subject : Subject
-    wanted : Wanted
+    request : Wanted
     out : Path
         The folder, a new one.
     progress : Progress

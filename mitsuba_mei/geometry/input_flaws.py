@@ -1,4 +1,4 @@
-"""What a mesh from a file is like before anything is done with it, and which of its flaws an optimization made."""
+"""Flaws of a mesh file before the optimization, and those that an optimization made."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def flaws_of_input(template: TriangleMesh) -> InputQuality:
 
 
 def input_sentences(template: TriangleMesh) -> list[str]:
-    """What was left out of a mesh's file, what was repaired, and which flaws it has; nothing of a built-in template."""
+    """Describe omissions, repairs and flaws of a mesh file; empty for a built-in template."""
     if not template.from_file:
         return []
     flaws = flaws_of_input(template)
@@ -42,9 +42,9 @@ def input_sentences(template: TriangleMesh) -> list[str]:
         "passing through others": flaws.intersecting_faces,
         "squeezed nearly to a line or a point": flaws.degenerate_faces,
     }
-    found = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
+    flaw_counts = [f"{counted(count, 'face')} {words}" for words, count in counts.items() if count]
     size = f"{counted(len(template.faces), 'face')}, {'closed' if flaws.watertight else 'not closed'}"
-    return [size, *template.repairs, *([f"flaws of the file: {', '.join(found)}"] if found else [])]
+    return [size, *template.repairs, *([f"flaws of the file: {', '.join(flaw_counts)}"] if flaw_counts else [])]
 
 
 def mesh_facts(shape: Tensor, template: TriangleMesh) -> MeshQuality:

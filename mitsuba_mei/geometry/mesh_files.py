@@ -108,7 +108,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _neighbours(path: Path) -> str:
-    """What the user may have meant instead of a missing file."""
+    """Suggest files similar to a missing one."""
     if not path.parent.is_dir():
         return f"its folder {path.parent} does not exist either"
     meshes = [entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in EXTENSIONS]
@@ -141,10 +141,10 @@ def _clean(path: Path, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndar
     if len(mesh.vertices) < before:
         repairs.append(f"merged {before - len(mesh.vertices)} duplicate vertices")
     for kind, keep in (("degenerate", mesh.nondegenerate_faces), ("duplicate", mesh.unique_faces)):
-        kept = keep()
-        if not kept.all():
-            mesh.update_faces(kept)
-            repairs.append(f"removed {(~kept).sum()} {kind} faces")
+        is_kept = keep()
+        if not is_kept.all():
+            mesh.update_faces(is_kept)
+            repairs.append(f"removed {(~is_kept).sum()} {kind} faces")
     if len(mesh.faces) == 0:
         raise UserError(f"mesh {path} has no face with an area: all its {len(faces)} faces are degenerate")
     before = len(mesh.vertices)

@@ -131,7 +131,7 @@ def _angles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def flipped_faces(vertices: np.ndarray, faces: np.ndarray, edge_faces: np.ndarray) -> np.ndarray:
-    """Which faces look away from their surroundings, ``(F,)`` bool.
+    """Mask of the faces that look away from their surroundings, ``(F,)`` bool.
 
     A face is flipped where its normal makes more than 90 degrees with the area-weighted mean normal of the faces that
     it shares an edge with.
@@ -152,7 +152,7 @@ def flipped_faces(vertices: np.ndarray, faces: np.ndarray, edge_faces: np.ndarra
 
 
 def degenerate_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    r"""Which faces are next to a line or a point, ``(F,)`` bool.
+    r"""Mask of the faces that are next to a line or a point, ``(F,)`` bool.
 
     Those whose shape :math:`4 \sqrt 3 A / (a^2 + b^2 + c^2)`, 1 for an equilateral triangle, is below 0.02 (a needle of
     0.7 degrees), or whose area is below 1e-4 of the mean face's.
@@ -169,7 +169,7 @@ def degenerate_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def intersecting_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Which faces cut through another face or lie on one in its plane, ``(F,)`` bool.
+    """Mask of the faces that cut through another face or overlap one in its plane, ``(F,)`` bool.
 
     Faces that share an edge meet there and do not count, unless one is folded flat onto the other; faces that share a
     vertex count where they meet beyond it. Two faces that only touch, at a point or along a line, do not count.
@@ -245,7 +245,7 @@ def _arange_each(counts: np.ndarray) -> np.ndarray:
 
 
 def _pairs_meet(triangles: np.ndarray, faces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Which pairs of faces meet beyond what they share, ``(P,)`` bool."""
+    """Mask of the pairs of faces that meet beyond what they share, ``(P,)`` bool."""
     same = faces[first][:, :, None] == faces[second][:, None, :]  # (P, 3, 3)
     shared = same.any(axis=2).sum(axis=1)
     meet = np.zeros(len(first), dtype=bool)

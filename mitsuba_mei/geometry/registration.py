@@ -179,13 +179,13 @@ def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
         order.insert(0, 0)
     trials = [
         refine(a, b, rotations[i], translations[i], _TRIAL_POINTS, _TRIAL_STEPS)
-        for i in _apart(order, rotations, _TRIALS_DEGREES)[:_MAX_TRIALS]
+        for i in _spread_out(order, rotations, _TRIALS_DEGREES)[:_MAX_TRIALS]
     ]
     trials.sort(key=lambda registration: registration.rms)
     order = [i for i, registration in enumerate(trials) if registration.rms <= _TO_FINAL * trials[0].rms]
     finals = [
         refine(a, b, trials[i].rotation, trials[i].translation, _FINAL_POINTS, _FINAL_STEPS)
-        for i in _apart(order, [registration.rotation for registration in trials], _FINALS_DEGREES)
+        for i in _spread_out(order, [registration.rotation for registration in trials], _FINALS_DEGREES)
     ]
     best = min(finals, key=lambda registration: registration.rms)
     if _correspond(a, b):
@@ -194,8 +194,8 @@ def alignment(a: Surface, b: Surface) -> tuple[np.ndarray, np.ndarray]:
     return best.rotation, best.translation
 
 
-def _apart(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
-    """Those of the indices whose rotation is so many degrees from that of every one before."""
+def _spread_out(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, degrees: float) -> list[int]:
+    """Indices whose rotations are pairwise more than ``degrees`` apart, greedily in ``order``."""
     kept: list[int] = []
     for i in order:
         if all(angle(rotations[i] @ rotations[j].T) > degrees for j in kept):
@@ -204,7 +204,7 @@ def _apart(order: Sequence[int], rotations: Sequence[np.ndarray] | np.ndarray, d
 
 
 def _rates(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """How fast points move along directions as all of them turn about the axes and shift along them, ``(N, 6)``."""
+    """Jacobian ``(N, 6)`` of points along directions, by rotation about the axes and translation along them."""
     return np.concatenate([np.cross(points, directions), directions], axis=1)
 
 
@@ -215,7 +215,7 @@ def angle(rotation: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class SurfaceDistance:
-    """How far two surfaces lie apart, as they are or after the rigid motion that brings them closest.
+    """Distance of two surfaces, as they are or after the rigid motion that brings them closest.
 
     Parameters
     ----------

@@ -84,14 +84,14 @@ class Surface:
         return self.points[:: max(len(self.points) // count, 1)]
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the surface is nearest to each point, ``(N, 3)``, and the normal there, ``(N, 3)``.
+        """Closest surface points ``(N, 3)`` to given points, and the normals ``(N, 3)`` there.
 
         ``trimesh.proximity`` does the same, but looks at all faces that meet a box of the distance to all sides. Where
         surfaces are a radius apart, that takes ten times as long, and where they are three apart, gigabytes.
         """
         portion = max(_PAIRS_AT_ONCE // len(self.corners), 1)
-        found = [self._nearest(points[i : i + portion]) for i in range(0, len(points), portion)]
-        closest, faces = (np.concatenate(part) for part in zip(*found, strict=True))
+        results = [self._nearest(points[i : i + portion]) for i in range(0, len(points), portion)]
+        closest, faces = (np.concatenate(part) for part in zip(*results, strict=True))
         return closest, self.normals[faces]
 
     def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Where a model card's weights come from: found here, or fetched and checked."""
+"""Local files and downloads of a model card's weights, with checked hashes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROF
 
 @dataclass(frozen=True)
 class Source:
-    """Where weights are.
+    """Location of weights.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Source:
 
 
 def weights_folder() -> Path:
-    """Where files put by hand are looked for and downloads are kept.
+    """Folder of downloads, and of files put there by hand.
 
     ``$MITSUBA_MEI_WEIGHTS``, or ``mitsuba_mei/weights`` in the user's cache folder.
     """
@@ -117,9 +117,9 @@ def _local(location: str, expected: str | None, folder: Path, where: Place) -> P
 
 
 def _check_hash(path: Path, expected: str | None, where: Place) -> None:
-    if expected is not None and (found := sha256_of(path, where)) != expected:
+    if expected is not None and (actual := sha256_of(path, where)) != expected:
         raise UserError(
-            f"{where}: '{path}' has the sha256 {found}, and the card says {expected}; "
+            f"{where}: '{path}' has the sha256 {actual}, and the card says {expected}; "
             f"fetch the file anew, or correct the card"
         )
 
@@ -141,8 +141,8 @@ def _kept(path: Path, expected: str | None, where: Place, on_message: Callable[[
 def _from_hub(location: str, expected: str | None, where: Place, on_message: Callable[[str], None]) -> Path:
     repo, name, revision = _hub_parts(location, where)
     place = weights_folder() / repo / name
-    if found := _kept(place, expected, where, on_message):
-        return found
+    if cached_path := _kept(place, expected, where, on_message):
+        return cached_path
     import huggingface_hub as hub  # slow to import
     from huggingface_hub.errors import HFValidationError
 
@@ -152,8 +152,8 @@ def _from_hub(location: str, expected: str | None, where: Place, on_message: Cal
         url = hub.hf_hub_url(repo, name, revision=revision)
     except HFValidationError as error:
         raise UserError(f"{where}: '{location}': {first_line(error)}") from None
-    if isinstance(cached, str) and (found := _kept(Path(cached), expected, where, on_message)):
-        return found
+    if isinstance(cached, str) and (cached_path := _kept(Path(cached), expected, where, on_message)):
+        return cached_path
     on_message(f"downloading {url}")
     try:
         _probe(url)
@@ -197,7 +197,7 @@ def _probe(url: str) -> None:
 
 
 def _hub_problem(error: Exception, repo: str, name: str, revision: str, by_hand: str) -> str:
-    """What a user can make of an error of huggingface_hub; with the way ``by_hand`` where that would help."""
+    """Explain an error of huggingface_hub; with the way ``by_hand`` where that would help."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
@@ -240,14 +240,14 @@ def _from_web(location: str, expected: str | None, where: Place, on_message: Cal
         raise UserError(f"{where}: '{location}' is plain http, which anybody on the way can change; use https")
     if expected is None:
         raise UserError(f"{where}: weights from {parts.scheme}:// need sha256, the file's hash as sha256sum prints it")
-    if found := _kept(target, expected, where, on_message):
-        return found
+    if cached_path := _kept(target, expected, where, on_message):
+        return cached_path
     found_folder = _folder_is_there()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, on_message):
-            if found := _kept(target, expected, where, on_message):  # another process was first
-                return found
+            if cached_path := _kept(target, expected, where, on_message):  # another process was first
+                return cached_path
             on_message(f"downloading {location} to {target}")
             download(location, target, expected, where, on_message)
     except (RetryableError, PermanentError) as error:

@@ -169,7 +169,7 @@ def json_text(data: Mapping[str, Any]) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What a JSON file of a run's says, by name.
+    """Read a JSON object of a run.
 
     Raises
     ------

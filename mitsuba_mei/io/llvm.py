@@ -1,4 +1,4 @@
-"""Which libLLVM Dr.Jit is to load: the newest installed one that does not abort the process.
+"""Select the libLLVM that Dr.Jit loads: the newest installed one that does not abort the process.
 
 LLVM 14, 15 and 16 end the process at the first real render ("LLVM ERROR: Cannot select: fminimum"), which nobody can
 catch, and Dr.Jit picks whichever it meets first. So libraries are told apart by their names, without loading them, and
@@ -94,11 +94,11 @@ def find_llvm(environment: Mapping[str, str] = os.environ, folders: Iterable[str
         for path in sorted(folder.glob("libLLVM*"))
     ]
     paths += _linker_cache()
-    found: dict[Path, LLVMLibrary] = {}
+    libraries: dict[Path, LLVMLibrary] = {}
     for path in paths:
         if _NAME.match(path.name) and path.is_file() and _architecture(path) == _architecture(Path(sys.executable)):
-            found.setdefault(path.resolve(), LLVMLibrary(path, library_version(path)))
-    return sorted(found.values(), key=lambda library: -(library.version or 0))
+            libraries.setdefault(path.resolve(), LLVMLibrary(path, library_version(path)))
+    return sorted(libraries.values(), key=lambda library: -(library.version or 0))
 
 
 def _architecture(path: Path) -> bytes | None:
@@ -147,8 +147,8 @@ def choose_llvm(environment: Mapping[str, str] = os.environ, installed: list[LLV
         elif library.version >= MINIMUM:
             return library
     old = ", ".join(str(library.version) for library in installed if library.version is not None)
-    found = f"only LLVM {old} was found, which aborts while rendering" if old else "no libLLVM was found"
-    raise UserError(f"{found}; rendering on the CPU needs LLVM {MINIMUM} or newer: {INSTALL}")
+    problem = f"only LLVM {old} was found, which aborts while rendering" if old else "no libLLVM was found"
+    raise UserError(f"{problem}; rendering on the CPU needs LLVM {MINIMUM} or newer: {INSTALL}")
 
 
 def _checked(path: Path, installed: list[LLVMLibrary]) -> LLVMLibrary:

@@ -1,4 +1,4 @@
-"""How much memory this process has used, how much it may use, and whether it ran out."""
+"""Memory of this process: its peak, its limit, and errors of running out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory_mb() -> float:
-    """What this process may still take, MB (2^20 bytes): what the machine, its container and ``ulimit -v`` leave."""
+    """Memory left to this process, MB (2^20 bytes), by the machine, its container and ``ulimit -v``."""
     import psutil
 
     free = [psutil.virtual_memory().available]
@@ -73,8 +73,8 @@ def peak_memory_mb() -> float:
     """
     status = Path("/proc/self/status")
     if status.is_file():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found[1]) / 2**10
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if match:
+            return int(match[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -51,7 +51,7 @@ FOLDER_VARIABLE = "MITSUBA_MEI_WEIGHTS"
 
 @contextlib.contextmanager
 def readable(path: Path, where: Place) -> Iterator[None]:
-    """What the system says of a file within becomes a UserError."""
+    """Turn the system's errors about a file into a UserError."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
@@ -231,15 +231,15 @@ def _fetch(url: str, target: Path, expected: str, where: Place, watch: _Watch) -
     except errors.RequestException as error:
         raise PermanentError(f"it cannot be asked for ({first_line(error)})") from None
     except ValueError as error:  # another hash; pooch has no kind of its own for it
-        found = str(error).partition(" but got ")[2][:64]
+        actual = str(error).partition(" but got ")[2][:64]
         raise UserError(
-            f"{where}: {url} has the sha256 {found}, and the card says {expected}; "
+            f"{where}: {url} has the sha256 {actual}, and the card says {expected}; "
             f"it is another file than the card's author had"
         ) from None
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What began a chain of errors."""
+    """First error of a chain."""
     while (earlier := error.__cause__ or error.__context__) is not None:
         error = earlier
     return error

@@ -111,7 +111,7 @@ class NeuronModel:
         return freeze(GuardedModule(chosen, self.name))
 
     def _selected_by_itself(self, neurons: list[int], expected: nn.Module) -> nn.Module:
-        """What a user's ``select`` returns, if it answers as the whole model does."""
+        """Call a user's ``select``, and check that it answers as the whole model does."""
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         image = torch.linspace(-1, 1, self.image_size[0] * self.image_size[1], device=device)
         image = image.reshape(1, 1, *self.image_size).expand(1, self.channels, -1, -1)
@@ -119,11 +119,11 @@ class NeuronModel:
             try:
                 with process_restored():
                     chosen = freeze(self.module.select(neurons).to(device))
-                    found = chosen(image)
+                    actual = chosen(image)
             except (Exception, SystemExit) as error:
                 raise UserError(f"model '{self.name}': its select({neurons}) fails: {explained(error)}") from None
-            wanted = expected(image)
-        if found.shape != wanted.shape or not torch.allclose(found, wanted, rtol=1e-3, atol=1e-5):
+            target = expected(image)
+        if actual.shape != target.shape or not torch.allclose(actual, target, rtol=1e-3, atol=1e-5):
             raise UserError(
                 f"model '{self.name}': its select({neurons}) answers otherwise than the model's neurons {neurons}; "
                 "mend it, or leave it out"
@@ -236,19 +236,19 @@ def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...]
     """
     most = 255.0 if image.range is None else image.range[1]
     means, stds = (value if isinstance(value, tuple) else (value,) for value in (image.mean, image.std))
-    said = f"input.mean is {_numbers(means)} and input.std {_numbers(stds)}"
+    statistics = f"input.mean is {_numbers(means)} and input.std {_numbers(stds)}"
     if max(means) > most:
         raise UserError(
-            f"{tree.at(('input', 'mean'))}: {said}, but images are in {_numbers((0, most))}; see input.range"
+            f"{tree.at(('input', 'mean'))}: {statistics}, but images are in {_numbers((0, most))}; see input.range"
         )
     if image.range is None and (min(stds) < 1 or max(*stds, *means) <= SMALL):
         raise UserError(
-            f"{tree.at(('input', 'mean'))}: {said}, which look like those of images in 0..1; add range: [0, 1] to the "
-            "input, or range: [0, 255] if they are grey levels"
+            f"{tree.at(('input', 'mean'))}: {statistics}, which look like those of images in 0..1; add range: [0, 1] "
+            "to the input, or range: [0, 255] if they are grey levels"
         )
     if image.range is not None and max(stds) > most:
         raise UserError(
-            f"{tree.at(('input', 'std'))}: {said}, but images are in {_numbers((0, most))}; see input.range"
+            f"{tree.at(('input', 'std'))}: {statistics}, but images are in {_numbers((0, most))}; see input.range"
         )
     scale = 255 / most
     mean, std = (

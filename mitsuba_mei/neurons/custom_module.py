@@ -190,20 +190,20 @@ def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, in
         If it answers otherwise to the same image a second time, or beside other images.
     """
     try:
-        found = unlike(answer, probes(shape))
+        difference = unlike(answer, probes(shape))
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
         raise UserError(f"{where}: the model fails on noise of unit contrast: {explained(error)}") from None
-    if found:
+    if difference:
         raise UserError(
-            f"{where}: the model is no function of its image: {found}, as with a memory between calls, dropout or batch "
-            "statistics that stay on; reset its state in forward, or switch them off in evaluation mode"
+            f"{where}: the model is no function of its image: {difference}, as with a memory between calls, dropout or "
+            "batch statistics that stay on; reset its state in forward, or switch them off in evaluation mode"
         )
 
 
 def count_neurons(answer: Callable[[Tensor], Tensor], shape: tuple[int, ...], where: Place) -> int:
-    """How many neurons answer to a uniform image of this shape ``(B, channels, h, w)``.
+    """Number of neurons that answer to a uniform image of this shape ``(B, channels, h, w)``.
 
     Raises
     ------
@@ -229,8 +229,8 @@ def count_neurons(answer: Callable[[Tensor], Tensor], shape: tuple[int, ...], wh
         raise UserError(f"{where}: the model returns {kind} numbers; responses must be float32 or float64")
     if not responses.requires_grad:
         raise UserError(
-            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad, and they "
-            "must depend on the image"
+            f"{where}: the model's responses carry no gradient; it must not detach them, nor use torch.no_grad, and "
+            "they must depend on the image"
         )
     wrong = (~torch.isfinite(responses)).any(0).nonzero().flatten().tolist()
     if wrong:

@@ -19,7 +19,7 @@ __all__ = ["FORMATS", "Builder", "CardContext", "build_model"]
 
 @dataclass(frozen=True)
 class CardContext:
-    """What a builder may use beside the card.
+    """Context of a builder beside the card.
 
     Attributes
     ----------

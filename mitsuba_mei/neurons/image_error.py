@@ -1,4 +1,4 @@
-"""How like given images a scene's images are: in themselves, or in what neurons answer to them."""
+"""Errors between a scene's images and target images, in pixels or in responses of neurons."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ImageError(Observer):
         return True
 
     def difference(self, image: Tensor) -> Tensor:
-        """What the cameras see (H, V W, C) less what they should, the mean over channels (H, V W); radiance."""
+        """Difference of the rendered from the target images (H, V W, C), the mean over channels (H, V W); radiance."""
         return (image - self.target).mean(dim=-1)
 
     def is_silent(self, look: Observation) -> bool:
@@ -84,7 +84,7 @@ class ImageError(Observer):
         return replace(self, target=target)
 
     def _values(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """What is compared, and the input that it was computed from."""
+        """Values to compare, and the input that they are computed from."""
         if self.error != "responses":
             return torch.stack(image.chunk(self.views, dim=1)), image
         model_input = torch.cat([self.stimulus(view) for view in image.chunk(self.views, dim=1)])

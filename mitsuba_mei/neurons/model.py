@@ -54,7 +54,7 @@ class Ensemble(nn.Module):
 
 
 class FeatureExtractor(nn.Module):
-    """What a layer of a model says, as responses.
+    """Activations of a layer of a model, as responses.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class FeatureExtractor(nn.Module):
         super().__init__()
         if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
             raise UserError(
-                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave objective.layer "
-                "out, or give the module that it was made of"
+                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave "
+                "objective.layer out, or give the module that it was made of"
             )
         known = {layer: inner for layer, inner in module.named_modules(remove_duplicate=False) if layer}
         if name not in known:
@@ -85,19 +85,19 @@ class FeatureExtractor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The layer's values, (B, n), of inputs (B, channels, h, w)."""
-        kept: list[Tensor] = []
+        outputs: list[Tensor] = []
 
         def keep(layer: nn.Module, given: tuple, value: object) -> None:
             if isinstance(value, Tensor):
-                kept.append(value.clone())  # the next layer may work in place
+                outputs.append(value.clone())  # the next layer may work in place
 
         handle = self._layer.register_forward_hook(keep)
         try:
             self._module(images)
         finally:
             handle.remove()
-        if not kept or kept[0].shape[:1] != images.shape[:1]:
+        if not outputs or outputs[0].shape[:1] != images.shape[:1]:
             raise UserError(
                 f"objective.layer: '{self._name}' gives no tensor with one row an image; name another layer"
             )
-        return kept[0].flatten(1)
+        return outputs[0].flatten(1)

@@ -140,9 +140,9 @@ def _prefixed(keys: Iterable[str]) -> str:
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:
-    """How many layers the core has, at least 1."""
-    found = (re.match(r"core\.features\.layer(\d+)\.", str(key)) for key in state)
-    return max(1, len({match[1] for match in found if match}))
+    """Number of layers of the core, at least 1."""
+    matches = (re.match(r"core\.features\.layer(\d+)\.", str(key)) for key in state)
+    return max(1, len({match[1] for match in matches if match}))
 
 
 def _core_shapes(state: Mapping[str, Tensor], depth: int) -> dict[str, Shape]:
@@ -222,20 +222,20 @@ def _check_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Shape]) ->
                 votes.setdefault(name, Counter())[size // factor] += 1
     sizes = {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
 
-    def wanted(entry: int | str | tuple[int, str], found: int) -> int | str:
+    def expected_size(entry: int | str | tuple[int, str], actual: int) -> int | str:
         if isinstance(entry, int):
             return entry
         factor, name = entry if isinstance(entry, tuple) else (1, entry)
         size = sizes.get(name)
-        return name if size is None else size * (factor or max(1, round(found / size)))
+        return name if size is None else size * (factor or max(1, round(actual / size)))
 
     wrong = []
     for key, shape in expected.items():
-        found = tuple(state[key].shape)
-        right = tuple(wanted(entry, size) for entry, size in zip(shape, (*found, *[1] * len(shape))))
-        if found != right:
+        actual = tuple(state[key].shape)
+        right = tuple(expected_size(entry, size) for entry, size in zip(shape, (*actual, *[1] * len(shape))))
+        if actual != right:
             text = ", ".join(map(str, right)) + "," * (len(right) == 1)
-            wrong.append(f"'{key}' with the shape {found}, expected ({text})")
+            wrong.append(f"'{key}' with the shape {actual}, expected ({text})")
     if wrong:
         raise UserError(f"the checkpoint has {_some(wrong)}")
 

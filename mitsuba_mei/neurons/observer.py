@@ -1,4 +1,4 @@
-"""Who looks: a stimulus' constraint, the neurons behind it, and what is wanted of them."""
+"""Observer: the stimulus' constraint, the neurons, and the objective of their responses."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ class Validator:
         self.neurons = model.select(objective.neurons)
         std, mean = (torch.as_tensor(v, dtype=torch.float32).reshape(-1, 1, 1) for v in (model.std, model.mean))
         self.gain = (stimulus.model_std / std)[None]
-        self.shift = ((stimulus.model_mean - mean) / std)[None]
+        self.offset = ((stimulus.model_mean - mean) / std)[None]
 
     def to(self, device: str) -> Validator:
         """The same on another device."""
         self.neurons, self.objective = self.neurons.to(device), self.objective.to(device)
-        self.gain, self.shift = self.gain.to(device), self.shift.to(device)
+        self.gain, self.offset = self.gain.to(device), self.offset.to(device)
         return self
 
     def __call__(self, model_input: Tensor) -> Tensor:
         """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
-        return self.objective(self.neurons(model_input * self.gain + self.shift))
+        return self.objective(self.neurons(model_input * self.gain + self.offset))
 
 
 @dataclass
@@ -135,8 +135,8 @@ class Observer:
         if self.memory is None:
             return ""
         with torch.no_grad():  # of several cameras' images, which lie side by side, the first
-            found = self.memory.changed(self.neurons, self.stimulus(image[:, : image.shape[0]]))
-        return f"model '{self.model.name}' is no function of its image: {found}" if found else ""
+            difference = self.memory.changed(self.neurons, self.stimulus(image[:, : image.shape[0]]))
+        return f"model '{self.model.name}' is no function of its image: {difference}" if difference else ""
 
     def check_unaltered(self, image: Tensor) -> None:
         """Raise ModelFailure where figures of a render (H, W, C) cannot be trusted (:meth:`altered`)."""
@@ -220,8 +220,8 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
         levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
     if levels < FAINT:
         on_message(
-            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} of "
-            f"255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
+            f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} "
+            f"of 255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"
         )
 
 
@@ -264,13 +264,13 @@ def _build_validator(settings: ObserverSettings, observer: Observer, on_message:
 
 
 def _itself(settings: ObserverSettings, observer: Observer, second: Validator) -> str:
-    """How a second model shows that it is the first one; empty where it is another."""
+    """Describe the evidence that a second model is the first one; empty where it is another."""
     model = observer.model
     if settings.model.card == settings.model.validate:
         return "is the very model that is optimized for"
     images = varied_images((model.channels, *model.image_size))
     alike = answer_alike(
-        observer.neurons, lambda model_input: second.neurons(model_input * second.gain + second.shift), images
+        observer.neurons, lambda model_input: second.neurons(model_input * second.gain + second.offset), images
     )
     if alike:
         return f"answers to {len(images)} images just as '{model.name}' does"

@@ -1,4 +1,4 @@
-"""What a user's code changes in the process is put back."""
+"""Restore the process state that a user's code changes."""
 
 from __future__ import annotations
 

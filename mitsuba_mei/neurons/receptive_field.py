@@ -1,4 +1,4 @@
-"""Where the object starts: on the receptive field, as wide as that asks for."""
+"""Initial placement of the object: centred on the receptive field, and scaled to its width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MIN_SIZE, MAX_SIZE = 0.1, 0.95
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """Where in the image the objective looks.
+    """Region of the image that the objective depends on.
 
     Attributes
     ----------
@@ -68,8 +68,8 @@ def find_receptive_field(observer: Observer, seed: int) -> ReceptiveField:
     noise = 0.5 + 0.1 * noise / noise.std()
     energy = torch.zeros((h, w), device=device)
     for image in noise:
-        seen = stimulus(image.permute(1, 2, 0)).requires_grad_()
-        (slope,) = torch.autograd.grad(observer.objective(observer.neurons(seen)).sum(), seen)
+        model_input = stimulus(image.permute(1, 2, 0)).requires_grad_()
+        (slope,) = torch.autograd.grad(observer.objective(observer.neurons(model_input)).sum(), model_input)
         square = slope[0].square().sum(0)
         if torch.isfinite(square).all() and square.sum() > 0:
             energy += square / square.sum()

@@ -1,4 +1,4 @@
-"""Whether a model is a function of its image: the same responses to the same image, whatever came before or beside it."""
+"""Check that a model is a function of its image: the same responses to it, whatever came before or beside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def probes(shape: tuple[int, int, int], count: int = 3) -> Tensor:
 
 @torch.no_grad()
 def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
-    """How the responses to the same image differ, in a few words; empty where they do not.
+    """Describe a difference of the responses to the same image; empty where there is none.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
     """
     first = neurons(images[:1])[0]
     neurons(images[1:2])
-    found = _apart(first, neurons(images[:1])[0], REPEATED)
-    if found:
-        return f"it answers {found} to the same image"
-    found = _apart(first, neurons(images)[0], BESIDE)
-    if found:
-        return f"it answers {found} to an image alone and beside others"
+    values = _largest_difference(first, neurons(images[:1])[0], REPEATED)
+    if values:
+        return f"it answers {values} to the same image"
+    values = _largest_difference(first, neurons(images)[0], BESIDE)
+    if values:
+        return f"it answers {values} to an image alone and beside others"
     with torch.enable_grad():
-        found = _apart(first, neurons(images[:1])[0].detach(), BESIDE)
-    return f"it answers {found} to an image without and with a gradient" if found else ""
+        values = _largest_difference(first, neurons(images[:1])[0].detach(), BESIDE)
+    return f"it answers {values} to an image without and with a gradient" if values else ""
 
 
-def _apart(one: Tensor, other: Tensor, tolerance: float) -> str:
+def _largest_difference(one: Tensor, other: Tensor, tolerance: float) -> str:
     """Two responses that are farther apart than rounding, the farthest of all; empty where none are."""
     difference = (one - other).abs()
     same = (one == other) | (one.isnan() & other.isnan())  # infinite ones too
@@ -80,16 +80,16 @@ class Memory:
         device = next((part.device for part in _tensors(neurons)), torch.device("cpu"))
         self._responses = self._answered(neurons, self._images.to(device)).cpu()
 
-    def changed(self, neurons: Callable[[Tensor], Tensor], seen: Tensor) -> str:
-        """How the model differs from what it was, or from itself, in a few words; empty where it does not.
+    def changed(self, neurons: Callable[[Tensor], Tensor], image: Tensor) -> str:
+        """Describe a change of the model's responses since the start, or at repetition; empty where there is none.
 
-        ``seen`` is one more image ``(1, channels, h, w)`` that it is asked about: that of a result.
+        ``image`` is one more ``(1, channels, h, w)`` that it is asked about: that of a result.
         """
-        images = self._images.to(seen.device)
-        found = _apart(self._responses, self._answered(neurons, images).cpu(), BESIDE)
-        if found:
-            return f"it answers {found} to the same image before and after the run"
-        return unlike(neurons, torch.cat([seen.detach(), images[:1]]))
+        images = self._images.to(image.device)
+        values = _largest_difference(self._responses, self._answered(neurons, images).cpu(), BESIDE)
+        if values:
+            return f"it answers {values} to the same image before and after the run"
+        return unlike(neurons, torch.cat([image.detach(), images[:1]]))
 
     @staticmethod
     @torch.no_grad()

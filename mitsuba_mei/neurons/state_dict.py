@@ -83,8 +83,8 @@ def _checkpoint(path: Path, size: int, where: Place) -> Any:
     except UserError:
         raise
     except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL (\S+)", str(error))
-        more = f"holds more than tensors ({wanted[1]})" if wanted else "is damaged, or holds more than tensors"
+        match = re.search(r"GLOBAL (\S+)", str(error))
+        more = f"holds more than tensors ({match[1]})" if match else "is damaged, or holds more than tensors"
         raise UserError(
             f"{where}: '{path}' is refused: it {more}, which could run code; nothing in it was run; "
             f"write it with torch.save(model.state_dict(), path)"
@@ -104,8 +104,8 @@ def _check_archive(names: list[str], path: Path, where: Place) -> None:
     # Not named code/: a checkpoint of a model called so holds nothing there.
     if any("/code/__torch__" in name or name.endswith("/constants.pkl") for name in names):
         raise UserError(
-            f"{where}: '{path}' is a TorchScript module, code and weights in one; load it in a file of your own, with a "
-            "function that returns torch.jit.load(path), and name that on the card: module: file.py:function"
+            f"{where}: '{path}' is a TorchScript module, code and weights in one; load it in a file of your own, with "
+            "a function that returns torch.jit.load(path), and name that on the card: module: file.py:function"
         )
     if names and all(name.endswith(".npy") for name in names):
         raise UserError(
@@ -114,12 +114,13 @@ def _check_archive(names: list[str], path: Path, where: Place) -> None:
         )
     if not any(name.endswith("/data.pkl") for name in names):
         raise UserError(
-            f"{where}: '{path}' is a zip archive, but no PyTorch checkpoint; it holds {', '.join(names[:3]) or 'nothing'}"
+            f"{where}: '{path}' is a zip archive, but no PyTorch checkpoint; "
+            f"it holds {', '.join(names[:3]) or 'nothing'}"
         )
 
 
 def _state(content: Any, path: Path, size: int, where: Place) -> dict[str, Tensor]:
-    """What was read, if it is names with tensors to compute with."""
+    """Check that a file's content maps names to tensors of numbers, and return it."""
 
     def fail(what: str) -> NoReturn:
         raise UserError(f"{where}: '{path}' {what}")
@@ -139,8 +140,8 @@ def _state(content: Any, path: Path, size: int, where: Place) -> dict[str, Tenso
             fail(f"has a key {key!r:.80} that is no name")
         if type(value) not in (Tensor, nn.Parameter):
             within = next((repr(name) for name, each in content.items() if _is_state(each)), None)
-            alone = f"; write the weights alone, with torch.save(checkpoint[{within:.80}], path)" if within else ""
-            fail(f"has {key!r:.80}, which is {type(value).__name__}, not a tensor{alone}")
+            advice = f"; write the weights alone, with torch.save(checkpoint[{within:.80}], path)" if within else ""
+            fail(f"has {key!r:.80}, which is {type(value).__name__}, not a tensor{advice}")
         if value.device.type != "cpu" or value.layout != torch.strided or value.is_quantized or value.is_nested:
             fail(f"has {key!r:.80}, which is no plain tensor ({value.device.type}, {value.layout})")
         room -= value.numel() * value.element_size()

@@ -58,16 +58,16 @@ def contour_template(curvature: float, position: float, eccentricity: float, len
     end = limit / abs(curvature) if curvature else math.inf
     arc = s.clamp(-end, end)  # length along the arc, and along its straight arm
     arm = s - arc
-    turn = curvature * arc
-    across = arc * torch.sinc(turn / math.pi) + arm * math.cos(limit)
-    inward = curvature / 2 * (arc * torch.sinc(turn / (2 * math.pi))) ** 2
+    angle = curvature * arc
+    across = arc * torch.sinc(angle / math.pi) + arm * math.cos(limit)
+    inward = curvature / 2 * (arc * torch.sinc(angle / (2 * math.pi))) ** 2
     inward = inward + math.copysign(math.sin(limit), curvature) * arm.abs()
     phi = math.radians(position)
     radial = eccentricity - inward
     points = torch.stack(
         [radial * math.cos(phi) - across * math.sin(phi), radial * math.sin(phi) + across * math.cos(phi)], dim=1
     )
-    return points, turn + phi + math.pi / 2
+    return points, angle + phi + math.pi / 2
 
 
 class CurvatureV4(nn.Module):

@@ -1,4 +1,4 @@
-"""Which of Mitsuba's variants renders, and on which LLVM; decided before Dr.Jit is imported, which cannot be undone."""
+"""Select Mitsuba's variant and the LLVM library, before Dr.Jit is imported, which cannot be undone."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def use_threads(single: bool) -> None:
     import drjit as dr
 
     usual = _usual_threads()
-    wanted = 1 if single else usual
-    if dr.thread_count() != wanted:
-        dr.set_thread_count(wanted)
+    count = 1 if single else usual
+    if dr.thread_count() != count:
+        dr.set_thread_count(count)
 
 
 def bound_threads(count: int) -> None:
@@ -75,7 +75,7 @@ def bound_threads(count: int) -> None:
 
 @functools.cache
 def _usual_threads() -> int:
-    """As many as there were when this was asked first."""
+    """Number of Dr.Jit's threads at the first call."""
     import drjit as dr
 
     return dr.thread_count()
@@ -119,7 +119,7 @@ def cuda_problem() -> str | None:
 
 
 def describe() -> dict[str, Any]:
-    """What is installed here and what would be used; never raises.
+    """Describe the installed and the selected backends; never raises.
 
     Returns
     -------

@@ -61,8 +61,8 @@ def object_of(scene: Scene) -> tuple[torch.Tensor, SceneState]:
 def _turned(vertices: torch.Tensor, azimuth: float) -> torch.Tensor:
     """An object about its middle, seen from a side."""
     a = math.radians(azimuth)
-    turn = vertices.new_tensor([[math.cos(a), 0, -math.sin(a)], [0, 1, 0], [math.sin(a), 0, math.cos(a)]])
-    return (vertices - 0.5 * (vertices.amax(0) + vertices.amin(0))) @ turn.T
+    rotation = vertices.new_tensor([[math.cos(a), 0, -math.sin(a)], [0, 1, 0], [math.sin(a), 0, math.cos(a)]])
+    return (vertices - 0.5 * (vertices.amax(0) + vertices.amin(0))) @ rotation.T
 
 
 def _distance(around: torch.Tensor) -> float:

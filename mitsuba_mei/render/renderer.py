@@ -1,4 +1,4 @@
-"""What every renderer does, and the renderer that a scene file asks for."""
+"""Protocol of renderers, and the renderer of a scene file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What a renderer computes with.
+    """Variant and device of a renderer.
 
     Attributes
     ----------
@@ -96,12 +96,12 @@ def _prepared(settings, channels: int, deterministic: bool) -> Backend:
 
 def _prepare_torch(variant: str, channels: int) -> Backend:
     prepare_files()
-    found = torch.cuda.is_available()
-    if variant.startswith("cuda") and not found:
+    has_cuda = torch.cuda.is_available()
+    if variant.startswith("cuda") and not has_cuda:
         raise UserError(
             f"render.variant: '{variant}' needs a GPU, and torch finds none; use auto or llvm_ad_{variant[8:]}"
         )
-    device = "cuda" if found and not variant.startswith("llvm") else "cpu"
+    device = "cuda" if has_cuda and not variant.startswith("llvm") else "cpu"
     if variant != "auto":
         channels = 1 if variant.endswith("mono") else 3
     return Backend(f"torch_{device}_{'mono' if channels == 1 else 'rgb'}", device, channels)

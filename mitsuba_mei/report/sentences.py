@@ -86,9 +86,7 @@ def describe_mesh(mesh: MeshFlaws) -> list[str]:
     flawed, had = flaws(mesh), 0 if mesh.input is None else mesh.input.intersecting_faces
     lines = []
     if flawed:
-        lines.append(
-            f"{'the optimization optimized_under' if had else 'the mesh has'} faces that no object has: {flawed}"
-        )
+        lines.append(f"{'the optimization made' if had else 'the mesh has'} faces that no object has: {flawed}")
     if had:
         left = mesh.intersecting_faces - mesh.new_intersecting_faces
         lines.append(f"{had} faces of the input mesh passed through others before any step; {left} of them still do")

@@ -93,12 +93,12 @@ class Component(nn.Module):
         self.register_parameter(name, nn.Parameter(value, requires_grad=False))
 
     def quantity(self, name: str) -> Quantity:
-        """What a parameter is: its unit, and how two of its values differ."""
+        """Quantity of a parameter: its unit, and the difference of two values."""
         return Quantity()
 
     @property
     def parameter_names(self) -> list[str]:
-        """What can be frozen or free here."""
+        """Names of the parameters that can be free."""
         return list(self._domains)
 
     FREEABLE: ClassVar[tuple[str, ...]] = ()
@@ -163,18 +163,18 @@ class SceneComponent(Component):
         return self.KIND or type(self).__name__.lower()
 
     def initial(self, name: str, value: Any) -> Any:
-        """What a parameter is here that a scene file says so."""
+        """Convert a parameter's value in the scene file to internal units."""
         if self.quantity(name).difference == "direction":
             return unit(value, self._name)
         return self._in_radians(name, value)
 
     def to_settings(self) -> dict[str, float | list[float]]:
         """The parameters as a scene file says them."""
-        said = {name: self.get(name).tolist() for name in self.FREEABLE}
-        return {name: math.degrees(value) if self.is_angle(name) else value for name, value in said.items()}
+        settings = {name: self.get(name).tolist() for name in self.FREEABLE}
+        return {name: math.degrees(value) if self.is_angle(name) else value for name, value in settings.items()}
 
     def quantity(self, name: str) -> Quantity:
-        """What a parameter is: its unit, and how two of its values differ."""
+        """Quantity of a parameter: its unit, and the difference of two values."""
         return quantity_of(self.SETTINGS, name)
 
     def is_angle(self, name: str) -> bool:
@@ -185,7 +185,7 @@ class SceneComponent(Component):
         return math.radians(value) if self.is_angle(name) else value
 
     def _domain(self, name: str) -> Domain:
-        """Where the parameter stays while it is free: inside the schema's range, ends excluded."""
+        """Open bounds of a free parameter: inside the schema's range, ends excluded."""
         low, high, *_ = range_of(self.SETTINGS, name)
         ends = max(low, self.quantity(name).least), high
         return Domain(*(self._in_radians(name, end) for end in ends))

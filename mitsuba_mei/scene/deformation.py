@@ -234,7 +234,7 @@ class RBFDeformation(Component):
             self.initialize(generator=generator)
 
     def displacement(self, offsets: Tensor) -> Tensor:
-        """How far given offsets, ``(K, 3)``, move the vertices, ``(V, 3)``, at the present scales."""
+        """Displacement ``(V, 3)`` of the vertices by given offsets ``(K, 3)``, at the present scales."""
         values = _Kernel.apply(self.get("scales").pow(-2), self.squared_distances, self._kernel)
         if not self._normalize:
             return values @ offsets

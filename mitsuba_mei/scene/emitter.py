@@ -1,4 +1,4 @@
-"""What every light is."""
+"""Base classes of emitters."""
 
 from __future__ import annotations
 

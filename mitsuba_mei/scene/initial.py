@@ -1,4 +1,4 @@
-"""What a run's initial scene is: that of its initial figures and pictures."""
+"""Kinds of initial scenes, and their descriptions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ WORDS = {
 }
 
 
-def initial_in_words(said: str | None) -> str:
-    """Of which scene the initial figures are; older folders do not say it."""
-    return WORDS.get(said or "", "the scene before the first step")
+def initial_in_words(initial: str | None) -> str:
+    """Describe the initial scene; unknown in older folders."""
+    return WORDS.get(initial or "", "the scene before the first step")
 
 
-def describe_initial(said: str | None) -> list[str]:
+def describe_initial(initial: str | None) -> list[str]:
     """A line where the initial scene is another one than the scene file's."""
-    return [] if said in (None, FILE) else [f"The start is {initial_in_words(said)}."]
+    return [] if initial in (None, FILE) else [f"The start is {initial_in_words(initial)}."]

@@ -1,4 +1,4 @@
-"""What the surface is made of."""
+"""Materials of the surface."""
 
 from __future__ import annotations
 

@@ -55,16 +55,16 @@ def spread(image: np.ndarray) -> np.ndarray:
     around = 2 * math.pi / COLUMNS * np.arange(COLUMNS)
     # Splines between the rows and columns that are kept widen it further, by a third of their distance squared.
     variance = WIDTH**2 - (math.pi / (ROWS - 1)) ** 2 / 3
-    found = np.empty((ROWS, *power.shape[1:]), dtype=np.complex128)
+    spectrum = np.empty((ROWS, *power.shape[1:]), dtype=np.complex128)
     for row, place in enumerate(np.linspace(0, math.pi, ROWS)):
         near = slice(*np.searchsorted(nodes, (place - 6 * WIDTH, place + 6 * WIDTH)))
         theirs = nodes[near, None]
         between = np.cos(place - theirs) - np.sin(place) * np.sin(theirs) * (1 - np.cos(around))
         kernel = np.fft.rfft(np.exp((between - 1) / variance), axis=1) / len(around)
-        found[row] = np.einsum("im,imc->mc", kernel, power[near])
+        spectrum[row] = np.einsum("im,imc->mc", kernel, power[near])
     # Back to columns, whose middles the first wave's phase is about.
-    found *= np.exp(1j * math.pi * np.arange(WAVES) / COLUMNS)[:, None] * COLUMNS / variance
-    return np.maximum(np.fft.irfft(found, n=COLUMNS, axis=1), 0).astype(np.float32)
+    spectrum *= np.exp(1j * math.pi * np.arange(WAVES) / COLUMNS)[:, None] * COLUMNS / variance
+    return np.maximum(np.fft.irfft(spectrum, n=COLUMNS, axis=1), 0).astype(np.float32)
 
 
 def _power(image: np.ndarray) -> np.ndarray:
@@ -108,12 +108,12 @@ def _waves(image: np.ndarray) -> np.ndarray:
     """Fourier coefficients (H, M, C) by longitude of what is interpolated between the columns."""
     width = image.shape[1]
     wave = np.arange(WAVES)
-    found = np.empty((len(image), len(wave), image.shape[2]), dtype=np.complex128)
+    spectrum = np.empty((len(image), len(wave), image.shape[2]), dtype=np.complex128)
     tent = np.sinc(wave / width) ** 2 * np.exp(-1j * math.pi * wave / width) / width
     for start in range(0, len(image), 128):  # a picture's own transform would be many times as large
         part = slice(start, start + 128)
-        found[part] = np.fft.fft(image[part], axis=1)[:, wave % width] * tent[:, None]
-    return found
+        spectrum[part] = np.fft.fft(image[part], axis=1)[:, wave % width] * tent[:, None]
+    return spectrum
 
 
 def framed(image: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def parameter_at(parameters: Mapping[str, Any], path: str) -> Any:
 
 
 def parameter_difference(quantity: Quantity, first: Any, second: Any) -> ParameterDifference:
-    """How far ``first`` lies from ``second``.
+    """Difference of ``first`` from ``second``.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _between(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))))
 
 
-def _turn(a: np.ndarray, b: np.ndarray) -> float:
+def _rotation_angle(a: np.ndarray, b: np.ndarray) -> float:
     """The angle of the rotation from one pose to another, Euler angles about x, y and z; degrees."""
     first, second = (roma.euler_to_rotmat("xyz", torch.from_numpy(angles), degrees=True) for angles in (a, b))
     return float(torch.rad2deg(roma.rotmat_geodesic_distance(first, second)))
@@ -199,7 +199,7 @@ def _absolute(a: np.ndarray, b: np.ndarray) -> float:
 
 DIFFERENCES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
     "direction": ("degrees", _between),
-    "rotation": ("degrees", _turn),
+    "rotation": ("degrees", _rotation_angle),
     "angle": ("degrees", _angle),
     "distance": ("scene units", _distance),
     "relative": ("relative", _relative),

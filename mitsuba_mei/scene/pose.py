@@ -1,4 +1,4 @@
-"""Where the object is: rotation, translation and uniform scale."""
+"""Pose of the object: rotation, translation and uniform scale."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Writer = Callable[[Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class ParameterInfo:
-    """What a number of a scene is.
+    """Unit, bounds and difference of a scalar parameter.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ _ROTATION, _AMOUNT = "pose.rotation", "shape.amount"
 
 
 def _info(component: SceneComponent, name: str, path: str) -> ParameterInfo:
-    """What the schema's field says of a parameter, or of each of its components."""
+    """Read the info of a parameter, or of each of its components, off the schema's field."""
     quantity = component.quantity(name)
     return ParameterInfo(path, quantity.unit, *range_of(component.SETTINGS, name), quantity.period)
 
@@ -107,12 +107,12 @@ class ScalarParameters:
         self.quantities: dict[str, ParameterInfo] = {}
         """Every quantity by its path."""
         for axis, angle in zip(XYZ, _euler_angles(scene, rotation)):
-            self._add(_info(scene.pose, "rotation", f"{_ROTATION}.{axis}"), angle, self._turn)
+            self._add(_info(scene.pose, "rotation", f"{_ROTATION}.{axis}"), angle, self._set_rotation)
         for path, component, name in scene.named():
             if path != _ROTATION and component is not scene.shape:
                 self._add_parameter(path, component, name)
         if bool((scene.shape.get("offsets") != 0).any()):
-            self._add(ParameterInfo(_AMOUNT), 1.0, lambda text: scene.shape.offsets.mul_(text[_AMOUNT]))
+            self._add(ParameterInfo(_AMOUNT), 1.0, lambda settings: scene.shape.offsets.mul_(settings[_AMOUNT]))
 
     def _add(self, quantity: ParameterInfo, own: float, writer: Writer) -> None:
         self.quantities[quantity.path] = quantity
@@ -136,7 +136,7 @@ class ScalarParameters:
             self._add(_info(component, name, each), own, writer)
 
     def quantity(self, path: str) -> ParameterInfo:
-        """What a path stands for.
+        """Info of the parameter at a path.
 
         Raises
         ------
@@ -170,22 +170,22 @@ class ScalarParameters:
             if not quantity.allows(value):
                 raise UserError(f"{path} cannot be {value:g}{_after(quantity.unit)}; it must be {quantity.allowed}")
         set_parameters(self.scene, self._base)
-        text = self._own | dict(values)
+        settings = self._own | dict(values)
         for path in values:
-            self._writers[path](text)
+            self._writers[path](settings)
 
-    def _turn(self, text: Mapping[str, float]) -> None:
-        angles = torch.tensor([text[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
+    def _set_rotation(self, settings: Mapping[str, float]) -> None:
+        angles = torch.tensor([settings[f"{_ROTATION}.{axis}"] for axis in XYZ], dtype=torch.float64)
         self.scene.pose.start.copy_(roma.euler_to_rotmat("xyz", angles, degrees=True))
         self.scene.pose.rotation.zero_()
 
 
-def _fill(number: Tensor, path: str, is_angle: bool, text: Mapping[str, float]) -> None:
-    number.fill_(math.radians(text[path]) if is_angle else text[path])
+def _fill(number: Tensor, path: str, is_angle: bool, settings: Mapping[str, float]) -> None:
+    number.fill_(math.radians(settings[path]) if is_angle else settings[path])
 
 
-def _aim(direction: Tensor, light: str, text: Mapping[str, float]) -> None:
-    towards = _direction_of(text[f"{light}.azimuth"], text[f"{light}.elevation"])
+def _aim(direction: Tensor, light: str, settings: Mapping[str, float]) -> None:
+    towards = _direction_of(settings[f"{light}.azimuth"], settings[f"{light}.elevation"])
     direction.copy_(-torch.tensor(towards, dtype=torch.float64))
 
 
@@ -196,8 +196,8 @@ def _after(unit: str) -> str:
 def _euler_angles(scene: Scene, rotation: Sequence[float] | None) -> list[float]:
     """The scene's rotation as angles about x, y and z; those that are said, if they are it."""
     if rotation is not None:
-        text = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
-        if torch.allclose(text, scene.pose.rotation_matrix().detach().cpu().double(), atol=1e-5):
+        matrix = roma.euler_to_rotmat("xyz", torch.tensor(list(rotation), dtype=torch.float64), degrees=True)
+        if torch.allclose(matrix, scene.pose.rotation_matrix().detach().cpu().double(), atol=1e-5):
             return list(map(float, rotation))
     return scene.pose.to_settings()["rotation"]
 

@@ -108,7 +108,7 @@ class Scene(nn.Module):
                 yield from ((f"{path}.{name}", component, name) for name in component.parameter_names)
 
     def quantity(self, path: str) -> Quantity:
-        """What the parameter of a path in the scene file is."""
+        """Quantity of the parameter at a path in the scene file."""
         return next(component.quantity(name) for known, component, name in self.named() if known == path)
 
     def free_parameters(self) -> dict[str, nn.Parameter]:
@@ -117,7 +117,7 @@ class Scene(nn.Module):
         return {path: parameter for path, parameter in stored.items() if parameter.requires_grad}
 
     def rotation_parameters(self) -> dict[str, nn.Parameter]:
-        """Those of the free parameters that turn the object or a light."""
+        """Free parameters that rotate the object or a light."""
         free = self.free_parameters().items()
         return {path: value for path, value in free if path == "pose.rotation" or path.endswith(".direction")}
 

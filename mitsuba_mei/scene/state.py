@@ -1,4 +1,4 @@
-"""What a renderer takes of a scene: tensors in the camera's frame; and whether the camera sees the object."""
+"""Renderer's input: a scene as tensors in the camera's frame; and whether the camera sees the object."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _with_value(tree: Located, key: Key, value: Located, defaults: Located | Non
 
 
 def _start(defaults: Located | None, place: Place) -> Located:
-    """What a value that nobody wrote starts from: a default list whole, of a default mapping its type."""
+    """Start of a value that nobody wrote: a default list whole, of a default mapping its type."""
     if defaults is not None and isinstance(defaults.value, list):
         return defaults
     if defaults is not None and isinstance(defaults.value, dict) and "type" in defaults.value:

@@ -1,4 +1,4 @@
-"""What a mesh file holds, whatever its format, and what is wrong with one."""
+"""Contents of a mesh file in any format, and errors in one."""
 
 from __future__ import annotations
 

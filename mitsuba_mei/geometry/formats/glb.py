@@ -233,7 +233,7 @@ def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:
 
 
 def _left_out(tree: dict[str, Any], placed: list[Placement], drawn: int) -> tuple[str, ...]:
-    """What is left out, in words."""
+    """Describe the parts of the file that are left out."""
     notes = []
     shown = [primitive for placement in placed for primitive in _parts(placement)]
     if any("material" in primitive for primitive in shown):

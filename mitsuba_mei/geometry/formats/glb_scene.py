@@ -1,4 +1,4 @@
-"""Where the nodes of a glTF scene put its meshes."""
+"""World transforms of the meshes of a glTF scene."""
 
 from __future__ import annotations
 
@@ -108,12 +108,12 @@ def _shown(tree: dict[str, Any], nodes: list[dict[str, Any]], parents: dict[int,
     if waiting is None:
         waiting = [index for index in range(len(nodes)) if index not in parents]
     waiting.reverse()
-    seen: set[int] = set()
+    visited: set[int] = set()
     while waiting:
         index = waiting.pop()
-        if index in seen or not 0 <= index < len(nodes):
+        if index in visited or not 0 <= index < len(nodes):
             raise MeshFault("is damaged: a node of its scene is its own descendant, or does not exist")
-        seen.add(index)
+        visited.add(index)
         if nodes[index].get("extensions", {}).get("KHR_node_visibility", {}).get("visible") is False:
             continue
         yield index
@@ -142,8 +142,8 @@ def _local(node: dict[str, Any]) -> np.ndarray:
     if "matrix" in node:
         return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
     matrix = np.eye(4)
-    turn = np.array(node.get("rotation", (0, 0, 0, 1)), dtype=np.float64)
+    quaternion = np.array(node.get("rotation", (0, 0, 0, 1)), dtype=np.float64)
     scale = np.array(node.get("scale", (1, 1, 1)), dtype=np.float64)
-    matrix[:3, :3] = Rotation.from_quat(turn).as_matrix() * scale
+    matrix[:3, :3] = Rotation.from_quat(quaternion).as_matrix() * scale
     matrix[:3, 3] = node.get("translation", (0, 0, 0))
     return matrix

@@ -35,7 +35,7 @@ def read_obj(data: bytes, max_faces: int) -> MeshContents:
     """
     check_count(sum(1 for _ in FACE.finditer(data)), max_faces)
     vertices, corners, sizes = array("d"), array("q"), array("q")
-    seen: Counter[str] = Counter()
+    keywords: Counter[str] = Counter()
     coloured = triangles = 0
     for number, words in _statements(data):
         kind = words[0].lower()
@@ -52,14 +52,14 @@ def read_obj(data: bytes, max_faces: int) -> MeshContents:
         elif kind in ("call", "csh"):
             raise MeshFault(f"takes statements from elsewhere in line {number} ('{kind}'), which is not supported")
         else:
-            seen[kind] += 1
+            keywords[kind] += 1
     if not vertices and not sizes:
         raise MeshFault("cannot be read as OBJ: no line of it is a vertex ('v x y z') or a face ('f 1 2 3')")
     points, index = np.array(vertices).reshape(-1, 3), np.array(corners, dtype=np.int64)
     if len(index) and (index.min() < 0 or index.max() >= len(points)):
         raise MeshFault(f"has faces that name vertices beyond its {len(points)}; the file is damaged")
     faces, notes = triangulate(points, index, np.array(sizes, dtype=np.int64))
-    return MeshContents(points, faces, (*_left_out(seen, coloured), *notes))
+    return MeshContents(points, faces, (*_left_out(keywords, coloured), *notes))
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -106,28 +106,32 @@ def _indices(words: list[str], vertices: int, line: int) -> list[int]:
         raise MeshFault(f"has a face in line {line} that is not indices: '{' '.join(words)[:60]}'") from None
     if len(given) < 3:
         raise MeshFault(f"has a face of {counted(len(given), 'corner')} in line {line}; it needs three")
-    found = [index - 1 if index > 0 else vertices + index for index in given]
-    if 0 in given or min(found) < 0:
+    indices = [index - 1 if index > 0 else vertices + index for index in given]
+    if 0 in given or min(indices) < 0:
         raise MeshFault(f"has a face in line {line} that names a vertex before the first")
     if max(map(abs, given)) >= 2**62:
         raise MeshFault(f"has a face in line {line} that names a vertex beyond the last")
-    return found
+    return indices
 
 
-def _left_out(seen: Counter[str], coloured: int) -> list[str]:
-    """What is left out, in words."""
+def _left_out(keywords: Counter[str], coloured: int) -> list[str]:
+    """Describe the parts of the file that are left out."""
     notes = []
-    if seen["mtllib"] or seen["usemtl"] or seen["usemap"] or seen["maplib"]:
+    if keywords["mtllib"] or keywords["usemtl"] or keywords["usemap"] or keywords["maplib"]:
         notes.append("left out its materials and textures")
     if coloured:
         notes.append(f"left out the colours of {counted(coloured, 'vertex', 'vertices')}")
-    drawn = [counted(seen[kind], what) for kind, what in (("l", "line"), ("p", "point statement")) if seen[kind]]
+    drawn = [
+        counted(keywords[kind], what) for kind, what in (("l", "line"), ("p", "point statement")) if keywords[kind]
+    ]
     if drawn:
         notes.append(f"left out {named(drawn)}, which are no surface")
-    if seen["curv"] or seen["surf"]:
-        many = counted(seen["curv"] + seen["surf"], "free-form curve or surface", "free-form curves or surfaces")
+    if keywords["curv"] or keywords["surf"]:
+        many = counted(
+            keywords["curv"] + keywords["surf"], "free-form curve or surface", "free-form curves or surfaces"
+        )
         notes.append(f"left out {many}")
-    unknown = {kind: n for kind, n in seen.items() if kind not in NAMES | SHADING | FREE_FORM | {"l", "p"}}
+    unknown = {kind: n for kind, n in keywords.items() if kind not in NAMES | SHADING | FREE_FORM | {"l", "p"}}
     if unknown:
         first = next(iter(unknown))[:20]
         notes.append(f"left out {counted(sum(unknown.values()), 'line')} that OBJ does not know, such as '{first}'")

@@ -39,8 +39,8 @@ def read_ply(data: bytes, max_faces: int) -> MeshContents:
             check_count(element.count, max_faces)
     notes = _left_out(header, by_name)
     if re.search(r"^format\s+ascii", header, re.MULTILINE):
-        columns, said = _written(elements, body)
-        notes += said
+        columns, messages = _written(elements, body)
+        notes += messages
     else:
         columns, end = _columns(elements, body)
         if body[end:].strip(b"\0 \t\r\n"):
@@ -58,8 +58,8 @@ def read_ply(data: bytes, max_faces: int) -> MeshContents:
             corners, sizes = corners[np.repeat(~small, sizes)], sizes[~small]
             notes.append(f"left out {counted(int(small.sum()), 'face')} of fewer than three corners")
         check_count(int((sizes - 2).sum()), max_faces)
-        faces, said = triangulate(vertices, corners, sizes)
-        notes += said
+        faces, messages = triangulate(vertices, corners, sizes)
+        notes += messages
     if by_name.get("tristrips", Element("tristrips", 0)).count:
         corners, sizes = _lists(strips, "strips")
         more = _strips(corners, sizes)
@@ -166,13 +166,13 @@ def _values(element: Element, body: Bytes, start: int) -> tuple[dict, int]:
 
 
 def _first_lengths(element: Element, body: Bytes, start: int) -> list[int | None]:
-    """How long the first row's lists are; None of what is no list."""
-    found: list[int | None] = []
+    """Lengths of the first row's lists; None for a property that is no list."""
+    lengths: list[int | None] = []
     for p in element.properties:
         n = None if p.length is None else _length(element, body, start, p.length)
         start += p.type.itemsize if n is None else p.length.itemsize + n * p.type.itemsize
-        found.append(n)
-    return found
+        lengths.append(n)
+    return lengths
 
 
 def _length(element: Element, body: Bytes, start: int, kind: np.dtype) -> int:
@@ -219,10 +219,10 @@ def _truncated(element: Element, body: Bytes, start: int, least: int = 0) -> str
 
 def _lists(columns: dict, what: str) -> tuple[np.ndarray, np.ndarray]:
     """The values and lengths of the lists that name vertices, as int64."""
-    found = next((columns[name] for name in INDICES if name in columns), None)
-    if not isinstance(found, tuple):
+    column = next((columns[name] for name in INDICES if name in columns), None)
+    if not isinstance(column, tuple):
         raise MeshFault(f"has {what} without a list of their vertices ({' or '.join(INDICES)})")
-    values, lengths = found
+    values, lengths = column
     if values.dtype.kind == "f":
         if not (np.abs(values) < 2**53).all() or (values != np.floor(values)).any():
             raise MeshFault(f"is damaged: its {what} name vertices by numbers that are not whole")
@@ -252,7 +252,7 @@ def _strips(corners: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _left_out(header: str, elements: dict[str, Element]) -> list[str]:
-    """What is left out, in words."""
+    """Describe the parts of the file that are left out."""
     notes = []
     names = {p.name.lower() for name in ("vertex", "face") if name in elements for p in elements[name].properties}
     if names & COLOURS:

@@ -93,7 +93,7 @@ def _flattened(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return points @ axes, np.abs(points @ normal[:, :, None]).max(axis=(1, 2)), extent
 
 
-def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+def _sine(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """Twice the area of the triangles abc, ``(..., 2)`` each, positive where they run counter-clockwise."""
     u, v = b - a, c - b
     return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
@@ -104,7 +104,7 @@ def _quads(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b, c, d = flat.transpose(1, 0, 2)
     size = np.square(flat).sum(axis=2).max(axis=1)
     first, second = (
-        np.minimum(_turn(*one), _turn(*other)) for one, other in (((a, b, c), (a, c, d)), ((a, b, d), (b, c, d)))
+        np.minimum(_sine(*one), _sine(*other)) for one, other in (((a, b, c), (a, c, d)), ((a, b, d), (b, c, d)))
     )
     one = (first > CONVEX * size) | (first >= second)
     cut = np.where(one[:, None], [[0, 1, 2, 0, 2, 3]], [[0, 1, 3, 1, 2, 3]])
@@ -142,12 +142,12 @@ def _clipped(flat: np.ndarray) -> tuple[list[int], bool]:
         cut += ring.take()
     cut += ring.last()
     triangles = flat[np.reshape(cut, (-1, 3))]
-    turns = _turn(*triangles.transpose(1, 0, 2))
+    turns = _sine(*triangles.transpose(1, 0, 2))
     return cut, bool((turns < -STRAIGHT * np.square(flat).sum(axis=1).max()).any())
 
 
 class _Ring:
-    """What is left of a polygon while its ears are cut off.
+    """Remaining corners of a polygon during ear clipping.
 
     A corner is an ear where it is convex and no other corner lies in its triangle or on its third side. One that is
     blocked by a corner stays so until that one is cut off, or a neighbour of its own.
@@ -171,10 +171,10 @@ class _Ring:
         """The sine of the turn at a corner, and the shape of its triangle: 0 a line, the more the better."""
         (ax, ay), (bx, by), (cx, cy) = (self._points[i] for i in self._triangle(corner))
         ux, uy, vx, vy = bx - ax, by - ay, cx - bx, cy - by
-        turn = ux * vy - uy * vx
+        cross = ux * vy - uy * vx
         one, other, third = ux * ux + uy * uy, vx * vx + vy * vy, (cx - ax) ** 2 + (cy - ay) ** 2
         lengths = (one * other) ** 0.5
-        return (turn / lengths if lengths > 0 else 0.0), turn / max(one + other + third, 1e-300)
+        return (cross / lengths if lengths > 0 else 0.0), cross / max(one + other + third, 1e-300)
 
     def _triangle(self, corner: int) -> tuple[int, int, int]:
         return self._before[corner], corner, self._after[corner]

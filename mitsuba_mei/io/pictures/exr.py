@@ -51,20 +51,20 @@ def _box(window: bytes) -> tuple[int, int, int, int]:
 
 
 def _attributes(start: bytes) -> dict[bytes, bytes]:
-    """Those of a file's first part; none where one claims more bytes than there are, which would all be allocated."""
+    """Attributes of a file's first part; none where one claims more bytes than the file has."""
     return {name: start[place] for name, place in _places(start).items()}
 
 
 def _places(start: bytes) -> dict[bytes, slice]:
-    """Where each attribute's value lies."""
-    found: dict[bytes, slice] = {}
+    """Byte range of each attribute's value."""
+    places: dict[bytes, slice] = {}
     place = 8
-    while start[:4] == b"\x76\x2f\x31\x01" and (said := ATTRIBUTE.match(start, place)) is not None:
-        place = said.end() + struct.unpack("<I", said[2])[0]
+    while start[:4] == b"\x76\x2f\x31\x01" and (match := ATTRIBUTE.match(start, place)) is not None:
+        place = match.end() + struct.unpack("<I", match[2])[0]
         if place > len(start):
             return {}
-        found.setdefault(said[1], slice(said.end(), place))
-    return found if start[place : place + 1] == b"\0" else {}
+        places.setdefault(match[1], slice(match.end(), place))
+    return places if start[place : place + 1] == b"\0" else {}
 
 
 def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
@@ -142,7 +142,7 @@ def _moved(content: bytes, place: slice) -> bytes:
 
 
 def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], None]) -> tuple[np.ndarray, str]:
-    """Of all channels those of one picture; whether they are ``grey``, ``XYZ``, ``Rec. 709`` or may be ``other``."""
+    """Select the channels of one picture, and name them: ``grey``, ``XYZ``, ``Rec. 709`` or ``other``."""
     layers: dict[str, dict[str, int]] = {}
     for place, name in enumerate(names):
         layer, _, channel = name.rpartition(".")
@@ -150,20 +150,24 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
     coloured = [layer for layer, channels in layers.items() if set(COLOURS) <= set(channels)]
     plain = layers.get("", {})
     if "" in coloured:
-        layer, requested = "", COLOURS
+        layer, selected = "", COLOURS
     elif {"X", "Y", "Z"} <= set(plain):
-        layer, requested = "", ("X", "Y", "Z")
+        layer, selected = "", ("X", "Y", "Z")
     elif "Y" in plain:
-        layer, requested = "", ("Y",)
+        layer, selected = "", ("Y",)
     else:
         combined = [layer for layer in coloured if layer.rpartition(".")[2].lower() in ("combined", "rgba", "beauty")]
-        found = combined if len(combined) == 1 else coloured
-        if len(found) != 1:
+        candidates = combined if len(combined) == 1 else coloured
+        if len(candidates) != 1:
             listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            what = "several layers with colours, none of them the combined one" if found else "no R, G and B, and no Y"
+            what = (
+                "several layers with colours, none of them the combined one"
+                if candidates
+                else "no R, G and B, and no Y"
+            )
             raise ValueError(f"it has {what}; its channels are {listed}")
-        layer, requested = found[0], COLOURS
-    used = {layers[layer][channel] for channel in requested}
+        layer, selected = candidates[0], COLOURS
+    used = {layers[layer][channel] for channel in selected}
     alpha = layers[layer].get("A")
     if alpha is not None:
         used.add(alpha)
@@ -173,9 +177,9 @@ def _chosen(pixels: np.ndarray, names: list[str], on_message: Callable[[str], No
         on_message(f"of its layers {layer} is read")
     if others := [name for place, name in enumerate(names) if place not in used]:
         on_message(f"its channels {', '.join(others[:8])}{', ...' if len(others) > 8 else ''} are left out")
-    image = pixels[..., [layers[layer][channel] for channel in requested]]
-    if requested != COLOURS:
-        return image, "XYZ" if len(requested) == 3 else "grey"
+    image = pixels[..., [layers[layer][channel] for channel in selected]]
+    if selected != COLOURS:
+        return image, "XYZ" if len(selected) == 3 else "grey"
     return image, "other" if len(names) > 4 or layer or others else "Rec. 709"
 
 
@@ -185,7 +189,7 @@ def _placed(
     display: tuple[int, int, int, int],
     on_message: Callable[[str], None],
 ) -> np.ndarray:
-    """What the display window shows; black where there are no data."""
+    """Crop or pad the data to the display window; black where there are none."""
     if data == display:
         return image
     left, top = (max(data[k], display[k]) for k in (0, 1))

@@ -22,7 +22,7 @@ RESOLUTION = re.compile(rb"([+-][XY]) (\d{1,9}) ([+-][XY]) (\d{1,9})\r?\n")
 
 @dataclass
 class Header:
-    """What precedes the pixels.
+    """Header before the pixels.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Header:
     shape: tuple[int, int] = (0, 0)
     begins: int = 0
     factor: np.ndarray = field(default_factory=lambda: np.ones(3))
-    said: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 def size(start: bytes) -> tuple[int, int] | None:
@@ -53,17 +53,17 @@ def size(start: bytes) -> tuple[int, int] | None:
 
 def _header(start: bytes) -> Header | None:
     end = re.search(rb"\n\r?\n", start)
-    said = None if end is None else RESOLUTION.match(start, end.end())
-    if not start.startswith(b"#?") or said is None:
+    match = None if end is None else RESOLUTION.match(start, end.end())
+    if not start.startswith(b"#?") or match is None:
         return None
-    header = Header((said[1].decode(), said[3].decode()), (int(said[2]), int(said[4])), said.end())
+    header = Header((match[1].decode(), match[3].decode()), (int(match[2]), int(match[4])), match.end())
     for line in start[: end.start()].decode("latin-1").splitlines()[1:]:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals or line.startswith(("#", " ", "\t")):  # an indented line tells of what it was made from
             continue
         if name in ("EXPOSURE", "COLORCORR"):  # each of several applies
             header.factor = header.factor * _numbers(name, value, (1, 3))
-        header.said[name] = value
+        header.variables[name] = value
     return header
 
 
@@ -89,12 +89,12 @@ def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
     header = _header(content[:HEADER])
     if header is None:
         raise ValueError("it is no HDR image, or a damaged one")
-    said = header.said
-    encoding = said.get("FORMAT", "32-bit_rle_rgbe")
+    variables = header.variables
+    encoding = variables.get("FORMAT", "32-bit_rle_rgbe")
     if encoding not in ("32-bit_rle_rgbe", "32-bit_rle_xyze"):
         raise ValueError(f"its header says FORMAT={encoding[:60]}; known are 32-bit_rle_rgbe and 32-bit_rle_xyze")
-    if "GAMMA" in said and abs(_numbers("GAMMA", said["GAMMA"], (1,))[0] - 1) > 1e-3:
-        raise ValueError(f"its header says GAMMA={said['GAMMA'][:60]}; radiance is linear: save it with GAMMA=1")
+    if "GAMMA" in variables and abs(_numbers("GAMMA", variables["GAMMA"], (1,))[0] - 1) > 1e-3:
+        raise ValueError(f"its header says GAMMA={variables['GAMMA'][:60]}; radiance is linear: save it with GAMMA=1")
     image = _decoded(content, header) / header.factor
     if (header.factor != 1).any():
         on_message(
@@ -102,10 +102,10 @@ def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
         )
     if encoding.endswith("xyze"):
         image = from_xyz(image)
-    elif "PRIMARIES" in said and (primaries := _numbers("PRIMARIES", said["PRIMARIES"], (8,))).any():
+    elif "PRIMARIES" in variables and (primaries := _numbers("PRIMARIES", variables["PRIMARIES"], (8,))).any():
         image = to_rec709(image, primaries)  # some programs write zeros
-    if "PIXASPECT" in said and abs(_numbers("PIXASPECT", said["PIXASPECT"], (1,))[0] - 1) > 0.01:
-        on_message(f"its pixels have an aspect of {said['PIXASPECT'][:20]}, and are taken as square")
+    if "PIXASPECT" in variables and abs(_numbers("PIXASPECT", variables["PIXASPECT"], (1,))[0] - 1) > 0.01:
+        on_message(f"its pixels have an aspect of {variables['PIXASPECT'][:20]}, and are taken as square")
     # Scanlines go down, and their pixels to the right.
     first, second = header.axes
     image = image[:: 1 if first in ("-Y", "+X") else -1, :: 1 if second in ("-Y", "+X") else -1]

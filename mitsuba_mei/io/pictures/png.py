@@ -39,14 +39,14 @@ def size(start: bytes) -> tuple[int, int] | None:
 
 def _chunks(path: Path) -> dict[bytes, bytes]:
     """The first chunk of each small kind before the pixels."""
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     with open(path, "rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
             length = int.from_bytes(head[:4], "big")
-            found.setdefault(head[4:], file.read(min(length, 64)))
+            chunks.setdefault(head[4:], file.read(min(length, 64)))
             file.seek(max(0, length - 64) + 4, io.SEEK_CUR)
-    return found
+    return chunks
 
 
 def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
@@ -60,8 +60,8 @@ def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
     chunks = _chunks(path)
     code = chunks.get(b"cICP")
     if code is not None and code[:2] != b"\1\x0d":
-        said = ", ".join(map(str, code[:4]))
-        raise ValueError(f"its colours are those of cICP {said}, not known here; save it as sRGB")
+        values = ", ".join(map(str, code[:4]))
+        raise ValueError(f"its colours are those of cICP {values}, not known here; save it as sRGB")
     pixels, converted = _pixels(path, chunks, on_message)
     top = np.iinfo(pixels.dtype).max
     encoded = np.arange(top + 1) / top
@@ -84,7 +84,7 @@ def read(path: Path, on_message: Callable[[str], None]) -> np.ndarray:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What Pillow warns of within is not said."""
+    """Silence Pillow's warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -126,7 +126,7 @@ def _pixels(path: Path, chunks: dict[bytes, bytes], on_message: Callable[[str], 
 
 
 def _shown(file: Image.Image) -> Image.Image:
-    """Of one bit or with a palette, as 8 bits."""
+    """Convert images of one bit or with a palette to 8 bits."""
     return file.convert({"1": "L", "P": "RGB"}.get(file.mode, file.mode))
 
 
@@ -165,15 +165,15 @@ def _converted(image: Image.Image, content: bytes, on_message: Callable[[str], N
     if profile.profile.xcolor_space.strip() == "GRAY":
         colours = colours.convert("L")
     try:
-        found = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (*DAMAGES, ImageCms.PyCMSError):
         raise ValueError(
             f"its colours cannot be converted from the profile {_name(content)}; save it as sRGB"
         ) from None
     on_message(f"its colours are converted from the profile {_name(content)} to sRGB")
     if alpha is not None:
-        found.putalpha(alpha)
-    return found
+        converted.putalpha(alpha)
+    return converted
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -34,7 +34,7 @@ MIN_COSINE = 0.02
 
 @dataclass
 class View:
-    """What is differentiated.
+    """Scene, camera and adjoint image of a derivative.
 
     Attributes
     ----------
@@ -81,8 +81,12 @@ def silhouette_term(view: View, sampler: Sampler) -> mi.Float:
         sampler.restore(state)
         right, right_hit = radiance(world, film.ray(place + normal * film.epsilon), sampler, active)
         active &= edges.touched(edge, left_hit) | edges.touched(edge, right_hit)
+        # Edge sampling (Li et al. 2018): the integral over the edge of (L_left - L_right) (n . dq/dtheta), over a
+        # pixel's area for the box filter. A sample of it is (L_left - L_right) length / (N pmf): q is uniform along the
+        # edge.
         weight = sum((left - right) * film.gather(view.adjoint, place))
         weight = _where(active, weight * length / (pmf * (sampler.width * film.pixel_area)))
+    # Only the motion of the place is attached: the derivative of n . q(theta) is the normal velocity.
     return dr.sum(weight * dr.dot(dr.detach(normal), place))
 
 
@@ -120,6 +124,7 @@ def shadow_term(view: View, sampler: Sampler, directions: Sampler) -> mi.Float:
 def _lit_outlines(view: View, sampler: Sampler, directions: Sampler) -> tuple[EdgeSample, mi.Float]:
     """Outlines seen from directions that the distant light is drawn from, and their mean projected length."""
     place = (dr.arange(mi.Float, directions.width) + directions.next_1d()) / directions.width
+    # Stratified in the first number, one direction a stratum.
     d, pdf, _ = view.world.environment.sample(mi.Point2f(place, directions.next_1d()))
     dr.eval(d, pdf)
     sample, k, length = view.edges.sample_outlines(
@@ -138,8 +143,11 @@ def _balance(view: View, lunes: EdgeSample, outlines: EdgeSample, length: mi.Flo
     total = view.edges.lune_weight(view.vertices)
     for sample in (lunes, outlines):
         a, b = view.edges.ends(view.vertices, sample.edge)
+        # Densities over place and direction. Lunes: pmf = l opening / total, and d uniform in two lunes of solid angle
+        # 2 opening each, together l / (4 total). Light: p_e(d) times projected length over the sum of such lengths.
         by_lune = dr.norm(b - a) / (4 * total)
         by_light = view.world.environment.pdf(sample.d) * dr.norm(dr.cross(b - a, sample.d)) / length
+        # Balance heuristic (Veach 1997, eq. 9.8).
         own = by_lune if sample is lunes else by_light
         sample.inverse *= own / (by_lune + by_light)
 
@@ -151,8 +159,11 @@ def _distant_term(view: View, sample: EdgeSample, sampler: Sampler) -> mi.Float:
     for receiver in _receivers(view, frame, sample, sampler):
         with dr.suspend_grad():
             reached = sample.active & dr.any(receiver.weight != 0)
+            # Boundary integral of the differentiated path integral (Zhang et al. 2020): the jump of L_i across the edge
+            # times the edge's normal velocity relative to its receiver, over its projected length |(b - a) x d|.
             jump = _incident_jump(view.world, receiver, frame, sample.d, sampler, reached)
             weight = _where(reached, sum(receiver.weight * jump) * frame.length * sample.inverse)
+        # Derivative: n . (dy - dx), edge point y and receiver x.
         term += dr.sum(weight * dr.dot(frame.normal, frame.y - receiver.point))
     return term
 
@@ -174,15 +185,18 @@ def _light_term(view: View, light, sampler: Sampler, places: Sampler) -> mi.Floa
         sample.active = sample.active & ~view.world.scene.ray_test(beyond, sample.active)
     term = mi.Float(0)
     for receiver in _receivers(view, frame, sample, sampler):
-        lit = light.sample(dr.detach(receiver.point), spot)
+        light_sample = light.sample(dr.detach(receiver.point), spot)
         with dr.suspend_grad():
             # A shadow is the larger, and follows the light's own motion the more, the nearer the light is to the edge.
-            near = mi.Float(1) if lit.position is None else edge_to_light / lit.distance
-            weight = -sum(receiver.weight * lit.value) * frame.length * sample.inverse / (near * near)
+            # Edge point y, receiver x and place z on the light are in line, y = r x + (1 - r) z with r = |z - y| / |z -
+            # x|. At x the shadow's edge is longer by 1 / r and moves with n . (dy - r dx - (1 - r) dz) / r, hence 1 /
+            # r^2.
+            near = mi.Float(1) if light_sample.position is None else edge_to_light / light_sample.distance
+            weight = -sum(receiver.weight * light_sample.value) * frame.length * sample.inverse / (near * near)
             weight = _where(sample.active, weight)
             way = dr.norm(frame.y - receiver.point)
-        shift = lit.d * way if lit.position is None else lit.position * (1 - near)
-        term += dr.sum(weight * dr.dot(frame.normal, frame.y - receiver.point * near - shift))
+        light_motion = light_sample.d * way if light_sample.position is None else light_sample.position * (1 - near)
+        term += dr.sum(weight * dr.dot(frame.normal, frame.y - receiver.point * near - light_motion))
     return term
 
 
@@ -215,10 +229,11 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         meeting = _CameraMeets(view, back(pi.t), active)
         si = meeting.si
         cosine = dr.abs(dr.dot(si.n, d))
-        seen = meeting.seen & (dr.dot(si.sh_frame.n, d) > 0)
-        weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
-        weight = dr.select(seen, weight / dr.maximum(cosine, MIN_COSINE), 0)
-    point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
+        visible = meeting.visible & (dr.dot(si.sh_frame.n, d) > 0)
+        weight = world.bsdf.eval(world.context, si, si.to_local(d), visible) * meeting.weight
+        # bsdf.eval holds the cosine to the shading normal. On the facet a shadow is stretched by 1 / |n.d|.
+        weight = dr.select(visible, weight / dr.maximum(cosine, MIN_COSINE), 0)
+    point = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), visible)
     result = [_Receiver(point, weight, world.max_depth - 2)]
     if world.max_depth < 3:
         return result
@@ -231,16 +246,18 @@ def _receivers(view: View, frame: EdgeFrame, sample: EdgeSample, sampler: Sample
         meeting = _CameraMeets(view, way(other.t), active & other.is_valid())
         to_receiver = mi.Vector3f(-way.d)
         viewer_cosine = dr.abs(dr.dot(meeting.si.n, to_receiver))
-        seen = meeting.seen & (dr.dot(meeting.si.sh_frame.n, to_receiver) > 0)
-        si = surface(world, pi, mi.Ray3f(meeting.si.p, to_receiver), seen)
+        visible = meeting.visible & (dr.dot(meeting.si.sh_frame.n, to_receiver) > 0)
+        si = surface(world, pi, mi.Ray3f(meeting.si.p, to_receiver), visible)
         cosine = dr.abs(dr.dot(si.n, d))
-        seen &= dr.dot(si.sh_frame.n, d) > 0
-        weight = world.bsdf.eval(world.context, si, si.to_local(d), seen) * meeting.weight
-        weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), seen)
+        visible &= dr.dot(si.sh_frame.n, d) > 0
+        weight = world.bsdf.eval(world.context, si, si.to_local(d), visible) * meeting.weight
+        weight *= world.bsdf.eval(world.context, meeting.si, meeting.si.to_local(to_receiver), visible)
+        # dA' domega' = cos_x / |n'.d'| domega dA for viewer x' and receiver x; 1 / p(omega) = pi / cos_x; 1 / |n.d| as
+        # above.
         weight *= dr.pi / (dr.maximum(cosine, MIN_COSINE) * dr.maximum(viewer_cosine, MIN_COSINE))
-        weight = dr.select(seen, weight, 0)
-    origin = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), seen)
-    point = edges.moving_point(view.vertices, pi.prim_index, origin, dr.detach(to_receiver), seen)
+        weight = dr.select(visible, weight, 0)
+    origin = edges.moving_point(view.vertices, meeting.face, *meeting.moving_ray(), visible)
+    point = edges.moving_point(view.vertices, pi.prim_index, origin, dr.detach(to_receiver), visible)
     result.append(_Receiver(point, weight, world.max_depth - 3))
     return result
 
@@ -257,9 +274,10 @@ class _CameraMeets:
         active = active & film.contains(self._place) & (p.z < -film.near)
         hit = view.world.scene.ray_intersect_preliminary(ray, coherent=False, active=active)
         distance = dr.norm(p)
-        self.seen = active & hit.is_valid() & (dr.abs(hit.t - distance) < 1e-3 * distance)
+        self.visible = active & hit.is_valid() & (dr.abs(hit.t - distance) < 1e-3 * distance)
         self.face = hit.prim_index
-        self.si = surface(view.world, hit, ray, self.seen)
+        self.si = surface(view.world, hit, ray, self.visible)
+        # dq / dA = (dq / domega) |n.d| / r^2, film area by surface area; over the pixel's area for the box filter.
         density = dr.abs(dr.dot(self.si.n, ray.d)) * film.area_per_solid_angle(ray.d) / dr.square(distance)
         self.weight = film.gather(view.adjoint, self._place) * density / film.pixel_area
 
@@ -278,8 +296,8 @@ def _incident_jump(
     pi = world.scene.ray_intersect_preliminary(beyond, coherent=False, active=active)
     jump = mi.Spectrum(0)
     if world.environment is not None:
-        lit = active & ~pi.is_valid()
-        jump -= dr.select(lit, world.environment.eval(d, lit), 0)
+        missed = active & ~pi.is_valid()
+        jump -= dr.select(missed, world.environment.eval(d, missed), 0)
     if receiver.depth < 1:
         return jump
     met = active & pi.is_valid()

@@ -121,5 +121,6 @@ class RoughCoat:
             return value
         with dr.suspend_grad():
             below, above = (neighbour.eval(self._base, si, wo, active) for neighbour in self._neighbours)
+            # Central difference: df / dalpha ~ (f(1.05 alpha) - f(0.95 alpha)) / (0.1 alpha).
             slope = (above - below) / (2 * self.STEP * self._roughness)
         return value + dr.detach(slope) * (self._roughness - dr.detach(self._roughness))

@@ -107,15 +107,17 @@ class Edges:
         q = self._vertex(vertices, self.second_apex, edge) - a
         across = dr.cross(b - a, to_viewer)
         # A face seen exactly edge-on counts as turned away, so that outlines stay closed.
+        # With m = (b - a) x v, a silhouette has both apexes on one side: sign(p . m) = sign(q . m).
         return ((dr.dot(p, across) < 0) != (dr.dot(q, across) > 0)) & self._sticks_out(b - a, p, q)
 
     def frame(self, vertices: mi.Float, sample: EdgeSample) -> EdgeFrame:
-        """What a sample's contribution and motion are made of."""
+        """Attached edge point, normal across the edge, and projected length of a sample."""
         a, b = self.ends(vertices, sample.edge, sample.active)
         y = dr.lerp(a, b, sample.along)
         with dr.suspend_grad():
             apex = self._vertex(vertices, self.first_apex, sample.edge, sample.active)
             apex = 0.5 * (apex + self._vertex(vertices, self.second_apex, sample.edge, sample.active))
+            # |(b - a) x d|, the edge's length as seen along d; the same vector is the normal, in the plane across d.
             across = dr.cross(b - a, sample.d)
             length = dr.norm(across)
             normal = across / length
@@ -123,10 +125,11 @@ class Edges:
         return EdgeFrame(y, dr.detach(normal), dr.detach(length))
 
     def moving_point(self, vertices, face, origin: mi.Point3f, d: mi.Vector3f, active: mi.Bool) -> mi.Point3f:
-        """Where the ray from ``origin`` along ``d`` meets the plane of ``face``, attached to all of them."""
+        """Intersection of the ray from ``origin`` along ``d`` with the plane of ``face``, attached to all of them."""
         corners = (dr.gather(mi.UInt32, self.faces, 3 * face + k, active) for k in range(3))
         a, b, c = (dr.gather(mi.Point3f, vertices, corner, active) for corner in corners)
         normal = dr.cross(b - a, c - a)
+        # x = o + t d with t = n . (a - o) / (n . d); n, a, o and d are attached.
         return origin + d * (dr.dot(normal, a - origin) / dr.dot(normal, d))
 
     def touched(self, edge: mi.UInt32, hit: mi.PreliminaryIntersection3f) -> mi.Bool:
@@ -171,6 +174,7 @@ class Edges:
         edge = index - light * len(self)
         a, b = self.ends(vertices, edge)
         d = to_light(light, dr.lerp(a, b, along))
+        # The mean over K lights: 1 / (N pmf K), the pmf being that of a pair of edge and light; uniform along the edge.
         inverse = dr.rcp(pmf * (dr.width(along) * lights))
         return EdgeSample(edge, along, d, inverse, pmf > 0), light, total / lights
 
@@ -184,11 +188,13 @@ class Edges:
         edge, along, pmf, _ = draw(dr.select(sticks_out, length * opening, 0), sampler)
         _, axis, first, side, opening, _ = self._wedge(vertices, edge)
         place = sampler.next_2d()
+        # Uniform on a lune about the edge's axis: cos(theta) in [-1, 1] (Archimedes) and phi in the opening.
         cosine = 2 * place.x - 1
         back = place.y < 0.5
         sin_phi, cos_phi = dr.sincos(dr.pi - opening * dr.select(back, 2 * place.y, 2 * place.y - 1))
         planar = (cos_phi * first + sin_phi * side) * dr.safe_sqrt(1 - cosine * cosine)
         d = cosine * axis + dr.select(back, -planar, planar)
+        # Two lunes of solid angle 2 * opening: 1 / p(d) = 4 * opening.
         inverse = 4 * opening / (pmf * dr.width(along))
         return EdgeSample(edge, along, d, inverse, (pmf > 0) & (opening > 0))
 

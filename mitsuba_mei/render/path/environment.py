@@ -75,6 +75,8 @@ class TexelMeans:
 def square_to_sphere(uv: mi.Point2f) -> mi.Vector3f:
     """The unit vector at ``uv`` in the unit square."""
     u, v = 2 * uv.x - 1, 2 * uv.y - 1
+    # Clarberg 2008: r = 1 - |1 - |u| - |v||, phi = (pi / 4) ((|v| - |u|) / r + 1), |z| = 1 - r^2,
+    # (|x|, |y|) = r sqrt(2 - r^2) (cos phi, sin phi); the signs are those of u, v and 1 - |u| - |v|.
     distance = 1 - (dr.abs(u) + dr.abs(v))
     radius = 1 - dr.abs(distance)
     phi = dr.select(radius == 0, 1, (dr.abs(v) - dr.abs(u)) / radius + 1) * (dr.pi / 4)
@@ -88,6 +90,7 @@ def square_to_sphere(uv: mi.Point2f) -> mi.Vector3f:
 def sphere_to_square(d: mi.Vector3f) -> mi.Point2f:
     """The place in the unit square of the unit vector ``d``; inverse of :func:`square_to_sphere`."""
     x, y, z = dr.abs(d.x), dr.abs(d.y), dr.abs(d.z)
+    # Its inverse: r = sqrt(1 - |z|), v = (2 phi / pi) r, u = r - v; below the equator (u, v) becomes (1 - v, 1 - u).
     radius = dr.safe_sqrt(1 - z)
     phi = dr.select((x == 0) & (y == 0), 0, dr.atan2(y, x)) * (2 / dr.pi)
     v = phi * radius
@@ -126,6 +129,7 @@ class EnvironmentTable:
 
     def pdf(self, d: mi.Vector3f, active: mi.Bool = True) -> mi.Float:
         """Density of :meth:`sample` for direction ``d``, per steradian."""
+        # p(d) = pmf / omega, with omega = 4 pi / resolution^2 for every texel.
         return self.distribution.eval_pmf_normalized(self._texel_of(d), active) * (1 / self.texel)
 
     def sample(self, sample: mi.Point2f, active: mi.Bool = True) -> tuple[mi.Vector3f, mi.Float, mi.Spectrum]:

@@ -51,6 +51,7 @@ class Film:
     def area_per_solid_angle(self, d: mi.Vector3f) -> mi.Float:
         """Film area that a solid angle about the unit direction ``d`` covers."""
         t = self.tan_half_fov
+        # q = -d_xy / (t d_z): dq = domega / (t^2 |d_z|^3), with d_z < 0.
         return dr.rcp(t * t * -d.z * d.z * d.z)
 
     def contains(self, q: mi.Point2f) -> mi.Bool:

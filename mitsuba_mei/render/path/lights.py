@@ -65,6 +65,7 @@ class PointLight:
     def sample(self, p: mi.Point3f, sample: mi.Point2f) -> LightSample:
         """The light as seen from ``p``."""
         d, distance = _towards(p, self.position)
+        # E = I / r^2 on a plane across the way.
         return LightSample(d, distance, self.intensity / (distance * distance), self.position)
 
 
@@ -106,6 +107,7 @@ class AreaLight:
         """A place drawn uniformly on the rectangle, as seen from ``p``; the place moves with the rectangle."""
         position = self.centre + (sample.x - 0.5) * self.across + (sample.y - 0.5) * self.up
         d, distance = _towards(p, position)
+        # L cos(theta') A / r^2: p_A = 1 / A, and domega = cos(theta') dA / r^2; |across x up| = A.
         normal_area = dr.cross(self.across, self.up)
         facing = dr.maximum(-dr.dot(normal_area, d), 0)
         return LightSample(d, distance, self.radiance * facing / (distance * distance), position)

@@ -208,7 +208,7 @@ class _Render(torch.autograd.Function):
     @staticmethod
     def forward(ctx, renderer: PathRenderer, state: SceneState, seed: int, spp: int, names, *tensors):
         values = {name: _to_drjit(t) for name, t in zip(names, tensors)}
-        free = [name for name, wanted in zip(names, ctx.needs_input_grad[5:]) if wanted]
+        free = [name for name, needs_grad in zip(names, ctx.needs_input_grad[5:]) if needs_grad]
         for name in free:
             dr.enable_grad(values[name])
         world, film = renderer._world(state, values)

@@ -53,6 +53,7 @@ class Sampler:
         """Uniform in [0, 1)."""
         x = self._rng.next_uint32()
         if self.spp > 1:
+            # x_i = frac(x_0 + i alpha), in 32-bit integers, which wrap by themselves.
             x += self._index * int(STEPS[self._dimension % len(STEPS)] * 2**32)
         self._dimension += 1
         return mi.Float(x >> 8) * 2**-24

@@ -24,7 +24,7 @@ GRAZING = 1e-3
 
 @dataclass
 class RenderContext:
-    """What a ray can meet.
+    """Geometry, material and lights that paths are traced in.
 
     Attributes
     ----------
@@ -69,6 +69,7 @@ def surface(
     front = dr.dot(si.n, ray.d) <= 0
     si.n = dr.select(front, si.n, -si.n)
     normal = dr.select(front, normal, -normal)
+    # n' = normalize(n - max(n.d + c, 0) d) with c = GRAZING: no change where n.d <= -c.
     along = dr.dot(normal, ray.d)
     normal = dr.normalize(normal - dr.maximum(along + GRAZING, 0) * ray.d)
     si.sh_frame = mi.Frame3f(normal)
@@ -93,6 +94,8 @@ def _lift(
     for corner, weight in zip(corners, weights):
         normal = mi.Vector3f(world.mesh.vertex_normal(corner, active))
         normal = dr.select(front, normal, -normal)
+        # Onto the tangent plane of each vertex, where p lies below it: p' = p - sum_k b_k min((p - v_k).n_k, 0) n_k
+        # (Hanika 2021), with barycentrics b_k.
         height = dr.dot(p - world.mesh.vertex_position(corner, active), normal)
         lift -= weight * dr.minimum(height, 0) * normal
     return lift
@@ -105,6 +108,7 @@ def unoccluded(
     active = active & (dr.dot(si.sh_frame.n, d) > 0)
     ray = si.spawn_ray(d)
     ray.maxt = distance * (1 - mi.math.ShadowEpsilon)
+    # Visibility V(x, x + t d) of the rendering equation (Kajiya 1986): 1 where no surface lies before t = distance.
     return active & ~world.scene.ray_test(dr.detach(ray), active)
 
 
@@ -116,18 +120,21 @@ def direct(
     if world.environment is not None:
         with dr.suspend_grad():
             d, pdf, _ = world.environment.sample(sampler.next_2d(), active)
-            lit = unoccluded(world, si, d, mi.Float(dr.inf), active)
+            visible = unoccluded(world, si, d, mi.Float(dr.inf), active)
+            # A sample of L_o = int f L_i cos is f cos L_i / p. With the balance heuristic (Veach 1997, eq. 9.8) its
+            # weight w_e = p_e / (p_e + p_b) cancels its own density: w_e / p_e = 1 / (p_e + p_b).
             inverse = dr.rcp(pdf)
             if weigh:
-                inverse = dr.rcp(pdf + world.bsdf.pdf(world.context, si, si.to_local(d), lit))
-        value = world.bsdf.eval(world.context, si, si.to_local(d), lit)
-        result += dr.select(lit, value * world.environment.eval(d, lit) * inverse, 0)
+                inverse = dr.rcp(pdf + world.bsdf.pdf(world.context, si, si.to_local(d), visible))
+        value = world.bsdf.eval(world.context, si, si.to_local(d), visible)
+        result += dr.select(visible, value * world.environment.eval(d, visible) * inverse, 0)
     for light in world.lights:
         sample = light.sample(si.p, sampler.next_2d())
         with dr.suspend_grad():
-            lit = unoccluded(world, si, sample.d, dr.detach(sample.distance), active)
-        value = world.bsdf.eval(world.context, si, si.to_local(sample.d), lit)
-        result += dr.select(lit, value * sample.value, 0)
+            visible = unoccluded(world, si, sample.d, dr.detach(sample.distance), active)
+        # The integral over a light that nothing else samples, so without a weight: f cos * (L_i / p), in sample.value.
+        value = world.bsdf.eval(world.context, si, si.to_local(sample.d), visible)
+        result += dr.select(visible, value * sample.value, 0)
     return result
 
 
@@ -155,6 +162,7 @@ def reflected(
         alive = active & (sample.pdf > 0) & (mi.Frame3f.cos_theta(sample.wo) > GRAZING)
         inverse = dr.select(alive, dr.rcp(sample.pdf), 0)
     d = dr.detach(d)
+    # Detached sampling (Zeltner et al. 2021): d and 1 / p_b carry no derivative, f cos and L_i do.
     throughput = world.bsdf.eval(world.context, si, si.to_local(d), alive)
     ray = si.spawn_ray(d)
     with dr.suspend_grad():
@@ -164,9 +172,11 @@ def reflected(
     incident = mi.Spectrum(0)
     if world.environment is not None:
         with dr.suspend_grad():
+            # Balance heuristic (Veach 1997, eq. 9.8): w_b = p_b / (p_b + p_e), the rest of the weight in direct().
             weight = dr.select(missed, sample.pdf / (sample.pdf + world.environment.pdf(d, missed)), 0)
         incident += world.environment.eval(d, missed) * weight
     if depth >= 2:
+        # L_i(x, d) = L_o(x', -d), the recursion of the rendering equation (Kajiya 1986); the mesh itself emits nothing.
         incident += dr.select(met, reflected(world, surface(world, pi, ray, met), sampler, depth - 1, met), 0)
     return result + dr.select(alive, throughput * inverse * incident, 0)
 

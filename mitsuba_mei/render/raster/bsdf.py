@@ -27,6 +27,7 @@ AIR = 1.000277
 
 def schlick(cosine: Tensor) -> Tensor:
     """``(1 - cosine)^5``."""
+    # The weight in Schlick's approximation (1994), F = F_0 + (1 - F_0) (1 - cos)^5.
     rest = (1 - cosine).clamp(0, 1)
     square = rest * rest
     return square * square * rest
@@ -87,7 +88,7 @@ class Material(ABC):
         """a and b for the viewer's cosines (N,), of images (N,)."""
 
     def shares(self, half: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What of the coat's reflection is white and what is tinted, for cosines (N, S); None for nothing."""
+        """White and tinted shares of the coat's reflection, for cosines (N, S); None for zero."""
         raise NotImplementedError
 
     def evaluate(
@@ -150,11 +151,12 @@ class Plastic(Material):
         self._head_on = transmitted[:, -1]
         self.profile = transmitted - transmitted[:, -1:]
         reflected = _reflected_inside(ior, self.coat.alpha)
+        # Interreflections below the coat: sum_k (rho R_i)^k = 1 / (1 - rho R_i).
         self.colour = self.colour / (1 - self.colour * reflected[:, None])
 
     def coefficients(self, viewer: Tensor, image: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
-        seen = interpolate(self._transmitted, viewer, image) / (math.pi * self._eta**2)
-        return [seen * _of(self._head_on, image)], [seen]
+        viewer_term = interpolate(self._transmitted, viewer, image) / (math.pi * self._eta**2)
+        return [viewer_term * _of(self._head_on, image)], [viewer_term]
 
     def shares(self, half: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
         return fresnel(half, self._eta), None
@@ -198,18 +200,22 @@ class Principled(Material):
             values[name].reshape(-1) for name in ("roughness", "metallic", "specular")
         )
         self.coat = Coat("ggx", self._roughness.square().clamp_min(1e-3))
+        # F_0 = 0.08 specular (Burley 2012), and eta = 2 / (1 - sqrt(F_0)) - 1 = (1 + sqrt(F_0)) / (1 - sqrt(F_0)).
         self._eta = 2 / (1 - (0.08 * specular.clamp_min(1e-3)).sqrt()) - 1
         grid = torch.linspace(0, 1, 4 * KNOTS, device=self.colour.device)
         self.profile = schlick(grid).expand(len(self._roughness), -1)
 
     def coefficients(self, viewer: Tensor, image: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+        # Burley 2012, section 5.3, in the form of Burley 2015: (1 - F_v / 2) (1 - F_l / 2) + R (F_l + F_v + F_l F_v (R
+        # - 1)), F = (1 - cos)^5, R = 2 roughness cos_d^2 = roughness (1 + v.l). Here in powers of v.l, and F_l is the
+        # profile.
         share = (1 - _of(self._metallic, image)) / math.pi
         rough = _of(self._roughness, image)
-        seen = schlick(viewer)
-        facing = 1 - 0.5 * seen
-        retro = rough * (1 - seen)
-        square = rough * rough * seen
-        a = [facing + rough * seen, rough * seen]
+        viewer_term = schlick(viewer)
+        facing = 1 - 0.5 * viewer_term
+        retro = rough * (1 - viewer_term)
+        square = rough * rough * viewer_term
+        a = [facing + rough * viewer_term, rough * viewer_term]
         b = [retro + square - 0.5 * facing, retro + 2 * square, square]
         return [share * value for value in a], [share * value for value in b]
 

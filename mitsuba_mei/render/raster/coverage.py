@@ -2,11 +2,11 @@
 
 A pixel's value is the mean over its area. Where no outline passes it is the value at its centre. Elsewhere the pixel
 is cut into cells, and each piece of an outline parts the area of its cell: a point stands for what lies on either side
-of it (:mod:`~mitsuba_mei.render.raster.silhouettes`). For values that are constant between outlines this is exact, whatever
-their number and however small what they enclose. Both sides of each piece are looked up in the scene, so that hidden
-outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge Sampling"). The
-derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times the jump of
-value across the outline itself (Reynolds' transport theorem).
+of it (:mod:`~mitsuba_mei.render.raster.silhouettes`). For values that are constant between outlines this is exact,
+whatever their number and however small what they enclose. Both sides of each piece are looked up in the scene, so
+that hidden outlines add nothing (as in Li et al. 2018, "Differentiable Monte Carlo Ray Tracing through Edge
+Sampling"). The derivative of an image is that of what is seen at fixed points between outlines, and of the areas, times
+the jump of value across the outline itself (Reynolds' transport theorem).
 
 What is left out: curves along which faces pass through each other are no outlines, neither smoothed nor followed by
 derivatives; nor is where the near plane cuts a face. In crowded cells a piece that is partly hidden may count as a
@@ -103,6 +103,7 @@ class VisiblePoints:
         background = background.expand(self.images, values.shape[-1])
         behind = background[0][:, None] if self.images == 1 else gather(background.T, self.image)
         n = self.resolution
+        # I = background + sum_k w_k (value_k - background), w the share of the pixel's area.
         image = self._sum((values.T - behind) * self.weight).reshape(-1, self.images, n, n)
         return image.permute(1, 2, 3, 0) + background[:, None, None]
 
@@ -142,7 +143,7 @@ class Rasterizer:
         self._body = _bodies(faces)
 
     def __call__(self, vertices: Tensor, tan_half_fov: Tensor) -> VisiblePoints:
-        """What is seen.
+        """Compute the visible points.
 
         Parameters
         ----------
@@ -159,8 +160,8 @@ class Rasterizer:
         vertices = vertices.reshape(-1, *vertices.shape[-2:])
         images, each = vertices.shape[:2]
         projected = project(vertices, tan_half_fov, self.resolution)
-        shift = torch.arange(images, device=vertices.device)
-        corner = (self.faces.T[:, None] + shift[:, None] * each).reshape(3, -1)
+        image_index = torch.arange(images, device=vertices.device)
+        corner = (self.faces.T[:, None] + image_index[:, None] * each).reshape(3, -1)
         screen = Screen.of(projected.detach(), corner, images, self.resolution, self.near)
         face, image, x, y, pixel, weight = self._points(screen, projected, corner, each)
         corner = corner.index_select(1, face)
@@ -179,10 +180,10 @@ class Rasterizer:
     def _points(self, screen: Screen, projected: Tensor, corner: Tensor, vertices: int):
         """Faces, images, film coordinates, pixels and weights of the visible points, each (N,)."""
         n, dtype = self.resolution, screen.corners.dtype
-        seen = at_centres(screen)
+        visible = at_centres(screen)
         with torch.no_grad():
             pieces = self._outlines.pieces(screen, projected.detach(), vertices)
-            passed, cell = self._cells(pieces, len(seen))
+            passed, cell = self._cells(pieces, len(visible))
             middle = self._outlines.points(cell, dtype)
             image = torch.cat([pieces.image, pieces.image, self._image(passed)])
             faces = at_points(screen, image, *torch.cat([pieces.sides.flatten(1), middle], dim=1))
@@ -197,20 +198,22 @@ class Rasterizer:
             within = at_points(screen, self._image(pixel).expand(2, -1).reshape(-1), *regions.points.flatten(1))
             within = within.reshape(2, -1)
             # Where something else comes between, the piece's very side stands for what lies there.
-            apart = self._bodies(within) != body
-            within = torch.where(apart, beside, within)
-            inner = torch.where(apart, pieces.sides[:, :, kept], regions.points)
-            crossed = torch.zeros(len(seen), dtype=torch.bool, device=seen.device)
+            occluded = self._bodies(within) != body
+            within = torch.where(occluded, beside, within)
+            inner = torch.where(occluded, pieces.sides[:, :, kept], regions.points)
+            crossed = torch.zeros(len(visible), dtype=torch.bool, device=visible.device)
             crossed[pixel] = True
-            whole = ((seen >= 0) & ~crossed).nonzero().squeeze(1)
+            whole = ((visible >= 0) & ~crossed).nonzero().squeeze(1)
             parts = ((faces >= 0) & crossed[passed] & ~regions.replaced).nonzero().squeeze(1)
         swept = self._outlines.swept(projected, pieces, kept)
         one = 1 / self.cells**2
         sets = [
-            (seen[whole], whole, self._centre(whole, dtype), swept.new_ones(len(whole))),
+            (visible[whole], whole, self._centre(whole, dtype), swept.new_ones(len(whole))),
             (faces[parts], passed[parts], middle[:, parts], swept.new_full((len(parts),), one)),
             *((within[k], pixel, inner[:, k], one * regions.weights[k]) for k in range(2)),
         ]
+        # Boundary term, as of edge sampling (Li et al. 2018): (v_right - v_left) * swept, whose value is 0 and whose
+        # derivative is that of the area between them.
         if swept.requires_grad:
             sides = pieces.sides[:, :, kept]
             sets += [(beside[k], pixel, sides[:, k], one * swept * (2 * k - 1)) for k in range(2)]
@@ -247,7 +250,7 @@ class Rasterizer:
         return (pieces.image * n + row) * n + column
 
     def _owners(self, pieces: Pieces, kept: Tensor, passed: Tensor) -> tuple[Tensor, int]:
-        """Which of the cells of :meth:`_cells` each kept piece lies in, and how many cells there are."""
+        """Index among the cells of :meth:`_cells` of each kept piece, and the number of cells."""
         cells = self.cells
         first = torch.searchsorted(passed, self._pixel(pieces)[kept])
         return first + (pieces.cell[1, kept] % cells) * cells + pieces.cell[0, kept] % cells, len(passed)
@@ -260,7 +263,7 @@ class Rasterizer:
 
 
 def _bodies(faces: Tensor) -> Tensor:
-    """Of every face the number of the connected body that it is part of, and -1 at the end."""
+    """Index of the connected component of every face, and -1 at the end."""
     starts, ends = faces.cpu().reshape(-1).numpy(), faces.roll(-1, 1).cpu().reshape(-1).numpy()
     count = int(starts.max()) + 1 if len(starts) else 1
     joined = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), shape=(count, count))

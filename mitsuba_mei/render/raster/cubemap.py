@@ -18,12 +18,12 @@ FACES = 6
 
 def _on_faces(u: Tensor, v: Tensor) -> Tensor:
     """Unit vectors (6, *u.shape, 3) through the points (u, v) of every face; even faces lie ahead of an axis."""
-    found = []
+    directions = []
     for face in range(FACES):
         axis, ahead = face // 2, 1.0 - 2.0 * (face % 2)
         parts = [torch.full_like(u, ahead), u, v]
-        found.append(torch.stack([parts[(k - axis) % 3] for k in range(3)], dim=-1))
-    return torch.nn.functional.normalize(torch.stack(found), dim=-1)
+        directions.append(torch.stack([parts[(k - axis) % 3] for k in range(3)], dim=-1))
+    return torch.nn.functional.normalize(torch.stack(directions), dim=-1)
 
 
 def nodes(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -> Tensor:
@@ -53,6 +53,7 @@ def narrowing(directions: Tensor) -> Tensor:
     """Solid angle of a face's unit area at directions (6 * N, ..., 3) that lie face by face: (6 * N, ...)."""
     by_face = directions.reshape(FACES, -1, 3)
     ahead = torch.stack([by_face[face, :, face // 2] for face in range(FACES)])
+    # domega = cos^3 dA on a face at distance 1.
     return ahead.abs().pow(3).reshape(directions.shape[:-1])
 
 
@@ -76,6 +77,7 @@ def cells(resolution: int, finer: int = 1, device: torch.device | str = "cpu") -
     n = resolution * finer
     edge = torch.linspace(-1, 1, n + 1, dtype=torch.float64, device=device)
     v, u = torch.meshgrid(edge, edge, indexing="ij")
+    # Solid angle of [0, u] x [0, v] on the face at distance 1: atan(u v / sqrt(u^2 + v^2 + 1)).
     corner = torch.atan2(u * v, (u * u + v * v + 1).sqrt())
     solid = (corner[1:, 1:] - corner[1:, :-1] - corner[:-1, 1:] + corner[:-1, :-1]).float()
     middle = (0.5 * (edge[1:] + edge[:-1])).float()
@@ -126,5 +128,5 @@ def look_up(tables: Tensor, directions: tuple[Tensor, Tensor, Tensor], image: Te
     row = face * edge + (0.5 * (edge - 1)) * (v + 1)
     grid = torch.stack([u, row * (2 / (rows - 1)) - 1], dim=-1).reshape(1, 1, -1, 2)
     atlas = tables.transpose(0, 1).reshape(1, functions, rows, edge)
-    found = torch.nn.functional.grid_sample(atlas, grid, padding_mode="border", align_corners=True)
-    return found.reshape(functions, *u.shape)
+    values = torch.nn.functional.grid_sample(atlas, grid, padding_mode="border", align_corners=True)
+    return values.reshape(functions, *u.shape)

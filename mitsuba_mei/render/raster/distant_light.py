@@ -1,8 +1,8 @@
 """Distant light integrated against what surfaces reflect: tables over all normals, and closed lobes.
 
-What a normal receives from all sides is tabulated over a cube (:mod:`~mitsuba_mei.render.raster.cubemap`). Its first part, the
-plain cosine's, is smooth but for the horizon; what a coat takes off is small and smoother still, and has a coarser
-table. A lobe about one direction has a function of one angle instead, however sharp it is.
+What a normal receives from all sides is tabulated over a cube (:mod:`~mitsuba_mei.render.raster.cubemap`). Its first
+part, the plain cosine's, is smooth but for the horizon; what a coat takes off is small and smoother still, and has a
+coarser table. A lobe about one direction has a function of one angle instead, however sharp it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ANGLES = 512
 
 @dataclass(frozen=True)
 class Moments:
-    """What normals receive, weighted by the cosine and powers of the light's direction.
+    """Irradiance of normals, and its moments in the light's direction.
 
     Attributes
     ----------
@@ -125,15 +125,15 @@ class Sky:
         return Moments(torch.stack(first), torch.stack(second) if second else None)
 
     def _cosines(self, squares: int, centre: Tensor) -> Tensor:
-        """Of a table's normals with the light's directions (nodes, blocks), 0 below the horizon."""
+        """Cosines of a table's normals with the light's directions (nodes, blocks), 0 below the horizon."""
         if self.smooth:
             return _block_cosines(squares, self.detail, self.device)
         return (_nodes(squares, 1, self.device) @ centre.T).clamp_min(0)
 
 
 def _parts(state: SceneState) -> list[Callable[[Tensor], Tensor]]:
-    found = [] if state.environment is None else [state.environment]
-    return [*found, *(lobe for lobe in state.lobes if lobe.sharpness < BROAD)]
+    emitters = [] if state.environment is None else [state.environment]
+    return [*emitters, *(lobe for lobe in state.lobes if lobe.sharpness < BROAD)]
 
 
 def _received(weight: Tensor, power: Tensor, centre: Tensor, degree: int) -> Tensor:
@@ -152,14 +152,15 @@ PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 def powers(table: Tensor, viewer: tuple[Tensor, Tensor, Tensor], degree: int, channels: int) -> list[Tensor]:
     """From looked up moments (K * C, N) the light weighted by powers of its cosine to the viewer, (C, N) each."""
     moments = table.reshape(-1, channels, table.shape[-1])
-    found = [moments[0]]
+    result = [moments[0]]
     if degree >= 1:
-        found.append(sum(moments[1 + k] * viewer[k] for k in range(3)))
+        result.append(sum(moments[1 + k] * viewer[k] for k in range(3)))
     if degree >= 2:
         twice = (1.0, 1.0, 1.0, 2.0, 2.0, 2.0)
         products = zip(PAIRS, twice, moments[4:])
-        found.append(sum(factor * viewer[i] * viewer[j] * moment for (i, j), factor, moment in products))
-    return found
+        # (v.l)^2 = sum_ij v_i v_j l_i l_j, the mixed products twice.
+        result.append(sum(factor * viewer[i] * viewer[j] * moment for (i, j), factor, moment in products))
+    return result
 
 
 @functools.lru_cache(maxsize=16)
@@ -189,7 +190,7 @@ def _cells(detail: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def lobe_moments(sharpness: float, profile: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """What a surface receives from a lobe of peak 1, by the cosine c between its normal and the lobe's axis.
+    """Irradiance by a lobe of peak 1, by the cosine c between the surface's normal and the lobe's axis.
 
     Parameters
     ----------
@@ -225,6 +226,7 @@ def _smoothing(sharpness: float) -> Tensor:
     knots = 4 * KNOTS + 1
     share, weight = np.polynomial.legendre.leggauss(48)
     # 1 - cosine to the axis falls off as exp(-sharpness * x), cut off at 2.
+    # int_0^2 exp(-s x) dx = (1 - exp(-2 s)) / s, in its share u as variable: x = -log(1 - u (1 - exp(-2 s))) / s.
     full = -math.expm1(-2 * sharpness)
     away = -np.log1p(-0.5 * (share + 1) * full) / sharpness
     solid = weight * 0.5 * full / sharpness
@@ -237,9 +239,9 @@ def _smoothing(sharpness: float) -> Tensor:
         cosine = ((1 - x) * axis[:, None] + math.sqrt(max(0.0, x * (2 - x))) * across).ravel()
         at = np.clip(cosine, 0, 1) * (knots - 1)
         low = np.minimum(at.astype(int), knots - 2)
-        lit = np.where(cosine > 0, w * 2 * math.pi / len(angle), 0.0)
-        np.add.at(matrix, (rows, low), lit * (1 - (at - low)))
-        np.add.at(matrix, (rows, low + 1), lit * (at - low))
+        solid_angle = np.where(cosine > 0, w * 2 * math.pi / len(angle), 0.0)
+        np.add.at(matrix, (rows, low), solid_angle * (1 - (at - low)))
+        np.add.at(matrix, (rows, low + 1), solid_angle * (at - low))
     return torch.from_numpy(matrix).float()
 
 

@@ -1,4 +1,4 @@
-"""What the rasterizer does to tensors whose columns are vertices, faces or points."""
+"""Operations on tensors whose columns are vertices, faces or points."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def expand(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
-    """Of plane vectors (2, ...); exchanging ``a`` and ``b`` changes the sign and nothing else, to the last bit."""
+    """Cross product of plane vectors (2, ...); exchanging ``a`` and ``b`` changes the sign alone, to the last bit."""
     return a[0] * b[1] - a[1] * b[0]
 
 

@@ -1,4 +1,4 @@
-"""Lights at a place or in a single direction, as seen from points: :mod:`~mitsuba_mei.render.path.lights` in plain torch."""
+"""Local and directional lights as seen from points: :mod:`~mitsuba_mei.render.path.lights` in plain torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Values = Mapping[str, Tensor]
 
 
 def rays(lights: Sequence[LightState], position: Vector, take: Callable[[Tensor], Tensor], finest: float) -> Rays:
-    """What reaches points from a light, unshadowed.
+    """Unshadowed light that arrives at points.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def _from_direction(values: Values, position: Vector, finest: float) -> Rays:
 
 def _from_point(values: Values, position: Vector, finest: float) -> Rays:
     way, square = _way(values["position"], position)
+    # E = I / r^2.
     return way, 1 / square
 
 
@@ -80,13 +81,14 @@ def _from_rectangle(values: Values, position: Vector, finest: float) -> Rays:
     centre, across, up = values["centre"], values["across"], values["up"]
     with torch.no_grad():
         nearest = (centre - torch.stack(position)).norm(dim=0).amin() if len(position[0]) else centre.new_ones(())
-        seen = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
-    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * seen / finest)))
+        extent = max(across.norm(dim=0).max().item(), up.norm(dim=0).max().item()) / max(nearest.item(), 1e-3)
+    count = min(MAX_POINTS, max(MIN_POINTS, math.ceil(1.5 * extent / finest)))
     right, above, weight = (centre.new_tensor(part) for part in _square(count))
     places = [c[:, None] + right * a[:, None] + above * b[:, None] for c, a, b in zip(centre, across, up)]
     way, square = _way(places, position)
     normal = torch.linalg.cross(across, up, dim=0)
     facing = -sum(part[:, None] * d for part, d in zip(normal, way))
+    # L cos(theta') A / r^2 by Gauss-Legendre quadrature over the rectangle; |across x up| = A.
     return way, weight * facing.clamp_min(0) / square
 
 
@@ -100,7 +102,7 @@ def _square(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Light:
-    """What a light's colour is called, and what reaches points (N,) each from it."""
+    """Name of a light's power, and the function that gives its rays to points (N,)."""
 
     power: str
     rays: Callable[[Values, Vector, float], Rays]

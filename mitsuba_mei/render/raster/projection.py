@@ -73,6 +73,7 @@ class Screen:
         depth = corners[2]
         low, high = least(depth), greatest(depth)
         x, y = corners[:2] / depth.clamp(min=near)
+        # Twice the signed area: (p_1 - p_0) x (p_2 - p_0).
         area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
         boxes = torch.stack([least(x), greatest(x), least(y), greatest(y)])
         crossing = ((low <= near) & (high > near)).nonzero().squeeze(1)
@@ -104,9 +105,9 @@ def _crossing(corners: Tensor, near: float) -> tuple[Tensor, Tensor]:
     cut = (corners[:2] + along * (following - corners)[:2]) / near
     is_cut = (depth <= near) != (following[2] <= near)
     points = torch.cat([corners[:2] / depth.clamp(min=near), cut], dim=1)
-    seen = torch.cat([depth > near, is_cut])
-    low = points.masked_fill(~seen, torch.inf).amin(1)
-    high = points.masked_fill(~seen, -torch.inf).amax(1)
+    in_front = torch.cat([depth > near, is_cut])
+    low = points.masked_fill(~in_front, torch.inf).amin(1)
+    high = points.masked_fill(~in_front, -torch.inf).amax(1)
     # The sense of the corners as seen along the ray through the foremost of them.
     foremost = corners.gather(1, depth.argmax(0).expand(3, 1, -1))
     across, down = corners[:2] - foremost[:2] / foremost[2] * depth
@@ -133,5 +134,7 @@ def barycentrics(projected: Tensor, corner: Tensor, x: Tensor, y: Tensor) -> Ten
     """
     corners = gather(projected, corner)
     relative = corners[:2] - torch.stack([x, y])[:, None] * corners[2]
+    # Edge functions in homogeneous coordinates (Olano & Greer 1997): w_k = (p_i - x z_i) x (p_j - x z_j) are
+    # perspective-correct without a division by depth: b_k = w_k / sum w.
     weights = cross(relative.roll(-1, 1), relative.roll(-2, 1))
     return weights / weights.sum(0)

@@ -101,19 +101,20 @@ def _normals(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
     """
     count, each = vertices.shape[:2]
     rows = vertices.reshape(-1, 3).T
-    shift = each * torch.arange(count, device=vertices.device)[:, None]
-    corner = (faces.T[:, None] + shift).reshape(3, -1)
+    first_vertex = each * torch.arange(count, device=vertices.device)[:, None]
+    corner = (faces.T[:, None] + first_vertex).reshape(3, -1)
     corners = gather(rows, corner)
     edges = corners.roll(-1, 1) - corners
     edges = _unit(edges)
     normal = torch.linalg.cross(edges[:, 0], edges[:, 1], dim=0)
     with torch.no_grad():
-        seen = torch.where((normal * corners[:, 0]).sum(0) <= 0, 1.0, -1.0)
+        front = torch.where((normal * corners[:, 0]).sum(0) <= 0, 1.0, -1.0)
     normal = _unit(normal)
     ahead = (edges * edges.roll(1, 1)).sum(0)
+    # n_v ~ sum_f angle_f n_f, with the angle of the face at the vertex.
     angle = torch.acos((-ahead).clamp(-1 + 1e-6, 1 - 1e-6))
     total = [rows.new_zeros(rows.shape[1]).scatter_add(0, corner.reshape(-1), (n * angle).reshape(-1)) for n in normal]
-    return _unit(torch.stack(total)).T.reshape(count, each, 3), seen.reshape(count, -1)
+    return _unit(torch.stack(total)).T.reshape(count, each, 3), front.reshape(count, -1)
 
 
 def _facing(normal: Tensor, viewer: Tensor) -> Tensor:

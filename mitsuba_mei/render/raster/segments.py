@@ -103,10 +103,11 @@ def part(start: Tensor, along: Tensor, t0: Tensor, t1: Tensor, cell: Tensor) -> 
     after = torch.searchsorted(cell, cell, right=True) - torch.arange(1, count + 1, device=cell.device)
     one, local = expand(after.clamp(max=NEIGHBOURS))
     one, other = order[one], order[one + local + 1]
-    apart, a, b = start[:, other] - start[:, one], along[:, one], along[:, other]
+    between, a, b = start[:, other] - start[:, one], along[:, one], along[:, other]
     scale = cross(a, b)
     scale = torch.where(scale == 0, torch.inf, scale)
-    u, v = cross(apart, b) / scale, cross(apart, a) / scale
+    # p + u a = q + v b with w = q - p: u = w x b / (a x b), v = w x a / (a x b).
+    u, v = cross(between, b) / scale, cross(between, a) / scale
     crossed = ((t0[one] < u) & (u < t1[one]) & (t0[other] < v) & (v < t1[other])).nonzero().squeeze(1)
     piece = torch.cat([torch.arange(count, device=cell.device), one[crossed], other[crossed]])
     if not len(crossed):
@@ -127,8 +128,8 @@ def sector(p: Tensor) -> Tensor:
     right, down = 1 - POINT[0], 1 - POINT[1]
     left, up = POINT
     x, y = p
-    reach = torch.stack([x / right, y / down, -x / left, -y / up])
-    far, side = reach.max(0)
+    ratios = torch.stack([x / right, y / down, -x / left, -y / up])
+    far, side = ratios.max(0)
     x, y = p / far.clamp(min=torch.finfo(p.dtype).tiny)
     within = torch.stack(
         [

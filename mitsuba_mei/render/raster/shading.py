@@ -1,9 +1,10 @@
-"""What surfaces reflect of the light that reaches them unshadowed: no cast shadows, no interreflection.
+"""Shading by unshadowed light: no cast shadows, no interreflection.
 
 It is what the path tracer computes at depth 2 on a convex object, by quadrature in place of samples. Distant light is
 integrated by tables and closed forms (:mod:`~mitsuba_mei.render.raster.distant_light`), rectangles by Gauss's rule
-(:mod:`~mitsuba_mei.render.raster.lights`). A glossy coat takes whichever is narrower as the quadrature's points: directions
-that it reflects to the viewer (filtered importance sampling, Krivanek & Colbert 2008), or directions of the light.
+(:mod:`~mitsuba_mei.render.raster.lights`). A glossy coat takes whichever is narrower as the quadrature's points:
+directions that it reflects to the viewer (filtered importance sampling, Krivanek & Colbert 2008), or directions of the
+light.
 """
 
 from __future__ import annotations
@@ -149,13 +150,14 @@ class Illumination:
             cosine, between = (_dot(vector, (x, y, z)) for vector in spread)
             shiny, matt = self.material.evaluate(facing, cosine, between, image)
             power = self._take(torch.stack([light.values[LIGHTS[light.kind].power] for light in lights]), image)
+            # L_o = sum_l f cos_l * E_l, without visibility.
             tint = tint + power * (matt * arriving).sum(1)
             if shiny is not None:
                 white = white + power * (shiny * arriving).sum(1)
         return white + self._take(self.material.colour, image) * tint
 
     def _take(self, values: Tensor, image: Tensor | None) -> Tensor:
-        """Of the scenes' values (B, K), those of points: (K, N) or (K, 1)."""
+        """Gather the scenes' values (B, K) for points: (K, N) or (K, 1)."""
         return values.T if len(values) == 1 or image is None else values[image].T
 
     def _from_afar(self, normal: Vector, viewer: Vector, facing: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -167,8 +169,8 @@ class Illumination:
         if self.moments is not None:
             for factors, table in ((a, self.moments.plain), (b, self.moments.profiled)):
                 if factors:
-                    found = powers(look_up(table, normal, image), viewer, len(factors) - 1, channels)
-                    tint = tint + sum(factor * each for factor, each in zip(factors, found))
+                    moments = powers(look_up(table, normal, image), viewer, len(factors) - 1, channels)
+                    tint = tint + sum(factor * each for factor, each in zip(factors, moments))
         for lobes, (plain, profiled) in zip(self.lobes, self.received):
             axis = self._take(torch.stack([lobe.axis for lobe in lobes]), image)
             peak = self._take(torch.stack([lobe.peak for lobe in lobes]), image)
@@ -223,6 +225,7 @@ class Illumination:
                 axis = self._take(torch.stack([lobe.axis for lobe in lobes]), image)
                 peak = self._take(torch.stack([lobe.peak for lobe in lobes]), image)
                 ahead = _dot([part[:, None] for part in axis], (x, y, z))
+                # Spherical Gaussian: L(d) = peak exp(sharpness (axis.d - 1)).
                 radiance = radiance + peak[..., None] * torch.exp(lobes[0].sharpness * (ahead - 1))
             add(weight, half, radiance)
         return sum(white) if white else 0.0, sum(tint) if tint else None

@@ -86,17 +86,18 @@ class Outlines:
         reference = self.points(cell, at.dtype)
         full = projected[:, ends[:, owner].reshape(-1)].reshape(3, 2, -1)
         relative = full[:2] - reference[:, None] * full[2]
-        turn = cross(relative[:, 0], relative[:, 1]).sign()
-        turn = torch.where(turn == 0, side[owner].to(at.dtype), turn)
+        orientation = cross(relative[:, 0], relative[:, 1]).sign()
+        orientation = torch.where(orientation == 0, side[owner].to(at.dtype), orientation)
         between = sector(b) - sector(a)
         between = between - between.round()
-        between = between + turn * (turn * between < -0.25)
+        between = between + orientation * (orientation * between < -0.25)
+        # Shadow: the sector of the cell from a to b, less the triangle of the cell's point, a and b.
         area = between - 0.5 * cross(a, b)
-        reach = ASIDE * self.cells
-        aside = torch.stack([-along[1], along[0]]) * (reach / length_of(along))
+        side_distance = ASIDE * self.cells
+        aside = torch.stack([-along[1], along[0]]) * (side_distance / length_of(along))
         middle = start + 0.5 * (t0 + t1) * along
         sides = torch.stack([middle + aside, middle - aside], dim=1).clamp_(0, n) / self.cells - 0.5 * self.resolution
-        return Pieces(image[owner], ends[:, owner], side[owner], cell, start, along, t0, t1, area, sides, reach)
+        return Pieces(image[owner], ends[:, owner], side[owner], cell, start, along, t0, t1, area, sides, side_distance)
 
     def swept(self, projected: Tensor, pieces: Pieces, kept: Tensor) -> Tensor:
         """Zeros (K,) whose derivatives are those of the areas to the left of pieces, in cells."""
@@ -107,6 +108,8 @@ class Outlines:
         with torch.no_grad():
             along = at[:, 1] - at[:, 0]
             across = torch.stack([-along[1], along[0]])
+        # Reynolds: dA = int n . dx ds over the piece = (t1 - t0) (perp(along) . dx) at its middle, as dx is linear in
+        # t.
         return (t1 - t0) * (across * moved).sum(0)
 
     def regions(
@@ -144,7 +147,7 @@ class Outlines:
         near = (1 - shadow[cell]).clamp_min(0) / border[cell].clamp_min(1e-6)
         far = area.abs() / length
         left_and_right = torch.stack([torch.where(right, far, near), torch.where(right, near, far)])
-        away = (STRIP * left_and_right).clamp(pieces.reach, 0.5)
+        away = (STRIP * left_and_right).clamp(pieces.side_distance, 0.5)
         middle = pieces.start[:, kept] + 0.5 * (t0 + t1) * along
         aside = torch.stack([-along[1], along[0]]) / length_of(along)
         points = torch.stack([middle + away[0] * aside, middle - away[1] * aside], dim=1)
@@ -170,11 +173,12 @@ class Outlines:
             side = (facing[:, face] * sense).to(torch.int32)
             total.index_add_(1, edge, side)
             count.index_add_(1, edge, side.abs())
+        # A silhouette: all faces on one side, |sum of sides| = their number.
         image, edge = ((count > 0) & (total.abs() == count)).nonzero(as_tuple=True)
         return image, edge, total[image, edge].sign()
 
     def _ends(self, projected: Tensor, ends: Tensor) -> Tensor:
-        """Where edges between vertices ``ends`` (2, N) start and end, (2, 2, N): cells from the film's top left, by
+        """Ends (2, 2, N) of the projected edges between vertices ``ends`` (2, N): cells from the film's top left, by
         coordinate and end. What lies behind the near plane is cut off.
         """
         corners = gather(projected, ends)
@@ -191,7 +195,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Regions:
-    """What lies beside pieces of outlines.
+    """Points on both sides of pieces of outlines, and their weights.
 
     Attributes
     ----------
@@ -233,7 +237,7 @@ class Pieces:
         (K,), of the shadow, in cells; negative where the cell's point is on the right.
     sides : Tensor
         (2, 2, K): film coordinates of a point to the left and one to the right, by coordinate and side.
-    reach : float
+    side_distance : float
         How far from a piece these are, in cells.
     """
 
@@ -247,14 +251,14 @@ class Pieces:
     t1: Tensor
     area: Tensor
     sides: Tensor
-    reach: float
+    side_distance: float
 
-    def distinct(self, seen: Tensor, corner: Tensor) -> Tensor:
+    def distinct(self, beside: Tensor, corner: Tensor) -> Tensor:
         """The pieces that part two faces, each place of an outline once: indices.
 
         Parameters
         ----------
-        seen : Tensor
+        beside : Tensor
             (2, K), the faces to the left and to the right, or -1.
         corner : Tensor
             (3, B * F), the vertices of every face.
@@ -264,8 +268,8 @@ class Pieces:
         A piece that does not show a face of its own edge is left out if one that does lies between it and where its
         sides were looked up.
         """
-        kept = (seen[0] != seen[1]).nonzero().squeeze(1)
-        face = torch.where(self.side[kept] > 0, seen[0, kept], seen[1, kept])
+        kept = (beside[0] != beside[1]).nonzero().squeeze(1)
+        face = torch.where(self.side[kept] > 0, beside[0, kept], beside[1, kept])
         of_face = corner[:, face.clamp(min=0)] if corner.shape[1] else corner.new_zeros(3, len(kept))
         own = (of_face[:, None] == self.ends[:, kept]).any(0).all(0) & (face >= 0)
         doubtful = (~own).nonzero().squeeze(1)
@@ -284,8 +288,8 @@ class Pieces:
         offset, along = middle - self.start[:, other], self.along[:, other]
         square = along.square().sum(0)
         foot = (offset * along).sum(0) / square
-        near = cross(along, offset).square() <= square * self.reach**2
+        near = cross(along, offset).square() <= square * self.side_distance**2
         twice = near & (self.t0[other] <= foot) & (foot <= self.t1[other])
-        alone = torch.ones_like(own)
-        alone[doubtful[one[twice]]] = False
-        return kept[alone]
+        unique = torch.ones_like(own)
+        unique[doubtful[one[twice]]] = False
+        return kept[unique]

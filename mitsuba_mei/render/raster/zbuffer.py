@@ -47,12 +47,14 @@ class _Nearest:
         met = ((least(weights) >= 0) | (greatest(weights) <= 0)).nonzero().squeeze(1)
         weights = weights.index_select(1, met)
         total = weights.sum(0)
+        # z = sum w_k z_k / sum w, exact on the plane as the w are perspective-correct.
         depth = (weights * depth.index_select(1, met)).sum(0) / total
-        seen = (depth > screen.near) & (total.abs() > MIN_AREA * depth * depth) & depth.isfinite()
-        seen = seen.nonzero().squeeze(1)
-        depth, met = depth.index_select(0, seen), met.index_select(0, seen)
+        visible = (depth > screen.near) & (total.abs() > MIN_AREA * depth * depth) & depth.isfinite()
+        visible = visible.nonzero().squeeze(1)
+        depth, met = depth.index_select(0, visible), met.index_select(0, visible)
         face, place = face.index_select(0, met), place.index_select(0, met)
         before = self.depth
+        # The z-test of all fragments at once, then the least face of those at the least depth.
         self.depth = before.scatter_reduce(0, place, depth, "amin")
         self.face.masked_fill_(self.depth < before, NONE)
         first = (depth == self.depth.index_select(0, place)).nonzero().squeeze(1)
@@ -154,6 +156,7 @@ def at_points(screen: Screen, image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     near = torch.zeros_like(first)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
+            # Points in a box: T(bottom, right) - T(top, right) - T(bottom, left) + T(top, left).
             near += table.index_select(0, (first + row) * (n + 1) + column) * (1 if i == j else -1)
     nearest = _Nearest(screen, len(x))
     for face, _, _, pixel in _fragments(screen, near.nonzero().squeeze(1), columns, rows):

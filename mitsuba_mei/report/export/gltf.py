@@ -49,7 +49,7 @@ def gltf_of(scene: Scene, settings: Sequence[Mapping[str, Any]]) -> dict[str, An
     Parameters
     ----------
     scene : Scene
-    said : sequence of mapping
+    settings : sequence of mapping
         What its file says of each light, for what is no parameter: the width of a sun, the file of an environment.
     """
     extras = [{**file, **emitter.to_settings()} for file, emitter in zip(settings, scene.lighting.emitters)]
