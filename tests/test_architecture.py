@@ -250,6 +250,7 @@ def test_every_room_serves_what_the_schema_knows():
     assert unserved() == []
 
 
+@pytest.mark.slow
 def test_nothing_asks_for_the_type_of_a_light_or_material():
     assert ladders() == []
 

@@ -103,6 +103,7 @@ def test_a_comparison_that_goes_on_asks_again(command, here, capsys):
     assert read_request(here / "asked", trust_code=True).scenes[0][1].trusts_code
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_model(here):
     assert main(["report", "run"]) == 0 and main("export run --for blender --out out".split()) == 0
     assert not mark_of(here / "scene.yaml").exists()

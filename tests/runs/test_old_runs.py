@@ -22,6 +22,8 @@ from mitsuba_mei.runs.results import (
 )
 from tests.whole_runs import called, read_json
 
+pytestmark = pytest.mark.slow
+
 KEPT = Path(__file__).resolve().parents[1] / "data" / "runs_0.1.0"
 RUNS = {
     "raster": MEIResult,

@@ -327,6 +327,7 @@ def test_non_manifold_edges_are_harmless(make_state):
     finite_gradient(lambda v: make_state(mesh.vertices + AWAY if v is None else v, fin, **lit()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "depth"), [("sun", 3), ("plastic", 2)])
 def test_a_batch_is_its_images_one_by_one_and_so_are_its_gradients(bumpy, make_state, kind, depth):
     """Views are rendered before the first backward pass: each pass needs its own scene again."""
