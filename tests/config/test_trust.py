@@ -28,6 +28,9 @@ from mitsuba_mei.sweep.plan import read_plan
 from mitsuba_mei.sweep.run import every_neuron
 from tests.strangers import Marking, mark_of, write_stranger
 
+pytestmark = pytest.mark.slow
+
+
 SWEEP = "scene: scene.yaml\naxes: {neurons: all}\n"
 
 LOADS = {

@@ -25,6 +25,8 @@ from mitsuba_mei.runs import checkpoint
 from mitsuba_mei.runs.checkpoint import Checkpoints
 from mitsuba_mei.runs.folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

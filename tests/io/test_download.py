@@ -20,6 +20,9 @@ from mitsuba_mei.io import download as weights
 from mitsuba_mei.io import web
 from mitsuba_mei.io.download import Source, obtain
 
+pytestmark = pytest.mark.slow
+
+
 DATA = bytes(range(256)) * 2000  # half a megabyte
 HASH = hashlib.sha256(DATA).hexdigest()
 COMMIT = "c0ffee" + "0" * 34

@@ -23,6 +23,9 @@ from mitsuba_mei.optimize.state import Snapshot
 from mitsuba_mei.pipeline import Pipeline
 from mitsuba_mei.runs.results import Estimate
 
+pytestmark = pytest.mark.slow
+
+
 TARGET = torch.tensor([3.0, -4.0, 0.0, 12.0])
 
 
