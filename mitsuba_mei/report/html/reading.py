@@ -154,7 +154,7 @@ def _mesh_files(folder: Path, result: AnyRun) -> dict[str, Path]:
     if isinstance(result, DiverseResult):
         files = {f"scene {int(each.name) + 1}": each / "mesh.ply" for each in scene_folders(folder)}
         return {name: path for name, path in files.items() if path.is_file()}
-    files = {"what was found": folder / "mesh.ply"}
+    files = {"the final object": folder / "mesh.ply"}
     if isinstance(result, InverseResult):
         files["the true object"] = folder / "true_mesh.ply"
     if isinstance(result, MetamerResult):

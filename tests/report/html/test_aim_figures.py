@@ -197,8 +197,8 @@ def test_the_pictures_are_those_to_compare(runs):
 def test_the_objects_are_named_and_seen_from_one_place(runs):
     names = {kind: [solid.name for solid in run.solids] for kind, run in runs.items()}
     assert names == {
-        "image": ["what was found", "the true object"],
-        "metamer": ["what was found", "the reference"],
+        "image": ["the final object", "the true object"],
+        "metamer": ["the final object", "the reference"],
         "diverse": ["scene 1", "scene 2", "scene 3"],
     }
     run = runs["diverse"]
