@@ -22,7 +22,8 @@ quickstart: $(READY)
 
 # Two files at a time, where there are two cores. Compiled modules are kept, whatever the shell says: tests start many
 # processes.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 --dist loadfile
+PYTEST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 2 \
+	--dist loadfile --no-loadscope-reorder
 
 test: $(READY) $(BROWSER)
 	$(PYTEST)

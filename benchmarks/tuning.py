@@ -12,7 +12,7 @@ import trimesh
 
 from mitsuba_mei.config.sections import RENDERERS
 from mitsuba_mei.experiments.tune import run_tuning
-from mitsuba_mei.experiments.tuning_plan import Subject, Wanted, planned, subject_of
+from mitsuba_mei.experiments.tuning_plan import Subject, TuningRequest, planned, subject_of
 from mitsuba_mei.neurons.cards import load_card
 from mitsuba_mei.runs.results import TuningResult
 from mitsuba_mei.runs.tuning_grid import points
@@ -228,9 +228,9 @@ def _coverage(folder: Path, seeds: int) -> list[dict]:
     """How often a truth lies within the errors of points that are measured with few samples."""
     # The subject is the same every time: only the seeds differ.
     subject = subject_of(folder / "scene.yaml", "path", SMALL, _Silent())
-    wanted = Wanted(["lighting.0.elevation=5:85:10"], f"0-{len(HEIGHTS) - 1}")
-    (known, precision, *_) = _curve(subject, wanted, TRUTH_SEED, TRUTH_SPP)
-    curves = [_curve(subject, wanted, seed, SPP) for seed in range(seeds)]
+    request = TuningRequest(["lighting.0.elevation=5:85:10"], f"0-{len(HEIGHTS) - 1}")
+    (known, precision, *_) = _curve(subject, request, TRUTH_SEED, TRUTH_SPP)
+    curves = [_curve(subject, request, seed, SPP) for seed in range(seeds)]
     mean, sem, low, high = (np.stack(each) for each in zip(*curves))
     rows = []
     for i, height in enumerate(HEIGHTS):
@@ -250,11 +250,11 @@ def _coverage(folder: Path, seeds: int) -> list[dict]:
     return rows
 
 
-def _curve(subject: Subject, wanted: Wanted, seed: int, spp: int) -> tuple[np.ndarray, ...]:
+def _curve(subject: Subject, request: TuningRequest, seed: int, spp: int) -> tuple[np.ndarray, ...]:
     """Mean, standard error, and ends of the intervals, (cells, points) each, as a tuning measures them."""
     accuracy = subject.config.evaluate.model_copy(update={"spp": spp, "repeats": 32})
     config = subject.config.model_copy(update={"seed": seed, "evaluate": accuracy})
-    plan = planned(replace(subject, config=config), wanted)
+    plan = planned(replace(subject, config=config), request)
     found = [plan.respond(point, index + 1) for index, (_, point) in enumerate(points(plan.axes))]
     return tuple(np.stack([getattr(each, name) for each in found], 1) for name in ("mean", "sem", "low", "high"))
 
@@ -270,9 +270,9 @@ def _write(folder: Path, scene: str, cells: str) -> None:
 
 def _tuned(folder: Path, renderer: str, over: str, neurons: int) -> TuningResult:
     """What a tuning of the folder's scene finds."""
-    wanted = Wanted([over], f"0-{neurons - 1}")
+    request = TuningRequest([over], f"0-{neurons - 1}")
     with tempfile.TemporaryDirectory() as out:
-        return run_tuning(folder / "scene.yaml", renderer, (), wanted, Path(out), _Silent()).result
+        return run_tuning(folder / "scene.yaml", renderer, (), request, Path(out), _Silent()).result
 
 
 def _dense(folder: Path, seen, values: np.ndarray, period: float | None = None) -> list[float]:

@@ -10,8 +10,8 @@ import numpy as np
 import roma
 import torch
 
+from .config.groups import SceneSettings
 from .config.load import Config
-from .config.narrow import SceneSettings
 from .config.objective import Objective
 from .config.scene import Shape
 from .config.sections import MAX_RESTARTS

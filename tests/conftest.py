@@ -57,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, reason in reasons.items():
             if reason and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+    # Files of whole runs first: one that is begun last keeps a single worker busy at the end.
+    whole_runs = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in whole_runs)
 
 
 @pytest.fixture(autouse=True)

@@ -95,10 +95,10 @@ def changed(folder: Path) -> Path:
     return folder
 
 
-def driven(folder: Path, *path: Path) -> dict:
-    """What all commands say and draw, with these folders on the path."""
+def driven(folder: Path, commands: list[str], *path: Path) -> dict:
+    """What these commands say and draw, with these folders on the path."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
-    driver = [sys.executable, "-c", DRIVER, json.dumps(COMMANDS)]
+    driver = [sys.executable, "-c", DRIVER, json.dumps(commands)]
     done = subprocess.run(driver, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -113,27 +113,38 @@ def test_an_addition_touches_few_files(kind):
     assert re.findall(r"^\+\+\+ b/mitsuba_mei/(\S+)", text, re.MULTILINE) == CHANGED[kind]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("way", ["installed", "changed"])
-def test_what_is_added_is_served_everywhere(way, tmp_path):
-    """Checked, run, tuned, taken apart and reported, without another change."""
-    path = [INSTALLED, ROOT] if way == "installed" else [changed(tmp_path / "copy")]
-    more = "" if way == "installed" else "regularizers: {displacement: 1.0}\n"
-    (tmp_path / "scene.yaml").write_text(SCENE + more)
-    found = driven(tmp_path, *path)
+TERMS = ["smoothness", "area", "edge length", "rigidity"]
+SAID = "The objective is power_mean: it is a mean of the responses in which strong ones count more."
+
+
+def check_run(folder: Path, found: dict, terms: list[str]) -> None:
+    """The objective and these regularizers are in the check, the result, the summary figure and the report."""
     assert "objective the mean of power 2 of 2 neurons" in found["said"][COMMANDS[0]][1]
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    result = json.loads((folder / "run" / "result.json").read_text())
     assert result["objective"] == "power_mean" and len(result["responses"]) == 2
-    terms = ["smoothness", "area", "edge length", "rigidity"] + ["displacement"] * (way == "changed")
     assert found["drawn"]["regularizers, unweighted"] == terms
     assert "objective (power_mean)" in found["drawn"]
+    page = (folder / "run.html").read_text(encoding="utf-8")
+    assert SAID in page and all(term in page for term in terms)
+
+
+@pytest.mark.slow
+def test_what_a_package_offers_is_served_everywhere(tmp_path):
+    """Checked, run, tuned, taken apart and reported, without another change."""
+    (tmp_path / "scene.yaml").write_text(SCENE)
+    check_run(tmp_path, driven(tmp_path, COMMANDS, INSTALLED, ROOT), TERMS)
     assert json.loads((tmp_path / "pixel" / "result.json").read_text())["objective"] == "power_mean"
     (neuron,) = json.loads((tmp_path / "factored" / "factors.json").read_text())["neurons"]
     assert neuron["objective"] == "power_mean" and neuron["ended"] == "done"
     assert len(json.loads((tmp_path / "tuned" / "tuning.json").read_text())["neurons"]) == 2
-    page = (tmp_path / "run.html").read_text(encoding="utf-8")
-    assert "The objective is power_mean: it is a mean of the responses in which strong ones count more." in page
-    assert way == "installed" or "displacement" in page
+
+
+@pytest.mark.slow
+def test_what_is_added_to_the_package_itself_is_served_everywhere(tmp_path):
+    """With a regularizer, which another package cannot offer; tuning and factors read the same registries."""
+    (tmp_path / "scene.yaml").write_text(SCENE + "regularizers: {displacement: 1.0}\n")
+    commands = [COMMANDS[0], COMMANDS[1], COMMANDS[-1]]
+    check_run(tmp_path, driven(tmp_path, commands, changed(tmp_path / "copy")), [*TERMS, "displacement"])
 
 
 # ----------------------------------------------------------------------------------------------- installed packages

@@ -44,7 +44,7 @@ def leave_out_run_pictures(patch: pytest.MonkeyPatch) -> None:
             adorn(folder, name, write)
 
     patch.setattr(RunFolder, "adorn", but_no_summary)
-    patch.setattr(frames.Course, "write", lambda *arguments: None)
+    patch.setattr(frames.RenderSequence, "write", lambda *arguments: None)
 
 
 def written(result: Result) -> dict[str, Any]:

@@ -160,9 +160,9 @@ def tune(
         raise UserError(f"there is no run folder or scene file '{source}'")
     numbered = results_in(out, "tuning", source) if source.is_dir() else results_in(out, f"tune-{source.stem}")
     with numbered as folder, live_progress(quiet, folder) as progress:
-        from ..experiments.tune import Wanted, run_tuning
+        from ..experiments.tune import TuningRequest, run_tuning
 
-        request = Wanted(over, neurons, relative, repeats)
+        request = TuningRequest(over, neurons, relative, repeats)
         outcome = run_tuning(source, renderer, overrides, request, folder, progress, trust)
         progress.stop()
         print("\n".join(describe_tuning(outcome.folder, outcome.result)), flush=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..config.file_kinds import check_given_run
+from ..config.groups import ObserverSettings
 from ..config.load import Config
-from ..config.narrow import ObserverSettings
 from ..config.objective import experiment_of
 from ..config.registry import named
 from ..errors import UserError, about

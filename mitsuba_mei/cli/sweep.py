@@ -86,19 +86,19 @@ def _over_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _label(row: Mapping[str, Any]) -> str:
     """The axes before the figures, but for the seed."""
     axes = list(row)[: list(row).index("of")]
-    said = [f"{'neuron' if path == 'model.neuron' else path} {row[path]}" for path in axes]
-    return f"{', '.join(said)}: " if said else ""
+    columns = [f"{'neuron' if path == 'model.neuron' else path} {row[path]}" for path in axes]
+    return f"{', '.join(columns)}: " if columns else ""
 
 
 def _spread(row: Mapping[str, Any]) -> str:
-    said = f"{row['of']} over {row['seeds']} seeds: mean {row['mean']:.4g}, s.d. {row['sd']:.2g}"
-    said += f" ({row['lowest']:.4g} to {row['highest']:.4g})"
-    said += f", render s.e. {row['render_se']:.2g}" if row["render_se"] else ", without render noise"
+    text = f"{row['of']} over {row['seeds']} seeds: mean {row['mean']:.4g}, s.d. {row['sd']:.2g}"
+    text += f" ({row['lowest']:.4g} to {row['highest']:.4g})"
+    text += f", render s.e. {row['render_se']:.2g}" if row["render_se"] else ", without render noise"
     if row["stimulus_correlation_mean"] is not None:
-        said += f"; stimuli correlate by {row['stimulus_correlation_mean']:.2f}"
+        text += f"; stimuli correlate by {row['stimulus_correlation_mean']:.2f}"
     if row["surface_distance_mean"] is not None:
-        said += f"; surfaces lie {100 * row['surface_distance_mean']:.2g} % of the radius apart"
-    return said
+        text += f"; surfaces lie {100 * row['surface_distance_mean']:.2g} % of the radius apart"
+    return text
 
 
 LEFT_OUT_FIRST = ("workers", "a run", "elapsed", "running")

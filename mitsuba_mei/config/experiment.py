@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from .fields import Disagreements, NonNegative
-from .narrow import ObserverSettings, RunSettings, SceneSettings, part_of
+from .groups import ObserverSettings, RunSettings, SceneSettings, part_of
 from .objective import ACTIVATION_OBJECTIVES, Activation, Objective
 from .scene import Camera, Constant, Diffuse, Emitter, Material, Placement, Pose, Shape, Sun
 from .sections import DEFAULT_NORM, Compare, Evaluate, Model, Optimizer, Pixel, Regularizers, Render, Stimulus

@@ -11,7 +11,7 @@ from ..errors import Place, UserError, nearest
 from ..io.files import named_from
 from .experiment import Config
 from .file_kinds import check_given_scene, check_scene
-from .narrow import SceneSettings
+from .groups import SceneSettings
 from .quantities import freeable_names
 from .references import files_of_cards, named_files, with_files
 from .validation import validate

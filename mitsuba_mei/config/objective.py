@@ -141,14 +141,14 @@ class TargetResponse(ActivationObjective):
 DIFFERENCES = ("image", "shape", "pose", "light")
 """In what two scenes can differ."""
 
-Apart = Annotated[
+MinDifference = Annotated[
     Positive | None,
     Field(
         description="How far is far enough, in the mean. image: 1 minus the correlation of what the neurons see (0.5); "
         "shape: mean distance of the surfaces over the object's radius (0.25); pose, light: degrees (30)."
     ),
 ]
-Differ = Literal["image", "shape", "pose", "light"]
+Respect = Literal["image", "shape", "pose", "light"]
 
 
 class Diverse(ExperimentSettings):
@@ -163,8 +163,8 @@ class Diverse(ExperimentSettings):
     level: Annotated[float, Field(gt=0, le=1)] = Field(
         0.9, description="What each must reach, of the known optimum, or else of what one scene alone reaches."
     )
-    differ: Differ = Field("image", description="In what they are to differ.")
-    apart: Apart = None
+    differ: Respect = Field("image", description="In what they are to differ.")
+    apart: MinDifference = None
 
     def summary(self, neurons: Sequence[int]) -> str:
         """Name the number of diverse scenes, and the space in which they differ."""
@@ -188,8 +188,8 @@ class Metamer(ExperimentSettings):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.02, description="Largest distance of the responses over the length of the reference's."
     )
-    differ: Differ = Field("shape", description="In what it is to differ from the reference.")
-    apart: Apart = None
+    differ: Respect = Field("shape", description="In what it is to differ from the reference.")
+    apart: MinDifference = None
 
     def summary(self, neurons: Sequence[int]) -> str:
         """Name the reference of the metamer."""

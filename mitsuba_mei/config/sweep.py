@@ -15,7 +15,7 @@ MAX_RUNS = 1_000_000
 """Runs of one sweep."""
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
-_LEAST_MEMORY = 500 * 10**6
+_MIN_MEMORY = 500 * 10**6
 
 
 def bytes_of(memory: str) -> int:
@@ -33,8 +33,8 @@ def bytes_of(memory: str) -> int:
 
 
 def _memory(value: str) -> str:
-    if bytes_of(value) < _LEAST_MEMORY:
-        raise ValueError(f"a run needs at least {_LEAST_MEMORY // 10**6}MB, not {value}")
+    if bytes_of(value) < _MIN_MEMORY:
+        raise ValueError(f"a run needs at least {_MIN_MEMORY // 10**6}MB, not {value}")
     return value
 
 

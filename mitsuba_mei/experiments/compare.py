@@ -134,9 +134,9 @@ def _picture(label: str, comparison: NeuronComparison, result: ComparedNeuron) -
         stimulus = frame(traced, comparison.kept[optimized_under][PATH].image.to(evaluator.device))[1]
         meis[optimized_under] = renders, stimulus
     sides = previews(traced.renderer, objects, (0,))
-    meis = {optimized_under: MEI(*seen, side) for (optimized_under, seen), (side,) in zip(meis.items(), sides)}
-    seen = None if comparison.pixel is None else comparison.pixel.grey(traced.observer.stimulus)
-    return ComparedMEIs(f"{result.model}, {label}", meis, seen, result)
+    meis = {optimized_under: MEI(*pictures, side) for (optimized_under, pictures), (side,) in zip(meis.items(), sides)}
+    pixel_stimulus = None if comparison.pixel is None else comparison.pixel.grey(traced.observer.stimulus)
+    return ComparedMEIs(f"{result.model}, {label}", meis, pixel_stimulus, result)
 
 
 def run_comparison(
@@ -181,10 +181,10 @@ def run_comparison(
     def asked(folder: RunFolder) -> None:
         write_request(folder, "compare", scenes)
 
-    return one_by_one(scenes, out, progress, prepare, work, _Overall, asked, resumed)
+    return one_by_one(scenes, out, progress, prepare, work, _OverallResults, asked, resumed)
 
 
-class _Overall(NeuronResults):
+class _OverallResults(NeuronResults):
     """The neurons compared so far, and their files."""
 
     kind = ComparisonResult

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.narrow import RunSettings
+from ..config.groups import RunSettings
 from ..config.sections import RENDERERS
 from ..geometry.registration import surface_distance
 from ..optimize.evaluate import Mean, SceneEstimate

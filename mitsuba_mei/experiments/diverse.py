@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..config.groups import RunSettings, SceneSettings
 from ..config.load import Config
-from ..config.narrow import RunSettings, SceneSettings
 from ..config.objective import Diverse
 from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts
@@ -37,7 +37,7 @@ from ..runs.results import DiverseResult, DiverseScene, DiverseSet, InitialFinal
 from ..runs.results.optimization import MeanDissimilarity
 from ..scene.parameters import get_parameters
 from .base import LOADING, WRITING, Progress, RunResult, open_run
-from .frames import Course, write_final, write_render
+from .frames import RenderSequence, write_final, write_render
 from .history import FRAMES, History, frame
 from .multistart import StartResult
 from .outputs import finish, run_facts, write_object, write_result
@@ -198,7 +198,7 @@ class _Search:
 
 
 def _write_run(folder: RunFolder, settings: RunSettings, trials: list[StartResult], maximum: Maximum) -> DiverseResult:
-    course, outcome = _course(trials), trials[0].outcome
+    sequence, outcome = _sequence(trials), trials[0].outcome
     diverse = _set(settings.objective, trials, maximum)
     facts = dict(run_facts(settings, trials[0].pipeline, trials, outcome.ended, outcome.reason))
     facts |= {
@@ -213,16 +213,16 @@ def _write_run(folder: RunFolder, settings: RunSettings, trials: list[StartResul
         ),
         diverse=diverse,
         neurons=settings.neurons,
-        exposure=course.exposure,
+        exposure=sequence.exposure,
         **facts,
     )
     for trial, scene in zip(trials, diverse.scenes):
-        write_final(folder, trial.pipeline, trial.after.image, course.exposure, f"{scene.folder}/")
+        write_final(folder, trial.pipeline, trial.after.image, sequence.exposure, f"{scene.folder}/")
         write_object(folder, trial, f"{scene.folder}/")
-    write_render(folder, course.last, course.exposure)
+    write_render(folder, sequence.last, sequence.exposure)
     write_result(folder, result, settings.deterministic)
-    folder.adorn("stimulus.png", lambda path: write_png(path, DISPLAY(course.beside.of(course.last))))
-    course.write(folder)
+    folder.adorn("stimulus.png", lambda path: write_png(path, DISPLAY(sequence.companion.of(sequence.last))))
+    sequence.write(folder)
     folder.adorn("summary.png", lambda path: write_diverse(path, _picture(trials, diverse)))
     return finish(folder, result, settings.deterministic)
 
@@ -279,11 +279,11 @@ def _pairs(kind: str, aspects: list[SceneFeatures]) -> np.ndarray:
     return values
 
 
-def _course(trials: list[StartResult]) -> Course:
+def _sequence(trials: list[StartResult]) -> RenderSequence:
     """All scenes side by side, at first, on the way and at last."""
     images = ([trial.before.image for trial in trials], [trial.after.image for trial in trials])
     first, last = (torch.cat(tuple(each), dim=1) for each in images)
-    return Course.of(trials[0].pipeline, trials[0].record, (first, last))
+    return RenderSequence.of(trials[0].pipeline, trials[0].record, (first, last))
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from ..config.load import Config, free_parameters
 from ..errors import UserError
 from ..optimize.checks import check_start, without_effect
 from ..pipeline import Pipeline, build_pipeline, each_start
-from ..runs.coalitions import FACTORS, Coalition, chosen_parameters, factor_of, factor_parameters
+from ..runs.factor_coalitions import FACTORS, Coalition, chosen_parameters, factor_of, factor_parameters
 from ..scene.initial import DRAWN, FILE
 from .base import threads_beside
 

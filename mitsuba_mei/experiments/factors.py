@@ -14,7 +14,7 @@ from ..errors import about
 from ..optimize.evaluate import SceneEstimate
 from ..optimize.pixel import PixelMEI
 from ..report.figures.factors import FactorsFigure, write_factors
-from ..runs.coalitions import EMPTY, FACTORS, SUBSETS, Coalition, named
+from ..runs.factor_coalitions import EMPTY, FACTORS, SUBSETS, Coalition, named
 from ..runs.folder import RunFolder
 from ..runs.results import FactorsNeuron, FactorsResult
 from ..runs.results.populations import KeptStart, Trial
@@ -71,10 +71,10 @@ def run_coalitions(
         folder.write_result(game.result())
     starts = prepared.starts
     starts[0].observer.check_unaltered(starts[0].render(prepared.config.seed))
-    played = game.played(label)
-    folder.adorn("factors.png", lambda path: write_factors(path, [played]))
+    figure_data = game.figure(label)
+    folder.adorn("factors.png", lambda path: write_factors(path, [figure_data]))
     folder.tell_missing(progress.message)
-    return played
+    return figure_data
 
 
 def _run(
@@ -161,7 +161,7 @@ class _Game:
         ends = list(self.values.values())[-1][:common]
         return max(range(common), key=lambda i: -math.inf if math.isnan(ends[i].mean) else ends[i].mean)
 
-    def played(self, label: str) -> FactorsFigure:
+    def figure(self, label: str) -> FactorsFigure:
         """What is drawn of it; of one start alone, so that every subset begins with the same object."""
         start = self.shown_start()
         pipeline = self.prepared.starts[0]
@@ -248,13 +248,13 @@ def run_factors(
         with about(scene):
             prepare(config.for_each_neuron()[0], starts=starts)
 
-    def gather(folder: RunFolder, asked: int) -> _Overall:
-        return _Overall(folder, asked, shown)
+    def gather(folder: RunFolder, asked: int) -> _OverallResults:
+        return _OverallResults(folder, asked, shown)
 
     return one_by_one(scenes, out, progress, partial(prepare, starts=starts), work, gather, asked, resumed)
 
 
-class _Overall(NeuronResults):
+class _OverallResults(NeuronResults):
     """What there is so far, and its files."""
 
     kind = FactorsResult

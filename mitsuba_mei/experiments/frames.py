@@ -17,7 +17,7 @@ from ..report.video import write_video
 from ..runs.folder import RunFolder
 from .history import History, frame, rendered
 
-__all__ = ["Beside", "Course", "write_final", "write_render"]
+__all__ = ["Companion", "RenderSequence", "write_final", "write_render"]
 
 STILLS = 12
 """Moments of an optimization of which pictures are kept, at most."""
@@ -27,8 +27,8 @@ REST = 6
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What is shown beside renders.
+class Companion:
+    """Pictures shown beside the renders of a run.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Beside:
     together: Callable[[Sequence[np.ndarray]], tuple[Callable[[np.ndarray], np.ndarray], str]]
 
     @classmethod
-    def stimulus(cls, pipeline: Pipeline, scenes: int = 1) -> Beside:
+    def stimulus(cls, pipeline: Pipeline, scenes: int = 1) -> Companion:
         """What the neurons saw of each render; of ``scenes``, which lie side by side."""
         device = pipeline.scene.background.device
 
@@ -63,8 +63,8 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a scene came about, in renders (H, W, C), linear radiance, all shown at one exposure.
+class RenderSequence:
+    """Renders of an optimization (H, W, C), linear radiance, all shown at one exposure.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Course:
     steps : sequence of ndarray
         Every ``every``-th, the first of them.
     every : int
-    beside : Beside
+    companion : Companion
     others : sequence of ndarray
         Renders that are to be compared with these.
     """
@@ -82,7 +82,7 @@ class Course:
     last: np.ndarray
     steps: Sequence[np.ndarray]
     every: int
-    beside: Beside
+    companion: Companion
     others: Sequence[np.ndarray] = ()
 
     @classmethod
@@ -91,13 +91,13 @@ class Course:
         pipeline: Pipeline,
         record: History,
         images: tuple[torch.Tensor, torch.Tensor],
-        beside: Beside | None = None,
+        companion: Companion | None = None,
         others: Sequence[np.ndarray] = (),
-    ) -> Course:
-        """That of an experiment, from its record, and the initial and final image; ``beside`` is the stimulus."""
+    ) -> RenderSequence:
+        """Of an experiment, from its record, and the initial and final image; ``companion`` is the stimulus."""
         first, last = map(rendered, images)
-        beside = Beside.stimulus(pipeline, record.scenes) if beside is None else beside
-        return cls(first, last, record.frames, record.every, beside, others)
+        companion = Companion.stimulus(pipeline, record.scenes) if companion is None else companion
+        return cls(first, last, record.frames, record.every, companion, others)
 
     @cached_property
     def exposure(self) -> float:
@@ -106,14 +106,14 @@ class Course:
 
     def write(self, folder: RunFolder) -> None:
         """Write the start, a video, and a few steps, evenly spread, under names that say the step."""
-        beside = self.beside
+        companion = self.companion
         pictures = {"initial_render": lambda: self._render(self.first)}
-        if beside.name == "stimulus":
-            pictures["initial_stimulus"] = lambda: beside.still(beside.of(self.first))
+        if companion.name == "stimulus":
+            pictures["initial_stimulus"] = lambda: companion.still(companion.of(self.first))
         for index in sorted({round(i) for i in np.linspace(0, len(self.steps) - 1, STILLS)} if self.steps else ()):
             name = f"frames/step-{1 + index * self.every:05d}"
             pictures[f"{name}-render"] = lambda i=index: self._render(self.steps[i])
-            pictures[f"{name}-{beside.name}"] = lambda i=index: beside.still(beside.of(self.steps[i]))
+            pictures[f"{name}-{companion.name}"] = lambda i=index: companion.still(companion.of(self.steps[i]))
         for name, pixels in pictures.items():
             folder.adorn(f"{name}.png", lambda path: write_png(path, pixels()))
         if self.steps:
@@ -124,9 +124,9 @@ class Course:
 
     def _write_video(self, path: Path) -> None:
         renders = [*self.steps, self.last]
-        beside = [self.beside.of(render) for render in renders]
-        pixels, caption = self.beside.together(beside)
-        frames = [(self._render(render), pixels(each)) for render, each in zip(renders, beside)]
+        companion = [self.companion.of(render) for render in renders]
+        pixels, caption = self.companion.together(companion)
+        frames = [(self._render(render), pixels(each)) for render, each in zip(renders, companion)]
         darker = f" at exposure {self.exposure:.2g}" if self.exposure < 0.995 else ""
         write_video(path, [*frames, *frames[-1:] * (REST - 1)], (f"render{darker}", caption))
 

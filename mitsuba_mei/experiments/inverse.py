@@ -13,8 +13,8 @@ import trimesh
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from ..config.groups import RunSettings, SceneSettings
 from ..config.load import Config, free_parameters
-from ..config.narrow import RunSettings, SceneSettings
 from ..config.objective import ImageTarget
 from ..config.quantities import Quantity
 from ..config.scene import Camera as CameraSettings
@@ -33,11 +33,11 @@ from ..runs.results.optimization import DifferenceScale, ErrorRecord, SurfaceErr
 from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
-from .frames import Beside, Course, write_render
+from .frames import Companion, RenderSequence, write_render
 from .history import posed_mesh
 from .multistart import MultistartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
-from .targets import cameras_of, wanted_images
+from .targets import cameras_of, target_images
 
 __all__ = ["distance_to_truth", "run_inverse", "towards_target", "write_recovered"]
 
@@ -50,7 +50,7 @@ def write_recovered(
     pipeline = best.pipeline
     target = pipeline.observer.target.cpu().numpy()
     images = best.before.image, done.final.image
-    course = Course.of(pipeline, best.record, images, _difference_from(target), [target])
+    sequence = RenderSequence.of(pipeline, best.record, images, _difference_from(target), [target])
     activation = InitialFinal(initial=best.before, final=done.final)
     error = -activation
     result = InverseResult(
@@ -64,19 +64,19 @@ def write_recovered(
         neurons=settings.named_neurons,
         restart=best.index,
         views=pipeline.observer.views,
-        exposure=course.exposure,
+        exposure=sequence.exposure,
     )
     write_object(folder, best)
     folder.write("target.exr", lambda path: write_exr(path, target))
-    write_render(folder, course.last, course.exposure)
+    write_render(folder, sequence.last, sequence.exposure)
     if truth is not None:
         folder.write("true_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, result, settings.deterministic)
-    _write_pictures(folder, free_parameters(scene), done, result, course)
+    _write_pictures(folder, free_parameters(scene), done, result, sequence)
     return finish(folder, result, settings.deterministic)
 
 
-def _difference_from(target: np.ndarray) -> Beside:
+def _difference_from(target: np.ndarray) -> Companion:
     """What is shown beside renders: by how much they are brighter than the target, the mean over channels."""
 
     def together(differences: Sequence[np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
@@ -84,7 +84,7 @@ def _difference_from(target: np.ndarray) -> Beside:
         caption = f"render − target: blue −{reach:.2g}, white 0, orange {reach:.2g}"
         return lambda difference: signed_difference(difference, reach), caption
 
-    return Beside(
+    return Companion(
         "difference", lambda render: (render - target).mean(-1), lambda each: DISPLAY(127.5 * (1 + each)), together
     )
 
@@ -154,20 +154,20 @@ def _off(values: dict[str, Any], quantity: Quantity) -> ParameterError | None:
 
 
 def _write_pictures(
-    folder: RunFolder, free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course
+    folder: RunFolder, free: Sequence[str], done: MultistartResult, result: InverseResult, sequence: RenderSequence
 ) -> None:
-    difference, (target,) = course.beside.of(course.last), course.others
-    folder.adorn("target.png", lambda path: write_png(path, to_srgb(course.exposure * target)))
+    difference, (target,) = sequence.companion.of(sequence.last), sequence.others
+    folder.adorn("target.png", lambda path: write_png(path, to_srgb(sequence.exposure * target)))
     left = signed_difference(difference, result.difference.reach)
     folder.adorn("difference.png", lambda path: write_png(path, left))
-    folder.adorn("frames/final-difference.png", lambda path: write_png(path, course.beside.still(difference)))
-    course.write(folder)
-    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(free, done, result, course)))
+    folder.adorn("frames/final-difference.png", lambda path: write_png(path, sequence.companion.still(difference)))
+    sequence.write(folder)
+    folder.adorn("summary.png", lambda path: write_recovery(path, _recovery(free, done, result, sequence)))
 
 
-def _recovery(free: Sequence[str], done: MultistartResult, result: InverseResult, course: Course) -> Recovery:
+def _recovery(free: Sequence[str], done: MultistartResult, result: InverseResult, sequence: RenderSequence) -> Recovery:
     pipeline = done.best.pipeline
-    images = {"target": course.others[0], "initial": course.first, "final": course.last}
+    images = {"target": sequence.others[0], "initial": sequence.first, "final": sequence.last}
     what = ", ".join(free) or "nothing free"
     return Recovery(
         title=f"{what}: {result.error.kind} error {_text(result.error.final)}",
@@ -214,18 +214,18 @@ def towards_target(
     own = [view.target for view in objective.views]
     with threads_beside(pipeline.renderer):
         channels = pipeline.scene.channels
-        wanted = wanted_images(objective.target, own, render, channels, cameras, on_message, trust_code)
+        targets = target_images(objective.target, own, render, channels, cameras, on_message, trust_code)
     likeness = ImageError(
         observer.stimulus,
         observer.model,
         observer.neurons,
         observer.objective,
         memory=observer.memory if objective.error == "responses" else None,
-        target=wanted.images.to(device),
+        target=targets.images.to(device),
         views=max(1, len(cameras)),
         error=objective.error,
     )
-    return replace(pipeline, observer=likeness, cameras=cameras), wanted.truth
+    return replace(pipeline, observer=likeness, cameras=cameras), targets.truth
 
 
 def run_inverse(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:

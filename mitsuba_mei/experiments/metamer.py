@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from ..config.groups import RunSettings
 from ..config.load import Config
-from ..config.narrow import RunSettings
 from ..config.objective import Metamer
 from ..errors import UserError
 from ..io.images import to_srgb, write_exr, write_png
@@ -28,11 +28,11 @@ from ..runs.folder import RunFolder
 from ..runs.results import InitialFinal, MetamerPair, MetamerResult
 from ..runs.results.optimization import Dissimilarity, NeuronAnswers, ResponseDistance, SceneDistance
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
-from .frames import Course, write_final
+from .frames import RenderSequence, write_final
 from .history import frame, posed_mesh
 from .multistart import MultistartResult, StartResult, optimize_from_starts
 from .outputs import finish, over_starts, run_facts, write_object, write_result
-from .targets import Wanted, wanted_images
+from .targets import TargetImages, target_images
 
 __all__ = ["build_metamer", "run_metamer"]
 
@@ -49,11 +49,11 @@ class Reference:
 
     Attributes
     ----------
-    wanted : Wanted
+    targets : TargetImages
     aspects : SceneFeatures
     """
 
-    wanted: Wanted
+    targets: TargetImages
     aspects: SceneFeatures
 
 
@@ -72,15 +72,15 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
         neurons = GuardedModule(FeatureExtractor(observer.model.module, sought.layer), observer.model.name).to(device)
         memory = Memory(neurons, (observer.stimulus.channels, *observer.stimulus.image_size))
     with threads_beside(pipeline.renderer):
-        wanted = wanted_images(
+        targets = target_images(
             sought.reference, (), config.render, pipeline.scene.channels, (), on_message, config.trusts_code
         )
-    target = wanted.images.to(device)
+    target = targets.images.to(device)
     parts = (observer.stimulus, observer.model, neurons, observer.objective)
     likeness = ImageError(*parts, memory=memory, target=target, error="responses")
     with torch.no_grad():
         model_input = observer.stimulus(target)
-        truth = None if wanted.truth is None else wanted.truth.to(device)
+        truth = None if targets.truth is None else targets.truth.to(device)
         aspects = (
             SceneFeatures(model_input)
             if truth is None
@@ -92,7 +92,7 @@ def build_metamer(config: Config, on_message: Callable[[str], None] = lambda tex
             f"objective.differ is {sought.differ}, but the reference {why}, so that there is nothing to differ from; "
             "let it be image, or name another reference"
         )
-    return replace(pipeline, observer=likeness), Reference(wanted, aspects)
+    return replace(pipeline, observer=likeness), Reference(targets, aspects)
 
 
 def run_metamer(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
@@ -155,7 +155,7 @@ def _write_run(
     best = done.best
     pipeline = best.pipeline
     target = pipeline.observer.target.cpu().numpy()
-    course = Course.of(pipeline, best.record, (best.before.image, done.final.image), others=[target])
+    sequence = RenderSequence.of(pipeline, best.record, (best.before.image, done.final.image), others=[target])
     result = MetamerResult(
         activation=InitialFinal(initial=best.before, final=done.final),
         metamer=_pair(done, settings.objective, reference, apart),
@@ -164,16 +164,16 @@ def _write_run(
         over_starts=over_starts(done, settings.objective.type),
         neurons=settings.named_neurons,
         restart=best.index,
-        exposure=course.exposure,
+        exposure=sequence.exposure,
     )
     write_object(folder, best)
-    write_final(folder, pipeline, done.final.image, course.exposure)
+    write_final(folder, pipeline, done.final.image, sequence.exposure)
     folder.write("reference.exr", lambda path: write_exr(path, target))
-    truth = reference.wanted.truth
+    truth = reference.targets.truth
     if truth is not None:
         folder.write("reference_mesh.ply", lambda path: posed_mesh(truth).export(path, file_type="ply"))
     write_result(folder, result, settings.deterministic)
-    course.write(folder)
+    sequence.write(folder)
     _write_pictures(folder, done, reference, result)
     return finish(folder, result, settings.deterministic)
 
@@ -225,7 +225,7 @@ def _picture(done: MultistartResult, reference: Reference, result: MetamerResult
     name = "metamer" if result.metamer.found else "nearest scene"  # only what is one is called one
     images = {"reference": observer.target, name: done.final.image}
     frames = {name: frame(pipeline, image) for name, image in images.items()}
-    scenes = {"reference": reference.wanted.truth, name: pipeline.scene}
+    scenes = {"reference": reference.targets.truth, name: pipeline.scene}
     faces = pipeline.scene.faces
     shown = {name: each for name, each in scenes.items() if each is not None and torch.equal(each.faces, faces)}
     # A renderer has one kind of material, and the reference's may be another: both are shown in the metamer's.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..config.narrow import RunSettings
+from ..config.groups import RunSettings
 from ..interrupts import finishing
 from ..io.images import write_png
 from ..optimize.evaluate import SceneEstimate, evaluate

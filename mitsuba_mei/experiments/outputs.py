@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..config.narrow import RunSettings
+from ..config.groups import RunSettings
 from ..config.objective import maximised_value
 from ..config.trust import runs_code
 from ..errors import UserError
@@ -24,7 +24,7 @@ from ..runs.results import InitialFinal, MEIResult, OptimizationResult, Response
 from ..runs.spread import ends_of, named_value, spread
 from ..scene.parameters import get_parameters, write_parameters
 from .base import WRITING, Progress, threads_beside, versions
-from .frames import Course, write_final
+from .frames import RenderSequence, write_final
 from .history import frame, posed_mesh
 from .multistart import MultistartResult, StartResult, optimize_from_starts
 from .pixel import pixel_reference, write_pixel_stimulus
@@ -57,14 +57,14 @@ def write_run(
     ``over``: as for :func:`finish`.
     """
     pipeline, images = done.best.pipeline, (done.best.before.image, done.final.image)
-    course = Course.of(pipeline, done.best.record, images)
-    result = _result(settings, done, pixel, course.exposure)
+    sequence = RenderSequence.of(pipeline, done.best.record, images)
+    result = _result(settings, done, pixel, sequence.exposure)
     write_object(folder, done.best)
-    write_final(folder, pipeline, done.final.image, course.exposure)
+    write_final(folder, pipeline, done.final.image, sequence.exposure)
     if pixel is not None:
         write_pixel_stimulus(folder, pixel, pipeline.observer.stimulus, "pixel_stimulus")
     write_result(folder, result, settings.deterministic)
-    course.write(folder)
+    sequence.write(folder)
     folder.adorn("summary.png", lambda path: write_summary(path, _summary(settings, done, pixel, result)))
     return finish(folder, result, settings.deterministic, over)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config.narrow import SceneSettings
+from ..config.groups import SceneSettings
 from ..config.sections import Evaluate
 from ..errors import UserError, about
 from ..io.files import json_text, make_writable, take_name, write_whole
 from ..optimize.evaluate import SceneEstimate, evaluate
 from ..pipeline import Pipeline, build_pipeline, build_scene
-from ..report.figures.comparison import Seen, write_evaluation
+from ..report.figures.comparison import EvaluatedView, write_evaluation
 from ..runs.folder import RunFolder
 from ..runs.read import FinishedRun, read_run
 from ..runs.results import EvaluationResult, InitialFinal, result_json
@@ -119,7 +119,7 @@ def evaluate_run(
     evaluator.pipeline.observer.check_unaltered(by_renderer[shown]["final"].image.to(evaluator.device))
     views = {
         when: {
-            name: Seen(*frame(evaluator.pipeline, each[when].image.to(evaluator.device)))
+            name: EvaluatedView(*frame(evaluator.pipeline, each[when].image.to(evaluator.device)))
             for name, each in by_renderer.items()
         }
         for when in seeds

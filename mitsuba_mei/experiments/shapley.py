@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from ..optimize.evaluate import Mean
-from ..runs.coalitions import (
+from ..runs.factor_coalitions import (
     EMPTY,
     FACTORS,
     SUBSETS,

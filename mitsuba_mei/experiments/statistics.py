@@ -112,8 +112,8 @@ class PairedDifference:
         """
         if self.n < 2:
             return None
-        reach = float(stats.t.ppf(0.5 + confidence / 2, self.n - 1)) * self.sem
-        return self.mean - reach, self.mean + reach
+        half_width = float(stats.t.ppf(0.5 + confidence / 2, self.n - 1)) * self.sem
+        return self.mean - half_width, self.mean + half_width
 
 
 def mean_difference(

@@ -24,14 +24,14 @@ from ..scene.color import to_channels
 from ..scene.parameters import get_parameters, read_parameters, set_parameters
 from ..scene.scene import Scene
 
-__all__ = ["Wanted", "cameras_of", "check_targets", "wanted_images"]
+__all__ = ["TargetImages", "cameras_of", "check_targets", "target_images"]
 
 SEED = 2**61
 """Renders of a target share no seed with any other."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TargetImages:
     """Target images.
 
     Attributes
@@ -55,7 +55,7 @@ def cameras_of(views: Sequence[View], camera: CameraSettings) -> tuple[Camera, .
     return tuple(Camera(**(own | there)) for there in placed)
 
 
-def wanted_images(
+def target_images(
     name: str | None,
     own: Sequence[str | None],
     render: Render,
@@ -63,7 +63,7 @@ def wanted_images(
     cameras: Sequence[Camera] = (),
     on_message: Callable[[str], None] = lambda text: None,
     trust_code: bool = False,
-) -> Wanted:
+) -> TargetImages:
     """Read or render the target.
 
     A scene is rendered as its own file says, at this run's resolution and variant, with as many samples as its
@@ -93,7 +93,9 @@ def wanted_images(
     if name is not None and views > 1:
         raise UserError(f"objective.target is one image, and there are {views} views; give each view its own target")
     files = [name] if name is not None else own
-    return Wanted(torch.cat([_of_file(Path(file), render.resolution, channels, on_message) for file in files], dim=1))
+    return TargetImages(
+        torch.cat([_of_file(Path(file), render.resolution, channels, on_message) for file in files], dim=1)
+    )
 
 
 def check_targets(
@@ -144,7 +146,7 @@ def _of_scene(
     cameras: Sequence[Camera],
     on_message: Callable[[str], None],
     trust_code: bool,
-) -> Wanted:
+) -> TargetImages:
     theirs = load_config(path, rendered=False, trust_code=trust_code).with_free(())
     with about(path):
         observer = build_observer(theirs.observer, on_message) if theirs.placement.on is not None else None
@@ -161,4 +163,4 @@ def _of_scene(
         states = [scene(camera=camera) for camera in cameras] or [scene()]
         repeats = theirs.evaluate.repeats if renderer.noisy else 1
         images = [renderer.render_batch(states, SEED + i, theirs.evaluate.spp) for i in range(repeats)]
-    return Wanted(torch.cat(tuple(torch.stack(images).mean(0)), dim=1), scene)
+    return TargetImages(torch.cat(tuple(torch.stack(images).mean(0)), dim=1), scene)

@@ -20,13 +20,13 @@ from ..runs.results.responses import Accuracy, Source
 from ..runs.tuning_grid import points
 from ..runs.tuning_summary import summarize
 from .base import LOADING, WRITING, Progress, RunResult, threads_beside, versions
-from .tuning_plan import Plan, Subject, Wanted, check_points, check_wanted, planned, subject_of, with_periods
+from .tuning_plan import Plan, Subject, TuningRequest, check_points, check_request, planned, subject_of, with_periods
 
-__all__ = ["Found", "Wanted", "result_of", "run_subject", "run_tuning", "write_grid"]
+__all__ = ["ResponseGrid", "TuningRequest", "result_of", "run_subject", "run_tuning", "write_grid"]
 
 
 @dataclass
-class Found:
+class ResponseGrid:
     """What there is of the responses so far: (k, grid...) each, NaN where nothing is known."""
 
     mean: np.ndarray
@@ -36,7 +36,7 @@ class Found:
     stimuli: np.ndarray
 
     @classmethod
-    def nothing(cls, plan: Plan, stimulus: np.ndarray) -> Found:
+    def nothing(cls, plan: Plan, stimulus: np.ndarray) -> ResponseGrid:
         """Before the first point; ``stimulus`` is one of them."""
         numbers = [np.full((len(plan.neurons), *plan.shape), np.nan) for _ in range(4)]
         return cls(*numbers, np.full((*plan.shape, *stimulus.shape), np.nan, np.float32))
@@ -48,7 +48,7 @@ class Found:
         self.stimuli[index] = stimulus
 
 
-def result_of(plan: Plan, own: Responses, responses_so_far: Found, whole: bool) -> TuningResult:
+def result_of(plan: Plan, own: Responses, responses_so_far: ResponseGrid, whole: bool) -> TuningResult:
     """The result of a grid, whole or interrupted."""
     subject = plan.subject
     config, pipeline = subject.config, subject.pipeline
@@ -77,14 +77,14 @@ def result_of(plan: Plan, own: Responses, responses_so_far: Found, whole: bool) 
     )
 
 
-def _summary(plan: Plan, responses_so_far: Found, i: int) -> TuningSummary | None:
+def _summary(plan: Plan, responses_so_far: ResponseGrid, i: int) -> TuningSummary | None:
     """Of a neuron whose responses are all known and finite; else None."""
     if not np.isfinite(responses_so_far.mean[i]).all():
         return None
     return summarize(plan.axes, responses_so_far.mean[i], responses_so_far.sem[i], plan.subject.config.seed)
 
 
-def write_grid(folder: RunFolder, plan: Plan, responses_so_far: Found, result: TuningResult) -> None:
+def write_grid(folder: RunFolder, plan: Plan, responses_so_far: ResponseGrid, result: TuningResult) -> None:
     """Write the stimuli, the table, the result and the figure."""
     folder.write("stimuli.npy", lambda path: np.save(path, responses_so_far.stimuli))
     folder.write("tuning.csv", lambda path: _write_rows(path, plan, responses_so_far))
@@ -97,7 +97,7 @@ def write_grid(folder: RunFolder, plan: Plan, responses_so_far: Found, result: T
     folder.adorn("tuning.png", lambda path: write_tuning(path, figure))
 
 
-def _write_rows(path: Path, plan: Plan, responses_so_far: Found) -> None:
+def _write_rows(path: Path, plan: Plan, responses_so_far: ResponseGrid) -> None:
     """A row for each neuron and point of which something is known."""
     names = ("mean", "sem", "low", "high")
     known = [each for each in points(plan.axes) if not np.isnan(responses_so_far.stimuli[each[0]]).all()]
@@ -115,7 +115,7 @@ def run_tuning(
     source: Path,
     renderer: str | None,
     overrides: Sequence[str],
-    request: Wanted,
+    request: TuningRequest,
     out: Path,
     progress: Progress,
     trust_code: bool = False,
@@ -124,12 +124,12 @@ def run_tuning(
 
     See :func:`run_subject`, and :func:`subject_of`.
     """
-    check_wanted(request)
+    check_request(request)
     progress.doing(LOADING)
     return run_subject(subject_of(source, renderer, overrides, progress, trust_code), request, out, progress)
 
 
-def run_subject(subject: Subject, request: Wanted, out: Path, progress: Progress) -> RunResult:
+def run_subject(subject: Subject, request: TuningRequest, out: Path, progress: Progress) -> RunResult:
     """Render every point of the grid, show it to the neurons, and write a folder of it all.
 
     Every point is rendered with seeds of its own, so that the errors of points are independent of each other: a curve's
@@ -141,7 +141,7 @@ def run_subject(subject: Subject, request: Wanted, out: Path, progress: Progress
     Parameters
     ----------
     subject : Subject
-    request : Wanted
+    request : TuningRequest
     out : Path
         The folder, a new one.
     progress : Progress
@@ -159,7 +159,7 @@ def run_subject(subject: Subject, request: Wanted, out: Path, progress: Progress
         folder = RunFolder(out)
         plan = with_periods(plan)
         own = plan.respond({}, 0)
-        responses_so_far = Found.nothing(plan, plan.stimulus(own.image))
+        responses_so_far = ResponseGrid.nothing(plan, plan.stimulus(own.image))
         grid = points(plan.axes)
         done = 0
         with interruptible() as interrupted:

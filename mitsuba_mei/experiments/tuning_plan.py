@@ -25,7 +25,7 @@ from ..scene.state import check_before_camera
 from .base import Progress
 from .history import frame
 
-__all__ = ["Plan", "Subject", "Wanted", "check_points", "check_wanted", "planned", "subject_of", "with_periods"]
+__all__ = ["Plan", "Subject", "TuningRequest", "check_points", "check_request", "planned", "subject_of", "with_periods"]
 
 TUNING_SEEDS = 2 * EVALUATION_SEEDS
 """Renders of a tuning share no seed with those of an optimization or of an evaluation."""
@@ -41,7 +41,7 @@ ALIKE = 0.95
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TuningRequest:
     """What of a tuning is asked for.
 
     Attributes
@@ -151,7 +151,7 @@ def subject_of(
         return Subject(source, config, pipeline, False)
 
 
-def check_wanted(request: Wanted) -> None:
+def check_request(request: TuningRequest) -> None:
     """Raise UserError for what is wrong with it by itself, before anything is read."""
     for text in request.over:
         parse_over(text)
@@ -171,7 +171,7 @@ def _listed(neurons: str) -> list[int] | None:
         raise UserError(f"--neurons {neurons}: {error}; or say all") from None
 
 
-def planned(subject: Subject, request: Wanted) -> Plan:
+def planned(subject: Subject, request: TuningRequest) -> Plan:
     """What is to be rendered of a subject.
 
     Raises
@@ -179,7 +179,7 @@ def planned(subject: Subject, request: Wanted) -> Plan:
     UserError
         If the scene has no such numbers or the model no such neurons, or something is out of its range.
     """
-    check_wanted(request)
+    check_request(request)
     pipeline = subject.pipeline
     values = ScalarParameters(pipeline.scene, subject.config.pose.rotation)
     axes = axes_of([parse_over(text) for text in request.over], values, request.relative)
@@ -226,11 +226,11 @@ def with_periods(plan: Plan) -> Plan:
 
 def _looks_alike(plan: Plan, path: str, value: float, later: float) -> bool:
     """Whether the stimulus is the same when a number has grown."""
-    pipeline, seen = plan.subject.pipeline, []
+    pipeline, stimuli = plan.subject.pipeline, []
     for number in (value, value + later):
         plan.values.set({path: number})
         image = pipeline.renderer.render(pipeline.scene(), TUNING_SEEDS, plan.accuracy.spp * plan.accuracy.repeats)
         grey = plan.stimulus(image).astype(np.float64)
-        seen.append((grey - grey.mean()).ravel())
-    size = np.linalg.norm(seen[0]) * np.linalg.norm(seen[1])
-    return bool(size > 0 and seen[0] @ seen[1] > ALIKE * size)
+        stimuli.append((grey - grey.mean()).ravel())
+    size = np.linalg.norm(stimuli[0]) * np.linalg.norm(stimuli[1])
+    return bool(size > 0 and stimuli[0] @ stimuli[1] > ALIKE * size)

@@ -246,7 +246,7 @@ class SurfaceDistance:
 def surface_distance(
     a: trimesh.Trimesh, b: trimesh.Trimesh, samples: int = 4000, seed: int = 0, aligned: bool = True
 ) -> SurfaceDistance:
-    """The distance between two surfaces, after :func:`~.surface_alignment.align` or as they lie.
+    """The distance between two surfaces, after :func:`align` or as they lie.
 
     Distances run from points, spread evenly by area, to the nearest point of the whole other surface (Cignoni, Rocchini
     & Scopigno 1998, Metro: measuring error on simplified surfaces, Computer Graphics Forum 17:167-174), in both

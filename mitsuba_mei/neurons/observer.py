@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config.narrow import ObserverSettings
+from ..config.groups import ObserverSettings
 from ..errors import ModelFailure, UserError
 from ..objectives import Objective, build_objective
 from ..stimulus import Stimulus
 from .cards import NeuronModel, load_card
 from .model import Ensemble
+from .model_identity import answer_alike, share_weights, varied_images
 from .repeatable import Memory
-from .same_model import answer_alike, share_weights, varied_images
 
 __all__ = ["Observation", "Validator", "Observer", "build_observer"]
 
-FAINT = 1.0
+MIN_GREY_LEVELS = 1.0
 """Root mean square of a stimulus, grey levels of 255, below which a picture of 8 bits does not show it."""
 
 
@@ -218,7 +218,7 @@ def _tell_faint(model: NeuronModel, stimulus: Stimulus, on_message: Callable[[st
         levels = stimulus.norm / math.sqrt(count) * float(stimulus.model_std.mean())
     else:
         levels = math.inf if stimulus.contrast is None else 255 * stimulus.contrast
-    if levels < FAINT:
+    if levels < MIN_GREY_LEVELS:
         on_message(
             f"stimulus.{stimulus.constraint} {getattr(stimulus, stimulus.constraint):g} is a contrast of {levels:.2g} "
             f"of 255 grey levels (RMS) for model '{model.name}': no picture shows it; give more, or clip: true"

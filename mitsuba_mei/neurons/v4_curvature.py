@@ -27,7 +27,7 @@ LARGEST_TURN = 70.0  # degrees of tangent between the apex and a straight arm
 MARGIN = 0.25  # the image is continued by that much, half widths
 SEMISATURATION = 0.1  # amplitude, standardised units, at which the normalisation takes hold
 NEIGHBOURHOOD = 0.2  # width of the normalisation pool, half widths
-FLOOR = 0.05  # normalised amplitude of an empty place, keeps every gradient alive
+MIN_RESPONSE = 0.05  # normalised amplitude of an empty place, keeps every gradient alive
 GAIN = 2.0  # gives about 0.7 for a filled shape with the preferred contour at norm 25
 
 
@@ -201,14 +201,14 @@ class CurvatureV4(nn.Module):
             energy.sum(1, keepdim=True), self._pool, stride=1, padding=self._pool // 2, count_include_pad=False
         )
         normalised = energy / (SEMISATURATION**2 + around)
-        raised = self._blur_rows @ (normalised + FLOOR**2).square() @ self._blur_columns.mT
+        raised = self._blur_rows @ (normalised + MIN_RESPONSE**2).square() @ self._blur_columns.mT
         places = self._places.expand(len(image), -1, -1, -1)
         pooled = F.grid_sample(raised, places, mode="bilinear", align_corners=True)
         return torch.einsum("bcnj,njc->bnj", pooled, self._tuning) ** 0.25
 
     def forward(self, image: Tensor) -> Tensor:
         """Responses ``(B, n)`` to images ``(B, 1, h, w)``."""
-        return GAIN * (self.subunits(image).log().mean(-1).exp() - FLOOR)
+        return GAIN * (self.subunits(image).log().mean(-1).exp() - MIN_RESPONSE)
 
 
 def _gaussian(square: Tensor) -> Tensor:

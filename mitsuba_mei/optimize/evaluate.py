@@ -217,8 +217,8 @@ def respond(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], accuracy: A
     answers = _answers(pipeline, neurons, [image, *((n * image - each) / (n - 1) for each in images)])
     values = n * answers[0] - (n - 1) * answers[1:]
     mean, sem = values.mean(0), values.std(0, ddof=1) / math.sqrt(n)
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * sem
-    return Responses(mean, sem, mean - reach, mean + reach, image)
+    half_width = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * sem
+    return Responses(mean, sem, mean - half_width, mean + half_width, image)
 
 
 def _answers(pipeline: Pipeline, neurons: Callable[[Tensor], Tensor], images: list[Tensor]) -> np.ndarray:

@@ -20,14 +20,63 @@ from .state import checked_array
 __all__ = ["MEAN_ACTIVATION", "SMOOTHING", "LossValue", "DiversityLoss", "ActivationLoss", "Loss"]
 
 MEAN_ACTIVATION = "mean_activation"
-"""The name of several scenes' mean activation among what is watched; what is maximised is another figure there."""
+"""The term that holds several scenes' mean activation; their objective is another figure."""
+
+SMOOTHING = 0.1
+"""Weight of a step in running means."""
 
 TINY = 1e-6
-"""The least reach of an activation that is divided by."""
+"""Least reach of an activation by which it is divided."""
+
+
+@dataclass(frozen=True)
+class LossValue:
+    """One noisy evaluation of a loss; its gradient is added to the parameters'.
+
+    Attributes
+    ----------
+    value : float
+        The objective, which is maximised.
+    loss : float
+        The loss, which is minimised.
+    terms : dict of str to float
+        Further figures for the record: the unweighted regularizers, and the like.
+    image : Tensor
+        A render, (H, W, C); of several scenes side by side, (H, k W, C).
+    """
+
+    value: float
+    loss: float
+    terms: dict[str, float]
+    image: Tensor
+
+
+class Loss(Protocol):
+    """A loss that :func:`~mitsuba_mei.optimize.loop.optimize` minimises."""
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Free parameters by the group whose learning rate applies."""
+        ...
+
+    def evaluate(self, seed: int) -> LossValue:
+        """Evaluate the loss once, and add its gradient to the parameters'."""
+        ...
+
+    def failure(self, step: int) -> str | None:
+        """What is wrong with the scene after a step, in a few words; None where nothing is."""
+        ...
+
+    def state_dict(self) -> dict[str, np.ndarray | float]:
+        """Memory of earlier evaluations, for the checkpoint."""
+        ...
+
+    def load_state_dict(self, memory: dict[str, np.ndarray]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        ...
 
 
 class ActivationLoss:
-    """Maximises the activation over a scene's free parameters, and keeps its object one.
+    """Minus the activation, plus the regularizers.
 
     The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
     for the neuron's input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of
@@ -37,7 +86,7 @@ class ActivationLoss:
     ----------
     pipeline : Pipeline
     watch : callable, optional
-        What says after a step that something is wrong with the scene.
+        Called after a step: says what is wrong with the scene, if anything.
     """
 
     def __init__(self, pipeline: Pipeline, watch: Callable[[int], str | None] | None = None) -> None:
@@ -54,11 +103,11 @@ class ActivationLoss:
         return {} if self._reach is None else {"reach": self._reach}
 
     def load_state_dict(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take up the reach."""
+        """Restore the reach."""
         self._reach = checked_array(memory, "reach", ()).item() if "reach" in memory else None
 
     def evaluate(self, seed: int) -> LossValue:
-        """Render once and look."""
+        """Render once, and evaluate."""
         shape = self.pipeline.scene.shape()
         look = self.pipeline.observe(seed, shape=shape)
         terms = self.pipeline.regularizers(shape)
@@ -78,41 +127,42 @@ class ActivationLoss:
 
 
 class DiversityLoss:
-    """Makes scenes differ that all do what is wanted of them.
+    """Dissimilarity of scenes, under a penalty on each of them.
 
-    The loss of each scene is its regularizers' weighted sum plus ``want``; that of the whole also the mean over pairs
-    of how much ``enough`` is missed by, in parts of ``apart``; without ``enough`` there is no end to it.
+    The loss is the scenes' mean of the regularizers' weighted sum plus ``penalty``, plus the mean over pairs of
+    ``max(0, enough - d / min_difference)`` for a dissimilarity ``d``; of ``-d / min_difference`` where ``enough`` is
+    infinite.
 
     Parameters
     ----------
-    experiments : sequence of Pipeline
-        One a scene; the renderer is the same.
-    want : callable
-        From a look to what is lost there, at least 0: a penalty that is exact where it is steep enough (Nocedal &
-        Wright 2006, Numerical Optimization, section 17.2).
+    pipelines : sequence of Pipeline
+        One a scene, all with one renderer.
+    penalty : callable
+        From an observation to a number, at least 0; exact where it is steep enough (Nocedal & Wright 2006, Numerical
+        Optimization, section 17.2).
     kind : str
-        In what they differ (:mod:`~mitsuba_mei.optimize.dissimilarity`).
-    apart : float
-        How far is far.
+        In which respect they differ (:mod:`~mitsuba_mei.optimize.dissimilarity`).
+    min_difference : float
+        The dissimilarity that counts as 1.
     reference : SceneFeatures, optional
-        A scene that stays as it is, from which they all have to differ; else they have to differ from each other.
+        A fixed scene from which they all differ; without it they differ from each other.
     enough : float
-        Beyond so many times ``apart`` nothing is gained.
+        In ``min_difference``: a larger dissimilarity gains nothing.
     """
 
     def __init__(
         self,
-        experiments: Sequence[Pipeline],
-        want: Callable[[Observation], Tensor],
+        pipelines: Sequence[Pipeline],
+        penalty: Callable[[Observation], Tensor],
         kind: str,
-        apart: float,
+        min_difference: float,
         reference: SceneFeatures | None = None,
         enough: float = math.inf,
     ) -> None:
-        self.experiments, self._want, self._apart, self._enough = experiments, want, apart, enough
+        self.pipelines, self._penalty, self._min_difference, self._enough = pipelines, penalty, min_difference, enough
         self._reference = reference
-        self._watches = [FailureMonitor(pipeline) for pipeline in experiments]
-        count = len(experiments)
+        self._watches = [FailureMonitor(pipeline) for pipeline in pipelines]
+        count = len(pipelines)
         pairs = (
             [(i, j) for i in range(count) for j in range(i)] if reference is None else [(i, -1) for i in range(count)]
         )
@@ -123,97 +173,49 @@ class DiversityLoss:
         return next((failure for watch in self._watches if (failure := watch(step)) is not None), None)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """How surfaces were laid onto each other last, and when."""
+        """The last registration of each pair of surfaces, and its step."""
         return {f"{i}.{j}": each.laid for (i, j), each in self._pairs.items() if each.laid is not None}
 
     def load_state_dict(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take this up."""
+        """Restore the registrations."""
         for (i, j), each in self._pairs.items():
             each.laid = checked_array(memory, f"{i}.{j}", (5, 4)).copy() if f"{i}.{j}" in memory else None
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The free parameters of all scenes by group."""
         groups: dict[str, list[nn.Parameter]] = {}
-        for pipeline in self.experiments:
+        for pipeline in self.pipelines:
             for name, parameters in pipeline.scene.parameter_groups().items():
                 groups.setdefault(name, []).extend(parameters)
         return groups
 
     def evaluate(self, seed: int) -> LossValue:
-        """Render every scene once and look. The value is minus what is lost, the scenes' mean, without regularizers.
+        """Render every scene once, and evaluate. The value is minus the scenes' mean penalty.
 
         The images lie side by side, (H, k W, C).
         """
-        shapes = [pipeline.scene.shape() for pipeline in self.experiments]
-        states = [pipeline.scene(shape) for pipeline, shape in zip(self.experiments, shapes)]
-        images = self.experiments[0].renderer.render_batch(states, seed)
-        looks = [pipeline.observer.observe(image) for pipeline, image in zip(self.experiments, images)]
-        aspects = [
-            scene_features(e.scene, shape, look.model_input) for e, shape, look in zip(self.experiments, shapes, looks)
+        shapes = [pipeline.scene.shape() for pipeline in self.pipelines]
+        states = [pipeline.scene(shape) for pipeline, shape in zip(self.pipelines, shapes)]
+        images = self.pipelines[0].renderer.render_batch(states, seed)
+        observations = [pipeline.observer.observe(image) for pipeline, image in zip(self.pipelines, images)]
+        features = [
+            scene_features(e.scene, shape, seen.model_input)
+            for e, shape, seen in zip(self.pipelines, shapes, observations)
         ]
-        others = [*aspects, self._reference]
-        apart = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()]) / self._apart
-        missed = -apart if math.isinf(self._enough) else (self._enough - apart).clamp_min(0)
-        terms = [e.regularizers(shape) for e, shape in zip(self.experiments, shapes)]
-        cost = sum(e.regularizers.total(term) for e, term in zip(self.experiments, terms))
-        lost = torch.stack([self._want(look) for look in looks])
-        loss = (cost + lost.sum()) / len(looks) + missed.mean()
+        others = [*features, self._reference]
+        dissimilarity = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()])
+        relative = dissimilarity / self._min_difference
+        missing = -relative if math.isinf(self._enough) else (self._enough - relative).clamp_min(0)
+        terms = [e.regularizers(shape) for e, shape in zip(self.pipelines, shapes)]
+        cost = sum(e.regularizers.total(term) for e, term in zip(self.pipelines, terms))
+        penalty = torch.stack([self._penalty(seen) for seen in observations])
+        loss = (cost + penalty.sum()) / len(observations) + missing.mean()
         loss.backward()
         figures = {name: sum(term[name].item() for term in terms) / len(terms) for name in terms[0]}
-        difference = apart.mean().item() * self._apart
+        difference = relative.mean().item() * self._min_difference
         together = torch.cat(tuple(images), dim=1)
         watched = {"difference": difference, **figures}
         if self._reference is None:
-            mean = sum(look.activation.item() for look in looks) / len(looks)
+            mean = sum(seen.activation.item() for seen in observations) / len(observations)
             watched = {MEAN_ACTIVATION: mean, **watched}
-        return LossValue(-lost.mean().item(), loss.item(), watched, together)
-
-
-SMOOTHING = 0.1
-"""Weight of a step in running means."""
-
-
-@dataclass(frozen=True)
-class LossValue:
-    """What a goal makes of the parameters as they stand: noisy figures; gradients lie with the parameters.
-
-    Attributes
-    ----------
-    value : float
-        What is maximised.
-    loss : float
-        What descends.
-    terms : dict of str to float
-        Whatever else is worth watching: regularizers, unweighted, and the like.
-    image : Tensor
-        A render, (H, W, C); of several scenes side by side, (H, k W, C).
-    """
-
-    value: float
-    loss: float
-    terms: dict[str, float]
-    image: Tensor
-
-
-class Loss(Protocol):
-    """What an optimization is for."""
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """What it moves, by the group whose learning rate applies."""
-        ...
-
-    def evaluate(self, seed: int) -> LossValue:
-        """Look at the parameters once, and add the loss's gradient to theirs."""
-        ...
-
-    def failure(self, step: int) -> str | None:
-        """What is wrong with the scene as it stands after a step, in a few words; None where nothing is."""
-        ...
-
-    def state_dict(self) -> dict[str, np.ndarray | float]:
-        """What it remembers of earlier attempts, and cannot go on without."""
-        ...
-
-    def load_state_dict(self, memory: dict[str, np.ndarray]) -> None:
-        """Remember what :meth:`state_dict` gave."""
-        ...
+        return LossValue(-penalty.mean().item(), loss.item(), watched, together)

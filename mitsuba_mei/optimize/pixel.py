@@ -35,11 +35,11 @@ BLUR_FRACTION = 0.6
 
 @dataclass(frozen=True)
 class PixelMEI:
-    """What pixels reach.
+    """The pixel MEI of an objective.
 
     Attributes
     ----------
-    seen : Tensor
+    model_input : Tensor
         The best restart's input to the neurons, (1, channels, h, w).
     activation : float
         The objective there; exact, since no renderer is noisy here.

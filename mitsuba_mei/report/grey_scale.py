@@ -50,11 +50,11 @@ class GreyScale:
         if not levels.size:
             return DISPLAY
         centre = float(np.median(levels))
-        reach = max(float(np.abs(levels - centre).max()), MIN_RANGE)
-        digits = max(0, 1 - math.floor(math.log10(reach)))
+        limit = max(float(np.abs(levels - centre).max()), MIN_RANGE)
+        digits = max(0, 1 - math.floor(math.log10(limit)))
         unit = 10.0**digits
         # Two ends that are nearly round already are not moved by what rounding did to them.
-        low, high = math.floor((centre - reach) * unit + 1e-4), math.ceil((centre + reach) * unit - 1e-4)
+        low, high = math.floor((centre - limit) * unit + 1e-4), math.ceil((centre + limit) * unit - 1e-4)
         return cls(low / unit, high / unit)
 
     def __call__(self, grey: np.ndarray) -> np.ndarray:

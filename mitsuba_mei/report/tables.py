@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..runs.coalitions import FACTORS, SUBSETS, named
+from ..runs.factor_coalitions import FACTORS, SUBSETS, named
 from ..runs.results import Axis, FactorsNeuron, FactorsResult, TunedNeuron, TuningResult
 from ..runs.results.populations import MeanOverStarts, Ratio
 from ..runs.tuning_summary import BANDWIDTH

@@ -159,8 +159,8 @@ def _bandwidth(axes: Sequence[Axis], mean: np.ndarray, i: int, height: float) ->
     if not height > baseline:
         return None, ALIKE
     level = (height + baseline) / 2
-    reach = [_fall(curve, int(top[i]), sense, level, axis.period is not None) for sense in (1, -1)]
-    return (None, BEYOND) if None in reach else (float(sum(reach) / 2 * axis.step), None)
+    falls = [_fall(curve, int(top[i]), sense, level, axis.period is not None) for sense in (1, -1)]
+    return (None, BEYOND) if None in falls else (float(sum(falls) / 2 * axis.step), None)
 
 
 def _fall(curve: np.ndarray, top: int, sense: int, level: float, round_: bool) -> float | None:

@@ -14,7 +14,7 @@ from ..io.images import read_image
 from .camera import Camera
 from .color import to_channels
 from .component import by_kind
-from .emitter import EnvironmentEmitter, LobeEmitter
+from .emitter_base import EnvironmentEmitter, LobeEmitter
 from .panorama import framed, is_detailed, look_at, spread
 from .state import Lobe
 

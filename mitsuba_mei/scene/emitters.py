@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .camera import Camera
 from .distant_emitters import DISTANT_EMITTERS
-from .emitter import Emitter, EnvironmentEmitter, LobeEmitter, LocalEmitter
+from .emitter_base import Emitter, EnvironmentEmitter, LobeEmitter, LocalEmitter
 from .local_emitters import LOCAL_EMITTERS
 from .state import LightState, Lobe
 

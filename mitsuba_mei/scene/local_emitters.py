@@ -8,7 +8,7 @@ from torch import nn
 from ..config import scene as schema
 from .camera import Camera
 from .component import by_kind
-from .emitter import LocalEmitter
+from .emitter_base import LocalEmitter
 from .state import LightState
 
 __all__ = ["Area", "Directional", "LOCAL_EMITTERS", "Point", "Spot"]

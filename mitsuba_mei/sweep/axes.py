@@ -73,17 +73,19 @@ def read_axes(tree: Located, every_neuron: Callable[[], Sequence[int]]) -> tuple
     UserError
         If one is empty, is given twice, or has a value twice.
     """
-    found: dict[tuple[str, ...], tuple[Located, ...]] = {}
+    values_by_axis: dict[tuple[str, ...], tuple[Located, ...]] = {}
     for name, listed in tree.value.items():
         key = key_of(name)
         where = f"{listed.place}: axes: {name}"
-        for other in found:
+        for other in values_by_axis:
             if key == other:
                 raise UserError(f"{where}: {path_text(key)} is an axis already; write it once")
             if _within(key, other) or _within(other, key):
                 raise UserError(f"{where}: lies within {path_text(min(key, other, key=len))}, as does another axis")
-        found[key] = _values(key, listed, where, every_neuron)
-    return tuple(Axis(key, values, _label(key, found), _names(key, values)) for key, values in found.items())
+        values_by_axis[key] = _values(key, listed, where, every_neuron)
+    return tuple(
+        Axis(key, values, _label(key, values_by_axis), _names(key, values)) for key, values in values_by_axis.items()
+    )
 
 
 def _within(key: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -173,7 +175,7 @@ def read_leave_out(tree: Located | None, axes: Sequence[Axis]) -> list[dict[int,
     UserError
         If one names what is no axis, or a value that the axis has not.
     """
-    found = []
+    values_by_axis = []
     for index, row in enumerate([] if tree is None else tree.value):
         combination: dict[int, frozenset[int]] = {}
         for name, values_given in row.value.items():
@@ -186,8 +188,8 @@ def read_leave_out(tree: Located | None, axes: Sequence[Axis]) -> list[dict[int,
             combination[number] = _matching(axes[number], values_given, where)
         if not combination:
             raise UserError(f"{row.place}: leave_out.{index}: must not be empty, or nothing would be left")
-        found.append(combination)
-    return found
+        values_by_axis.append(combination)
+    return values_by_axis
 
 
 def _matching(axis: Axis, values_given: Located, where: str) -> frozenset[int]:

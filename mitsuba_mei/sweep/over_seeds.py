@@ -155,10 +155,10 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 def _stimulus(folder: Path) -> np.ndarray | None:
     """What the neurons saw; None where there is none, or it is uniform."""
     try:
-        seen = np.load(folder / "stimulus.npy", allow_pickle=False)
+        stimulus = np.load(folder / "stimulus.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return seen if seen.dtype.kind == "f" and np.isfinite(seen).all() and np.ptp(seen) > 0 else None
+    return stimulus if stimulus.dtype.kind == "f" and np.isfinite(stimulus).all() and np.ptp(stimulus) > 0 else None
 
 
 def _object(folder: Path) -> trimesh.Trimesh | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.file_kinds import check_given_scene, check_sweep
+from ..config.groups import ObserverSettings
 from ..config.load import Config, SceneText, dump
-from ..config.narrow import ObserverSettings
 from ..config.sweep import MAX_RUNS, Address, Slurm, Sweep
 from ..config.validation import validate
 from ..config.yaml.located import Located, path_text
@@ -210,13 +210,13 @@ def check_plan(plan: Plan) -> int:
 def _one_of_each(plan: Plan) -> Iterator[Row]:
     """A run with each value of every axis, where that can be wrong at all: not of neurons and seeds."""
     varied = [number for number, axis in enumerate(plan.axes) if axis.key not in (NEURON, SEED)]
-    seen = {(number, row.chosen[number]) for row in plan.rows[:CHECKED] for number in varied}
+    known = {(number, row.chosen[number]) for row in plan.rows[:CHECKED] for number in varied}
     unlike = 0
     for row in plan.rows[CHECKED:]:
-        values = {(number, row.chosen[number]) for number in varied} - seen
+        values = {(number, row.chosen[number]) for number in varied} - known
         if values and unlike < CHECKED:
             unlike += 1
-            seen |= values
+            known |= values
             yield row
 
 

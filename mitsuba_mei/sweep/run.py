@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config.narrow import ObserverSettings
+from ..config.groups import ObserverSettings
 from ..config.sweep import Sweep
 from ..errors import UserError, about
 from ..experiments.targets import check_targets
@@ -65,8 +65,8 @@ def every_neuron(settings: ObserverSettings) -> Sequence[int]:
     return load_card(settings.model.card, trust_code=settings.trusts_code).every_neuron
 
 
-def check_model(plan: Plan, told: Watcher) -> None:
-    """Make sure of what a scene file names, and that there are the neurons; downloads are told of.
+def check_model(plan: Plan, progress: Watcher) -> None:
+    """Make sure of what a scene file names, and that there are the neurons; a download is reported.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def check_model(plan: Plan, told: Watcher) -> None:
     """
     with about(plan.scene.path):
         first = plan.config(plan.rows[0])
-        check_files(first, told.message)
-        check_targets(first.objective, first.render, first.trusts_code, told.message)
+        check_files(first, progress.message)
+        check_targets(first.objective, first.render, first.trusts_code, progress.message)
     numbers = [number for number, axis in enumerate(plan.axes) if axis.key == NEURON]
     if not numbers:
         return
@@ -88,7 +88,7 @@ def check_model(plan: Plan, told: Watcher) -> None:
     axis = plan.axes[number]
     for chosen in neurons.values():
         config = plan.config(next(iter(chosen.values())))
-        model = load_card(config.model.card, on_message=told.message, trust_code=config.trusts_code)
+        model = load_card(config.model.card, on_message=progress.message, trust_code=config.trusts_code)
         for i in chosen:
             try:
                 model.check_neurons(axis.values[i].plain())

@@ -8,7 +8,7 @@ import pytest
 
 from mitsuba_mei.config.load import Config, free_parameters, load_config
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.runs.coalitions import SUBSETS, chosen_parameters, factor_parameters, named
+from mitsuba_mei.runs.factor_coalitions import SUBSETS, chosen_parameters, factor_parameters, named
 
 LIGHTS = """
 lighting:

@@ -17,7 +17,7 @@ from mitsuba_mei.experiments.factor_starts import prepare
 from mitsuba_mei.experiments.reevaluate import evaluate_run
 from mitsuba_mei.optimize.evaluate import evaluate
 from mitsuba_mei.report.tables import describe_factors
-from mitsuba_mei.runs.coalitions import SUBSETS, named
+from mitsuba_mei.runs.factor_coalitions import SUBSETS, named
 from mitsuba_mei.runs.results import FactorsNeuron
 from mitsuba_mei.scene.parameters import get_parameters
 from tests.whole_runs import Interrupting, Silent, called, leave_out_run_pictures, read_json

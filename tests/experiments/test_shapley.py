@@ -12,7 +12,7 @@ from scipy import stats
 
 from mitsuba_mei.experiments.shapley import factor_rows, statistics
 from mitsuba_mei.optimize.evaluate import Mean
-from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
+from mitsuba_mei.runs.factor_coalitions import FACTORS, SUBSETS, named
 from mitsuba_mei.runs.results import FactorsNeuron
 
 GAINS = {"shape": 0.5, "pose": 0.3, "light": 0.1}

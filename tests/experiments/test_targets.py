@@ -12,7 +12,7 @@ import torch
 from mitsuba_mei.config.load import load_config
 from mitsuba_mei.errors import UserError
 from mitsuba_mei.experiments.mei import run_mei
-from mitsuba_mei.experiments.targets import SEED, cameras_of, wanted_images
+from mitsuba_mei.experiments.targets import SEED, cameras_of, target_images
 from mitsuba_mei.io.images import to_srgb, write_exr
 from mitsuba_mei.io.pictures.bitmaps import file_threads
 from mitsuba_mei.pipeline import build_pipeline
@@ -37,7 +37,7 @@ def configured(folder: Path, name: str = "run", objective: dict | None = None, *
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_scene_is_seen_by_its_own_camera_where_no_view_says_another(tmp_path, truth, channels):
     config = configured(tmp_path)
-    wanted = wanted_images(
+    wanted = target_images(
         str(truth), (None,), config.render, channels, cameras_of(config.objective.views, config.camera), trust_code=True
     )
     direct = build_pipeline(load_config(truth, rendered=False, trust_code=True))
@@ -49,7 +49,7 @@ def test_a_scene_is_seen_by_its_own_camera_where_no_view_says_another(tmp_path, 
 def test_a_scene_is_seen_by_every_view(tmp_path, truth):
     config = configured(tmp_path, objective={"type": "image", "target": "truth.yaml", "views": VIEWS})
     cameras = cameras_of(config.objective.views, config.camera)
-    wanted = wanted_images(str(truth), (None, None), config.render, 1, cameras, trust_code=True)
+    wanted = target_images(str(truth), (None, None), config.render, 1, cameras, trust_code=True)
     direct = build_pipeline(load_config(truth, rendered=False, trust_code=True))
     for image, camera in zip(wanted.images.chunk(2, dim=1), cameras):
         torch.testing.assert_close(image, direct.renderer.render(direct.scene(camera=camera), 0))
@@ -60,7 +60,7 @@ def test_a_scene_of_another_renderer_is_rendered_as_its_own_file_says(tmp_path):
     said = {"type": "path", "spp": 4, "max_depth": 3}
     truth = write_scene(tmp_path, "truth", shape=LUMP, render=said, evaluate={"spp": 64, "repeats": 3})
     config = configured(tmp_path, render={"type": "raster", "resolution": 48})
-    found = wanted_images(str(truth), (None,), config.render, 1, trust_code=True).images
+    found = target_images(str(truth), (None,), config.render, 1, trust_code=True).images
     theirs = load_config(truth, ["render.resolution=48"], rendered=False, trust_code=True)
     scene = build_pipeline(theirs).scene
     with torch.no_grad():
@@ -77,7 +77,7 @@ def test_a_finished_run_stands_for_what_it_ended_with(tmp_path):
     path = write_scene(tmp_path, "first", pose={"rotation": [10, 20, 30], "free": ["rotation", "translation"]})
     run = run_mei(load_config(path, trust_code=True), tmp_path / "first-run", Silent())
     config = configured(tmp_path, objective={"type": "image", "target": "first-run/config.yaml"})
-    wanted = wanted_images(config.objective.target, (None,), config.render, 1, trust_code=True)
+    wanted = target_images(config.objective.target, (None,), config.render, 1, trust_code=True)
     final = torch.from_numpy(read_exr(run.folder / "render.exr"))
     torch.testing.assert_close(wanted.images, final, atol=1e-5, rtol=0)
     start = build_pipeline(load_config(path, trust_code=True)).render(0)
@@ -89,7 +89,7 @@ def test_a_target_scene_that_is_wrong_is_named(tmp_path):
     truth = write_scene(tmp_path, "truth", shape={"rbf": {"control_points": 9999}})
     config = configured(tmp_path)
     with pytest.raises(UserError, match=r"truth\.yaml: .*9999"):
-        wanted_images(str(truth), (None,), config.render, 1, trust_code=True)
+        target_images(str(truth), (None,), config.render, 1, trust_code=True)
 
 
 def read_exr(path: Path) -> np.ndarray:
@@ -115,16 +115,16 @@ def config(tmp_path, truth):
 
 def test_an_exr_is_radiance_as_it_stands(tmp_path, config, picture):
     write_exr(tmp_path / "a.exr", 7 * picture)
-    colour = wanted_images(str(tmp_path / "a.exr"), (None,), config.render, 3, trust_code=True)
+    colour = target_images(str(tmp_path / "a.exr"), (None,), config.render, 3, trust_code=True)
     np.testing.assert_array_equal(colour.images.numpy(), 7 * picture)
     assert colour.truth is None
-    grey = wanted_images(str(tmp_path / "a.exr"), (None,), config.render, 1, trust_code=True).images.numpy()
+    grey = target_images(str(tmp_path / "a.exr"), (None,), config.render, 1, trust_code=True).images.numpy()
     np.testing.assert_allclose(grey[..., 0], 7 * picture @ [0.2126, 0.7152, 0.0722], rtol=1e-5)
 
 
 def test_a_png_is_decoded(tmp_path, config, picture):
     iio.imwrite(tmp_path / "a.png", to_srgb(picture))
-    found = wanted_images(str(tmp_path / "a.png"), (None,), config.render, 3, trust_code=True).images.numpy()
+    found = target_images(str(tmp_path / "a.png"), (None,), config.render, 3, trust_code=True).images.numpy()
     np.testing.assert_allclose(found, picture, atol=0.5 / 255 * 2.5)  # the slope of sRGB at white is below 2.5
     assert np.abs(found - to_srgb(picture) / 255).mean() > 0.1
 
@@ -132,7 +132,7 @@ def test_a_png_is_decoded(tmp_path, config, picture):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_grey_file_serves_any_model(tmp_path, config, picture, channels):
     write_exr(tmp_path / "grey.exr", picture[..., :1])
-    found = wanted_images(str(tmp_path / "grey.exr"), (None,), config.render, channels, trust_code=True).images.numpy()
+    found = target_images(str(tmp_path / "grey.exr"), (None,), config.render, channels, trust_code=True).images.numpy()
     np.testing.assert_allclose(found, np.repeat(picture[..., :1], channels, 2), rtol=1e-5)
 
 
@@ -142,7 +142,7 @@ def test_every_view_has_its_own_file_in_their_order(tmp_path, truth, picture):
     views = [{"azimuth": 0, "target": "a.exr"}, {"azimuth": 90, "target": "b.exr"}]
     config = configured(tmp_path, objective={"type": "image", "views": views})
     own = [view.target for view in config.objective.views]
-    found = wanted_images(None, own, config.render, 3, cameras_of(config.objective.views, config.camera)).images.numpy()
+    found = target_images(None, own, config.render, 3, cameras_of(config.objective.views, config.camera)).images.numpy()
     np.testing.assert_array_equal(found, np.concatenate([picture, 1 - picture], axis=1))
 
 
@@ -150,14 +150,14 @@ def test_every_view_has_its_own_file_in_their_order(tmp_path, truth, picture):
 def test_an_image_of_another_size_is_refused(tmp_path, config, size):
     write_exr(tmp_path / "a.exr", np.full((*size, 3), 0.5, np.float32))
     with pytest.raises(UserError, match=rf"a\.exr has {size[1]} x {size[0]} pixels, and render\.resolution is 32"):
-        wanted_images(str(tmp_path / "a.exr"), (None,), config.render, 1, trust_code=True)
+        target_images(str(tmp_path / "a.exr"), (None,), config.render, 1, trust_code=True)
 
 
 def test_one_image_is_no_target_of_several_views(tmp_path, truth, picture):
     write_exr(tmp_path / "a.exr", picture)
     config = configured(tmp_path, objective={"type": "image", "target": "a.exr", "views": VIEWS})
     with pytest.raises(UserError, match="one image, and there are 2 views; give each view its own target"):
-        wanted_images(
+        target_images(
             config.objective.target, (None, None), config.render, 1, cameras_of(config.objective.views, config.camera)
         )
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_image_is_refused(tmp_path, config, content, name):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"target image .*{name}"):
-        wanted_images(str(tmp_path / name), (None,), config.render, 1, trust_code=True)
+        target_images(str(tmp_path / name), (None,), config.render, 1, trust_code=True)
 
 
 # ------------------------------------------------------------------------------------------------------------ cameras

@@ -20,7 +20,7 @@ OWN = (ROOT / "scenes" / "own_model" / "card.yaml").read_text()
 
 
 @given(st.one_of(mutations(CARDS), mutations([OWN])), st.booleans())
-@examples(500)
+@examples(250)
 def test_a_card(folder, content, trust_code):
     path = folder / "scenes" / "own_model" / "changed.yaml"
     path.write_bytes(content)

@@ -102,7 +102,7 @@ def files(folder: Path) -> list[str]:
 
 
 @given(data=st.data())
-@examples(60)
+@examples(30)
 def test_files_with_damaged_bytes(run_folder, data):
     name = data.draw(st.sampled_from(files(run_folder)))
     gone_on(run_folder, run_mei, {name: data.draw(damaged((run_folder / name).read_bytes()))})
@@ -161,7 +161,7 @@ def _mappings(tree: Any) -> list[dict]:
 
 
 @given(data=st.data())
-@examples(90)
+@examples(45)
 def test_states_that_say_something_else(run_folder, data):
     name = data.draw(st.sampled_from([name for name in files(run_folder) if name.endswith("npz")] + 9 * [MAIN]))
     content = data.draw(other_state(run_folder / name))
@@ -173,7 +173,7 @@ MAIN = "checkpoint/start-0.npz"
 
 
 @given(data=st.data())
-@examples(15)
+@examples(10)
 def test_states_of_several_scenes(diverse_folder, data):
     (name,) = (name for name in files(diverse_folder) if "scenes" in name)
     content = data.draw(other_state(diverse_folder / name))

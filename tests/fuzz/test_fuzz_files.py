@@ -44,7 +44,7 @@ def images(folder) -> dict[str, bytes]:
 
 
 @given(data=st.data())
-@examples(200)
+@examples(100)
 def test_an_image(folder, images, data):
     kind = data.draw(st.sampled_from(sorted(images)))
     path = folder / f"damaged.{kind}"
@@ -61,7 +61,7 @@ def saved(**options) -> bytes:
 
 
 @given(st.sampled_from([saved(), saved(_use_new_zipfile_serialization=False)]).flatmap(damaged))
-@examples(120)
+@examples(60)
 def test_weights(folder, content):
     path = folder / "damaged.pth"
     path.write_bytes(content)
@@ -82,7 +82,7 @@ def read_again(folder: Path) -> None:
 
 
 @given(data=st.data())
-@examples(120)
+@examples(60)
 def test_a_finished_run(finished, data):
     names = sorted(str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file())
     likely = ["result.json", "metrics.csv", "config.yaml", "parameters.npz", "mesh.ply"]

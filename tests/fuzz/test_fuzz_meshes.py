@@ -37,7 +37,7 @@ FILES = {
 
 @pytest.mark.parametrize("kind", sorted(FILES))
 @given(data=st.data())
-@examples(160)
+@examples(80)
 def test_a_mesh(folder, kind, data):
     path = folder / f"mesh.{kind}"
     path.write_bytes(data.draw(st.sampled_from(FILES[kind]).flatmap(damaged)))

@@ -31,7 +31,7 @@ SHOWN = tuple(text for text in TEXTS if "macaque" not in text)
 
 
 @given(mutations(TEXTS))
-@examples(800)
+@examples(400)
 def test_a_scene_file(folder, content):
     path = folder / "scenes" / "changed.yaml"
     path.write_bytes(content)
@@ -54,7 +54,7 @@ OVERRIDES = st.one_of(st.tuples(NAMES, SAID).map("=".join), NAMES)
 
 
 @given(st.lists(OVERRIDES, min_size=1, max_size=3), st.lists(NAMES, max_size=2), st.lists(NAMES, max_size=2))
-@examples(500)
+@examples(250)
 def test_changes_on_the_command_line(folder, overrides, free, frozen):
     outcome(load_config, folder / "scenes" / "all_free.yaml", overrides, free, frozen)
 
@@ -72,7 +72,7 @@ def small(config: Config) -> Config:
 
 
 @given(st.one_of(mutations(SHOWN), other_numbers(SHOWN)))
-@examples(200)
+@examples(100)
 def test_a_scene_that_is_built(folder, content):
     """Values that are allowed each by itself, and are beyond all measure."""
     path = folder / "scenes" / "changed.yaml"

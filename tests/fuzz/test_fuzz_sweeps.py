@@ -24,7 +24,7 @@ SMALL = (
 
 
 @given(mutations(((SCENES / "sweep.yaml").read_text(), *SMALL)))
-@examples(500)
+@examples(250)
 def test_a_sweep_file(folder, content):
     path = folder / "scenes" / "changed.yaml"
     path.write_bytes(content)

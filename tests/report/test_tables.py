@@ -9,7 +9,7 @@ import pytest
 from mitsuba_mei.experiments.shapley import statistics
 from mitsuba_mei.optimize.evaluate import Mean
 from mitsuba_mei.report.tables import describe_factors, percent, signed, subset_rows, worth_rows
-from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
+from mitsuba_mei.runs.factor_coalitions import FACTORS, SUBSETS, named
 from mitsuba_mei.runs.results import FactorsResult
 from mitsuba_mei.runs.results.populations import MeanOverStarts, Ratio
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsuba_mei.runs.coalitions import added_last, coalitions, difference, interaction, main_effect, shapley
+from mitsuba_mei.runs.factor_coalitions import added_last, coalitions, difference, interaction, main_effect, shapley
 
 PLAYERS = ("a", "b", "c")
 EVERY = coalitions(PLAYERS)

@@ -23,7 +23,7 @@ import trimesh
 from torch import Tensor
 from trimesh.exchange.gltf import export_glb
 
-from ...scene.emitter import Emitter
+from ...scene.emitter_base import Emitter
 from ...scene.material import Material
 from ...scene.scene import Scene
 

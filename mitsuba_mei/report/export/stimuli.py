@@ -21,7 +21,7 @@ __all__ = ["MAX_SIZE", "MIN_SIZE", "DisplaySettings", "Picture", "ExportedStimul
 
 MIN_SIZE, MAX_SIZE = 16, 4096
 HALF_LEVEL = 0.5 / 255
-FAINT = 1e-6
+UNIFORM_CONTRAST = 1e-6
 """RMS contrast below which a picture is uniform."""
 
 
@@ -93,7 +93,7 @@ def prepare(grey: np.ndarray, look: DisplaySettings) -> Picture:
     if look.size is not None:
         shown = _resampled(shown, look.size)
     mean, contrast = _statistics(shown)
-    gain = look.contrast / contrast if look.contrast is not None and contrast > FAINT else 1.0
+    gain = look.contrast / contrast if look.contrast is not None and contrast > UNIFORM_CONTRAST else 1.0
     shown = (mean if look.mean is None else look.mean) + gain * (shown - mean)
     clipped = float(((shown < -HALF_LEVEL) | (shown > 1 + HALF_LEVEL)).mean())
     shown = shown.clip(0, 1)

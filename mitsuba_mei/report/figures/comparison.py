@@ -16,7 +16,7 @@ from ..grey_scale import GreyScale
 from ..sentences import SHOWN, signed_percent
 from .style import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show
 
-__all__ = ["MEI", "ComparedMEIs", "Seen", "write_comparison", "write_evaluation", "write_overview"]
+__all__ = ["MEI", "ComparedMEIs", "EvaluatedView", "write_comparison", "write_evaluation", "write_overview"]
 
 PATH, RASTER = RENDERERS
 COLOURS = {PATH: BLUE, RASTER: ORANGE}
@@ -147,19 +147,21 @@ def _cell(result: ComparedNeuron, optimized_under: str, shown: str) -> str:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EvaluatedView:
     """A render (H, W, C), linear radiance, and the grey levels (h, w) or (h, w, 3) that the neuron saw of it."""
 
     render: np.ndarray
     stimulus: np.ndarray
 
 
-def write_evaluation(path: Path, title: str, views: Mapping[str, Mapping[str, Seen]], result: EvaluationResult) -> None:
+def write_evaluation(
+    path: Path, title: str, views: Mapping[str, Mapping[str, EvaluatedView]], result: EvaluationResult
+) -> None:
     """Draw a run's initial and final scene, by its own renderer and by the one that it is evaluated under, as a PNG.
 
     Parameters
     ----------
-    views : dict of str to dict of str to Seen
+    views : dict of str to dict of str to EvaluatedView
         ``initial`` and ``final``, each by renderer; one where both are the same.
     result : EvaluationResult
     """

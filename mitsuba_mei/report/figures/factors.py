@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...io.images import common_exposure, to_srgb
-from ...runs.coalitions import EMPTY, FACTORS, SUBSETS, named
+from ...runs.factor_coalitions import EMPTY, FACTORS, SUBSETS, named
 from ...runs.results import FactorsNeuron
 from ..grey_scale import GreyScale
 from ..sentences import SHOWN
@@ -51,8 +51,8 @@ class FactorsFigure:
 def write_factors(path: Path, every: Sequence[FactorsFigure]) -> None:
     """Draw neurons below one another as a PNG."""
     with drawn(path, WIDTH, HEIGHT * len(every), layout=None) as figure:
-        for number, played in enumerate(every):
-            _Block(figure, HEIGHT * (len(every) - number)).draw(played)
+        for number, figure_data in enumerate(every):
+            _Block(figure, HEIGHT * (len(every) - number)).draw(figure_data)
 
 
 def _what(result: FactorsNeuron) -> str:
@@ -66,10 +66,10 @@ class _Block:
     def __init__(self, figure, top: float) -> None:
         self._figure, self._top = figure, top
 
-    def draw(self, played: FactorsFigure) -> None:
-        result = played.result
+    def draw(self, figure_data: FactorsFigure) -> None:
+        result = figure_data.result
         starts = result.starts
-        title = f"{result.model}, {played.label}"
+        title = f"{result.model}, {figure_data.label}"
         counted = (
             f"{starts} starts: means ± s.e. over starts, and each start (dots)"
             if starts > 1
@@ -77,14 +77,14 @@ class _Block:
         )
         self._say(LEFT, 0.2, title, fontsize=13, weight="bold")
         self._say(LEFT, 0.43, f"{SHOWN[result.renderer]}, {counted}", color=GREY)
-        exposure, scale = common_exposure(played.renders.values()), GreyScale.of(played.stimuli.values())
+        exposure, scale = common_exposure(figure_data.renders.values()), GreyScale.of(figure_data.stimuli.values())
         for column, name in enumerate(map(named, SUBSETS)):
-            if name in played.renders:
-                self._picture(column, 0, to_srgb(played.renders[name] * exposure))
-                self._picture(column, 1, scale(played.stimuli[name]))
-        if played.renders:
+            if name in figure_data.renders:
+                self._picture(column, 0, to_srgb(figure_data.renders[name] * exposure))
+                self._picture(column, 1, scale(figure_data.stimuli[name]))
+        if figure_data.renders:
             chosen = result.shown_start + 1
-            best = "the best with all free" if named(SUBSETS[-1]) in played.renders else "the best so far"
+            best = "the best with all free" if named(SUBSETS[-1]) in figure_data.renders else "the best so far"
             of = f"start {chosen} in every column, {best}: " if starts > 1 else ""
             self._say(LEFT, 0.62, f"pictures: {of}render, and what the neuron saw", color=GREY)
             self._say(LEFT, 0.81, caption(exposure, scale), color=GREY)

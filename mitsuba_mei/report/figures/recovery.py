@@ -51,12 +51,12 @@ class Recovery:
     of: str = "contrast"
 
 
-def signed_difference(left: np.ndarray, reach: float) -> np.ndarray:
+def signed_difference(left: np.ndarray, limit: float) -> np.ndarray:
     """What is left between two images, the mean over channels (H, W), as 8-bit RGB (H, W, 3).
 
     Blue where the first is darker, orange where it is brighter, white where they agree; full colour at ``reach``.
     """
-    scaled = 0.5 + 0.5 * left / reach
+    scaled = 0.5 + 0.5 * left / limit
     return np.round(255 * DIVERGING(np.clip(scaled, 0, 1))[..., :3]).astype(np.uint8)
 
 
@@ -65,7 +65,7 @@ def write_recovery(path: Path, recovery: Recovery) -> None:
     count = min(MAX_VIEWS, len(recovery.views["target"]))
     exposure = common_exposure(image for images in recovery.views.values() for image in images)
     left = [a - b for a, b in zip(recovery.views["final"], recovery.views["target"])]
-    reach = max(float(np.abs(np.stack(left).mean(-1)).max()), MIN_DIFFERENCE)
+    limit = max(float(np.abs(np.stack(left).mean(-1)).max()), MIN_DIFFERENCE)
     wide = 2.1 * max(4, count)
     with drawn(path, wide + 4.6, 9) as figure:
         figure.suptitle(recovery.title, fontsize=12, wrap=True)
@@ -78,7 +78,7 @@ def write_recovery(path: Path, recovery: Recovery) -> None:
                 if name in recovery.views:
                     show(axes, to_srgb(image * exposure), title, 9)
                     continue
-                last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
+                last = axes.imshow(image.mean(-1), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
                 axes.set_title(title, fontsize=9)
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_color("#cccccc")

@@ -100,6 +100,10 @@ def drawn(path: Path, width: float, height: float, dpi: int = 110, layout: str |
         figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
         FigureCanvasAgg(figure)
         yield figure
+        engine = figure.get_layout_engine()
+        if engine is not None:  # savefig would draw everything once more to lay it out
+            engine.execute(figure)
+            figure.set_layout_engine("none")
         figure.savefig(path, format="png")
 
 

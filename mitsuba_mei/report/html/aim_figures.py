@@ -10,7 +10,7 @@ from ...runs.results import DiverseScene, DiverseSet, InverseResult, MetamerResu
 from ..numbers import number, with_error
 from .aim_words import amount, found
 from .axes import BLUE, GREY, ORANGE, axis, rounded
-from .pictures import Shown
+from .pictures import CaptionedPicture
 from .record import RunRecord
 
 __all__ = ["Cell", "aim_pictures", "heat", "level_figure", "scene_caption"]
@@ -31,7 +31,7 @@ class Cell:
     ink: str
 
 
-def aim_pictures(run: RunRecord) -> list[Shown]:
+def aim_pictures(run: RunRecord) -> list[CaptionedPicture]:
     """What is to be compared, beside each other."""
     captions = {}
     other = run.other
@@ -51,7 +51,7 @@ def aim_pictures(run: RunRecord) -> list[Shown]:
             "render": (f"Render of the {name.lower()}", "the render of the scene that was found"),
         }
     return [
-        Shown(run.pictures[name], caption, f"Picture: {alt}.")
+        CaptionedPicture(run.pictures[name], caption, f"Picture: {alt}.")
         for name, (caption, alt) in captions.items()
         if name in run.pictures
     ]

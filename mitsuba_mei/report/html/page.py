@@ -22,7 +22,7 @@ from ...runs.results import DiverseResult, InverseResult, TuningResult
 from ..html import aim_figures, aim_words, words
 from .figures import activation_figure, curve_figures, mesh_figure
 from .mesh import LEVELS
-from .pictures import Shown
+from .pictures import CaptionedPicture
 from .record import RunRecord
 from .results import Result
 from .run_table import run_table
@@ -58,7 +58,7 @@ class RunShown:
 
     number: int
     run: RunRecord
-    pictures: list[Shown]
+    pictures: list[CaptionedPicture]
     mesh: Plot | None
     activation: Plot
     curves: list[Plot]
@@ -225,7 +225,7 @@ def _plots(figures: dict[str, dict[str, Any]]) -> list[Plot]:
     return [Plot(key, figure["alt"]) for key, figure in figures.items()]
 
 
-def _pictures(run: RunRecord) -> list[Shown]:
+def _pictures(run: RunRecord) -> list[CaptionedPicture]:
     """The stimuli beside each other, then the renders."""
     what = words.maximised(run)
     found = words.found(run)
@@ -243,7 +243,7 @@ def _pictures(run: RunRecord) -> list[Shown]:
         value = words.number(run.pixel) if name == "pixel_stimulus" else words.with_error(figure)
         full = f"{caption}: {what} {value}" if short and value != "–" else caption
         alt = f"Grey-level image: {short}, as shown to the model." if short else f"{caption}, in its own light."
-        shown.append(Shown(run.pictures[name], full, alt))
+        shown.append(CaptionedPicture(run.pictures[name], full, alt))
     return shown
 
 

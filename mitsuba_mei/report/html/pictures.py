@@ -13,7 +13,7 @@ from PIL import Image
 
 from ...errors import UserError
 
-__all__ = ["Picture", "Shown", "picture_of", "read_picture", "read_pixels"]
+__all__ = ["Picture", "CaptionedPicture", "picture_of", "read_picture", "read_pixels"]
 
 MAX_PIXELS = 64_000_000
 ROW = 4
@@ -37,7 +37,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Shown:
+class CaptionedPicture:
     """A picture with its caption and what it shows, for those who do not see it."""
 
     picture: Picture

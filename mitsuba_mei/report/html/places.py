@@ -56,13 +56,13 @@ def find_runs(paths: Sequence[Path]) -> list[Place]:
     places: list[Place] = []
     for path in paths:
         places += _within(path)
-    seen: dict[Path, str] = {}
+    known_folders: dict[Path, str] = {}
     for place in places:
         whole = place.folder.resolve()
-        if whole in seen:
-            other = "" if seen[whole] == place.name else f" (as {seen[whole]} too)"
+        if whole in known_folders:
+            other = "" if known_folders[whole] == place.name else f" (as {known_folders[whole]} too)"
             raise UserError(f"the run {place.name} is named twice{other}; name each once")
-        seen[whole] = place.name
+        known_folders[whole] = place.name
     return places
 
 

@@ -71,7 +71,7 @@ def read_run_folder(place: Place) -> RunRecord:
     metrics = read_metrics(folder / "metrics.csv") if (folder / "metrics.csv").is_file() else {}
     metrics = _with_value(metrics, isinstance(result, (InverseResult, MetamerResult)))
     moments = _moments(folder, result)
-    beside = [read_pixels(seen) for *_, seen in moments]
+    beside = [read_pixels(stimulus_levels) for *_, stimulus_levels in moments]
     levels = _stimuli(folder, result, card)
     differences = isinstance(result, InverseResult) or levels.differences
     levels = levels.also([] if differences else beside)
@@ -112,8 +112,8 @@ def read_tunings(folder: Path) -> tuple[tuple[str, TuningResult], ...]:
 
 def scene_folders(folder: Path) -> list[Path]:
     """Where the scenes of a diverse set lie."""
-    found = [folder / f"scenes/{index}" for index in range(MAX_SCENES)]
-    return [each for each in found if each.is_dir()]
+    folders_found = [folder / f"scenes/{index}" for index in range(MAX_SCENES)]
+    return [each for each in folders_found if each.is_dir()]
 
 
 def _scenes(folder: Path, card: Path | None) -> tuple[tuple[ScenePictures, ...], GreyScale]:
@@ -121,12 +121,16 @@ def _scenes(folder: Path, card: Path | None) -> tuple[tuple[ScenePictures, ...],
     folders = scene_folders(folder)
     levels = [read_levels(each, ("stimulus",), card) for each in folders]
     scale = GreyScale.of(each for known in levels if known.known for each in known.of.values())
-    return tuple(_of_scene(each, seen, scale) for each, seen in zip(folders, levels)), scale
+    return tuple(_of_scene(each, stimulus_levels, scale) for each, stimulus_levels in zip(folders, levels)), scale
 
 
-def _of_scene(folder: Path, seen: Levels, scale: GreyScale) -> ScenePictures:
+def _of_scene(folder: Path, stimulus_levels: Levels, scale: GreyScale) -> ScenePictures:
     render = folder / "render.png"
-    stimulus = picture_of(scale(seen.of["stimulus"]), SCENE) if seen.known and seen.of else None
+    stimulus = (
+        picture_of(scale(stimulus_levels.of["stimulus"]), SCENE)
+        if stimulus_levels.known and stimulus_levels.of
+        else None
+    )
     return ScenePictures(read_picture(render, SCENE) if render.is_file() else None, stimulus)
 
 
@@ -207,9 +211,9 @@ def _pictures(folder: Path, result: AnyRun, levels: Levels) -> dict[str, Picture
         names += ["reference"]
     elif isinstance(result, DiverseResult):
         names = []  # its scenes have their own
-    found = {name: folder / f"{name}.png" for name in names if (folder / f"{name}.png").is_file()}
+    folders_found = {name: folder / f"{name}.png" for name in names if (folder / f"{name}.png").is_file()}
     pictures = {name: picture_of(levels.scale(grey), PICTURE) for name, grey in levels.of.items()}
-    pictures |= {name: read_picture(path, PICTURE) for name, path in found.items()}
+    pictures |= {name: read_picture(path, PICTURE) for name, path in folders_found.items()}
     grey = levels.of.get("stimulus") if levels.known else None
     render = folder / "render.png"
     if isinstance(result, DiverseResult):
@@ -228,12 +232,12 @@ def _moments(folder: Path, result: AnyRun) -> list[tuple[str, Path, Path]]:
     moments = []
     beside = "difference" if isinstance(result, InverseResult) else "stimulus"
     for render in sorted(folder.glob("frames/step-*-render.png")):
-        seen = render.with_name(render.name.replace("-render", f"-{beside}"))
+        stimulus_levels = render.with_name(render.name.replace("-render", f"-{beside}"))
         step = re.fullmatch(r"step-(\d+)-render\.png", render.name)
-        if step and seen.is_file():
-            moments.append((f"step {int(step.group(1))}", render, seen))
-    seen = "frames/final-difference.png" if isinstance(result, InverseResult) else "stimulus.png"
-    last = folder / "render.png", folder / seen
+        if step and stimulus_levels.is_file():
+            moments.append((f"step {int(step.group(1))}", render, stimulus_levels))
+    stimulus_levels = "frames/final-difference.png" if isinstance(result, InverseResult) else "stimulus.png"
+    last = folder / "render.png", folder / stimulus_levels
     if moments and all(path.is_file() for path in last):
         moments.append(("final, converged render", *last))
     return moments

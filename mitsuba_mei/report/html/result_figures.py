@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Union
 
 from ...config.sections import RENDERERS
-from ...runs.coalitions import FACTORS, SUBSETS, named
+from ...runs.factor_coalitions import FACTORS, SUBSETS, named
 from ...runs.results import ComparedNeuron, Estimate, EvaluationResult, FactorsNeuron
 from ...runs.results.populations import MeanOverStarts, Neuron, Ratio
 from ..sentences import SHOWN
 from .axes import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
-from .spreads import Group, labels_of, telling
+from .spreads import Group, distinguishing_columns, labels_of
 
 __all__ = ["comparison_figures", "evaluation_figure", "factor_figures", "spread_figure"]
 
@@ -109,7 +109,7 @@ def spread_figure(groups: Sequence[Group]) -> dict[str, Any]:
         ),
     ]
     data[1]["marker"] |= {"size": 14, "line": {"width": 3, "color": BLUE}}
-    telling_columns = telling(groups)
+    telling_columns = distinguishing_columns(groups)
     name = groups[0].names[telling_columns[0]] if len(telling_columns) == 1 else ""
     return _figure(data, f"final {measure}", f"Final {measure} of every run, with mean and deviation over seeds", name)
 

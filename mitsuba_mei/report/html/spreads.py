@@ -17,7 +17,7 @@ from ..numbers import known
 from .files import read_text
 from .record import RunRecord
 
-__all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "telling"]
+__all__ = ["NEURON", "Group", "SweepRead", "groups_of_runs", "labels_of", "read_sweep", "distinguishing_columns"]
 
 SEED, NEURON = "seed", "model.neuron"
 
@@ -75,7 +75,7 @@ class Group:
         return math.sqrt(sum(sem**2 for sem in self.sems) / len(self.sems))
 
 
-def telling(groups: Sequence[Group]) -> list[int]:
+def distinguishing_columns(groups: Sequence[Group]) -> list[int]:
     """Which of their labels tell groups apart; the last where none does."""
     columns = list(zip(*(group.labels for group in groups)))
     return [i for i, column in enumerate(columns) if len(set(column)) > 1] or [len(columns) - 1]
@@ -83,7 +83,7 @@ def telling(groups: Sequence[Group]) -> list[int]:
 
 def labels_of(groups: Sequence[Group]) -> list[str]:
     """What they are called on an axis."""
-    telling_columns = telling(groups)
+    telling_columns = distinguishing_columns(groups)
     if len(telling_columns) == 1:
         return [group.labels[telling_columns[0]] for group in groups]
     return [

@@ -9,7 +9,7 @@ import pytest
 from mitsuba_mei.report.figures.comparison import (
     MEI,
     ComparedMEIs,
-    Seen,
+    EvaluatedView,
     write_comparison,
     write_evaluation,
     write_overview,
@@ -91,7 +91,7 @@ def test_what_has_no_gain_is_no_obstacle(tmp_path):
 @pytest.mark.parametrize("renderers", [("path",), ("raster",), ("path", "raster")])
 def test_an_evaluation_shows_both_scenes_by_every_renderer(tmp_path, renderers):
     grey = np.linspace(0, 255, 400).reshape(20, 20)
-    views = {when: {name: Seen(picture(0.9), grey) for name in renderers} for when in ("initial", "final")}
+    views = {when: {name: EvaluatedView(picture(0.9), grey) for name in renderers} for when in ("initial", "final")}
     said = {"activation": {"initial": {"mean": 0.1, "sem": 0.0}, "final": {"mean": 0.2, "sem": 0.01}}}
     write_evaluation(tmp_path / "evaluation.png", "run", views, EvaluationResult.model_validate(said))
     pixels = iio.imread(tmp_path / "evaluation.png")[..., :3]

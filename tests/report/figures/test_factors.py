@@ -9,7 +9,7 @@ import pytest
 from mitsuba_mei.experiments.shapley import statistics
 from mitsuba_mei.optimize.evaluate import Mean
 from mitsuba_mei.report.figures.factors import FactorsFigure, write_factors
-from mitsuba_mei.runs.coalitions import SUBSETS, named
+from mitsuba_mei.runs.factor_coalitions import SUBSETS, named
 from mitsuba_mei.runs.results import FactorsNeuron
 
 pytestmark = pytest.mark.slow

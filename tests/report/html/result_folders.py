@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mitsuba_mei import __version__
-from mitsuba_mei.runs.coalitions import FACTORS, SUBSETS, named
+from mitsuba_mei.runs.factor_coalitions import FACTORS, SUBSETS, named
 from tests.report.html.run_folders import result_with, write_run
 
 VERSIONS = {"mitsuba_mei": __version__}

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
+from ..config.groups import SceneSettings
 from ..config.load import free_parameters, freeable_parameters
-from ..config.narrow import SceneSettings
 from ..config.quantities import range_of
 from ..errors import UserError
 
