@@ -39,7 +39,7 @@ class Place:
         return self.source if self.line is None else f"{self.source}:{self.line}"
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Something a user can mend: one sentence that says what is wrong, where, and what is allowed.
 
     The command line prints it without a traceback and exits with code 2. Whatever a file's contents put into the

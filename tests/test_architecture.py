@@ -24,11 +24,11 @@ ORDER = [
     {"runs"},
     {"report"},
     {"experiments"},
-    {"sweep"},
+    {"sweep", "api"},
     {"cli"},
     {"__main__"},
 ]
-"""Rooms and modules of the root; each uses nothing to its right. ``__init__`` holds the version alone."""
+"""Rooms and modules of the root; each uses nothing to its right. ``__init__`` names what is public, and loads nothing."""
 
 PRIVATE = {
     "mitsuba": ("render.path", "render.backend", "io"),

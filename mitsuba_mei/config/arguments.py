@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic.fields import FieldInfo
 
 from ..errors import Place
 from .fields import Part
@@ -19,16 +22,21 @@ Settings = TypeVar("Settings", bound=Part)
 
 
 def signature_of(part: type[Part]) -> inspect.Signature:
-    """The schema's fields as parameters, in their order, but for the ``type``."""
+    """The schema's fields as parameters, in their order, but for the ``type``; those without a default first."""
     return inspect.Signature(
         inspect.Parameter(
             name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=inspect.Parameter.empty if field.is_required() else field.default,
         )
-        for name, field in part.model_fields.items()
-        if name != "type"
+        for name, field in sorted(part.model_fields.items(), key=lambda item: not item[1].is_required())
+        if not _is_tag(name, field)
     )
+
+
+def _is_tag(name: str, field: FieldInfo) -> bool:
+    """Whether a field says no more than which mapping it is."""
+    return name == "type" and len(typing.get_args(field.annotation)) == 1
 
 
 def described(part: type[Part]) -> str:

@@ -221,6 +221,17 @@ class ModuleCard(Card):
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the callable.")
 
 
+class MemoryCard(Card):
+    """A model that lived in a Python process, by what identifies it."""
+
+    BUILDER = "in_memory:held_model"
+
+    type: Literal["memory"] = "memory"
+    model: str = Field(description="Name of its class or function, with its module.")
+    state: str = Field(description="SHA-256 of its parameters and buffers; of a function, of its responses to noise.")
+    output: int | str | None = Field(None, description="Key of its responses, where it returns several tensors.")
+
+
 CARDS: Registry[type[Card]] = Registry(
     {
         "simple_cell": SimpleCellCard,
@@ -228,6 +239,7 @@ CARDS: Registry[type[Card]] = Registry(
         "v4_curvature": CurvatureCard,
         "nnvision": PublishedCard,
         "module": ModuleCard,
+        "memory": MemoryCard,
     },
     "mitsuba_mei.formats",
     Card,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,12 @@ def load_config(
     UserError
         If a file cannot be read, something in it or in the other arguments does not fit the schema, a file that it
         names does not exist, or nothing is left free to optimize.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> mm.load_config("scenes/quickstart.yaml", ["render.spp=8"]).render.spp
+    8
     """
     return SceneText(path, overrides, trust_code=trust_code).config((), free, frozen, rendered)
 
@@ -76,6 +82,9 @@ class SceneText:
         Values that another file says, before the overrides.
     trust_code : bool
         As for :func:`load_config`.
+    mapping : mapping, optional
+        What such a file says, in place of one; ``path`` is then a name for messages, in whose folder files are looked
+        for.
 
     Raises
     ------
@@ -89,10 +98,13 @@ class SceneText:
         overrides: Sequence[str] = (),
         settings: Sequence[tuple[Key, Located]] = (),
         trust_code: bool = False,
+        mapping: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.trust_code = trust_code
-        self._tree = _read_scene(self.path, None, ())
+        self._tree = (
+            _read_scene(self.path, None, ()) if mapping is None else locate(mapping, Place(str(path), Path.cwd()))
+        )
         self._defaults = locate(Config().model_dump(), self._tree.place)
         for key, value in settings:
             self._tree = _with_setting(self._tree, key, value, self._defaults)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from ..config.load import Config
 from ..pipeline import build_pipeline, each_start
+from ..runs.checkpoint import FOLDER
+from ..scene.initial import CONTINUED
+from ..scene.parameters import get_parameters, read_parameters, start_from, write_parameters
 from .base import LOADING, WRITING, Progress, RunResult, open_run
 from .multistart import optimize_from_starts
 from .outputs import write_run
@@ -13,8 +19,17 @@ from .pixel import find_for_reference
 
 __all__ = ["run_mei"]
 
+START = f"{FOLDER}/start.npz"
+"""Parameters that the first start goes on from, for a resumption."""
 
-def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False) -> RunResult:
+
+def run_mei(
+    config: Config,
+    out: Path,
+    progress: Progress,
+    resumed: bool = False,
+    start: Mapping[str, np.ndarray] | None = None,
+) -> RunResult:
     """Optimize a scene for its neuron and write a run folder.
 
     Of several starts the one with the highest converged activation is kept, and all are recorded; what is reported of
@@ -31,6 +46,8 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
         Told of every step.
     resumed : bool
         Whether the run in that folder goes on where it was ended.
+    start : mapping, optional
+        Parameters of the final scene of an earlier run, from which the first start goes on.
 
     Raises
     ------
@@ -39,7 +56,14 @@ def run_mei(config: Config, out: Path, progress: Progress, resumed: bool = False
     """
     progress.doing(LOADING)
     pipeline = build_pipeline(config, progress.message)
+    if resumed and (out / START).is_file():
+        start = read_parameters(out / START, get_parameters(pipeline.scene))
+    if start is not None:
+        start_from(pipeline.scene, start)
+        pipeline.begins = CONTINUED
     with open_run(pipeline, config, out, progress, resumed) as (folder, interrupted):
+        if start is not None:
+            folder.write(START, lambda path: write_parameters(path, start))
         starts = each_start(pipeline, config.scene, config.optimizer.restarts)
         done = optimize_from_starts(starts, config.run, folder, progress, interrupted)
         pixel = None

@@ -232,6 +232,8 @@ def _from_web(location: str, expected: str | None, where: Place, on_message: Cal
         parts = urllib.parse.urlsplit(location)
         allowed = is_allowed(location)
         target = weights_folder().joinpath(*file_names(parts))
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{where}: '{location}' is no URL: {error}") from None
     if not parts.hostname or parts.path.endswith("/") or not parts.path or parts.username is not None:

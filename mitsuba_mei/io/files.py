@@ -178,6 +178,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         data = json.loads(read_ordinary(path, MAX_BYTES))
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):

@@ -73,6 +73,8 @@ def read_image(
         if width * height > MAX_DENSITY * path.stat().st_size:
             raise ValueError(_no_image(path))
         image = _possible(READERS[path.suffix.lower()].read(path, of_it), of_it)
+    except UserError:
+        raise
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"{what} image {path} cannot be read: {str(error).splitlines()[0]}") from error
     return np.array(np.broadcast_to(image, (*image.shape[:2], 3)), dtype=np.float32, order="C")

@@ -54,6 +54,8 @@ def readable(path: Path, where: Place) -> Iterator[None]:
     """Turn the system's errors about a file into a UserError."""
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{where}: '{path}' cannot be read: {reason}") from None

@@ -22,7 +22,7 @@ from .formats import CardContext, build_model
 from .process_state import process_restored, put_back
 from .wrappers import explained
 
-__all__ = ["NeuronModel", "load_card"]
+__all__ = ["NeuronModel", "grey_levels", "load_card"]
 
 SMALL = 2.0
 """Mean and standard deviation up to here are hardly grey levels of 255."""
@@ -50,6 +50,8 @@ class NeuronModel:
         Where published weights came from.
     guarded : bool
         Whether the module is code of others (:class:`~mitsuba_mei.config.card.Card`).
+    card : str, dict or None
+        The card's file, or what it says.
     """
 
     module: nn.Module
@@ -65,6 +67,7 @@ class NeuronModel:
     sensible: tuple[tuple[int, int], ...] | None = None
     weights: tuple[str, ...] = ()
     guarded: bool = True
+    card: str | dict[str, Any] | None = None
 
     def __call__(self, image: Tensor) -> Tensor:
         """Responses ``(B, n_neurons)`` to standardised images ``(B, channels, h, w)``."""
@@ -178,6 +181,12 @@ def load_card(
         If the card cannot be read or does not fit the schema, its weights cannot be had or do not fit, its module
         is not trusted, cannot be imported or built, or what comes out is not finite differentiable responses
         ``(B, n)``.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> mm.load_model("models/v4_curvature.yaml").n_neurons
+    32
     """
     if isinstance(card, Mapping):
         tree, stem = locate(card, Place("model.card", (folder or Path.cwd()).resolve())), "unnamed"
@@ -190,7 +199,7 @@ def load_card(
     for field in ("mean", "std"):
         if channels == 1 and not isinstance(getattr(checked.input, field), float):
             raise UserError(f"{tree.at(('input', field))}: input.{field} has three numbers for one channel; give one")
-    mean, std = _grey_levels(checked.input, tree)
+    mean, std = grey_levels(checked.input, tree)
     module = freeze(build_model(checked, CardContext(image_size, tree.at, on_message, trust_code)))
     where = tree.at(("module",))
     # All of a large ensemble's neurons would take memory and time.
@@ -223,10 +232,11 @@ def load_card(
         sensible=sensible,
         weights=checked.sources(),
         guarded=checked.GUARDED,
+        card=dict(card) if isinstance(card, Mapping) else str(Path(card).resolve()),
     )
 
 
-def _grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
+def grey_levels(image: Input, tree: Located) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
     """Mean and std in grey levels, 0 to 255, whatever range the card says them in.
 
     Raises

@@ -26,7 +26,16 @@ from .process_state import process_restored, put_back
 from .repeatable import probes, unlike
 from .wrappers import explained
 
-__all__ = ["GuardedModule", "build_module", "check_function", "count_neurons", "freeze", "import_model", "watched"]
+__all__ = [
+    "GuardedModule",
+    "build_module",
+    "check_function",
+    "copied",
+    "count_neurons",
+    "freeze",
+    "import_model",
+    "watched",
+]
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -117,7 +126,7 @@ def _built(module: ModuleType, source: str, name: str, arguments: Mapping[str, A
     if isinstance(named, nn.Module):
         if arguments:
             raise UserError(f"{where}: {source}:{name} is a module already and takes no arguments; leave them out")
-        return _copied(named, f"{source}:{name}", where)
+        return copied(named, f"{source}:{name}", where)
     if not callable(named):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         if name in vars(module):
@@ -134,11 +143,11 @@ def _built(module: ModuleType, source: str, name: str, arguments: Mapping[str, A
     if not isinstance(model, nn.Module):
         raise UserError(f"{where}: {source}:{name} returns {type(model).__name__}; it must return a torch.nn.Module")
     if any(model is value for value in vars(module).values()):  # no new one, but one that the user has
-        return _copied(model, f"{source}:{name}", where)
+        return copied(model, f"{source}:{name}", where)
     return model
 
 
-def _copied(module: nn.Module, target: str, where: Place) -> nn.Module:
+def copied(module: nn.Module, target: str, where: Place, instead: str = "name a function that builds it") -> nn.Module:
     """A copy of the user's own object, if it is one in every part.
 
     Raises
@@ -156,7 +165,7 @@ def _copied(module: nn.Module, target: str, where: Place) -> nn.Module:
         if not any(getattr(hook, "__closure__", None) for hook in hooks):
             return copied
         problem = "has hooks that a copy of it would share"
-    raise UserError(f"{where}: {target} {problem}, and it must not be changed itself; name a function that builds it")
+    raise UserError(f"{where}: {target} {problem}, and it must not be changed itself; {instead}")
 
 
 def freeze(module: nn.Module) -> nn.Module:

@@ -62,6 +62,8 @@ class FeatureExtractor(nn.Module):
         The model.
     name : str
         Of the layer in it, as ``named_modules`` says it: ``core.features.layer3``.
+    argument : str
+        What names the layer, in messages.
 
     Raises
     ------
@@ -69,35 +71,38 @@ class FeatureExtractor(nn.Module):
         If the model has no such layer.
     """
 
-    def __init__(self, module: nn.Module, name: str) -> None:
+    def __init__(self, module: nn.Module, name: str, argument: str = "objective.layer") -> None:
         super().__init__()
         if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
             raise UserError(
-                "objective.layer: the model is a TorchScript module, whose layers cannot be read; leave "
-                "objective.layer out, or give the module that it was made of"
+                f"{argument}: the model is a TorchScript module, whose layers cannot be read; leave {argument} out, or "
+                "give the module that it was made of"
             )
         known = {layer: inner for layer, inner in module.named_modules(remove_duplicate=False) if layer}
         if name not in known:
-            raise UserError(f"objective.layer: the model has no layer '{name}'; {nearest(name, known)}")
-        self._name = name
+            raise UserError(f"{argument}: the model has no layer '{name}'; {nearest(name, known)}")
+        self._name, self._argument = name, argument
         self._module = module
-        self._layer = known[name]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """The layer's values, (B, n), of inputs (B, channels, h, w)."""
+    def values(self, images: Tensor) -> Tensor:
+        """The layer's output (B, ...) for inputs (B, channels, h, w)."""
         outputs: list[Tensor] = []
 
         def keep(layer: nn.Module, given: tuple, value: object) -> None:
             if isinstance(value, Tensor):
                 outputs.append(value.clone())  # the next layer may work in place
 
-        handle = self._layer.register_forward_hook(keep)
+        handle = self._module.get_submodule(self._name).register_forward_hook(keep)
         try:
             self._module(images)
         finally:
             handle.remove()
         if not outputs or outputs[0].shape[:1] != images.shape[:1]:
             raise UserError(
-                f"objective.layer: '{self._name}' gives no tensor with one row an image; name another layer"
+                f"{self._argument}: '{self._name}' gives no tensor with one row an image; name another layer"
             )
-        return outputs[0].flatten(1)
+        return outputs[0]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The layer's values, (B, n), of inputs (B, channels, h, w)."""
+        return self.values(images).flatten(1)

@@ -57,6 +57,8 @@ class Checkpoints:
             return _read(path)
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+        except UserError:
+            raise
         except (ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise UserError(
                 f"{path} is damaged, so that the run cannot go on from there; remove the folder {FOLDER}, and it "

@@ -87,6 +87,13 @@ class Component(nn.Module):
         stored = getattr(self, name)
         return self._domains[name].value(stored) if stored.requires_grad else stored
 
+    @torch.no_grad()
+    def set(self, name: str, value: Tensor) -> None:
+        """Give a parameter, free or frozen, a value in the scene file's units (angles in radians)."""
+        stored = getattr(self, name)
+        value = value.to(stored)
+        stored.copy_(self._domains[name].coordinate(value) if stored.requires_grad else value)
+
     def freeze(self, name: str) -> None:
         """Let a free parameter stay where it stands: what :meth:`get` gives is the same to the last bit."""
         value = self.get(name).detach().clone()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["DRAWN", "FILE", "RANDOM", "SEARCH", "describe_initial", "initial_in_words"]
+__all__ = ["CONTINUED", "DRAWN", "FILE", "RANDOM", "SEARCH", "describe_initial", "initial_in_words"]
 
-FILE, SEARCH, RANDOM, DRAWN = "scene file", "search", "random start", "drawn start"
+FILE, SEARCH, RANDOM, DRAWN, CONTINUED = "scene file", "search", "random start", "drawn start", "earlier run"
 """``initial_scene`` of ``result.json``."""
 
 WORDS = {
     FILE: "the scene as its file says it",
     SEARCH: "the start that optimizer.search found",
     RANDOM: "the random start that was kept",
+    CONTINUED: "the final scene of an earlier run",
     DRAWN: "the scene of the file with the small displacement that every subset of the factors begins with",
 }
 

@@ -25,6 +25,7 @@ __all__ = [
     "get_parameters",
     "read_parameters",
     "set_parameters",
+    "start_from",
     "write_parameters",
 ]
 
@@ -58,6 +59,15 @@ def set_parameters(scene: Scene, values: Mapping[str, np.ndarray]) -> None:
         tensor.copy_(torch.from_numpy(values[path]))
 
 
+@torch.no_grad()
+def start_from(scene: Scene, values: Mapping[str, np.ndarray]) -> None:
+    """Let a scene with free parameters begin where another ended, without a displacement beside it."""
+    for path, component, name in scene.named():
+        component.set(name, torch.from_numpy(values[path]))
+    scene.pose.start.copy_(torch.from_numpy(values[START]))
+    scene.shape.own_offsets = None
+
+
 def write_parameters(path: Path, values: Mapping[str, np.ndarray]) -> None:
     """Write them as NumPy's ``.npz``, which ``numpy.load`` reads."""
     np.savez(path, **values)
@@ -89,6 +99,8 @@ def read_parameters(path: Path, like: Mapping[str, np.ndarray]) -> dict[str, np.
         raise UserError(f"there is no file {path}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UserError:
+        raise
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, NotImplementedError):
         raise UserError(f"{path} is damaged, or no file of parameters") from None
     if not np.allclose(values[CONTROL], like[CONTROL], rtol=0, atol=1e-5):

@@ -261,6 +261,8 @@ def slurm_cluster(sweep: Sweep, folder: Path, start: bool = True) -> Any:
             scheduler_options=WITHOUT_DASHBOARD,
             silence_logs=logging.CRITICAL,
         )
+    except UserError:
+        raise
     except (ValueError, OSError, RuntimeError) as error:
         raise UserError(f"cluster: Slurm's workers cannot be prepared: {first_line(error)}") from None
     if start:  # another job for each that ends, as when its time is over

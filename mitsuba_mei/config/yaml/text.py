@@ -163,6 +163,8 @@ def parse(text: str, place: Place, numbered: bool = True) -> Located:
         raise UserError(f"{place}: not a text file") from None
     except RecursionError:
         raise UserError(f"{place}: nested too deeply") from None
+    except UserError:
+        raise
     except (ValueError, OverflowError):  # of numbers in \U escapes and %YAML lines
         raise UserError(f"{place}: not YAML: a letter or a version of YAML that does not exist") from None
     if node is None:

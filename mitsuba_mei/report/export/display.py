@@ -125,6 +125,8 @@ def _rows(path: Path, where: str) -> list[list[str]]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{where}: it is neither an exponent, as 2.2, nor a file that is there") from None
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
         numbers = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
         raise UserError(f"{where}: it cannot be read: {numbers}") from None

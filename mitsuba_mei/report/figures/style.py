@@ -146,3 +146,15 @@ def end_axes(axes) -> None:
 def wrapped(lines: Sequence[str], width: int) -> str:
     """Lines of a text beside a figure, none longer than so many characters; what goes on is indented."""
     return "\n".join(textwrap.fill(line, width, subsequent_indent="   ") for line in lines)
+
+
+def figure_of_image(path) -> Figure:
+    """A figure that shows a PNG pixel by pixel, for a notebook."""
+    pixels = matplotlib.image.imread(path)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(pixels.shape[1] / 110, pixels.shape[0] / 110), dpi=110)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.imshow(pixels, interpolation="nearest")
+        axes.set_axis_off()
+    return figure

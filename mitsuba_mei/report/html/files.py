@@ -30,6 +30,8 @@ def read_text(path: Path) -> str:
         return read_ordinary(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UserError:
+        raise
     except ValueError:
         raise UserError(f"{path} is damaged: it is no text") from None
 

@@ -104,5 +104,7 @@ def _read(path: Path) -> Image.Image:
                 return file.convert("L" if file.mode in ("1", "L", "I;16") else "RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(f"{path} has more than {MAX_PIXELS:,} pixels") from None
+    except UserError:
+        raise
     except (OSError, ValueError, SyntaxError):
         raise UserError(f"{path} is damaged or missing: it cannot be read as a PNG picture") from None

@@ -92,6 +92,8 @@ def read_result(place: Place) -> Result:
         if (file := next(iter(sorted(place.folder.glob(name))), None)) is not None:
             try:
                 return read(place, file)
+            except UserError:
+                raise
             except (KeyError, TypeError, ValueError, ArithmeticError):
                 raise UserError(f"{file} is damaged, or of another version: it does not say what it should") from None
     raise UserError(f"{place.folder} holds no result of several runs")

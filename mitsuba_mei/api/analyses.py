@@ -1,0 +1,257 @@
+"""Experiments on a neuron and its scene: pixel MEI, diverse scenes, metamers, recovery, comparison, factors, tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..experiments.compare import run_comparison
+from ..experiments.factors import run_factors
+from ..experiments.pixel import run_pixel
+from ..experiments.registry import run_experiment
+from ..experiments.tune import TuningRequest, run_tuning
+from ..runs.folder import numbered_folder
+from .problems import Problem, config_of, configs_of, with_objective
+from .progress import bar_of
+from .results import Run, in_folder
+
+__all__ = ["compare", "diverse", "factors", "metamer", "pixel_mei", "recover", "run", "tune"]
+
+
+def run(
+    scene: Problem,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | str | None = None,
+    progress: bool = True,
+    trust_code: bool = False,
+) -> Run:
+    """Do what a scene file asks for, as ``run.py`` does.
+
+    Parameters
+    ----------
+    scene : Path, str, Config or MEI
+    overrides : sequence of str
+        Values to change, as ``"render.spp=64"``.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool
+    trust_code : bool
+        Whether code that a model card names may be run.
+
+    Raises
+    ------
+    UserError
+        For whatever the user can mend, before the first step.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> mm.run("scenes/quickstart.yaml", overrides=["optimizer.steps=1"], progress=False).steps
+    1
+    """
+    config, held = config_of(scene, overrides, trust_code, rendered=True)
+    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+
+
+def pixel_mei(
+    scene: Problem,
+    *,
+    out: Path | str | None = None,
+    progress: bool = True,
+    **pixel: Any,
+) -> Run:
+    """Find the pixel MEI of a problem's neuron under its constraint; nothing is rendered.
+
+    Parameters
+    ----------
+    scene : Path, str, Config or MEI
+    out, progress
+        As for :func:`run`.
+    **pixel
+        As in the section ``pixel`` of a scene file: ``steps``, ``restarts``, ``parameters``.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> mm.pixel_mei("scenes/quickstart.yaml", steps=2, restarts=1, progress=False).ended
+    'done'
+    """
+    config, held = config_of(scene, [f"pixel.{name}={value}" for name, value in pixel.items()])
+    return in_folder(lambda folder, bar: run_pixel(config, folder, bar), bar_of(progress), out, held)
+
+
+def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+    """Find scenes that all drive the neuron and differ from each other.
+
+    Parameters
+    ----------
+    scene : Path, str, Config or MEI
+    out, progress
+        As for :func:`run`.
+    **objective
+        As in ``objective: {type: diverse}`` of a scene file: ``count``, ``level``, ``differ``, ``apart``.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20), pose=mm.Pose(free=["rotation"]))
+    >>> mei = mm.MEI("models/v4_curvature.yaml", 25, scene=scene, renderer="raster", optimizer={"steps": 2})
+    >>> mm.diverse(mei, count=2, level=0.5, progress=False).diverse.differ
+    'image'
+    """
+    config, held = with_objective(scene, "diverse", objective)
+    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+
+
+def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+    """Find another scene to which the neurons answer as to a reference.
+
+    Parameters
+    ----------
+    scene : Path, str, Config or MEI
+    out, progress
+        As for :func:`run`.
+    **objective
+        As in ``objective: {type: metamer}`` of a scene file: ``reference``, ``layer``, ``tolerance``, ``differ``.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20), pose=mm.Pose(free=["rotation"]))
+    >>> mei = mm.MEI("models/v4_curvature.yaml", 25, scene=scene, renderer="raster", optimizer={"steps": 2})
+    >>> mm.metamer(mei, reference="scenes/quickstart.yaml", differ="shape", progress=False).metamer.scene.differ
+    'shape'
+    """
+    config, held = with_objective(scene, "metamer", objective)
+    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+
+
+def recover(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+    """Recover a scene from images of it (inverse rendering).
+
+    Parameters
+    ----------
+    scene : Path, str, Config or MEI
+        The start.
+    out, progress
+        As for :func:`run`.
+    **objective
+        As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20), pose=mm.Pose(free=["rotation"]))
+    >>> mei = mm.MEI("models/v4_curvature.yaml", 25, scene=scene, renderer="raster", optimizer={"steps": 2})
+    >>> mm.recover(mei, target="scenes/quickstart.yaml", progress=False).error.kind
+    'l2'
+    """
+    config, held = with_objective(scene, "image", objective)
+    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+
+
+def compare(scenes: Problem | Sequence[Problem], *, out: Path | str | None = None, progress: bool = True) -> Run:
+    """Optimize each problem path traced and rasterized, from the same starts, and evaluate both under both.
+
+    Parameters
+    ----------
+    scenes : Path, str, Config or MEI, or several
+    out, progress
+        As for :func:`run`.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20), pose=mm.Pose(free=["rotation"]))
+    >>> mei = mm.MEI("models/v4_curvature.yaml", 25, scene=scene, renderer="raster", optimizer={"steps": 1})
+    >>> mm.compare(mei, progress=False).ended
+    'done'
+    """
+    problems, held = configs_of(scenes, rendered=True)
+    return in_folder(lambda folder, bar: run_comparison(problems, folder, bar), bar_of(progress), out, held)
+
+
+def factors(
+    scenes: Problem | Sequence[Problem],
+    *,
+    starts: int | None = None,
+    out: Path | str | None = None,
+    progress: bool = True,
+) -> Run:
+    """Optimize shape, pose and light alone, in pairs and together: what each is worth (Shapley values).
+
+    Parameters
+    ----------
+    scenes : Path, str, Config or MEI, or several
+    starts : int, optional
+        For each neuron; at least three by default.
+    out, progress
+        As for :func:`run`.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20), pose=mm.Pose(free=["rotation"]))
+    >>> mei = mm.MEI("models/v4_curvature.yaml", 25, scene=scene, renderer="raster", optimizer={"steps": 1})
+    >>> mm.factors(mei, starts=2, progress=False).ended
+    'done'
+    """
+    problems, held = configs_of(scenes)
+    return in_folder(lambda folder, bar: run_factors(problems, folder, bar, starts), bar_of(progress), out, held)
+
+
+def tune(
+    source: Run | str | Path,
+    over: str | Sequence[str] | Mapping[str, tuple[float, float, int]],
+    *,
+    neurons: str | None = None,
+    renderer: str | None = None,
+    relative: bool = False,
+    repeats: int | None = None,
+    overrides: Sequence[str] = (),
+    out: Path | str | None = None,
+    progress: bool = True,
+    trust_code: bool = False,
+) -> Run:
+    """Measure responses over one or two numbers of a scene: a tuning curve, or a map.
+
+    Parameters
+    ----------
+    source : Run, Path or str
+        A finished run, or a scene file.
+    over : mapping, str or sequence of str
+        What is varied: ``{"pose.rotation.y": (-90, 90, 19)}``, or ``"pose.rotation.y=-90:90:19"``.
+    neurons : str, optional
+        As ``"3,25-28"``, or ``"all"``; the objective's own by default.
+    renderer : {'path', 'raster'}, optional
+        The run's own by default.
+    relative : bool
+        Whether the ranges are about the scene's own values.
+    repeats : int, optional
+        Renders of a point.
+    overrides, out, progress, trust_code
+        As for :func:`run`. Of a run, the tuning is a folder within the run's by default.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> tuning = mm.tune("scenes/quickstart.yaml", {"pose.rotation.y": (-30, 30, 3)}, renderer="raster", progress=False)
+    >>> tuning.neurons[0].mean.shape
+    (3,)
+    """
+    if isinstance(over, Mapping):
+        over = [f"{path}={first}:{last}:{points}" for path, (first, last, points) in over.items()]
+    over = [over] if isinstance(over, str) else list(over)
+    held = source if isinstance(source, Run) else None  # its model, and its folder
+    folder = source.folder if isinstance(source, Run) else Path(source)
+    if out is None and isinstance(source, Run):
+        out = numbered_folder("tuning", folder)
+    request = TuningRequest(over, neurons, relative, repeats)
+    return in_folder(
+        lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trust_code),
+        bar_of(progress),
+        out,
+        held,
+    )

@@ -1,0 +1,168 @@
+"""Models that live in this process: held by their state, so that a model card can name them."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor, nn
+
+from ..config.arguments import checked
+from ..config.card import Input, MemoryCard
+from ..errors import Place, UserError, nearest
+from .custom_module import copied, freeze
+from .formats import CardContext
+from .repeatable import probes
+
+__all__ = ["HeldModel", "check_held", "held_model", "hold"]
+
+_held: WeakValueDictionary[tuple[str, str, int | str | None], nn.Module] = WeakValueDictionary()
+"""By class, state and output. A run folder names its model by these, and finds it here as long as somebody holds it."""
+
+
+class HeldModel:
+    """A copy of a model in memory, and the card that names it.
+
+    Attributes
+    ----------
+    module : nn.Module
+        In evaluation mode, on the processor, its parameters without gradients.
+    card : dict
+        A model card, as a scene file holds it in place.
+    """
+
+    def __init__(self, module: nn.Module, card: dict[str, Any]) -> None:
+        self.module, self.card = module, card
+        _held[card["model"], card["state"], card["output"]] = module
+
+
+def hold(model: nn.Module | Callable[[Tensor], Any], image: Input, output: int | str | None = None) -> HeldModel:
+    """Copy a model, so that training it further changes no run, and name it by its state.
+
+    Parameters
+    ----------
+    model : nn.Module or callable
+        From standardised images ``(B, channels, h, w)`` to responses ``(B, n)``, or to a mapping or tuple of tensors.
+        A module is copied. Another callable cannot be: it is called as it is.
+    image : Input
+        What images the model takes.
+    output : int or str, optional
+        Key of the responses in what the model returns.
+
+    Raises
+    ------
+    UserError
+        If it is no callable, or a module that cannot be copied.
+    """
+    if not callable(model) or isinstance(model, type):
+        kind = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise UserError(
+            f"model is {kind}; give a torch.nn.Module, a function from images (B, channels, h, w) to responses (B, n), "
+            "or a model card"
+        )
+    named = model if hasattr(model, "__qualname__") else type(model)
+    name = f"{named.__module__}.{named.__qualname__}"
+    if isinstance(model, nn.Module):
+        module = freeze(copied(model, name, Place("model", Path.cwd()), "give a function that calls it").cpu())
+        state = _state_hash(module)
+    else:
+        module = _Function(model)
+        state = None
+    if output is not None:
+        module = _Output(module, output)
+    if state is None:
+        size = (image.size, image.size) if isinstance(image.size, int) else tuple(image.size)
+        with torch.no_grad():
+            answer = module(probes((image.channels, *size), 2))
+        state = hashlib.sha256(_bytes(answer) if isinstance(answer, Tensor) else name.encode()).hexdigest()
+    card = {
+        "type": "memory",
+        "name": named.__name__,
+        "model": name,
+        "state": state,
+        "output": output,
+        "input": image.model_dump(),
+    }
+    return HeldModel(module, card)
+
+
+def held_model(card: MemoryCard, context: CardContext) -> nn.Module:
+    """The model that a card names, a copy for this use.
+
+    Raises
+    ------
+    UserError
+        If it is not in this process' memory.
+    """
+    module = _held.get((card.model, card.state, card.output))
+    if module is None:
+        raise UserError(
+            f"{context.at(('model',))}: the model of this run lived in a Python process: {card.model}, state "
+            f"{card.state[:12]}; give it again in Python, as in mitsuba_mei.read_run(folder, model=network)"
+        )
+    return copy.deepcopy(module)
+
+
+def check_held(model: HeldModel, card: Mapping[str, Any], where: str) -> None:
+    """Raise UserError where a model is not the one that a run's card names."""
+    recorded = checked(MemoryCard, where, card)
+    given = checked(MemoryCard, where, model.card)
+    for name, what in (("model", "of the class"), ("state", "with the state"), ("output", "with the output")):
+        was, now = getattr(recorded, name), getattr(given, name)
+        if was != now:
+            raise UserError(f"{where}: its model was {what} {was}, and the one that is given is {what} {now}")
+
+
+def _state_hash(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(_bytes(value) if isinstance(value, Tensor) else repr(value).encode())
+    return digest.hexdigest()
+
+
+def _bytes(values: Tensor) -> bytes:
+    values = values.detach().cpu().contiguous()
+    header = f"{values.dtype}{tuple(values.shape)}".encode()
+    return header + values.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+class _Function(nn.Module):
+    """A callable that is no module."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: Tensor) -> Any:
+        return self.function(images)
+
+    def __deepcopy__(self, memo: dict) -> _Function:
+        return _Function(self.function)
+
+
+class _Output(nn.Module):
+    """One of the tensors that a model returns."""
+
+    def __init__(self, module: nn.Module, key: int | str) -> None:
+        super().__init__()
+        self.module, self.key = module, key
+
+    def forward(self, images: Tensor) -> Tensor:
+        returned = self.module(images)
+        if isinstance(returned, Mapping):
+            if self.key not in returned:
+                raise UserError(f"output: the model returns no '{self.key}'; {nearest(str(self.key), returned, str)}")
+            return returned[self.key]
+        if isinstance(returned, (tuple, list)):
+            if not isinstance(self.key, int) or not -len(returned) <= self.key < len(returned):
+                raise UserError(
+                    f"output is {self.key!r}; the model returns {len(returned)} values: give 0..{len(returned) - 1}"
+                )
+            return returned[self.key]
+        raise UserError(f"output is {self.key!r}, but the model returns a {type(returned).__name__}; leave it out")
