@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 
@@ -9,11 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from .config.fields import Part
+from .config.functions import held_function
 from .config.objective import ACTIVATION_OBJECTIVES, EXPERIMENTS, ActivationObjective
 from .config.registry import Registry
 from .errors import UserError, first_line
 
-__all__ = ["OBJECTIVES", "Activation", "Discriminate", "Objective", "Target", "build_objective", "check_neurons"]
+__all__ = [
+    "OBJECTIVES",
+    "Activation",
+    "Discriminate",
+    "Function",
+    "Objective",
+    "Target",
+    "build_objective",
+    "check_neurons",
+]
 
 
 def check_neurons(neurons: int | Sequence[int], count: int | None = None) -> list[int]:
@@ -53,10 +64,14 @@ class Objective(nn.Module):
     neurons : list of int
         Indices into the model's responses. ``forward`` takes the responses of these, in this order.
     mean_weights : list of float or None
-        Where it is a weighted mean of the responses, the weights: of such a one some models know the optimum.
+        Where it is a weighted mean of the responses that is maximised, the weights: of such a one some models know the
+        optimum.
+    sign : float
+        1 where it is maximised, -1 where it is minimized.
     """
 
     mean_weights: list[float] | None = None
+    sign: float = 1.0
 
     def __init__(self, neurons: Sequence[int]) -> None:
         super().__init__()
@@ -81,6 +96,10 @@ class Objective(nn.Module):
         """Objective ``(B,)`` of the responses ``(B, len(neurons))`` of these neurons alone."""
         raise NotImplementedError
 
+    def value(self, responses: Tensor, model_input: Tensor) -> Tensor:
+        """Objective ``(B,)`` of responses, and of the stimuli ``(B, channels, h, w)`` that they are responses to."""
+        return self(responses)
+
 
 class Activation(Objective):
     """The response of one neuron, or the weighted mean response of several.
@@ -91,6 +110,7 @@ class Activation(Objective):
         Indices into the model's responses.
     weights : sequence of float, optional
         One positive weight a neuron; only their ratios count. Equal where not given.
+    direction : {'maximize', 'minimize'}
 
     Raises
     ------
@@ -98,7 +118,9 @@ class Activation(Objective):
         Bad indices (see :func:`check_neurons`), or weights of another number than the neurons or not positive.
     """
 
-    def __init__(self, neurons: int | Sequence[int], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, neurons: int | Sequence[int], weights: Sequence[float] | None = None, direction: str = "maximize"
+    ) -> None:
         super().__init__(check_neurons(neurons))
         weights = [1.0] * len(self.neurons) if weights is None else [float(w) for w in weights]
         if len(weights) != len(self.neurons):
@@ -108,7 +130,10 @@ class Activation(Objective):
         if not all(0 < w < math.inf for w in weights):
             raise UserError(f"objective.weights is {weights}; each must be a positive number")
         self.register_buffer("weights", torch.tensor(weights) / math.fsum(weights), persistent=False)
-        self.mean_weights = self.weights.tolist()
+        if direction == "minimize":
+            self.sign = -1.0
+        else:
+            self.mean_weights = self.weights.tolist()
 
     def forward(self, responses: Tensor) -> Tensor:
         """The weighted mean response, ``(B,)``."""
@@ -196,11 +221,68 @@ class Target(Objective):
         return -torch.linalg.vector_norm(difference, dim=1) / math.sqrt(difference.shape[1])
 
 
+class Function(Objective):
+    """A function that a Python program holds: of the responses, or of the stimulus and the responses.
+
+    Parameters
+    ----------
+    neurons : int or sequence of int
+    function : str
+        The name that it is held under (:mod:`mitsuba_mei.config.functions`).
+    direction : {'maximize', 'minimize'}
+
+    Raises
+    ------
+    UserError
+        If nobody holds it; and, from :meth:`value`, if it returns no scalar, or one without a gradient.
+    """
+
+    def __init__(self, neurons: int | Sequence[int], function: str, direction: str = "maximize") -> None:
+        super().__init__(check_neurons(neurons))
+        self._held = held_function(function, "objective.function")
+        self._takes_image = _count_arguments(self._held.function) > 1
+        self.sign = -1.0 if direction == "minimize" else 1.0
+
+    def value(self, responses: Tensor, model_input: Tensor) -> Tensor:
+        """The function of each stimulus and its responses, ``(B,)``."""
+        parts = zip(model_input.split(1), responses.split(1))
+        return torch.stack([self._scalar(*pair) for pair in parts])
+
+    def _scalar(self, image: Tensor, responses: Tensor) -> Tensor:
+        """The function of one stimulus."""
+        function, name = self._held.function, self._held.name
+        value = function(image, responses) if self._takes_image else function(responses)
+        if not isinstance(value, Tensor):
+            raise UserError(f"the objective {name} returns no tensor ({value!r}); return a tensor of one number")
+        if value.numel() != 1 or not value.is_floating_point():
+            raise UserError(
+                f"the objective {name} returns a tensor of shape {tuple(value.shape)} and {value.dtype} for one image; "
+                "return one real number, as responses.mean()"
+            )
+        if responses.requires_grad and not value.requires_grad:
+            raise UserError(
+                f"the objective {name} has no path of gradients to the responses; compute it with torch, without "
+                "detach(), item() or numpy()"
+            )
+        return value.reshape(())
+
+
+def _count_arguments(function: Callable) -> int:
+    """How many positional arguments a function needs."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1  # a function of C says nothing of its arguments; those of torch take the responses
+    return sum(each.kind in kinds and each.default is each.empty for each in parameters)
+
+
 OBJECTIVES: Registry[Callable[[ActivationObjective, Sequence[int], int], Objective]] = ACTIVATION_OBJECTIVES.builders(
     {
         "activation": Activation.from_settings,
         "discriminate": Discriminate.from_settings,
         "target": Target.from_settings,
+        "function": Function.from_settings,
     }
 )
 """What makes an objective of its settings, of the neurons that it is about, and of the number of the model's."""

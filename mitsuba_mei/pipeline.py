@@ -10,6 +10,7 @@ import numpy as np
 import roma
 import torch
 
+from .config.functions import HeldFunction, held_function
 from .config.groups import SceneSettings
 from .config.load import Config
 from .config.objective import Objective
@@ -64,6 +65,8 @@ class Pipeline:
         What the renderer computes with (:class:`~mitsuba_mei.render.renderer.Backend`).
     cameras : tuple of Camera
         From where the scene is seen; where there are none, by its own camera.
+    penalties : tuple of HeldFunction
+        Functions of the scene's state that are added to the loss.
     begins : str
         What its initial scene is, as :mod:`~mitsuba_mei.scene.initial` has it.
     """
@@ -74,6 +77,7 @@ class Pipeline:
     regularizers: Regularizers
     variant: str
     cameras: tuple[Camera, ...] = ()
+    penalties: tuple[HeldFunction, ...] = ()
     begins: str = FILE
 
     def render(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> torch.Tensor:
@@ -95,9 +99,38 @@ class Pipeline:
         shape = self.scene.shape() if shape is None else shape
         return [self.scene(shape, camera) for camera in self.cameras or (None,)]
 
+    def regularization(self, shape: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """The unweighted regularizers and penalties of deformed vertices by name, and their weighted sum."""
+        terms = self.regularizers(shape)
+        cost = self.regularizers.total(terms)
+        if self.penalties:
+            state = self.scene(shape)
+            penalties = {held.name.rpartition(".")[2]: _penalty(held, state) for held in self.penalties}
+            terms, cost = terms | penalties, cost + sum(penalties.values())
+        return terms, cost
+
     def observe(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Observation:
         """Render the scene and show it to the neurons."""
         return self.observer.observe(self.render(seed, spp, shape))
+
+
+def _penalty(held: HeldFunction, state: SceneState) -> torch.Tensor:
+    """A penalty's value.
+
+    Raises
+    ------
+    UserError
+        If it is no scalar, or has no path of gradients to the scene.
+    """
+    value = held.function(state)
+    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.is_floating_point():
+        raise UserError(f"the penalty {held.name} returns no scalar; return a tensor of one real number")
+    if torch.is_grad_enabled() and not value.requires_grad:
+        raise UserError(
+            f"the penalty {held.name} does not depend on what is free of the scene; compute it with torch from the "
+            "state's tensors, as state.vertices"
+        )
+    return value.reshape(())
 
 
 def _built(registry: Mapping, settings, **extra):
@@ -228,7 +261,11 @@ def build_pipeline(config: Config, on_message: Callable[[str], None] = lambda te
     with torch.no_grad():
         renderer = build_renderer(config.render, scene())
     renderer.own_threads |= config.deterministic  # so that torch computes with one
-    return Pipeline(scene, renderer, observer, regularizers, backend.name)
+    penalties = tuple(held_function(name, "penalties") for name in config.penalties)
+    pipeline = Pipeline(scene, renderer, observer, regularizers, backend.name, penalties=penalties)
+    if penalties:  # what they return is checked before the first step
+        pipeline.regularization(scene.shape())
+    return pipeline
 
 
 def restarted(pipeline: Pipeline, settings: SceneSettings, restart: int) -> Pipeline:

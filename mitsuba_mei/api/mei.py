@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..config.card import Input
 from ..config.fields import Part
+from ..config.functions import HeldFunction, hold_function
 from ..config.load import Config, SceneText
 from ..config.objective import ACTIVATION_OBJECTIVES
 from ..config.sections import RENDERERS
@@ -42,8 +43,15 @@ class MEI:
         Path tracer or rasterizer; or :func:`Render`, with resolution and samples.
     stimulus : Part, optional
         :func:`Stimulus`: the constraint on contrast. A norm of 25 by default.
-    objective : mapping, optional
-        As in a scene file, where it is another than the response: ``{"type": "discriminate"}``.
+    objective : mapping or callable, optional
+        As in a scene file, where it is another than the response: ``{"type": "discriminate"}``. Or a function of the
+        responses ``(1, n)`` of all neurons (or of those that ``neuron`` lists) to one image, or of the stimulus
+        ``(1, channels, h, w)`` as the model takes it and the responses; it returns a scalar tensor.
+    minimize : bool
+        Find the least exciting stimulus.
+    penalties : sequence of callable, optional
+        Functions of the scene's state (:class:`~mitsuba_mei.scene.state.SceneState`: ``state.vertices`` and so on) that
+        return a scalar tensor. They are added to the loss, in which the activation counts as about 1.
     output : int or str, optional
         Which of the tensors that a network in memory returns are the responses.
     validate : Path, str or mapping, optional
@@ -82,7 +90,9 @@ class MEI:
         scene: Scene | None = None,
         renderer: str | Part = "path",
         stimulus: Part | None = None,
-        objective: Mapping[str, Any] | None = None,
+        objective: Mapping[str, Any] | Callable[..., Any] | None = None,
+        minimize: bool = False,
+        penalties: Sequence[Callable[..., Any]] = (),
         output: int | str | None = None,
         validate: Any = None,
         seed: int = 0,
@@ -97,7 +107,10 @@ class MEI:
         for name in sections:
             if name not in known:
                 raise UserError(f"MEI takes no argument '{name}'; {nearest(name, known)}")
-        self._held, card = _card(model, input, output)
+        held, card = _card(model, input, output)
+        goal, function = _objective(objective, minimize)
+        functions = [hold_function(each, f"penalties[{index}]") for index, each in enumerate(penalties)]
+        self._held = (held, function, *functions)
         chosen: dict[str, Any] = {} if card is None else {"card": card}
         if neuron is not None:
             several = isinstance(neuron, Sequence) or hasattr(neuron, "__len__")
@@ -121,14 +134,20 @@ class MEI:
         }
         if stimulus is not None:
             mapping["stimulus"] = stimulus.model_dump()
-        if objective is not None:
-            mapping["objective"] = dict(objective)
-        self._text = SceneText("MEI", mapping=mapping, trust_code=trust_code)
-        self._free = scene.free or ()
-        self.config = self._text.config((), self._free, (), rendered=False)
+        if goal:
+            mapping["objective"] = goal
+        if functions:
+            mapping["penalties"] = [each.name for each in functions]
+        free = scene.free or ()
+        self.config = SceneText("MEI", mapping=mapping, trust_code=trust_code).config((), free, (), rendered=False)
         self._last: Run | None = None
-        if self._held is not None:
-            load_card(self.config.model.card).check_neurons(self.config.neurons)
+        if held is not None or function is not None:
+            model = load_card(self.config.model.card, trust_code=trust_code)
+            model.check_neurons(self.config.neurons)
+            if neuron is None and function is not None:
+                chosen["neurons"] = model.every_neuron
+                text = SceneText("MEI", mapping=mapping, trust_code=trust_code)
+                self.config = text.config((), free, (), rendered=False)
 
     def __repr__(self) -> str:
         neurons = ", ".join(map(str, self.config.neurons))
@@ -209,6 +228,20 @@ def _render(renderer: str | Part) -> dict[str, Any]:
     if renderer not in RENDERERS:
         raise UserError(f"MEI: there is no renderer '{renderer}'; {nearest(str(renderer), RENDERERS)}")
     return {"type": renderer}
+
+
+def _objective(objective: Any, minimize: bool) -> tuple[dict[str, Any], HeldFunction | None]:
+    """The mapping of a scene file, and what holds a function of the user's own."""
+    direction = {"direction": "minimize"} if minimize else {}
+    if objective is None:
+        return direction, None
+    if isinstance(objective, Mapping):
+        kind = objective.get("type", "activation")
+        if minimize and kind != "activation":
+            raise UserError(f"MEI: minimize is for the activation or a function, not for objective.type {kind}")
+        return {**objective, **direction}, None
+    function = hold_function(objective, "objective")
+    return {"type": "function", "function": function.name, **direction}, function
 
 
 def _card(model: Any, image: Part | None, output: int | str | None) -> tuple[HeldModel | None, Any]:

@@ -43,6 +43,9 @@ class Config(Variants):
     model: Model = Model()
     objective: Objective = Activation()
     regularizers: Regularizers = Regularizers()
+    penalties: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (), description="Functions of Python that are added to the loss; only a program that holds them can run it."
+    )
     optimizer: Optimizer = Optimizer()
     evaluate: Evaluate = Evaluate()
     pixel: Pixel = Pixel()
@@ -176,6 +179,10 @@ class Config(Variants):
                     f"{name} goes with objective.type {', '.join(some)} or {last}, not '{kind}', whose result is no "
                     "activation; leave it out"
                 )
+        if self.compare_to is not None and self.objective.sign < 0:
+            raise ValueError(
+                "compare_to is the pixel MEI's activation, and objective.direction is minimize; leave one of them out"
+            )
 
     def _searched(self) -> None:
         turned = "rotation" in self.pose.free or any("direction" in light.free for light in self.lighting)

@@ -22,9 +22,11 @@ __all__ = [
     "Objective",
     "TargetResponse",
     "check_activation_objective",
+    "check_maximised",
     "experiment_of",
     "maximised_value",
     "named_objective",
+    "stimulus_name",
 ]
 
 
@@ -32,6 +34,10 @@ def _scalar_or_list(value: Any) -> str:
     return "list" if isinstance(value, (list, tuple)) else "number"
 
 
+Direction = Annotated[
+    Literal["maximize", "minimize"],
+    Field(description="minimize finds the least exciting stimulus, and reports its activation as it is."),
+]
 Neurons = Annotated[
     Union[
         Annotated[Index, Tag("number")],
@@ -65,6 +71,16 @@ class ExperimentSettings(Part):
     ALL_NEURONS: ClassVar[bool] = False
 
     type: str
+
+    @property
+    def sign(self) -> float:
+        """1 where a larger value is better, -1 where it is minimized."""
+        return -1.0 if self.direction_name == "minimize" else 1.0
+
+    @property
+    def direction_name(self) -> str:
+        """``maximize`` or ``minimize``; an error, which is minimized, is maximised with a minus."""
+        return getattr(self, "direction", "maximize")
 
     def summary(self, neurons: Sequence[int]) -> str:
         """The objective of these neurons in a few words, for ``check``."""
@@ -101,6 +117,21 @@ class Activation(ActivationObjective):
     weights: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="One for each neuron; null weighs them alike."
     )
+    direction: Direction = "maximize"
+
+    def summary(self, neurons: Sequence[int]) -> str:
+        """Say where the least response is sought."""
+        return "the least activation" if self.sign < 0 else self.type
+
+
+class Function(ActivationObjective):
+    """A function of Python: of the responses, or of the stimulus and the responses."""
+
+    MEANING = "it is a function of Python that this run was given"
+
+    type: Literal["function"] = "function"
+    function: str = Field(description="Its name; only a Python program that holds it can run such a file.")
+    direction: Direction = "maximize"
 
 
 class Discriminate(ActivationObjective):
@@ -247,7 +278,7 @@ EXPERIMENTS: dict[str, type[ExperimentSettings]] = {"diverse": Diverse, "metamer
 """The types of ``objective`` that are experiments of their own."""
 
 ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
-    {"activation": Activation, "discriminate": Discriminate, "target": TargetResponse},
+    {"activation": Activation, "discriminate": Discriminate, "target": TargetResponse, "function": Function},
     "mitsuba_mei.objectives",
     ActivationObjective,
     taken=EXPERIMENTS,
@@ -255,6 +286,12 @@ ACTIVATION_OBJECTIVES: Registry[type[ActivationObjective]] = Registry(
 """The types of ``objective`` that one look at one image answers."""
 
 Objective = OneOf(ACTIVATION_OBJECTIVES, EXPERIMENTS, default="activation").annotation()
+
+
+def check_maximised(objective: ExperimentSettings, command: str) -> None:
+    """Raise UserError where an objective is minimized, and a command compares gains."""
+    if objective.sign < 0:
+        raise UserError(f"{command} compares gains, and objective.direction is minimize; leave it at maximize")
 
 
 def check_activation_objective(objective: str, command: str, also: Collection[str] = ()) -> None:
@@ -295,6 +332,16 @@ def experiment_of(name: str) -> type[ExperimentSettings]:
 def maximised_value(name: str) -> str:
     """Name of the value that an objective of that type maximises: ``activation``, or ``objective (discriminate)``."""
     return name if name == "activation" else f"objective ({name})"
+
+
+def stimulus_name(kind: str, objective: str, direction: str = "maximize") -> str:
+    """Name what an optimization of ``kind`` ('3D' or 'pixel') finds, as ``3D MEI``.
+
+    What serves another objective than the activation is no MEI.
+    """
+    if direction == "minimize":
+        return f"least exciting {kind} stimulus" if objective == "activation" else f"{kind} stimulus"
+    return f"{kind} {'MEI' if objective == 'activation' else 'stimulus'}"
 
 
 def named_objective(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..config.load import Config, dump, free_parameters
-from ..config.objective import check_activation_objective
+from ..config.objective import check_activation_objective, check_maximised
 from ..config.sections import RENDERERS
 from ..errors import UserError, about
 from ..optimize.checks import check_start
@@ -177,6 +177,7 @@ def run_comparison(
     for scene, config in scenes:
         with about(scene):
             check_activation_objective(config.objective.type, "compare")
+            check_maximised(config.objective, "compare")
 
     def asked(folder: RunFolder) -> None:
         write_request(folder, "compare", scenes)

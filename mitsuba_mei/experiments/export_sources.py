@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..config.load import load_config
+from ..config.objective import stimulus_name
 from ..errors import UserError, about
 from ..io.images import read_image
 from ..neurons.observer import Observer, build_observer
@@ -37,7 +38,8 @@ def pixel_stimulus(folder: Path, on_message: Callable[[str], None], trust_code: 
     config = load_config(folder / "config.yaml", rendered=False, trust_code=trust_code)
     with about(folder / "config.yaml"):
         observer = build_observer(config.observer, on_message)
-    return [_stored(observer, folder, "stimulus.npy", "pixel MEI", torch.device("cpu"), config.neurons)]
+    name = stimulus_name("pixel", config.objective.type, config.objective.direction_name)
+    return [_stored(observer, folder, "stimulus.npy", name, torch.device("cpu"), config.neurons)]
 
 
 def unlike_stimuli(run: FinishedRun, evaluator: FrozenEvaluator) -> list[ExportedStimulus]:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..config.load import Config, dump
-from ..config.objective import check_activation_objective
+from ..config.objective import check_activation_objective, check_maximised
 from ..errors import about
 from ..optimize.evaluate import SceneEstimate
 from ..optimize.pixel import PixelMEI
@@ -244,6 +244,7 @@ def run_factors(
     for scene, config in scenes:
         with about(scene):
             check_activation_objective(config.objective.type, "factors")
+            check_maximised(config.objective, "factors")
     for scene, config in scenes[1:]:  # the first is made ready before the first step anyway
         with about(scene):
             prepare(config.for_each_neuron()[0], starts=starts)

@@ -143,7 +143,7 @@ def optimize_from_starts(
     interrupted: Callable[[], bool],
     to_the_end: bool = False,
     goal: Callable[[Pipeline], Loss] = ActivationLoss,
-    score: Callable[[StartResult], float] = lambda trial: trial.after.mean,
+    score: Callable[[StartResult], float] = lambda trial: trial.pipeline.observer.objective.sign * trial.after.mean,
 ) -> MultistartResult:
     """Optimize from one start after the other.
 

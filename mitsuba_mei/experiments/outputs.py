@@ -162,6 +162,7 @@ def _result(settings: RunSettings, done: MultistartResult, pixel: PixelMEI | Non
     return MEIResult(
         activation=activation,
         **run_facts(settings, pipeline, done.trials, done.ended, done.reason),
+        direction=settings.objective.direction_name,
         fraction_of_optimum=None if optimum is None else after.mean / optimum,
         ratio_to_pixel=None if pixel is None else activation.final.over(pixel.activation),
         validation=_validation(pipeline, before, after, pixel),
@@ -261,6 +262,7 @@ def _title(settings: RunSettings, pipeline: Pipeline, result: MEIResult) -> str:
     final = result.activation.final
     neurons = ", ".join(map(str, settings.neurons))
     kind = "" if result.objective == "activation" else f"{result.objective}, "
+    kind += "minimized, " if result.direction == "minimize" else ""
     title = f"{result.model}, neuron {neurons}: {kind}{final.mean:.4g}"
     title += f" (render s.e. {final.sem:.2g})" if pipeline.renderer.noisy else " (rasterized)"
     if result.fraction_of_optimum is not None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..config.load import Config, dump
-from ..config.objective import check_activation_objective, maximised_value
+from ..config.objective import check_activation_objective, maximised_value, stimulus_name
 from ..config.sections import Pixel
 from ..errors import UserError
 from ..interrupts import finishing, interruptible
@@ -103,6 +103,7 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
         seed=config.seed,
         optimum=optimum,
         objective=config.objective.type,
+        direction=config.objective.direction_name,
         neurons=config.neurons,
         outside_display=observer.stimulus.outside_display(pixel.model_input),
         model=observer.model.name,
@@ -113,7 +114,8 @@ def run_pixel(config: Config, out: Path, progress: Progress) -> RunResult:
     greys = [observer.stimulus.to_grey(model_input[None], clip=False).cpu().numpy() for model_input in pixel.stimuli]
     neurons = ", ".join(map(str, config.neurons))
     kind = "" if config.objective.type == "activation" else f"{config.objective.type}, "
-    title = f"{observer.model.name}, neuron {neurons}: {kind}pixel MEI {pixel.activation:.4g}"
+    name = stimulus_name("pixel", config.objective.type, config.objective.direction_name)
+    title = f"{observer.model.name}, neuron {neurons}: {kind}{name} {pixel.activation:.4g}"
     title += "" if pixel.ended == "done" else f" ({pixel.ended})"
     # Only now: with it, a folder whose process died would look like that of a run that can go on.
     folder.write_text("config.yaml", dump(config, folder.path))

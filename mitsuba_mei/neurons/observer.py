@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..config.groups import ObserverSettings
 from ..errors import ModelFailure, UserError
-from ..objectives import Objective, build_objective
+from ..objectives import Function, Objective, build_objective
 from ..stimulus import Stimulus
 from .cards import NeuronModel, load_card
 from .model import Ensemble
@@ -76,7 +76,8 @@ class Validator:
 
     def __call__(self, model_input: Tensor) -> Tensor:
         """The objective ``(B,)`` of the first model's inputs ``(B, channels, h, w)``."""
-        return self.objective(self.neurons(model_input * self.gain + self.offset))
+        own = model_input * self.gain + self.offset
+        return self.objective.value(self.neurons(own), own)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Observer:
         """Show a render (H, W, C) to the neurons."""
         model_input = self.stimulus(image)
         responses = self.neurons(model_input)
-        return Observation(image, model_input, responses[0], self.objective(responses)[0])
+        return Observation(image, model_input, responses[0], self.objective.value(responses, model_input)[0])
 
     def is_visible(self, image: Tensor) -> bool:
         """Whether anything is to be seen in a render (H, W, C)."""
@@ -203,6 +204,9 @@ def build_observer(settings: ObserverSettings, on_message: Callable[[str], None]
     )
     _tell_faint(model, stimulus, on_message)
     objective = build_objective(settings.objective, neurons, model.n_neurons)
+    if isinstance(objective, Function):  # what it returns is checked on noise, before anything is rendered
+        shapes = (1, len(objective.neurons)), (1, model.channels, *model.image_size)
+        objective.value(*(torch.randn(shape, requires_grad=True) for shape in shapes))
     neurons = model.select(objective.neurons)
     memory = Memory(neurons, (model.channels, *model.image_size))
     observer = Observer(stimulus, model, neurons, objective, memory=memory)

@@ -69,7 +69,9 @@ def find_receptive_field(observer: Observer, seed: int) -> ReceptiveField:
     energy = torch.zeros((h, w), device=device)
     for image in noise:
         model_input = stimulus(image.permute(1, 2, 0)).requires_grad_()
-        (slope,) = torch.autograd.grad(observer.objective(observer.neurons(model_input)).sum(), model_input)
+        (slope,) = torch.autograd.grad(
+            observer.objective.value(observer.neurons(model_input), model_input).sum(), model_input
+        )
         square = slope[0].square().sum(0)
         if torch.isfinite(square).all() and square.sum() > 0:
             energy += square / square.sum()

@@ -36,19 +36,22 @@ class LossValue:
     Attributes
     ----------
     value : float
-        The objective, which is maximised.
+        The objective.
     loss : float
         The loss, which is minimised.
     terms : dict of str to float
         Further figures for the record: the unweighted regularizers, and the like.
     image : Tensor
         A render, (H, W, C); of several scenes side by side, (H, k W, C).
+    sign : float
+        1 where a larger objective is better, -1 where a smaller one is.
     """
 
     value: float
     loss: float
     terms: dict[str, float]
     image: Tensor
+    sign: float = 1.0
 
 
 class Loss(Protocol):
@@ -76,9 +79,9 @@ class Loss(Protocol):
 
 
 class ActivationLoss:
-    """Minus the activation, plus the regularizers.
+    """Minus the activation (plus, where it is minimized), plus the regularizers.
 
-    The loss is the regularizers' weighted sum minus the activation over its reach, the running mean of ``|da/dz| |z|``
+    The loss is the regularizers' weighted sum minus the signed activation over its reach, the running mean of ``|da/dz| |z|``
     for the neuron's input ``z``: what a linear neuron would answer to its best stimulus of that norm. So one weight of
     a regularizer serves a neuron that answers in thousandths and one that answers in tens.
 
@@ -110,20 +113,19 @@ class ActivationLoss:
         """Render once, and evaluate."""
         shape = self.pipeline.scene.shape()
         look = self.pipeline.observe(seed, shape=shape)
-        terms = self.pipeline.regularizers(shape)
+        terms, cost = self.pipeline.regularization(shape)
         value = look.activation.item()
         (slope,) = torch.autograd.grad(look.activation, look.model_input)
         now = (slope.norm() * look.model_input.detach().norm()).item()
         if math.isfinite(now):
             now = max(now, TINY)
             self._reach = now if self._reach is None else (1 - SMOOTHING) * self._reach + SMOOTHING * now
-        cost = self.pipeline.regularizers.total(terms)
         scale = 1.0 if self._reach is None else self._reach
         # The model's slope is known already; the cost has none where the shape is frozen.
-        (cost - (slope * look.model_input).sum() / scale).backward()
-        return LossValue(
-            value, cost.item() - value / scale, {name: term.item() for name, term in terms.items()}, look.image
-        )
+        sign = self.pipeline.observer.objective.sign
+        (cost - sign * (slope * look.model_input).sum() / scale).backward()
+        figures = {name: term.item() for name, term in terms.items()}
+        return LossValue(value, cost.item() - sign * value / scale, figures, look.image, sign)
 
 
 class DiversityLoss:
@@ -206,8 +208,8 @@ class DiversityLoss:
         dissimilarity = torch.stack([each(others[i], others[j]) for (i, j), each in self._pairs.items()])
         relative = dissimilarity / self._min_difference
         missing = -relative if math.isinf(self._enough) else (self._enough - relative).clamp_min(0)
-        terms = [e.regularizers(shape) for e, shape in zip(self.pipelines, shapes)]
-        cost = sum(e.regularizers.total(term) for e, term in zip(self.pipelines, terms))
+        terms, costs = zip(*(e.regularization(shape) for e, shape in zip(self.pipelines, shapes)))
+        cost = sum(costs)
         penalty = torch.stack([self._penalty(seen) for seen in observations])
         loss = (cost + penalty.sum()) / len(observations) + missing.mean()
         loss.backward()

@@ -173,8 +173,8 @@ class SceneOptimizer:
             for group, name in zip(self._optimizer.param_groups, groups):
                 group["lr"] = self._lr_scale * self._settings.lr[name] * self._settings.rate(self.index)
             self._optimizer.step()
-            smooth = self._smooth
-            self._smooth = evaluated.value if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * evaluated.value
+            smooth, now = self._smooth, evaluated.sign * evaluated.value
+            self._smooth = now if smooth is None else (1 - SMOOTHING) * smooth + SMOOTHING * now
         else:
             self.outcome.skipped += 1
         self.lost = 0 if finite else self.lost + 1

@@ -109,7 +109,7 @@ def find_pixel_mei(
     images = _normalised(
         gaussian_blur(noise, settings.blur) if settings.parameters == "pixels" else _whitened(noise, True)
     )
-    clipped = stimulus.constraint == "clip"
+    clipped, sign = stimulus.constraint == "clip", observer.objective.sign
     history: list[list[float]] = []
     ended, reason, silent = "done", "", True
     for index in range(settings.steps):
@@ -131,15 +131,15 @@ def find_pixel_mei(
             step = slope / _size(slope).clamp_min(torch.finfo(slope.dtype).tiny)
             images = images + rate * torch.nan_to_num(step)
             images = _displayable(images) if clipped else _normalised(images)
-        on_step(index + 1, max(history[-1]))
+        on_step(index + 1, sign * max(sign * value for value in values))
         if interrupted():
             ended = "interrupted"
             break
     with torch.no_grad():
         model_input = _model_inputs(observer, images)
         responses = torch.cat([observer.neurons(part) for part in model_input.split(BATCH_SIZE)])
-        values = observer.objective(responses)
-        best = int(torch.nan_to_num(values, nan=-math.inf).argmax())
+        values = observer.objective.value(responses, model_input)
+        best = int(torch.nan_to_num(sign * values, nan=-math.inf).argmax())
         validation = None if observer.validator is None else observer.validator(model_input[best : best + 1]).item()
     history.append(values.tolist())
     if silent and ended == "done":
@@ -166,12 +166,13 @@ def find_pixel_mei(
 
 
 def _slope(observer: Observer, images: Tensor) -> tuple[list[float], Tensor]:
-    """Each image's objective, and its gradient by that image."""
+    """Each image's objective, and the direction by that image that betters it."""
     values, slopes = [], []
     for part in images.split(BATCH_SIZE):
         part = part.detach().requires_grad_()
-        value = observer.objective(observer.neurons(_model_inputs(observer, part)))
-        slopes.append(torch.autograd.grad(value.sum(), part)[0])
+        model_input = _model_inputs(observer, part)
+        value = observer.objective.value(observer.neurons(model_input), model_input)
+        slopes.append(torch.autograd.grad(observer.objective.sign * value.sum(), part)[0])
         values += value.tolist()
     return values, torch.cat(slopes)
 

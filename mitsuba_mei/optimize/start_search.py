@@ -157,7 +157,7 @@ class _StartSearch:
         size = pipeline.renderer.resolution
         with torch.no_grad():
             state, self._shape = scene(), scene.shape()
-        bare = replace(pipeline, regularizers=Regularizers(scene.template, {}))
+        bare = replace(pipeline, regularizers=Regularizers(scene.template, {}), penalties=())
         self._whole = self._small = replace(bare, renderer=RasterRenderer(state, size))
         self._explains = None
         if isinstance(observer, ImageError) and observer.error != "responses":
@@ -189,7 +189,7 @@ class _StartSearch:
         start = Start(rotation, tuple(directions.to(self._scene.background.device)))
         self.apply(start)
         if self._explains is None:
-            return replace(start, value=self._small.observe(0, shape=self._shape).activation.item())
+            return replace(start, value=_worth(self._small, self._shape))
         error, towards = self._explains()
         return Start(rotation, (-towards, *start.directions[1:]), -error)
 
@@ -202,7 +202,7 @@ class _StartSearch:
         for first in (start.directions[0], *_around(SUNS).to(start.rotation)):
             other = replace(start, directions=(first, *start.directions[1:]))
             self.apply(other)
-            evaluated.append(replace(other, value=self._small.observe(0, shape=self._shape).activation.item()))
+            evaluated.append(replace(other, value=_worth(self._small, self._shape)))
         return _best(evaluated, 1)[0]
 
     def improved(self, start: Start, whole: bool) -> Start:
@@ -215,9 +215,14 @@ class _StartSearch:
     @torch.no_grad()
     def _standing(self, pipeline: Pipeline) -> Start:
         """Turn and directions as they are, and what they are worth."""
-        value = pipeline.observe(0, shape=self._shape).activation.item()
+        value = _worth(pipeline, self._shape)
         directions = tuple(F.normalize(light.direction, dim=0) for light in self._lights)
         return Start(self._scene.pose.rotation_matrix().clone(), directions, value)
+
+
+def _worth(pipeline: Pipeline, shape: Tensor) -> float:
+    """The objective of a scene, signed so that more is better."""
+    return pipeline.observer.objective.sign * pipeline.observe(0, shape=shape).activation.item()
 
 
 class _Turn(ActivationLoss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..config.objective import maximised_value
+from ..config.objective import maximised_value, stimulus_name
 from ..runs.results import (
     DiverseResult,
     DiverseSet,
@@ -85,11 +85,12 @@ def _value(result: OptimizationResult | PixelResult) -> list[str]:
     """The activation, or what else was maximised, beside the optimum, the pixel MEI and a second model."""
     what = maximised_value(result.objective)
     if isinstance(result, PixelResult):
+        name = stimulus_name("pixel", result.objective, result.direction)
         value = with_error(Estimate(mean=result.activation))
         if result.ended != "done":
-            lines = [f"No pixel MEI was found: the ascent ended at {_of(what)} of {value}."]
+            lines = [f"No {name} was found: the ascent ended at {_of(what)} of {value}."]
         else:
-            lines = [f"The pixel MEI reaches {_of(what)} of {value}."]
+            lines = [f"The {name} reaches {_of(what)} of {value}."]
     else:
         initial, final = result.activation.initial, result.activation.final
         lines = [f"The {what} is {with_error(final)}{noise(final)}{moved(initial, final, ' at the start')}."]

@@ -152,7 +152,10 @@ class RunRecord:
             return ()
         if isinstance(self.result, PixelResult):
             ends = self.result.restarts
-            best = max(range(len(ends)), key=lambda i: ends[i] if math.isfinite(ends[i]) else -math.inf, default=0)
+            sign = -1.0 if self.result.direction == "minimize" else 1.0
+            best = max(
+                range(len(ends)), key=lambda i: sign * ends[i] if math.isfinite(ends[i]) else -math.inf, default=0
+            )
             return tuple(
                 StartRow(i + 1, None, Estimate(mean=end), None, "done", i == best) for i, end in enumerate(ends)
             )
@@ -170,6 +173,11 @@ class RunRecord:
     @property
     def neurons(self) -> tuple[int, ...]:
         return self.result.neurons or ()
+
+    @property
+    def direction(self) -> str:
+        """``maximize`` or ``minimize``."""
+        return getattr(self.result, "direction", "maximize")
 
     @property
     def objective(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ...config.objective import maximised_value, named_objective
+from ...config.objective import maximised_value, named_objective, stimulus_name
 from ...config.trust import OPTION
 from ...runs.results import DiverseScene, InverseResult, MeshFlaws
 from ...runs.results.parts import InputMesh
@@ -64,7 +64,7 @@ def found(run: RunRecord) -> str:
     """``3D MEI``; what serves another objective than activation is no MEI."""
     if run.other is not None:
         return aim_words.found(run.other)
-    return f"{'pixel' if run.is_pixel else '3D'} {'MEI' if run.objective == 'activation' else 'stimulus'}"
+    return stimulus_name("pixel" if run.is_pixel else "3D", run.objective, run.direction)
 
 
 def title(run: RunRecord) -> str:
@@ -106,6 +106,11 @@ def lead(run: RunRecord) -> str:
         return aim_words.lead(run.other, f"{neurons} of the model “{run.model}”", how)
     aim = "drives" if run.objective == "activation" else f"serves the objective “{run.objective}” for"
     whom = f"{named_neurons(run.neurons)} of the model “{run.model}”"
+    if run.direction == "minimize":
+        of = "drives" if run.objective == "activation" else f"gives of the objective “{run.objective}” for"
+        if run.is_pixel:
+            return f"An image that {of} {whom} as little as gradient descent on its pixels could make it."
+        return f"The object, as rendered{how}, that {of} {whom} least of those that the optimizer tried."
     if run.is_pixel:
         return (
             f"An image that {aim} {whom} as well as gradient ascent on its pixels could make it; no object, no light."

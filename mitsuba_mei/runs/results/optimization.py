@@ -70,6 +70,8 @@ class PixelResult(Result):
     optimum: float | None = None
     """The neuron's largest possible activation under the constraint, where it is known."""
     objective: str = "activation"
+    direction: str = "maximize"
+    """``maximize``, or ``minimize`` for the least exciting stimulus."""
     neurons: tuple[int, ...] = ()
     outside_display: float | None = None
     """Fraction of the stimulus' pixels darker than black or brighter than white."""
@@ -123,7 +125,10 @@ class OptimizationResult(Result):
 
 
 class MEIResult(OptimizationResult):
-    """The 3D maximally exciting input of a neuron, or of several."""
+    """The 3D maximally exciting input of a neuron, or of several; the least exciting where it is minimized."""
+
+    direction: str = "maximize"
+    """``maximize``, or ``minimize`` for the least exciting stimulus."""
 
     fraction_of_optimum: float | None = None
     ratio_to_pixel: Estimate | None = None
