@@ -24,7 +24,7 @@ def run(
     *,
     overrides: Sequence[str] = (),
     out: Path | str | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
     trust_code: bool = False,
 ) -> Run:
     """Do what a scene file asks for, as ``run.py`` does.
@@ -36,7 +36,8 @@ def run(
         Values to change, as ``"render.spp=64"``.
     out : Path or str, optional
         A new run folder; without it the run is kept as long as the result is.
-    progress : bool
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     trust_code : bool
         Whether code that a model card names may be run.
 
@@ -59,7 +60,7 @@ def pixel_mei(
     scene: Problem,
     *,
     out: Path | str | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
     **pixel: Any,
 ) -> Run:
     """Find the pixel MEI of a problem's neuron under its constraint; nothing is rendered.
@@ -82,7 +83,7 @@ def pixel_mei(
     return in_folder(lambda folder, bar: run_pixel(config, folder, bar), bar_of(progress), out, held)
 
 
-def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
     """Find scenes that all drive the neuron and differ from each other.
 
     Parameters
@@ -105,7 +106,7 @@ def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool = T
     return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
 
 
-def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
     """Find another scene to which the neurons answer as to a reference.
 
     Parameters
@@ -128,7 +129,7 @@ def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool = T
     return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
 
 
-def recover(scene: Problem, *, out: Path | str | None = None, progress: bool = True, **objective: Any) -> Run:
+def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
     """Recover a scene from images of it (inverse rendering).
 
     Parameters
@@ -152,7 +153,7 @@ def recover(scene: Problem, *, out: Path | str | None = None, progress: bool = T
     return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
 
 
-def compare(scenes: Problem | Sequence[Problem], *, out: Path | str | None = None, progress: bool = True) -> Run:
+def compare(scenes: Problem | Sequence[Problem], *, out: Path | str | None = None, progress: bool | str = True) -> Run:
     """Optimize each problem path traced and rasterized, from the same starts, and evaluate both under both.
 
     Parameters
@@ -178,7 +179,7 @@ def factors(
     *,
     starts: int | None = None,
     out: Path | str | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
 ) -> Run:
     """Optimize shape, pose and light alone, in pairs and together: what each is worth (Shapley values).
 
@@ -212,7 +213,7 @@ def tune(
     repeats: int | None = None,
     overrides: Sequence[str] = (),
     out: Path | str | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
     trust_code: bool = False,
 ) -> Run:
     """Measure responses over one or two numbers of a scene: a tuning curve, or a map.

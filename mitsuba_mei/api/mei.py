@@ -165,7 +165,7 @@ class MEI:
         steps: int | None = None,
         *,
         out: Path | str | None = None,
-        progress: bool = True,
+        progress: bool | str = True,
         compare_to: str | None = None,
         **optimizer: Any,
     ) -> Run:
@@ -180,8 +180,8 @@ class MEI:
             200 by default.
         out : Path or str, optional
             A new run folder. Without it the run is kept as long as the result is, and :meth:`Run.save` writes it.
-        progress : bool
-            Whether a bar is shown.
+        progress : bool or 'live'
+            Whether a bar is shown; in a notebook ``'live'`` shows the render and the activation so far too.
         compare_to : {'pixel'}, optional
             Find the pixel MEI too, and give the ratio of the activations.
         **optimizer

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Bar", "Silent", "bar_of"]
+from ..errors import UserError
+
+__all__ = ["Bar", "LiveFigure", "Silent", "bar_of"]
+
+REDRAWN_EVERY = 1.0
+"""Seconds between two drawings of the live figure; drawing takes about a tenth of one."""
 
 
 class Silent:
@@ -59,6 +65,57 @@ class Bar(Silent):
             self._bar = None
 
 
-def bar_of(shown: bool) -> Silent:
-    """A progress bar, or none."""
-    return Bar() if shown else Silent()
+class LiveFigure(Bar):
+    """A bar, and below it a figure that is redrawn: the render, and the objective so far. In a notebook alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handle: Any = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._values: list[float] = []
+        self._drawn = 0.0
+
+    def start(self, steps: int, label: str = "", done: int = 0) -> None:
+        """Begin a curve of its own."""
+        super().start(steps, label, done)
+        self._forget()
+
+    def step(self, info: Mapping[str, Any]) -> None:
+        """Redraw the figure, if the last drawing is old enough."""
+        super().step(info)
+        render = info.get("render")
+        name = next((name for name, value in info.items() if isinstance(value, float)), None)
+        if render is None or name is None:
+            return
+        self._values.append(info[name])
+        if time.monotonic() - self._drawn < REDRAWN_EVERY:
+            return
+        from IPython.display import display
+
+        from ..report.figures.live import live_figure
+
+        figure = live_figure(render.nan_to_num(0.0, 0.0, 0.0).cpu().numpy(), self._values, name)
+        if self._handle is None:
+            self._handle = display(figure, display_id=True)
+        else:
+            self._handle.update(figure)
+        self._drawn = time.monotonic()
+
+
+def bar_of(progress: bool | str) -> Silent:
+    """A progress bar, none, or for ``'live'`` a figure too; outside a notebook a bar alone.
+
+    Raises
+    ------
+    UserError
+        If it is anything else.
+    """
+    if progress == "live":
+        shell = sys.modules.get("IPython")
+        kernel = shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
+        return LiveFigure() if kernel else Bar()
+    if not isinstance(progress, bool):
+        raise UserError(f"progress is {progress!r}; give True, False or 'live'")
+    return Bar() if progress else Silent()

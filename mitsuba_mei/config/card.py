@@ -49,6 +49,18 @@ def _known_range(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+def _alone(value: Any) -> Any:
+    """The only one of a list of one, as of a single channel."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+
+
+def _each_channel(kind: Any) -> Any:
+    """A number, or a list of one a channel."""
+    return Annotated[
+        _one_or_list(kind, Annotated[tuple[kind, kind, kind], Field(strict=False)]), BeforeValidator(_alone)
+    ]
+
+
 class Input(Part):
     """What image the model takes."""
 
@@ -56,10 +68,10 @@ class Input(Part):
         100, description="Pixels: the side of a square, or [height, width]."
     )
     channels: Literal[1, 3] = Field(1, description="1 takes luminance, 3 takes red, green, blue.")
-    mean: _one_or_list(Grey, Annotated[tuple[Grey, Grey, Grey], Field(strict=False)]) = Field(
+    mean: _each_channel(Grey) = Field(
         description="What the model subtracts, in the units of range; one number, or one a channel."
     )
-    std: _one_or_list(Spread, Annotated[tuple[Spread, Spread, Spread], Field(strict=False)]) = Field(
+    std: _each_channel(Spread) = Field(
         description="What it then divides by, in the units of range; one number, or one a channel."
     )
     range: Annotated[tuple[float, float], Field(strict=False), AfterValidator(_known_range)] | None = Field(

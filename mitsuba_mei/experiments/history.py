@@ -117,7 +117,7 @@ class History:
             name = f"frame-{self.restart}-{len(self.frames) - 1}"
             self._checkpoints.write(name, Snapshot({}, {"render": self.frames[-1]}), durable=False)
         first = {name: terms[name] for name in (MEAN_ACTIVATION,) if name in terms}
-        self.progress.step({**first, **named, **terms})
+        self.progress.step({**first, **named, **terms, "render": step.image})
 
 
 def rendered(image: torch.Tensor) -> np.ndarray:

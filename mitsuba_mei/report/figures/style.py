@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import sys
@@ -23,12 +24,15 @@ __all__ = [
     "GREY",
     "ORANGE",
     "MaxNLocator",
+    "NotebookFigure",
     "Rectangle",
     "caption",
     "draw_difference",
     "drawn",
     "end_axes",
+    "figure_of_image",
     "show",
+    "styled",
     "wrapped",
 ]
 
@@ -96,7 +100,7 @@ STYLE = {name: value for name, value in matplotlib.rcParamsDefault.items() if na
 @contextlib.contextmanager
 def drawn(path: Path, width: float, height: float, dpi: int = 110, layout: str | None = "constrained") -> Iterator:
     """A figure of so many inches that is filled within it, and then written as a PNG."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
         FigureCanvasAgg(figure)
         yield figure
@@ -148,12 +152,30 @@ def wrapped(lines: Sequence[str], width: int) -> str:
     return "\n".join(textwrap.fill(line, width, subsequent_indent="   ") for line in lines)
 
 
-def figure_of_image(path) -> Figure:
+def styled() -> contextlib.AbstractContextManager:
+    """Draw with matplotlib's own settings, whatever the user's are."""
+    return matplotlib.rc_context(STYLE)
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows, with or without pyplot."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+        png = io.BytesIO()
+        with styled():
+            self.savefig(png, format="png")
+        return png.getvalue()
+
+
+def figure_of_image(path: Path) -> NotebookFigure:
     """A figure that shows a PNG pixel by pixel, for a notebook."""
     pixels = matplotlib.image.imread(path)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(pixels.shape[1] / 110, pixels.shape[0] / 110), dpi=110)
-        FigureCanvasAgg(figure)
+    with styled():
+        figure = NotebookFigure(figsize=(pixels.shape[1] / 110, pixels.shape[0] / 110), dpi=110)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
