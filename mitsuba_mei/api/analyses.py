@@ -115,7 +115,8 @@ def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     out, progress
         As for :func:`run`.
     **objective
-        As in ``objective: {type: metamer}`` of a scene file: ``reference``, ``layer``, ``tolerance``, ``differ``.
+        As in ``objective: {type: metamer}`` of a scene file: ``reference``, ``layer``, ``tolerance``, ``differ``. The
+        reference may be an array of linear radiance, (H, W) or (H, W, 3).
 
     Examples
     --------
@@ -139,7 +140,8 @@ def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     out, progress
         As for :func:`run`.
     **objective
-        As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``.
+        As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``. A target, also that of a
+        view, may be an array of linear radiance, (H, W) or (H, W, 3); it is kept in the user's cache folder.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from typing import Any, Union
 
 from ..config.load import Config, SceneText, load_config
 from ..errors import UserError
+from .inputs import on_file
 from .mei import MEI
 
 __all__ = ["Problem", "config_of", "configs_of", "with_objective"]
@@ -42,7 +43,7 @@ def configs_of(scenes: Any, rendered: bool = False) -> tuple[list[tuple[Path, Co
 def with_objective(scene: Problem, kind: str, objective: Mapping[str, Any]) -> tuple[Config, Any]:
     """The configuration of a problem with another objective, and what holds its model."""
     config, held = config_of(scene)
-    said = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in objective.items()}
+    said = on_file(dict(objective), kind)
     mapping = config.model_dump()
     own = mapping["objective"] if mapping["objective"]["type"] == kind else {}
     mapping["objective"] = {**own, "type": kind, **said}

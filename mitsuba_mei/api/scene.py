@@ -11,6 +11,7 @@ from ..config.arguments import checked
 from ..config.fields import Part
 from ..config.scene import RandomShape
 from ..errors import UserError
+from .inputs import is_mesh, mesh_file
 
 __all__ = ["Scene"]
 
@@ -20,9 +21,10 @@ class Scene:
 
     Parameters
     ----------
-    template : Part, str or Path, optional
-        The mesh that is deformed: :func:`icosphere`, :func:`cube`, :func:`torus`, :func:`capsule`, or a PLY, OBJ, STL
-        or GLB file. An icosphere of 5120 faces by default.
+    template : Part, str, Path or mesh, optional
+        The mesh that is deformed: :func:`icosphere`, :func:`cube`, :func:`torus`, :func:`capsule`, a PLY, OBJ, STL or
+        GLB file, or a ``trimesh.Trimesh``, which is kept as a file in the user's cache folder. An icosphere of 5120
+        faces by default.
     deformation : Part, optional
         Its radial basis functions: :func:`RBFDeformation`.
     pose, camera, material : Part, optional
@@ -56,7 +58,7 @@ class Scene:
 
     def __init__(
         self,
-        template: Part | str | os.PathLike | None = None,
+        template: Any = None,
         *,
         deformation: Part | None = None,
         pose: Part | None = None,
@@ -74,6 +76,8 @@ class Scene:
         shape: dict[str, Any] = {}
         if isinstance(template, (str, os.PathLike)):
             shape["template"] = {"type": "file", "path": os.fspath(template)}
+        elif is_mesh(template):
+            shape["template"] = {"type": "file", "path": mesh_file(template)}
         elif template is not None:
             shape["template"] = _plain("template", template)
         if deformation is not None:
