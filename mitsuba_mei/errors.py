@@ -48,6 +48,7 @@ class UserError(ValueError):
     Parameters
     ----------
     sentence : str
+        What is wrong, where, and what is allowed.
     *others : str
         What else is wrong, a sentence each; as text, the error is the first one, and how many more there are.
 
@@ -55,6 +56,13 @@ class UserError(ValueError):
     ----------
     sentences : tuple of str
         All of them.
+
+    Examples
+    --------
+    >>> import mitsuba_mei as mm
+    >>> mm.Camera(distance=-1)
+    Traceback (most recent call last):
+    mitsuba_mei.errors.UserError: Camera: distance: must be greater than 0, not -1
     """
 
     def __init__(self, sentence: str, *others: str) -> None:

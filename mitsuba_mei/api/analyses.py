@@ -32,6 +32,7 @@ def run(
     Parameters
     ----------
     scene : Path, str, Config or MEI
+        A scene file, a configuration, or a problem in memory.
     overrides : sequence of str
         Values to change, as ``"render.spp=64"``.
     out : Path or str, optional
@@ -40,6 +41,11 @@ def run(
         Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     trust_code : bool
         Whether code that a model card names may be run.
+
+    Returns
+    -------
+    Run
+        The typed result of the experiment that the file asks for, and its folder.
 
     Raises
     ------
@@ -68,10 +74,18 @@ def pixel_mei(
     Parameters
     ----------
     scene : Path, str, Config or MEI
-    out, progress
-        As for :func:`run`.
+        A scene file, a configuration, or a problem in memory.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **pixel
         As in the section ``pixel`` of a scene file: ``steps``, ``restarts``, ``parameters``.
+
+    Returns
+    -------
+    Run
+        With a ``PixelResult``: ``activation``, ``restarts``, ``stimulus``.
 
     Examples
     --------
@@ -89,10 +103,18 @@ def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     Parameters
     ----------
     scene : Path, str, Config or MEI
-    out, progress
-        As for :func:`run`.
+        A scene file, a configuration, or a problem in memory.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **objective
         As in ``objective: {type: diverse}`` of a scene file: ``count``, ``level``, ``differ``, ``apart``.
+
+    Returns
+    -------
+    Run
+        With a ``DiverseResult``: ``diverse.scenes`` and the differences of their pairs.
 
     Examples
     --------
@@ -112,11 +134,19 @@ def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     Parameters
     ----------
     scene : Path, str, Config or MEI
-    out, progress
-        As for :func:`run`.
+        A scene file, a configuration, or a problem in memory.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **objective
         As in ``objective: {type: metamer}`` of a scene file: ``reference``, ``layer``, ``tolerance``, ``differ``. The
         reference may be an array of linear radiance, (H, W) or (H, W, 3).
+
+    Returns
+    -------
+    Run
+        With a ``MetamerResult``: ``metamer.found``, and how near the responses and how far apart the scenes are.
 
     Examples
     --------
@@ -136,12 +166,19 @@ def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     Parameters
     ----------
     scene : Path, str, Config or MEI
-        The start.
-    out, progress
-        As for :func:`run`.
+        The start: a scene file, a configuration, or a problem in memory.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **objective
         As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``. A target, also that of a
         view, may be an array of linear radiance, (H, W) or (H, W, 3); it is kept in the user's cache folder.
+
+    Returns
+    -------
+    Run
+        With an ``InverseResult``: ``error``, and ``truth`` where the target is a scene.
 
     Examples
     --------
@@ -161,8 +198,16 @@ def compare(scenes: Problem | Sequence[Problem], *, out: Path | str | None = Non
     Parameters
     ----------
     scenes : Path, str, Config or MEI, or several
-    out, progress
-        As for :func:`run`.
+        Scene files, configurations, or problems in memory.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
+
+    Returns
+    -------
+    Run
+        With a ``ComparisonResult``: a table of both MEIs under both renderers for each neuron.
 
     Examples
     --------
@@ -188,10 +233,18 @@ def factors(
     Parameters
     ----------
     scenes : Path, str, Config or MEI, or several
+        Scene files, configurations, or problems in memory.
     starts : int, optional
         For each neuron; at least three by default.
-    out, progress
-        As for :func:`run`.
+    out : Path or str, optional
+        A new run folder; without it the run is kept as long as the result is.
+    progress : bool or 'live'
+        Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
+
+    Returns
+    -------
+    Run
+        With a ``FactorsResult``: activations of all subsets and their Shapley split for each neuron.
 
     Examples
     --------
@@ -234,8 +287,19 @@ def tune(
         Whether the ranges are about the scene's own values.
     repeats : int, optional
         Renders of a point.
-    overrides, out, progress, trust_code
-        As for :func:`run`. Of a run, the tuning is a folder within the run's by default.
+    overrides : sequence of str
+        Values of the scene file to change, as ``"render.spp=64"``.
+    out : Path or str, optional
+        A new folder; by default one within the run's, and of a scene file one that lasts as long as the result.
+    progress : bool or 'live'
+        Whether a bar is shown.
+    trust_code : bool
+        Whether code that a model card names may be run.
+
+    Returns
+    -------
+    Run
+        With a ``TuningResult``: for each neuron ``mean``, ``sem`` and preferred values.
 
     Examples
     --------

@@ -156,7 +156,18 @@ class MEI:
         return f"MEI({name}, neuron {neurons}, {self.config.render.type})"
 
     def with_settings(self, *overrides: str) -> Config:
-        """The scene file of this problem with some values changed, as ``"optimizer.steps=50"``."""
+        """The scene file of this problem with some values changed.
+
+        Parameters
+        ----------
+        *overrides : str
+            As ``"optimizer.steps=50"``.
+
+        Returns
+        -------
+        Config
+            Complete, with every default.
+        """
         text = SceneText("MEI", overrides, trust_code=self.config.trusts_code, mapping=self.config.model_dump())
         return text.config(rendered=False)
 

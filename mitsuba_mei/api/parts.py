@@ -73,6 +73,7 @@ def _maker(name: str, settings: type[Part], example: str) -> Callable[..., Any]:
             "--------",
             ">>> import mitsuba_mei as mm",
             f">>> part = mm.{example}",
+            "",
         ]
     )
     return make

@@ -41,12 +41,16 @@ class Run:
 
     Every field of its typed result is an attribute: ``run.activation.final.mean``, ``run.ended``, ``run.seed``.
 
-    Attributes
+    Parameters
     ----------
     folder : Path
         A run folder. Without ``out`` it is a temporary one, which lasts as long as this object; :meth:`save` keeps it.
     result : Result
         The typed result, which is also in the folder as JSON.
+    held : object, optional
+        The model in memory, which has to live as long as the run.
+    temporary : object, optional
+        The temporary folder, likewise.
 
     Examples
     --------
@@ -107,11 +111,27 @@ class Run:
             return dict(file)
 
     def plot(self) -> Any:
-        """The summary figure, as a ``matplotlib.figure.Figure``."""
+        """Show the summary figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture of the run folder, which a notebook shows and ``savefig`` writes.
+        """
         return figure_of_image(self._figure())
 
     def save(self, folder: Path | str) -> Path:
         """Copy the run to a new folder, on which ``report``, ``tune``, ``export``, ``evaluate`` and ``resume`` work.
+
+        Parameters
+        ----------
+        folder : Path or str
+            A new one.
+
+        Returns
+        -------
+        Path
+            The folder.
 
         Raises
         ------
@@ -191,6 +211,11 @@ def read_run(folder: Path | str, model: Any = None) -> Run:
         Of a run, a comparison, factors or a tuning.
     model : nn.Module or callable, optional
         The network of a run whose model lived in memory, for what needs it again, such as :func:`tune`.
+
+    Returns
+    -------
+    Run
+        With the typed result of its kind.
 
     Raises
     ------

@@ -27,10 +27,12 @@ class Scene:
         faces by default.
     deformation : Part, optional
         Its radial basis functions: :func:`RBFDeformation`.
-    pose, camera, material : Part, optional
-        :func:`Pose`, :func:`Camera`; :func:`Diffuse`, :func:`Plastic` or :func:`Principled`.
+    pose, camera : Part, optional
+        :func:`Pose` and :func:`Camera`.
     emitters : sequence of Part, optional
         The lights. A sun and a constant one by default.
+    material : Part, optional
+        :func:`Diffuse`, :func:`Plastic` or :func:`Principled`.
     background : float
         Radiance behind the object.
     free : sequence of str, optional

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from .fields import Part
 from .validation import validate
 from .yaml.located import locate
 
-__all__ = ["checked", "described", "signature_of"]
+__all__ = ["checked", "described", "signature_of", "type_in_words"]
 
 Settings = TypeVar("Settings", bound=Part)
 
@@ -44,9 +45,35 @@ def described(part: type[Part]) -> str:
     lines = ["Parameters", "----------"]
     for name in signature_of(part).parameters:
         field = part.model_fields[name]
-        lines.append(name if field.is_required() else f"{name} : default {field.default}")
+        default = "" if field.is_required() else f", default {_quoted(field.default)}"
+        lines.append(f"{name} : {type_in_words(field.annotation)}{default}")
         lines += [f"    {field.description}"] if field.description else []
     return "\n".join(lines)
+
+
+def type_in_words(annotation: Any) -> str:
+    """A field's type as documentation has it: ``float or sequence of float``."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return type_in_words(arguments[0])
+    if origin is typing.Literal:
+        return "{" + ", ".join(map(repr, arguments)) + "}"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(map(type_in_words, arguments)))
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return f"sequence of {type_in_words(arguments[0])}"
+    if origin is tuple:
+        return f"{len(arguments)} of {type_in_words(arguments[0])}"
+    if annotation is type(None):
+        return "None"
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return "mapping"
+    return {dict: "mapping", Any: "mapping"}.get(origin or annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _quoted(default: Any) -> str:
+    """A default as it is written in Python; of a mapping, that it has defaults of its own."""
+    return "its own" if isinstance(default, Part) else repr(default)
 
 
 def checked(part: type[Settings], what: str, given: Mapping[str, Any]) -> Settings:

@@ -71,17 +71,17 @@ class Render(Part):
 
     type: Literal["path", "raster"] = Field(
         "path",
-        description="path: Mitsuba's path tracer. raster: a rasterizer; direct light without cast shadows, no noise.",
+        description="Renderer: path is Mitsuba's path tracer; raster a rasterizer, with direct light, without cast shadows or noise.",
     )
     variant: Literal["auto", "llvm_ad_mono", "llvm_ad_rgb", "cuda_ad_mono", "cuda_ad_rgb"] = Field(
         "auto",
-        description="auto: CUDA where a GPU works, else LLVM (the rasterizer: the processor); mono where the model "
-        "takes one channel.",
+        description="Of Mitsuba; auto is CUDA where a GPU works, else LLVM (the rasterizer: the processor), and mono where "
+        "the model takes one channel.",
     )
     resolution: int = Field(100, ge=16, le=4096, description="Width and height, pixels.")
     spp: int = Field(16, ge=1, le=65_536, description="Samples per pixel of the image (path).")
     max_depth: int = Field(3, ge=2, le=64, description="Longest light path, segments; 2 is direct light only (path).")
-    gradient: GradientSamples = GradientSamples()
+    gradient: GradientSamples = Field(GradientSamples(), description="Samples of the gradient (path).")
     cells: int = Field(2, ge=1, le=8, description="Cells along a side of a pixel that an outline passes (raster).")
 
 

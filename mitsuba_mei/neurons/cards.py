@@ -175,6 +175,11 @@ def load_card(
         Whether code that the card names (``module: file.py:callable``) may be run; a card can do nothing else than be
         read without it.
 
+    Returns
+    -------
+    NeuronModel
+        From standardised images to responses, with what its card says of both.
+
     Raises
     ------
     UserError

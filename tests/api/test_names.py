@@ -48,3 +48,21 @@ def test_the_stub_has_the_arguments_of_every_part():
     from mitsuba_mei.api import parts
 
     assert said == {name: list(inspect.signature(getattr(mm, name)).parameters) for name in parts.__all__}
+
+
+def documented() -> list[str]:
+    """Every public name, and the public methods and properties of the classes."""
+    names = [name for name in mm.__all__ if name != "__version__"]
+    for name in [name for name in names if isinstance(getattr(mm, name), type)]:
+        names += [f"{name}.{member}" for member in vars(getattr(mm, name)) if not member.startswith("_")]
+    return names
+
+
+@pytest.mark.parametrize("name", documented())
+def test_numpydoc_finds_nothing_wrong(name):
+    """But for what it recommends and no library has: an extended summary and See Also everywhere."""
+    validate = pytest.importorskip("numpydoc.validate").validate
+    optional = {"ES01", "SA01"} | (
+        {"EX01"} if "." in name else set()
+    )  # the example of the class is that of its methods
+    assert [error for error in validate(f"mitsuba_mei.{name}")["errors"] if error[0] not in optional] == []

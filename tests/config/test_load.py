@@ -73,7 +73,7 @@ def test_every_field_is_described_and_has_a_default():
 
     for part, name, field, owner in fields(json_schema()):
         assert {"description", "$ref", "oneOf"} & field.keys() or name == "type", (part, name)
-        needed = ("path", "responses", "reference", "mean", "std")
+        needed = ("path", "responses", "reference", "function", "mean", "std")
         assert name not in owner.get("required", []) or name in needed, (part, name)
 
 
