@@ -62,7 +62,7 @@ class UserError(ValueError):
     >>> import mitsuba_mei as mm
     >>> mm.Camera(distance=-1)
     Traceback (most recent call last):
-    mitsuba_mei.errors.UserError: Camera: distance: must be greater than 0, not -1
+    mitsuba_mei.errors.UserError: Camera: distance: must be above 0, not -1
     """
 
     def __init__(self, sentence: str, *others: str) -> None:

@@ -75,6 +75,7 @@ class LiveFigure(Bar):
 
     def _forget(self) -> None:
         self._values: list[float] = []
+        self._name, self._render = "", None
         self._drawn = 0.0
 
     def start(self, steps: int, label: str = "", done: int = 0) -> None:
@@ -85,18 +86,27 @@ class LiveFigure(Bar):
     def step(self, info: Mapping[str, Any]) -> None:
         """Redraw the figure, if the last drawing is old enough."""
         super().step(info)
-        render = info.get("render")
-        name = next((name for name, value in info.items() if isinstance(value, float)), None)
-        if render is None or name is None:
+        self._render = info.get("render")
+        self._name = next((name for name, value in info.items() if isinstance(value, float)), "")
+        if self._render is None or not self._name:
             return
-        self._values.append(info[name])
-        if time.monotonic() - self._drawn < REDRAWN_EVERY:
-            return
+        self._values.append(info[self._name])
+        if time.monotonic() - self._drawn >= REDRAWN_EVERY:
+            self._draw()
+
+    def stop(self) -> None:
+        """End the bar, and draw the last step."""
+        super().stop()
+        if self._values:
+            self._draw()
+        self._forget()
+
+    def _draw(self) -> None:
         from IPython.display import display
 
         from ..report.figures.live import live_figure
 
-        figure = live_figure(render.nan_to_num(0.0, 0.0, 0.0).cpu().numpy(), self._values, name)
+        figure = live_figure(self._render.nan_to_num(0.0, 0.0, 0.0).cpu().numpy(), self._values, self._name)
         if self._handle is None:
             self._handle = display(figure, display_id=True)
         else:
