@@ -32,6 +32,7 @@ def problem(template=None, distance=5.0):
     return mm.MEI(small(), 1, input=image, scene=scene, renderer=mm.Render(type="raster", resolution=48))
 
 
+@pytest.mark.slow
 def test_a_scene_is_recovered_from_an_image_in_memory(tmp_path):
     target = problem(distance=6.0).optimize(0, progress=False).image
     start = problem()
@@ -65,6 +66,7 @@ def test_an_array_that_is_no_radiance_is_refused(image, message):
         mm.recover(problem(), target=image, progress=False)
 
 
+@pytest.mark.slow
 def test_a_mesh_in_memory_is_a_template(cache):
     box = trimesh.creation.box(extents=(1.0, 2.0, 1.0)).subdivide().subdivide()
     mei = problem(box)

@@ -26,6 +26,7 @@ def metrics(run) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_least_exciting_stimulus_is_less_exciting_and_its_activation_has_its_own_sign():
     most = problem(neuron=1).optimize(15, progress=False)
     least = problem(neuron=1, minimize=True).optimize(15, progress=False)
@@ -37,12 +38,14 @@ def test_the_least_exciting_stimulus_is_less_exciting_and_its_activation_has_its
     assert least.activation.final.mean == pytest.approx(answer, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_of_several_starts_the_least_is_kept():
     run = problem(neuron=1, minimize=True).optimize(4, restarts=3, progress=False)
     ends = [each.activation.final.mean for each in run.restarts]
     assert run.restart == ends.index(min(ends)) and len(set(ends)) == 3
 
 
+@pytest.mark.slow
 def test_the_least_exciting_pixels_are_less_exciting_than_any_start():
     run = mm.pixel_mei(problem(neuron=1, minimize=True), steps=20, restarts=3, progress=False)
     assert run.activation == min(run.restarts)
@@ -57,6 +60,7 @@ def test_a_report_calls_it_by_its_name(tmp_path):
     assert "least exciting 3D stimulus" in page and "maximally exciting input (MEI)" not in page
 
 
+@pytest.mark.slow
 def test_a_function_of_the_responses_is_maximised():
     run = problem(objective=lambda responses: responses[:, 1] - responses[:, 0]).optimize(10, progress=False)
     assert run.objective == "function" and [each.neuron for each in run.responses] == [0, 1, 2]
@@ -65,12 +69,14 @@ def test_a_function_of_the_responses_is_maximised():
     assert run.activation.final.mean > run.activation.initial.mean
 
 
+@pytest.mark.slow
 def test_a_function_of_listed_neurons_sees_them_in_their_order():
     run = problem(neuron=[2, 0], objective=lambda responses: responses[0, 0]).optimize(2, progress=False)
     assert run.activation.final.mean == pytest.approx(run.responses[0].final.mean)
     assert run.responses[0].neuron == 2
 
 
+@pytest.mark.slow
 def test_a_function_of_stimulus_and_responses_has_both_gradients():
     def bright(image, responses):
         return image[..., 16:, :].mean() - image[..., :16, :].mean() + 0 * responses.sum()
@@ -84,6 +90,7 @@ def test_a_function_of_stimulus_and_responses_has_both_gradients():
     assert pixels.activation > run.activation.final.mean
 
 
+@pytest.mark.slow
 def test_a_penalty_is_added_to_the_loss_and_recorded():
     def height(state):
         return 10 * state.vertices[:, 1].square().mean()
@@ -96,6 +103,7 @@ def test_a_penalty_is_added_to_the_loss_and_recorded():
     assert low.config.penalties == (f"{__name__}.test_a_penalty_is_added_to_the_loss_and_recorded.<locals>.height",)
 
 
+@pytest.mark.slow
 def test_a_folder_says_that_its_function_lived_in_python(tmp_path):
     run = problem(objective=lambda responses: responses.sum()).optimize(1, progress=False)
     path = run.save(tmp_path / "run") / "config.yaml"
