@@ -21,7 +21,8 @@ _NAMES = {
     "layer": "neurons.layer",
     "load_config": "config.load",
     "load_model": "neurons.cards:load_card",
-    "read_run": "api.results",
+    "read_run": "api.folders",
+    "run_sweep": "api.sweeps",
 }
 """The module of each public name, and its name there; it is loaded when the name is first used."""
 

@@ -11,9 +11,11 @@ from .api.analyses import (
     run as run,
     tune as tune,
 )
+from .api.folders import read_run as read_run
 from .api.mei import MEI as MEI
-from .api.results import Run as Run, read_run as read_run
+from .api.results import Run as Run
 from .api.scene import Scene as Scene
+from .api.sweeps import run_sweep as run_sweep
 from .config.load import load_config as load_config
 from .errors import UserError as UserError
 from .neurons.cards import load_card as load_model
@@ -55,6 +57,7 @@ __all__ = [
     "read_run",
     "recover",
     "run",
+    "run_sweep",
     "torus",
     "tune",
     "__version__",

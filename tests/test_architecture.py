@@ -24,7 +24,8 @@ ORDER = [
     {"runs"},
     {"report"},
     {"experiments"},
-    {"sweep", "api"},
+    {"sweep"},
+    {"api"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,9 +12,10 @@ from ..experiments.pixel import run_pixel
 from ..experiments.registry import run_experiment
 from ..experiments.tune import TuningRequest, run_tuning
 from ..runs.folder import numbered_folder
+from .folders import in_folder
 from .problems import Problem, config_of, configs_of, with_objective
 from .progress import bar_of
-from .results import Run, in_folder
+from .results import Run
 
 __all__ = ["compare", "diverse", "factors", "metamer", "pixel_mei", "recover", "run", "tune"]
 
@@ -59,7 +60,9 @@ def run(
     1
     """
     config, held = config_of(scene, overrides, trust_code, rendered=True)
-    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+    return in_folder(
+        lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held, config.trusts_code
+    )
 
 
 def pixel_mei(
@@ -94,7 +97,9 @@ def pixel_mei(
     'done'
     """
     config, held = config_of(scene, [f"pixel.{name}={value}" for name, value in pixel.items()])
-    return in_folder(lambda folder, bar: run_pixel(config, folder, bar), bar_of(progress), out, held)
+    return in_folder(
+        lambda folder, bar: run_pixel(config, folder, bar), bar_of(progress), out, held, config.trusts_code
+    )
 
 
 def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
@@ -125,7 +130,9 @@ def diverse(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     'image'
     """
     config, held = with_objective(scene, "diverse", objective)
-    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+    return in_folder(
+        lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held, config.trusts_code
+    )
 
 
 def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
@@ -157,7 +164,9 @@ def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     'shape'
     """
     config, held = with_objective(scene, "metamer", objective)
-    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+    return in_folder(
+        lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held, config.trusts_code
+    )
 
 
 def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | str = True, **objective: Any) -> Run:
@@ -189,7 +198,9 @@ def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     'l2'
     """
     config, held = with_objective(scene, "image", objective)
-    return in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held)
+    return in_folder(
+        lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, held, config.trusts_code
+    )
 
 
 def compare(scenes: Problem | Sequence[Problem], *, out: Path | str | None = None, progress: bool | str = True) -> Run:
@@ -315,9 +326,10 @@ def tune(
     folder = source.folder if isinstance(source, Run) else Path(source)
     if out is None and isinstance(source, Run):
         out = numbered_folder("tuning", folder)
+    trusted = trust_code or (isinstance(source, Run) and source._trusts_code)
     request = TuningRequest(over, neurons, relative, repeats)
     return in_folder(
-        lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trust_code),
+        lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trusted),
         bar_of(progress),
         out,
         held,

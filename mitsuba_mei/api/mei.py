@@ -18,8 +18,9 @@ from ..experiments.mei import run_mei
 from ..experiments.registry import run_experiment
 from ..neurons.cards import NeuronModel, load_card
 from ..neurons.in_memory import HeldModel, hold
+from .folders import in_folder
 from .progress import bar_of
-from .results import Run, in_folder
+from .results import Run
 from .scene import Scene
 
 __all__ = ["MEI"]
@@ -215,7 +216,13 @@ class MEI:
         mapping["compare_to"] = compare_to or mapping["compare_to"]
         config = SceneText("MEI", trust_code=self.config.trusts_code, mapping=mapping).config()
         if self._last is None or config.objective.type not in ACTIVATION_OBJECTIVES:
-            run = in_folder(lambda folder, bar: run_experiment(config, folder, bar), bar_of(progress), out, self._held)
+            run = in_folder(
+                lambda folder, bar: run_experiment(config, folder, bar),
+                bar_of(progress),
+                out,
+                self._held,
+                config.trusts_code,
+            )
         else:
             if config.optimizer.restarts > 1 or config.optimizer.search:
                 raise UserError(
@@ -223,7 +230,11 @@ class MEI:
                 )
             start = self._last.parameters
             run = in_folder(
-                lambda folder, bar: run_mei(config, folder, bar, start=start), bar_of(progress), out, self._held
+                lambda folder, bar: run_mei(config, folder, bar, start=start),
+                bar_of(progress),
+                out,
+                self._held,
+                config.trusts_code,
             )
         self._last = run
         return run

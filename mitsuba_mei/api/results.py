@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,18 @@ from ..config.load import Config, dump, load_config
 from ..config.yaml.located import Located, locate
 from ..config.yaml.text import read
 from ..errors import Place, UserError
-from ..experiments.base import Progress, RunResult
+from ..experiments.registry import resume_experiment
 from ..experiments.resume import BEGUN_WITH
 from ..io.images import read_image
 from ..neurons.cards import grey_levels
-from ..neurons.in_memory import check_held, hold
 from ..report.figures.style import figure_of_image
 from ..report.sentences import describe_run
-from ..runs.folder import RunFolder
-from ..runs.results import FactorsResult, Result, TuningResult, read_result, read_run_result
+from ..runs.folder import RunFolder, numbered_folder
+from ..runs.results import FactorsResult, Result, TuningResult
 from ..runs.results.populations import ComparisonResult
+from .progress import bar_of
 
-__all__ = ["Run", "in_folder", "read_run"]
+__all__ = ["RESULTS", "Run"]
 
 FIGURES = ("summary.png", "comparison.png", "factors.png", "tuning.png")
 RESULTS: tuple[type[Result], ...] = (ComparisonResult, FactorsResult, TuningResult)
@@ -51,6 +49,8 @@ class Run:
         The model in memory, which has to live as long as the run.
     temporary : object, optional
         The temporary folder, likewise.
+    trust_code : bool
+        Whether code that its model card names may be run.
 
     Examples
     --------
@@ -60,9 +60,11 @@ class Run:
     ('done', (100, 100))
     """
 
-    def __init__(self, folder: Path, result: Result, held: Any = None, temporary: Any = None) -> None:
+    def __init__(
+        self, folder: Path, result: Result, held: Any = None, temporary: Any = None, trust_code: bool = False
+    ) -> None:
         self.folder, self.result = Path(folder), result
-        self._held, self._temporary = held, temporary
+        self._held, self._temporary, self._trusts_code = held, temporary, trust_code
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -147,6 +149,132 @@ class Run:
                 (target / name).write_text(dump(config, (target / name).parent), encoding="utf-8")
         return target
 
+    def report(self, out: Path | str | None = None) -> Path:
+        """Write one HTML file about the run, which opens anywhere without a network.
+
+        Parameters
+        ----------
+        out : Path or str, optional
+            A new file; ``report.html`` in the run's folder by default.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        UserError
+            If the file is there already, or cannot be written.
+        """
+        from ..report.html.write import write_report
+
+        return write_report([self.folder], None if out is None else Path(out))
+
+    def evaluate(
+        self, renderer: str | None = None, *, overrides: Sequence[str] = (), out: Path | str | None = None
+    ) -> Result:
+        """Evaluate the initial and the final scene anew, under this or the other renderer.
+
+        Parameters
+        ----------
+        renderer : {'path', 'raster'}, optional
+            The run's own by default.
+        overrides : sequence of str
+            Values of its configuration to change, as ``"evaluate.spp=2048"``.
+        out : Path or str, optional
+            A folder, or the name of a ``.json`` file; the run's folder by default.
+
+        Returns
+        -------
+        EvaluationResult
+            Converged activations with their standard errors.
+
+        Raises
+        ------
+        UserError
+            For whatever the user can mend; nothing is written then.
+        """
+        from ..experiments.reevaluate import evaluate_run
+
+        where = None if out is None else Path(out)
+        return evaluate_run(self.folder, renderer, overrides, where, trust_code=self._trusts_code).result
+
+    def export(
+        self,
+        out: Path | str | None = None,
+        *,
+        blender: bool = False,
+        size: int | None = None,
+        mean: float | None = None,
+        contrast: float | None = None,
+        gamma: str | float | None = None,
+    ) -> Path:
+        """Write the run's stimuli for an experiment's monitor, or its scene for Blender.
+
+        Parameters
+        ----------
+        out : Path or str, optional
+            A new folder; ``export-<number>`` in the run's by default.
+        blender : bool
+            Write ``scene.glb`` in place of stimuli.
+        size : int, optional
+            Pixels along the longer side; the model's by default.
+        mean : float, optional
+            Mean luminance, 0 black to 1 white; as the neuron saw it by default.
+        contrast : float, optional
+            RMS contrast as a fraction of the display's range; the same by default.
+        gamma : str or float, optional
+            A CSV table of the monitor's luminance by level, or an exponent; proportional by default.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UserError
+            If there is no such stimulus or scene, or a value is out of its range.
+        """
+        from ..experiments.export import export_scene, export_stimuli
+        from ..report.export.display import read_display
+        from ..report.export.stimuli import DisplaySettings
+
+        folder = numbered_folder("export", self.folder) if out is None else Path(out)
+        if blender:
+            export_scene(self.folder, folder)
+        else:
+            display = read_display(None if gamma is None else str(gamma))
+            settings = DisplaySettings(size, mean, contrast)
+            export_stimuli(self.folder, settings, display, folder, trust_code=self._trusts_code)
+        return folder
+
+    def resume(self, progress: bool | str = True) -> Run:
+        """Go on with a run that was interrupted, in its folder, from the last state that was kept.
+
+        Parameters
+        ----------
+        progress : bool or 'live'
+            Whether a bar is shown.
+
+        Returns
+        -------
+        Run
+            Of the same folder, with what it came to.
+
+        Raises
+        ------
+        UserError
+            If the run has come to its end.
+        """
+        bar = bar_of(progress)
+        try:
+            done = resume_experiment(self.folder, bar, self._trusts_code)
+        finally:
+            bar.stop()
+        return Run(done.folder, done.result, self._held, self._temporary, self._trusts_code)
+
     def __repr__(self) -> str:
         try:
             return describe_run(self.folder, self.result)[0]
@@ -179,69 +307,3 @@ class Run:
         if not (self.folder / name).is_file():
             raise UserError(f"{self.folder} holds no {name}")
         return self.folder / name
-
-
-class _Temporary:
-    """A folder that lasts as long as this object."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="mitsuba_mei-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-def in_folder(
-    experiment: Callable[[Path, Progress], RunResult], progress: Progress, out: Path | str | None, held: Any = None
-) -> Run:
-    """Do an experiment in a folder, or in a temporary one."""
-    temporary = None if out is not None else _Temporary()
-    folder = Path(out) if temporary is None else temporary.path / "run"
-    try:
-        done = experiment(folder, progress)
-    finally:
-        progress.stop()
-    return Run(done.folder, done.result, held, temporary)
-
-
-def read_run(folder: Path | str, model: Any = None) -> Run:
-    """Read a run folder, of the command line or saved.
-
-    Parameters
-    ----------
-    folder : Path or str
-        Of a run, a comparison, factors or a tuning.
-    model : nn.Module or callable, optional
-        The network of a run whose model lived in memory, for what needs it again, such as :func:`tune`.
-
-    Returns
-    -------
-    Run
-        With the typed result of its kind.
-
-    Raises
-    ------
-    UserError
-        If it is none, is damaged, was written by a newer version, or its model was another one.
-
-    Examples
-    --------
-    >>> import mitsuba_mei as mm
-    >>> mm.read_run("nowhere")
-    Traceback (most recent call last):
-    mitsuba_mei.errors.UserError: there is no folder 'nowhere'
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"there is no folder '{folder}'")
-    if (folder / "result.json").is_file():
-        run = Run(folder, read_run_result(folder))
-        if model is not None:
-            card = run.config.model.card
-            if not isinstance(card, Mapping) or card.get("type") != "memory":
-                raise UserError(f"{folder}: its model is on file, as its model card says; leave model out")
-            run._held = hold(model, run._model_input()[0], card.get("output"))
-            check_held(run._held, card, str(folder / "config.yaml"))
-        return run
-    for kind in RESULTS:
-        if (folder / kind.file).is_file():
-            return Run(folder, read_result(folder / kind.file, kind))
-    raise UserError(f"{folder} holds no finished run: there is no result.json in it")

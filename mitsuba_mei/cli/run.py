@@ -209,18 +209,10 @@ def resume(
     """Go on with what was interrupted or killed. It begins with the last state that was kept."""
     check_given_run(run)
     with live_progress(quiet, run) as progress:
-        from ..experiments.compare import run_comparison
-        from ..experiments.factors import run_factors
-        from ..experiments.registry import read_request, run_experiment
-        from ..experiments.resume import resumable
+        from ..experiments.registry import resume_experiment
+        from ..runs.results import ComparisonResult, FactorsResult
 
-        asked = read_request(run, trust)
-        if asked is None:
-            config = resumable(run, trust)
-            with about(run / "config.yaml"):
-                outcome = run_experiment(config, run, progress, resumed=True)
-            tell(outcome, progress)
-        elif asked.command == "compare":
-            tell_comparison(run_comparison(asked.scenes, run, progress, resumed=True), progress)
-        else:
-            tell_factors(run_factors(asked.scenes, run, progress, asked.starts, resumed=True), progress)
+        outcome = resume_experiment(run, progress, trust)
+        {ComparisonResult: tell_comparison, FactorsResult: tell_factors}.get(type(outcome.result), tell)(
+            outcome, progress
+        )

@@ -14,10 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ..config.sweep import Address, Sweep
-from ..config.validation import validate
-from ..config.yaml.located import locate
-from ..errors import Place, UserError
+from ..config.sweep import with_workers
 from ..sweep.scheduler import SweepStatus
 from .errors import interrupted, report_kept
 from .options import Quiet, Set, Trust, app
@@ -217,7 +214,7 @@ def sweep(
         plan = read_plan(file, overrides, every_neuron, trust)
         if scheduler is None:
             check_cluster(plan)
-        requested = _with_workers(plan.sweep, scheduler, workers)
+        requested = with_workers(plan.sweep, scheduler, workers)
         watcher.doing("checking the runs, and starting the workers")
         outcome = run_sweep(plan, requested, out, watcher)
     print("\n".join(describe_sweep(outcome, len(plan.rows))), flush=True)
@@ -225,19 +222,3 @@ def sweep(
         raise interrupted(out)
     if outcome.failed or outcome.missing:
         raise typer.Exit(1)
-
-
-def _with_workers(asked: Sweep, scheduler: str | None, count: int | None) -> Sweep:
-    """What the file says, with the options' workers."""
-    update = {}
-    if scheduler is not None:
-        update["cluster"] = validate(Address, locate({"address": scheduler}, Place("--scheduler", Path())))
-    if count is not None:
-        gpus = asked.workers.gpus
-        if gpus is not None and count > len(gpus) * asked.workers.jobs_per_gpu:
-            raise UserError(
-                f"--workers {count}: {len(gpus)} GPUs with jobs_per_gpu {asked.workers.jobs_per_gpu} do "
-                f"{len(gpus) * asked.workers.jobs_per_gpu} runs at a time; ask for fewer"
-            )
-        update["workers"] = asked.workers.model_copy(update={"count": count})
-    return asked.model_copy(update=update)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from ..errors import Place, UserError
 from .fields import FilePath, Index, Part
+from .validation import validate
+from .yaml.located import locate
 
-__all__ = ["MAX_RUNS", "Address", "Slurm", "Sweep", "Workers", "bytes_of"]
+__all__ = ["MAX_RUNS", "Address", "Slurm", "Sweep", "Workers", "bytes_of", "with_workers"]
 
 MAX_RUNS = 1_000_000
 """Runs of one sweep."""
@@ -156,3 +160,33 @@ class Sweep(Part):
         None, description="A run that takes longer is ended with its process, and tried again; null: none does."
     )
     cluster: Cluster = Field("local", description="local, {address: tcp://...}, or {type: slurm, ...}.")
+
+
+def with_workers(asked: Sweep, scheduler: str | None, count: int | None) -> Sweep:
+    """A sweep with other workers than its file says.
+
+    Parameters
+    ----------
+    asked : Sweep
+    scheduler : str or None
+        Address of a dask scheduler, in place of workers here.
+    count : int or None
+        Worker processes.
+
+    Raises
+    ------
+    UserError
+        For an address that is none, or more workers than the GPUs that the file names take.
+    """
+    update = {}
+    if scheduler is not None:
+        update["cluster"] = validate(Address, locate({"address": scheduler}, Place("--scheduler", Path())))
+    if count is not None:
+        gpus = asked.workers.gpus
+        if gpus is not None and count > len(gpus) * asked.workers.jobs_per_gpu:
+            raise UserError(
+                f"--workers {count}: {len(gpus)} GPUs with jobs_per_gpu {asked.workers.jobs_per_gpu} do "
+                f"{len(gpus) * asked.workers.jobs_per_gpu} runs at a time; ask for fewer"
+            )
+        update["workers"] = asked.workers.model_copy(update={"count": count})
+    return asked.model_copy(update=update)

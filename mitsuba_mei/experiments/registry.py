@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ..config.load import Config, dump, load_config
 from ..config.registry import named
-from ..errors import UserError, nearest
+from ..errors import UserError, about, nearest
 from ..runs.folder import RunFolder
 from ..runs.results import ComparisonResult, FactorsResult, PopulationResult, read_result
 from ..runs.results.populations import Request
 from .base import Progress, RunResult, versions
 
-__all__ = ["FOLDER", "ExperimentRequest", "read_request", "run_experiment", "write_request"]
+__all__ = ["FOLDER", "ExperimentRequest", "read_request", "resume_experiment", "run_experiment", "write_request"]
 
 FOLDER = "asked"
 COMMANDS: dict[str, type[PopulationResult]] = {"compare": ComparisonResult, "factors": FactorsResult}
@@ -93,3 +93,30 @@ def run_experiment(config: Config, out: Path, progress: Progress, resumed: bool 
         For anything that the user can mend, before the first step.
     """
     return named(config.objective.RUN)(config, out, progress, resumed)
+
+
+def resume_experiment(folder: Path, progress: Progress, trust_code: bool = False) -> RunResult:
+    """Go on with a run, a comparison or factors that was interrupted or killed, from the last state that was kept.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the run.
+    progress : Progress
+        Told of every step.
+    trust_code : bool
+        As for :func:`~mitsuba_mei.config.load.load_config`.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to go on with, or something in the folder is damaged.
+    """
+    request = read_request(folder, trust_code)
+    if request is None:
+        config = named("experiments.resume:resumable")(folder, trust_code)
+        with about(folder / "config.yaml"):
+            return run_experiment(config, folder, progress, resumed=True)
+    if request.command == "compare":
+        return named("experiments.compare:run_comparison")(request.scenes, folder, progress, resumed=True)
+    return named("experiments.factors:run_factors")(request.scenes, folder, progress, request.starts, resumed=True)

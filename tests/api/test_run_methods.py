@@ -1,0 +1,87 @@
+"""What can be done with a finished run from Python: report, evaluation, export, resumption; and sweeps."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import mitsuba_mei as mm
+from mitsuba_mei.errors import UserError
+
+from .networks import small
+
+pytestmark = pytest.mark.slow
+
+
+def problem(**more):
+    scene = mm.Scene(mm.icosphere(2), deformation=mm.RBFDeformation(20, scale=0.4))
+    image = mm.Input(size=32, mean=124.5, std=70.3)
+    render = mm.Render(type="raster", resolution=32)
+    return mm.MEI(small(), 1, input=image, scene=scene, renderer=render, evaluate={"spp": 16}, **more)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return problem().optimize(3, progress=False)
+
+
+def test_the_report_and_the_evaluation_need_the_model_that_the_run_holds(run, tmp_path):
+    page = run.report(tmp_path / "page.html")
+    assert "<html" in page.read_text(encoding="utf-8")
+    again = run.evaluate(out=tmp_path / "again.json")
+    assert again.activation.final.mean == pytest.approx(run.activation.final.mean, rel=1e-6)
+    other = run.evaluate("path", overrides=["evaluate.spp=64"], out=tmp_path / "path.json")
+    assert other.activation.final.sem > 0
+
+
+def test_stimuli_and_scene_are_exported(run, tmp_path):
+    folder = run.export(tmp_path / "stimuli", size=64, mean=0.5, contrast=0.1, gamma=2.2)
+    with open(folder / "stimuli.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and np.load(folder / "0001.npy").shape == (64, 64)
+    assert (run.export(tmp_path / "blender", blender=True) / "scene.glb").is_file()
+    with pytest.raises(UserError, match="contrast"):
+        run.export(tmp_path / "wrong", contrast=-1)
+
+
+def test_an_interrupted_run_goes_on_to_what_it_would_have_been(tmp_path, monkeypatch):
+    from mitsuba_mei.experiments.history import History
+
+    whole = problem(deterministic=True).optimize(6, progress=False)
+    add, seen = History.add, []
+
+    def stop(self, step):
+        add(self, step)
+        seen.append(step)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    mei = problem(deterministic=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            mei.optimize(6, out=tmp_path / "run", progress=False)
+    broken = mm.Run(tmp_path / "run", None, held=mei._held)
+    done = broken.resume(progress=False)
+    assert done.ended == "done" and done.activation == whole.activation
+    with pytest.raises(UserError, match="nothing to go on with"):
+        done.resume(progress=False)
+
+
+def test_a_sweep_of_two_runs(tmp_path, root):
+    scene = {
+        "shape": {"template": {"type": "icosphere", "subdivisions": 2}, "rbf": {"control_points": 20}},
+        "render": {"type": "raster", "resolution": 100},
+        "optimizer": {"steps": 1},
+        "model": {"card": str(root / "models" / "v4_curvature.yaml")},
+        "evaluate": {"spp": 16},
+    }
+    (tmp_path / "scene.yaml").write_text(json.dumps(scene))
+    (tmp_path / "sweep.yaml").write_text(json.dumps({"scene": "scene.yaml", "axes": {"model.neuron": [3, 25]}}))
+    outcome = mm.run_sweep(tmp_path / "sweep.yaml", out=tmp_path / "out", workers=1, progress=False)
+    assert (outcome.done, outcome.failed, outcome.missing) == (2, 0, 0)
+    runs = [mm.read_run(folder) for folder in sorted((outcome.folder / "runs").iterdir())]
+    assert [run.neurons for run in runs] == [(3,), (25,)]
