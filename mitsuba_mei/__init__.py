@@ -13,7 +13,7 @@ _PARTS = (
 )
 _NAMES = {
     **dict.fromkeys(_PARTS.split(), "api.parts"),
-    **dict.fromkeys("compare diverse factors metamer pixel_mei recover run tune".split(), "api.analyses"),
+    **dict.fromkeys("compare diverse factors metamer pixel_mei recover run".split(), "api.analyses"),
     "MEI": "api.mei",
     "Run": "api.results",
     "Scene": "api.scene",
@@ -23,6 +23,7 @@ _NAMES = {
     "load_model": "neurons.cards:load_card",
     "read_run": "api.folders",
     "run_sweep": "api.sweeps",
+    "tune": "api.tuning",
 }
 """The module of each public name, and its name there; it is loaded when the name is first used."""
 

@@ -9,13 +9,13 @@ from .api.analyses import (
     pixel_mei as pixel_mei,
     recover as recover,
     run as run,
-    tune as tune,
 )
 from .api.folders import read_run as read_run
 from .api.mei import MEI as MEI
 from .api.results import Run as Run
 from .api.scene import Scene as Scene
 from .api.sweeps import run_sweep as run_sweep
+from .api.tuning import tune as tune
 from .config.load import load_config as load_config
 from .errors import UserError as UserError
 from .neurons.cards import load_card as load_model

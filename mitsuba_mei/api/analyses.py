@@ -1,8 +1,8 @@
-"""Experiments on a neuron and its scene: pixel MEI, diverse scenes, metamers, recovery, comparison, factors, tuning."""
+"""Experiments on a neuron and its scene: pixel MEI, diverse scenes, metamers, recovery, comparison, factors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,12 @@ from ..experiments.compare import run_comparison
 from ..experiments.factors import run_factors
 from ..experiments.pixel import run_pixel
 from ..experiments.registry import run_experiment
-from ..experiments.tune import TuningRequest, run_tuning
-from ..runs.folder import numbered_folder
 from .folders import in_folder
 from .problems import Problem, config_of, configs_of, with_objective
 from .progress import bar_of
 from .results import Run
 
-__all__ = ["compare", "diverse", "factors", "metamer", "pixel_mei", "recover", "run", "tune"]
+__all__ = ["compare", "diverse", "factors", "metamer", "pixel_mei", "recover", "run"]
 
 
 def run(
@@ -267,70 +265,3 @@ def factors(
     """
     problems, held = configs_of(scenes)
     return in_folder(lambda folder, bar: run_factors(problems, folder, bar, starts), bar_of(progress), out, held)
-
-
-def tune(
-    source: Run | str | Path,
-    over: str | Sequence[str] | Mapping[str, tuple[float, float, int]],
-    *,
-    neurons: str | None = None,
-    renderer: str | None = None,
-    relative: bool = False,
-    repeats: int | None = None,
-    overrides: Sequence[str] = (),
-    out: Path | str | None = None,
-    progress: bool | str = True,
-    trust_code: bool = False,
-) -> Run:
-    """Measure responses over one or two numbers of a scene: a tuning curve, or a map.
-
-    Parameters
-    ----------
-    source : Run, Path or str
-        A finished run, or a scene file.
-    over : mapping, str or sequence of str
-        What is varied: ``{"pose.rotation.y": (-90, 90, 19)}``, or ``"pose.rotation.y=-90:90:19"``.
-    neurons : str, optional
-        As ``"3,25-28"``, or ``"all"``; the objective's own by default.
-    renderer : {'path', 'raster'}, optional
-        The run's own by default.
-    relative : bool
-        Whether the ranges are about the scene's own values.
-    repeats : int, optional
-        Renders of a point.
-    overrides : sequence of str
-        Values of the scene file to change, as ``"render.spp=64"``.
-    out : Path or str, optional
-        A new folder; by default one within the run's, and of a scene file one that lasts as long as the result.
-    progress : bool or 'live'
-        Whether a bar is shown.
-    trust_code : bool
-        Whether code that a model card names may be run.
-
-    Returns
-    -------
-    Run
-        With a ``TuningResult``: for each neuron ``mean``, ``sem`` and preferred values.
-
-    Examples
-    --------
-    >>> import mitsuba_mei as mm
-    >>> tuning = mm.tune("scenes/quickstart.yaml", {"pose.rotation.y": (-30, 30, 3)}, renderer="raster", progress=False)
-    >>> tuning.neurons[0].mean.shape
-    (3,)
-    """
-    if isinstance(over, Mapping):
-        over = [f"{path}={first}:{last}:{points}" for path, (first, last, points) in over.items()]
-    over = [over] if isinstance(over, str) else list(over)
-    held = source if isinstance(source, Run) else None  # its model, and its folder
-    folder = source.folder if isinstance(source, Run) else Path(source)
-    if out is None and isinstance(source, Run):
-        out = numbered_folder("tuning", folder)
-    trusted = trust_code or (isinstance(source, Run) and source._trusts_code)
-    request = TuningRequest(over, neurons, relative, repeats)
-    return in_folder(
-        lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trusted),
-        bar_of(progress),
-        out,
-        held,
-    )

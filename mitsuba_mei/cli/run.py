@@ -11,7 +11,7 @@ import typer
 from ..config.file_kinds import check_given_run
 from ..config.groups import ObserverSettings
 from ..config.load import Config
-from ..config.objective import experiment_of
+from ..config.objective_names import experiment_of
 from ..config.registry import named
 from ..errors import UserError, about
 from ..report.sentences import comparison_rows, describe_comparison, describe_run

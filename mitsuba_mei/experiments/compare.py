@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..config.load import Config, dump, free_parameters
-from ..config.objective import check_activation_objective, check_maximised
+from ..config.objective_names import check_activation_objective, check_maximised
 from ..config.sections import RENDERERS
 from ..errors import UserError, about
 from ..optimize.checks import check_start
@@ -19,7 +19,7 @@ from ..runs.folder import RunFolder
 from ..runs.results import ComparedNeuron, ComparisonResult
 from ..scene.parameters import get_parameters, set_parameters
 from .base import LabelledProgress, Progress, RunResult, threads_beside, versions
-from .comparison import NeuronComparison, comparison_result, comparison_row, comparison_statistics, write_rows
+from .comparison import NeuronComparison, comparison_result, comparison_statistics
 from .history import frame
 from .multistart import MultistartResult, final_seed
 from .outputs import optimize_and_write
@@ -27,6 +27,7 @@ from .per_neuron import NeuronResults, Task, one_by_one
 from .pixel import find_for_reference
 from .reevaluate import FrozenEvaluator
 from .registry import write_request
+from .tables import comparison_row, write_rows
 
 __all__ = ["compare_neuron", "prepare", "run_comparison"]
 

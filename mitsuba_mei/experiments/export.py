@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -32,6 +31,7 @@ from ..runs.read import FinishedRun, read_run
 from ..scene.parameters import get_parameters, set_parameters
 from .export_sources import grey_of, initial_stimulus, is_pixel_run, pixel_stimulus, unlike_stimuli
 from .reevaluate import FrozenEvaluator
+from .tables import write_rows
 
 __all__ = ["export_scene", "export_stimuli"]
 
@@ -101,7 +101,7 @@ def export_stimuli(
         written.write(f"{name}.png", lambda path, pixels=pixels: write_png(path, pixels))
         written.write(f"{name}.npy", lambda path, values=picture.luminance: np.save(path, values))
         rows.append(_row(number, name, each, picture, display))
-    written.write("stimuli.csv", lambda path: _write_rows(path, rows))
+    written.write("stimuli.csv", lambda path: write_rows(path, rows))
     return ExportedStimuli(written.path, rows, display.name)
 
 
@@ -159,13 +159,6 @@ def _row(number: int, name: str, shown: ExportedStimulus, picture: Picture, disp
 def _listed(values: Sequence[float]) -> str:
     """Numbers in one cell; nothing for what is not known."""
     return ";".join("" if math.isnan(value) else f"{value:.6g}" for value in values)
-
-
-def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 CHANNELS = 3

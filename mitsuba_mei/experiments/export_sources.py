@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..config.load import load_config
-from ..config.objective import stimulus_name
+from ..config.objective_names import stimulus_name
 from ..errors import UserError, about
 from ..io.images import read_image
 from ..neurons.observer import Observer, build_observer

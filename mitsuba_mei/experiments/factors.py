@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..config.load import Config, dump
-from ..config.objective import check_activation_objective, check_maximised
+from ..config.objective_names import check_activation_objective, check_maximised
 from ..errors import about
 from ..optimize.evaluate import SceneEstimate
 from ..optimize.pixel import PixelMEI
@@ -19,7 +19,6 @@ from ..runs.folder import RunFolder
 from ..runs.results import FactorsNeuron, FactorsResult
 from ..runs.results.populations import KeptStart, Trial
 from .base import LabelledProgress, Progress, RunResult, versions
-from .comparison import write_rows
 from .factor_starts import Prepared, prepare
 from .history import frame
 from .multistart import MultistartResult
@@ -28,6 +27,7 @@ from .per_neuron import NeuronResults, Task, one_by_one
 from .pixel import find_for_reference
 from .registry import write_request
 from .shapley import factor_rows, statistics
+from .tables import write_rows
 
 __all__ = ["run_coalitions", "run_factors"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..config.groups import RunSettings
-from ..config.objective import maximised_value
+from ..config.objective_names import maximised_value
 from ..config.trust import runs_code
 from ..errors import UserError
 from ..geometry.input_flaws import mesh_facts

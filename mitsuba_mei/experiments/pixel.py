@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..config.load import Config, dump
-from ..config.objective import check_activation_objective, maximised_value, stimulus_name
+from ..config.objective_names import check_activation_objective, maximised_value, stimulus_name
 from ..config.sections import Pixel
 from ..errors import UserError
 from ..interrupts import finishing, interruptible

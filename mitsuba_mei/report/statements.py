@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..config.objective import maximised_value, stimulus_name
+from ..config.objective_names import maximised_value, stimulus_name
 from ..runs.results import (
     DiverseResult,
     DiverseSet,

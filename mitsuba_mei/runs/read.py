@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config.load import Config, load_config
-from ..config.objective import check_activation_objective
+from ..config.objective_names import check_activation_objective
 from ..config.sections import RENDERERS
 from ..errors import UserError, about, nearest
 from ..scene.parameters import read_parameters
@@ -71,7 +71,7 @@ def read_run(
     ------
     UserError
         If it is no run folder, the run was not finished or served an objective without an activation
-        (:func:`~mitsuba_mei.config.objective.check_activation_objective`), or something in it cannot be read or used.
+        (:func:`~mitsuba_mei.config.objective_names.check_activation_objective`), or something in it cannot be read or used.
     """
     if not folder.is_dir():
         hint = nearest(folder.name, (other.name for other in folder.parent.glob("*") if other.is_dir()))

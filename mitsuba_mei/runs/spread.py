@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable
 
-from ..config.objective import experiment_of
+from ..config.objective_names import experiment_of
 from .results import Spread, Start
 
 __all__ = ["ends_of", "named_value", "spread"]

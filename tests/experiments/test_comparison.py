@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from mitsuba_mei.experiments.comparison import comparison_row, comparison_statistics, write_rows
+from mitsuba_mei.experiments.comparison import comparison_statistics
+from mitsuba_mei.experiments.tables import comparison_row, write_rows
 from mitsuba_mei.runs.results import ComparedNeuron
 
 ENDS = ("initial", "path", "raster")

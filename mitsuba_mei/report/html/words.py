@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ...config.objective import maximised_value, named_objective, stimulus_name
+from ...config.objective_names import maximised_value, named_objective, stimulus_name
 from ...config.trust import OPTION
 from ...runs.results import DiverseScene, InverseResult, MeshFlaws
 from ...runs.results.parts import InputMesh

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ... import __version__
-from ...config.objective import experiment_of
+from ...config.objective_names import experiment_of
 from ...config.registry import named
 from ...errors import UserError
 from ...io.files import read_json
