@@ -105,13 +105,20 @@ class Pipeline:
         cost = self.regularizers.total(terms)
         if self.penalties:
             state = self.scene(shape)
-            penalties = {held.name.rpartition(".")[2]: _penalty(held, state) for held in self.penalties}
+            penalties = dict(zip(_labels(self.penalties), (_penalty(held, state) for held in self.penalties)))
             terms, cost = terms | penalties, cost + sum(penalties.values())
         return terms, cost
 
     def observe(self, seed: int, spp: int | None = None, shape: torch.Tensor | None = None) -> Observation:
         """Render the scene and show it to the neurons."""
         return self.observer.observe(self.render(seed, spp, shape))
+
+
+def _labels(penalties: tuple[HeldFunction, ...]) -> list[str]:
+    """Their functions' own names; the names that they are held under where those are not of one each."""
+    full = [held.name.rpartition(".")[2] for held in penalties]
+    short = [getattr(held.function, "__name__", name) for held, name in zip(penalties, full)]
+    return short if len({*short}) == len(short) else full
 
 
 def _penalty(held: HeldFunction, state: SceneState) -> torch.Tensor:

@@ -146,7 +146,8 @@ def metamer(scene: Problem, *, out: Path | str | None = None, progress: bool | s
         Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **objective
         As in ``objective: {type: metamer}`` of a scene file: ``reference``, ``layer``, ``tolerance``, ``differ``. The
-        reference may be an array of linear radiance, (H, W) or (H, W, 3).
+        reference may be an :class:`MEI`, or an array of linear radiance, (H, W) or (H, W, 3); it is then kept in the
+        user's cache folder.
 
     Returns
     -------
@@ -179,8 +180,9 @@ def recover(scene: Problem, *, out: Path | str | None = None, progress: bool | s
     progress : bool or 'live'
         Whether a bar is shown; in a notebook ``'live'`` shows the render and the objective so far too.
     **objective
-        As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``. A target, also that of a
-        view, may be an array of linear radiance, (H, W) or (H, W, 3); it is kept in the user's cache folder.
+        As in ``objective: {type: image}`` of a scene file: ``target``, ``views``, ``error``. The target may
+        be an :class:`MEI`, so that the truth is known, or an array of linear radiance, (H, W) or (H, W, 3), as may that
+        of a view; it is then kept in the user's cache folder.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..config.load import Config, dump
 from ..errors import UserError
 from ..io.files import write_whole
 from ..io.images import write_exr
@@ -23,7 +24,7 @@ def inputs_folder() -> Path:
 
 
 def on_file(value: Any, what: str) -> Any:
-    """A value of a scene file, where paths and images in memory become names of files.
+    """A value of a scene file, where paths, images and problems in memory become names of files.
 
     Raises
     ------
@@ -32,6 +33,10 @@ def on_file(value: Any, what: str) -> Any:
     """
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    value = getattr(value, "config", value)  # of a problem in memory
+    if isinstance(value, Config):
+        text = dump(value)
+        return _kept([np.frombuffer(text.encode(), np.uint8)], ".yaml", lambda path: path.write_text(text, "utf-8"))
     if isinstance(value, Mapping):
         return {name: on_file(each, f"{what}.{name}") for name, each in value.items()}
     if isinstance(value, (list, tuple)):

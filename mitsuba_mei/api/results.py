@@ -22,7 +22,8 @@ from ..experiments.resume import BEGUN_WITH
 from ..io.images import read_image
 from ..neurons.cards import grey_levels
 from ..report.figures.style import figure_of_image
-from ..report.sentences import describe_run
+from ..report.sentences import describe_comparison, describe_run
+from ..report.tables import describe_factors, describe_tuning
 from ..runs.folder import RunFolder, numbered_folder
 from ..runs.results import FactorsResult, Result, TuningResult
 from ..runs.results.populations import ComparisonResult
@@ -84,7 +85,7 @@ class Run:
 
     @property
     def mesh(self) -> Any:
-        """The final object, posed, as a ``trimesh.Trimesh``."""
+        """The final object, posed, as a ``trimesh.Trimesh``; its flaws are ``run.result.mesh``."""
         import trimesh
 
         return trimesh.load_mesh(self._file("mesh.ply"), process=False)
@@ -276,10 +277,12 @@ class Run:
         return Run(done.folder, done.result, self._held, self._temporary, self._trusts_code)
 
     def __repr__(self) -> str:
-        try:
-            return describe_run(self.folder, self.result)[0]
-        except (AttributeError, TypeError):
-            return f"{type(self.result).__name__} in {self.folder}"
+        kinds = {ComparisonResult: describe_comparison, FactorsResult: describe_factors, TuningResult: describe_tuning}
+        if self.result is None:
+            return f"Run in {self.folder}, which has no result yet"
+        describe = kinds.get(type(self.result), describe_run)
+        first = describe(self.folder, self.result)[0]
+        return f"{type(self.result).__name__}: {self.result.ended}" if str(self.folder) in first else first
 
     def _repr_html_(self) -> str:
         """Figure and facts, for a notebook."""

@@ -82,7 +82,7 @@ def hold(model: nn.Module | Callable[[Tensor], Any], image: Input, output: int |
         state = hashlib.sha256(_bytes(answer) if isinstance(answer, Tensor) else name.encode()).hexdigest()
     card = {
         "type": "memory",
-        "name": named.__name__,
+        "name": getattr(model, "title", None) or named.__name__,
         "model": name,
         "state": state,
         "output": output,

@@ -35,6 +35,8 @@ class Layer(FeatureExtractor):
     ) -> None:
         super().__init__(module, name, "layer")
         self.channels = None if channels is None else list(channels)
+        listed = "" if channels is None else f", channel {', '.join(map(str, channels))}"
+        self.title = f"{type(module).__name__}, layer {name}{listed}"
         self.position = position
 
     def forward(self, images: Tensor) -> Tensor:

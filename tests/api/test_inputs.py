@@ -43,6 +43,13 @@ def test_a_scene_is_recovered_from_an_image_in_memory(tmp_path):
     assert np.array_equal(read_image(again.config.objective.target), target)
 
 
+@pytest.mark.slow
+def test_a_problem_in_memory_is_a_target_whose_truth_is_known():
+    run = mm.recover(problem(), target=problem(distance=6.0), progress=False)
+    (name,) = [name for name in run.truth.parameters if "distance" in name]
+    assert run.truth.parameters[name].off.final == pytest.approx(0, abs=0.02)
+
+
 def test_the_same_image_is_one_file_and_another_is_another(cache):
     image = np.random.default_rng(0).random((5, 7, 3)).astype(np.float32)
     first = on_file({"views": [{"target": image}]}, "recover")["views"][0]["target"]

@@ -85,3 +85,18 @@ def test_a_sweep_of_two_runs(tmp_path, root):
     assert (outcome.done, outcome.failed, outcome.missing) == (2, 0, 0)
     runs = [mm.read_run(folder) for folder in sorted((outcome.folder / "runs").iterdir())]
     assert [run.neurons for run in runs] == [(3,), (25,)]
+
+
+def test_results_of_several_neurons_say_what_they_come_to(tmp_path):
+    tuning = mm.tune(problem().optimize(1, progress=False), {"pose.rotation.y": (-20, 20, 3)}, progress=False)
+    assert "neuron 1" in repr(tuning) and str(tuning.folder) not in repr(tuning)
+    factors = mm.factors(problem(seed=1), starts=1, out=tmp_path / "factors", progress=False)
+    assert "interactions" in repr(factors) and "factors.png" not in repr(factors)
+
+
+def test_a_layer_is_titled_by_its_name_and_channel():
+    import torch
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5), torch.nn.ReLU())
+    mei = mm.MEI(mm.layer(network, "1", channel=3), input=mm.Input(size=32, mean=124.5, std=70.3), renderer="raster")
+    assert mei.config.model.card["name"] == "Sequential, layer 1, channel 3"
