@@ -1,10 +1,11 @@
-# make quickstart, make test-fast, or make test: each sets up what it needs, once.
+# make quickstart, make test-fast, make test, or make docs: each sets up what it needs, once.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
+DOCS := $(VENV)/.docs
 
-.PHONY: setup quickstart test test-fast bench clean
+.PHONY: setup quickstart test test-fast bench docs clean
 
 setup: $(READY)
 
@@ -35,6 +36,14 @@ test-fast: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks
 
+$(DOCS): $(READY)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+# Into docs/_build/html. Tutorials are run; a warning, a broken link or a cell that raises is an error.
+docs: $(DOCS)
+	$(VENV)/bin/python -m sphinx -W --keep-going -n -b html -d docs/_build/doctrees docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_generated build dist *.egg-info .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
