@@ -230,7 +230,9 @@ def test_a_name_that_two_packages_offer_is_refused(installed, tmp_path, monkeypa
 
 
 def test_without_the_package_its_types_are_unknown(tmp_path):
-    with pytest.raises(UserError, match="unknown type 'power_mean'; allowed: activation, discriminate, diverse, function, image"):
+    with pytest.raises(
+        UserError, match="unknown type 'power_mean'; allowed: activation, discriminate, diverse, function, image"
+    ):
         load_config(write(tmp_path))
 
 

@@ -41,5 +41,3 @@ def field_table(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Se
     for row in (header, *rows):
         lines += [f"{'* -' if index == 0 else '  -'} {cell}".rstrip() for index, cell in enumerate(row)]
     return "\n".join([*lines, ":::", ""])
-
-

@@ -17,9 +17,8 @@ from mitsuba_mei.runs.results.parts import Record
 from mitsuba_mei.runs.results.populations import Request
 
 from .markdown import code, field_table, section, text
-from .meanings import MEANINGS
 
-__all__ = ["FILES", "meaning_of", "own_fields", "records", "result_files", "target_of"]
+__all__ = ["FILES", "own_fields", "records", "result_files", "target_of"]
 
 HEADER, WIDTHS = ("key", "value", "meaning"), (24, 26, 50)
 WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "mapping", Any: "any value"}
@@ -79,12 +78,6 @@ def own_fields(kind: type[Record]) -> list[str]:
     return [name for name in kind.model_fields if name in inspect.get_annotations(kind)]
 
 
-def meaning_of(kind: type[Record], name: str) -> str | None:
-    """The description of a key; where the record gives none, that of the key wherever it stands."""
-    said = kind.model_fields[name].description
-    return said or MEANINGS.get(f"{kind.__name__}.{name}") or MEANINGS.get(name)
-
-
 def target_of(kind: type[Record]) -> str:
     """Name by which pages refer to the table of a record."""
     return f"result-{kind.__name__}"
@@ -108,7 +101,8 @@ def _record(kind: type[Record], level: int) -> str:
     if base is not None and issubclass(base, Record) and base is not Record:
         body += f" All keys of [{base.__name__}](#{target_of(base)}), and:" if own_fields(kind) else ""
     rows = [
-        (code(_key(kind, name)), _value(kind, name), text(meaning_of(kind, name) or "")) for name in own_fields(kind)
+        (code(_key(kind, name)), _value(kind, name), text(kind.model_fields[name].description or ""))
+        for name in own_fields(kind)
     ]
     table = field_table(HEADER, rows, WIDTHS) if rows else ""
     return section(kind.__name__, target_of(kind), level, f"{body}\n\n{table}")

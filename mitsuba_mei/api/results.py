@@ -26,7 +26,7 @@ from ..report.sentences import describe_comparison, describe_run
 from ..report.tables import describe_factors, describe_tuning
 from ..runs.folder import RunFolder, numbered_folder
 from ..runs.results import FactorsResult, Result, TuningResult
-from ..runs.results.populations import ComparisonResult
+from ..runs.results.comparison import ComparisonResult
 from .progress import bar_of
 
 __all__ = ["RESULTS", "Run"]

@@ -179,7 +179,7 @@ class Diverse(ExperimentSettings):
     """Several scenes that all drive the neurons and differ as much as they can."""
 
     RUN = "experiments.diverse:run_diverse"
-    RESULT = "runs.results.optimization:DiverseResult"
+    RESULT = "runs.results.diverse:DiverseResult"
 
     type: Literal["diverse"] = "diverse"
     neurons: Neurons | None = Field(None, description="One or several, counted from 0; null takes the model's.")
@@ -199,7 +199,7 @@ class Metamer(ExperimentSettings):
     """Another scene with the same responses."""
 
     RUN = "experiments.metamer:run_metamer"
-    RESULT = "runs.results.optimization:MetamerResult"
+    RESULT = "runs.results.diverse:MetamerResult"
     VALUE = "error"
     ALL_NEURONS = True
 
@@ -234,7 +234,7 @@ class ImageTarget(ExperimentSettings):
     """Inverse rendering: the scene whose images are the given ones."""
 
     RUN = "experiments.inverse:run_inverse"
-    RESULT = "runs.results.optimization:InverseResult"
+    RESULT = "runs.results.inverse:InverseResult"
     VALUE = "error"
     ALL_NEURONS = True
 

@@ -16,7 +16,7 @@ from ..geometry.registration import surface_distance
 from ..optimize.evaluate import Mean, SceneEstimate
 from ..optimize.pixel import PixelMEI
 from ..runs.results import ComparedNeuron, Estimate
-from ..runs.results.populations import (
+from ..runs.results.comparison import (
     ComparedParameter,
     ComparedValidation,
     ComparisonStatistics,

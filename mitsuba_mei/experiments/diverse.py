@@ -34,7 +34,7 @@ from ..report.statements import describe_set
 from ..runs.checkpoint import Checkpoints
 from ..runs.folder import RunFolder
 from ..runs.results import DiverseResult, DiverseScene, DiverseSet, InitialFinal, Maximum
-from ..runs.results.optimization import MeanDissimilarity
+from ..runs.results.diverse import MeanDissimilarity
 from ..scene.parameters import get_parameters
 from .base import LOADING, WRITING, Progress, RunResult, open_run
 from .frames import RenderSequence, write_final, write_render

@@ -17,7 +17,7 @@ from ..report.figures.factors import FactorsFigure, write_factors
 from ..runs.factor_coalitions import EMPTY, FACTORS, SUBSETS, Coalition, named
 from ..runs.folder import RunFolder
 from ..runs.results import FactorsNeuron, FactorsResult
-from ..runs.results.populations import KeptStart, Trial
+from ..runs.results.factors import KeptStart, Trial
 from .base import LabelledProgress, Progress, RunResult, versions
 from .factor_starts import Prepared, prepare
 from .history import frame

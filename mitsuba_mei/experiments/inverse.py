@@ -29,7 +29,7 @@ from ..report.grey_scale import DISPLAY
 from ..report.statements import describe_parameters, describe_starts, describe_truth
 from ..runs.folder import RunFolder
 from ..runs.results import Estimate, InitialFinal, InverseResult, ParameterError, Truth
-from ..runs.results.optimization import DifferenceScale, ErrorRecord, SurfaceError, SurfaceErrors
+from ..runs.results.inverse import DifferenceScale, ErrorRecord, SurfaceError, SurfaceErrors
 from ..scene.parameters import get_parameters, parameter_at, parameter_difference, set_parameters
 from ..scene.scene import Scene
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside

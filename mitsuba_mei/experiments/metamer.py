@@ -26,7 +26,7 @@ from ..report.grey_scale import DISPLAY
 from ..report.statements import describe_pair, describe_starts
 from ..runs.folder import RunFolder
 from ..runs.results import InitialFinal, MetamerPair, MetamerResult
-from ..runs.results.optimization import Dissimilarity, NeuronAnswers, ResponseDistance, SceneDistance
+from ..runs.results.diverse import Dissimilarity, NeuronAnswers, ResponseDistance, SceneDistance
 from .base import LOADING, WRITING, Progress, RunResult, open_run, threads_beside
 from .frames import RenderSequence, write_final
 from .history import frame, posed_mesh

@@ -23,7 +23,7 @@ from ..runs.factor_coalitions import (
     shapley,
 )
 from ..runs.results import FactorsNeuron
-from ..runs.results.populations import LessWithMore, MeanOverStarts, Ratio
+from ..runs.results.factors import LessWithMore, MeanOverStarts, Ratio
 from .statistics import PairedDifference, mean_of_differences
 
 __all__ = ["Values", "factor_rows", "statistics"]

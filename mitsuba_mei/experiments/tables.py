@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.sections import RENDERERS
 from ..runs.results import ComparedNeuron, Estimate
-from ..runs.results.populations import ComparedValidation, StartByStart
+from ..runs.results.comparison import ComparedValidation, StartByStart
 
 __all__ = ["comparison_row", "write_rows"]
 

@@ -23,7 +23,8 @@ from ..runs.results import (
     PixelResult,
     Response,
 )
-from ..runs.results.populations import MedianGain, Neuron, Significant
+from ..runs.results.comparison import MedianGain, Significant
+from ..runs.results.populations import Neuron
 from ..scene.initial import describe_initial
 from .statements import describe_parameters, statements
 

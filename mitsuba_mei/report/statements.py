@@ -19,7 +19,8 @@ from ..runs.results import (
     Truth,
     Validation,
 )
-from ..runs.results.optimization import PixelValidation, SceneDistance
+from ..runs.results.diverse import SceneDistance
+from ..runs.results.optimization import PixelValidation
 from ..runs.spread import ends_of, named_value, spread
 from .numbers import known, moved, noise, number, percent, two_digits, with_error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..runs.factor_coalitions import FACTORS, SUBSETS, named
 from ..runs.results import Axis, FactorsNeuron, FactorsResult, TunedNeuron, TuningResult
-from ..runs.results.populations import MeanOverStarts, Ratio
+from ..runs.results.factors import MeanOverStarts, Ratio
 from ..runs.tuning_summary import BANDWIDTH
 from .export.stimuli import ExportedStimuli
 from .sentences import describe_failures

@@ -11,7 +11,7 @@ from mitsuba_mei.optimize.evaluate import Mean
 from mitsuba_mei.report.tables import describe_factors, percent, signed, subset_rows, worth_rows
 from mitsuba_mei.runs.factor_coalitions import FACTORS, SUBSETS, named
 from mitsuba_mei.runs.results import FactorsResult
-from mitsuba_mei.runs.results.populations import MeanOverStarts, Ratio
+from mitsuba_mei.runs.results.factors import MeanOverStarts, Ratio
 
 
 def result(values, ended: str = "done") -> FactorsResult:

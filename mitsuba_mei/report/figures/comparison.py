@@ -11,7 +11,7 @@ import numpy as np
 from ...config.sections import RENDERERS
 from ...io.images import common_exposure, to_srgb
 from ...runs.results import ComparedNeuron, ComparisonResult, EvaluationResult
-from ...runs.results.populations import ComparisonStatistics
+from ...runs.results.comparison import ComparisonStatistics
 from ..grey_scale import GreyScale
 from ..sentences import SHOWN, signed_percent
 from .style import BLUE, GREY, ORANGE, Rectangle, caption, draw_difference, drawn, show

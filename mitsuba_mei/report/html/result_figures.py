@@ -8,7 +8,8 @@ from typing import Any, Union
 from ...config.sections import RENDERERS
 from ...runs.factor_coalitions import FACTORS, SUBSETS, named
 from ...runs.results import ComparedNeuron, Estimate, EvaluationResult, FactorsNeuron
-from ...runs.results.populations import MeanOverStarts, Neuron, Ratio
+from ...runs.results.factors import MeanOverStarts, Ratio
+from ...runs.results.populations import Neuron
 from ..sentences import SHOWN
 from .axes import BLUE, GREEN, GREY, ORANGE, axis, plain, rounded
 from .spreads import Group, distinguishing_columns, labels_of

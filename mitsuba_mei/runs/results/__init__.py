@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+from .comparison import ComparedNeuron, ComparisonResult
+from .diverse import DiverseResult, DiverseScene, DiverseSet, Maximum, MetamerPair, MetamerResult
+from .factors import FactorsNeuron, FactorsResult
 from .files import read_result, read_run_result, result_json, result_type
-from .optimization import (
-    SCHEMA_VERSION,
-    DiverseResult,
-    DiverseScene,
-    DiverseSet,
-    InverseResult,
-    Maximum,
-    MEIResult,
-    MetamerPair,
-    MetamerResult,
-    OptimizationResult,
-    ParameterError,
-    PixelResult,
-    Result,
-    Truth,
-)
+from .inverse import InverseResult, ParameterError, Truth
+from .optimization import SCHEMA_VERSION, MEIResult, OptimizationResult, PixelResult, Result
 from .parts import Estimate, InitialFinal, MeshFlaws, PixelReference, Response, Spread, Start, Validation
-from .populations import ComparedNeuron, ComparisonResult, FactorsNeuron, FactorsResult, PopulationResult
+from .populations import PopulationResult
 from .responses import Axis, EvaluationResult, TunedNeuron, TuningResult, TuningSummary
 
 __all__ = [

@@ -1,31 +1,20 @@
-"""Results of one optimization: MEI, pixel MEI, diverse set, metamer, inverse rendering."""
+"""Results of one optimization: the MEI, the pixel MEI, and what every result says."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from .parts import Estimate, InitialFinal, MeshFlaws, PixelReference, Real, Record, Response, Spread, Start, Validation
 
 __all__ = [
     "SCHEMA_VERSION",
-    "DiverseResult",
-    "DiverseScene",
-    "DiverseSet",
-    "ErrorRecord",
-    "InverseResult",
     "MEIResult",
-    "Maximum",
-    "MetamerPair",
-    "MetamerResult",
     "OptimizationResult",
-    "ParameterError",
     "PixelResult",
+    "PixelValidation",
     "Result",
-    "SurfaceError",
-    "SurfaceErrors",
-    "Truth",
 ]
 
 SCHEMA_VERSION = 1
@@ -40,6 +29,7 @@ class Result(Record):
     file: ClassVar[str] = "result.json"
 
     schema_version: int = SCHEMA_VERSION
+    """Version of the file's form; a reader refuses a newer one."""
     versions: dict[str, str] = {}
     """Of mitsuba_mei, Python, and the packages that a result depends on."""
 
@@ -48,37 +38,54 @@ class PixelValidation(Record):
     """The response of a second model to the pixel MEI."""
 
     model: str = "a second model"
+    """Name of the model."""
     activation: float | None = None
+    """The converged value that is maximised."""
 
 
 class PixelResult(Result):
     """The pixel MEI of a neuron."""
 
     activation: Real
+    """The converged value that is maximised."""
     responses: tuple[float, ...] = ()
     """Of the objective's neurons."""
     restarts: tuple[Real, ...] = ()
+    """The activation that each start ended with."""
     over_starts: Spread | None = None
+    """Mean and standard deviation over the starts, where there are several."""
     steps: int | None = None
+    """Steps that were done."""
     ended: str = "done"
+    """``done``, ``no better``, ``interrupted`` or ``failed``."""
     reason: str | None = None
+    """Why it failed."""
     fraction_of_optimum: float | None = None
+    """The activation over the largest possible one; null where that is not known."""
     validation: PixelValidation | None = None
+    """The judgement of a second model, with ``model.validate``; else null."""
     seconds: float | None = None
+    """Time of the optimization."""
     seconds_per_step: float | None = None
+    """Time of the optimization over its steps."""
     seed: int | None = None
+    """The seed that was used."""
     optimum: float | None = None
     """The neuron's largest possible activation under the constraint, where it is known."""
     objective: str = "activation"
+    """The type of the objective."""
     direction: str = "maximize"
     """``maximize``, or ``minimize`` for the least exciting stimulus."""
     neurons: tuple[int, ...] = ()
+    """Indices of the objective's neurons."""
     outside_display: float | None = None
     """Fraction of the stimulus' pixels darker than black or brighter than white."""
     model: str | None = None
+    """Name of the model."""
     not_written: tuple[str, ...] = ()
     """Pictures that could not be written, and why."""
     runs_code: bool = False
+    """Whether the model is the user's own code."""
 
 
 class OptimizationResult(Result):
@@ -89,19 +96,27 @@ class OptimizationResult(Result):
     seconds: float | None = None
     """Of the optimization; of a deterministic run it stands in ``timing.json``."""
     steps: int | None = None
+    """Steps that were done."""
     seconds_per_step: float | None = None
+    """Time of the optimization over its steps."""
     peak_memory_mb: float | None = None
+    """Largest resident memory of the process, MB."""
     skipped_steps: int | None = None
+    """Steps without a finite loss or gradient, which were left out."""
     shortened_gradients: int | None = None
+    """Steps in which an outlying gradient was shortened."""
     mesh: MeshFlaws
+    """Counts and flaws of the final mesh."""
     renderer: str | None = None
     """``path`` or ``raster``."""
     variant: str | None = None
     """Mitsuba's variant, or PyTorch's device."""
     seed: int | None = None
+    """The seed that was used."""
     objective: str = "activation"
     """The type of the objective."""
     model: str | None = None
+    """Name of the model."""
     runs_code: bool = False
     """Whether the model is the user's own code."""
     ended: str = "done"
@@ -113,7 +128,11 @@ class OptimizationResult(Result):
     restart: int = 0
     """The start that was kept."""
     initial_scene: str | None = None
+    """Which scene the initial figures are of: ``scene file``, ``search``, ``random start``, ``drawn start`` or
+    ``earlier run``.
+    """
     over_starts: Spread | None = None
+    """Mean and standard deviation over the starts, where there are several."""
     neurons: tuple[int, ...] | None = None
     """The neurons that the objective names; None where it takes all."""
     scene: dict[str, Any] = {}
@@ -131,196 +150,18 @@ class MEIResult(OptimizationResult):
     """``maximize``, or ``minimize`` for the least exciting stimulus."""
 
     fraction_of_optimum: float | None = None
+    """The activation over the largest possible one; null where that is not known."""
     ratio_to_pixel: Estimate | None = None
     """The final activation over that of the pixel MEI."""
     validation: Validation | None = None
+    """The judgement of a second model, with ``model.validate``; else null."""
     optimum: float | None = None
     """The neuron's largest possible activation under the constraint, where it is known."""
     responses: tuple[Response, ...] = ()
+    """Of each of the objective's neurons."""
     against: tuple[Response, ...] = ()
     """Of the neurons that the objective tells them from."""
     outside_display: float | None = None
     """Fraction of the stimulus' pixels darker than black or brighter than white."""
     pixel: PixelReference | None = None
-
-
-class ErrorRecord(Record):
-    """The error of recovered images."""
-
-    kind: str | None = None
-    """``l2``, ``l1`` or ``responses``."""
-    initial: Estimate
-    final: Estimate
-
-
-class DifferenceScale(Record):
-    """The ends of the colours of ``difference.png``."""
-
-    reach: Real
-    unit: str = "radiance"
-
-
-class SurfaceError(Record):
-    """How far a recovered surface lies from the true one."""
-
-    mean: float | None = None
-    """Symmetric mean surface distance, scene units."""
-    rms: float | None = None
-    greatest: float | None = None
-    """Symmetric Hausdorff distance, scene units."""
-    relative: float | None = None
-    """The mean over the surfaces' mean radius."""
-    rotation: float | None = None
-    """Degrees, of the alignment."""
-    translation: float | None = None
-    of_diameter: Real
-    """The mean over the true surface's diameter."""
-
-
-class SurfaceErrors(Record):
-    """Surface distances of the initial and the final object, and after alignment."""
-
-    diameter: float | None = None
-    """Of the true surface, scene units."""
-    initial: SurfaceError
-    final: SurfaceError
-    alignment: SurfaceError
-
-
-class OffInitialFinal(Record):
-    """Distances of a parameter from its true value."""
-
-    initial: Real
-    final: Real
-
-
-class ParameterError(Record):
-    """A recovered parameter beside its true value."""
-
-    initial: Any = None
-    final: Any = None
-    true: Any = None
-    off: OffInitialFinal
-    unit: str = ""
-
-
-class Truth(Record):
-    """How far a recovered scene lies from the true one."""
-
-    surface: SurfaceErrors | None = None
-    """None where the shape is frozen."""
-    parameters: dict[str, ParameterError] = {}
-
-
-class InverseResult(OptimizationResult):
-    """A scene recovered from images; ``activation`` is minus the error."""
-
-    error: ErrorRecord
-    difference: DifferenceScale | None = None
-    truth: Truth | None = None
-    """None where only images of the target are known."""
-    views: int = 1
-
-
-class Dissimilarity(Record):
-    """How far two scenes differ in one respect."""
-
-    value: Real
-    unit: str = ""
-
-
-class NeuronAnswers(Record):
-    """A neuron's responses to the reference and to the metamer."""
-
-    neuron: int
-    reference: Real
-    final: Real
-
-
-class ResponseDistance(Record):
-    """The distance of the metamer's responses from the reference's, over the length of the latter."""
-
-    distance: InitialFinal
-    tolerance: float
-    near: bool
-    """Whether the final distance is within the tolerance."""
-    layer: str | None = None
-    """The layer whose values are compared; None where the neurons' responses are."""
-    neurons: tuple[NeuronAnswers, ...] | None = None
-
-
-class SceneDistance(Record):
-    """The distance of the metamer's scene from the reference's, in the respect that was asked for."""
-
-    differ: str
-    difference: Real
-    apart: float
-    """The distance that was asked for."""
-    far: bool
-
-
-class MetamerPair(Record):
-    """A metamer beside its reference."""
-
-    found: bool
-    responses: ResponseDistance
-    scene: SceneDistance
-    differences: dict[str, Dissimilarity] = {}
-
-
-class MetamerResult(OptimizationResult):
-    """Another scene with the same responses; ``activation`` is minus the responses' distance."""
-
-    metamer: MetamerPair
-
-
-class Maximum(Record):
-    """The activation that the level of diverse scenes is a fraction of."""
-
-    value: Real
-    sem: Real = 0.0
-    source: str = Field("optimum", alias="from")
-    """``optimum``, or ``one scene alone``."""
-
-
-class DiverseScene(Record):
-    """One scene of a diverse set."""
-
-    folder: str = ""
-    activation: InitialFinal
-    of_maximum: Real
-    reached: bool
-    """Whether it drives the neurons to the level that was asked for."""
-    mesh: MeshFlaws | None = None
-
-
-class MeanDissimilarity(Record):
-    """How far scenes differ in one respect, the mean over pairs."""
-
-    mean: Real
-    unit: str = ""
-
-
-class DiverseSet(Record):
-    """Scenes that all drive the neurons and differ."""
-
-    found: bool
-    maximum: Maximum
-    level: float
-    differ: str
-    difference: Real
-    """In that respect, the mean over pairs."""
-    unit: str = ""
-    apart: float
-    """The difference that was asked for."""
-    far: bool
-    scenes: tuple[DiverseScene, ...] = Field(min_length=1)
-    differences: dict[str, MeanDissimilarity] = {}
-    pairs: dict[str, tuple[tuple[Real, ...], ...]] = {}
-    """Matrices of the pairs' differences, by respect."""
-
-
-class DiverseResult(OptimizationResult):
-    """Diverse scenes that all drive the neurons; ``activation`` is the mean over scenes."""
-
-    diverse: DiverseSet
+    """The pixel MEI, with ``compare_to: pixel``."""

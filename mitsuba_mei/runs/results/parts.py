@@ -79,7 +79,9 @@ class InitialFinal(Record):
     """Converged values of the initial and the final scene."""
 
     initial: Estimate
+    """Of the initial scene."""
     final: Estimate
+    """Of the final scene."""
 
     def __neg__(self) -> InitialFinal:
         return InitialFinal(initial=-self.initial, final=-self.final)
@@ -91,28 +93,39 @@ class Spread(Record):
     of: str = "activation"
     """``activation``, ``objective`` or ``error``."""
     n: int
+    """How many values it is over."""
     mean: Real
+    """The mean."""
     sd: Real
     """Of the optimizations (n - 1 in the denominator)."""
     lowest: Real
+    """The lowest of them."""
     highest: Real
+    """The highest of them."""
 
 
 class Response(Record):
     """Converged responses of one neuron."""
 
     neuron: int
+    """The neuron's index."""
     initial: Estimate
+    """Of the initial scene."""
     final: Estimate
+    """Of the final scene."""
 
 
 class InputMesh(Record):
     """Flaws of a mesh file before any step."""
 
     flipped_faces: int = 0
+    """Faces turned against their neighbours in the file."""
     degenerate_faces: int = 0
+    """Faces that are a line or a point in the file."""
     intersecting_faces: int = 0
+    """Faces that pass through others in the file."""
     watertight: bool | None = None
+    """Whether every edge of the file's mesh joins exactly two faces."""
     said: tuple[str, ...] = ()
     """Messages of the reader: what it repaired or left out."""
 
@@ -121,7 +134,9 @@ class MeshFlaws(Record):
     """Counts of a mesh, and of its faces that no object has."""
 
     vertices: int | None = None
+    """Vertices."""
     faces: int | None = None
+    """Triangles."""
     flipped_faces: int | None = None
     """Faces turned against their neighbours, beyond those of the template."""
     degenerate_faces: int | None = None
@@ -153,11 +168,15 @@ class Start(Record):
     initial_scene: str | None = None
     """As :mod:`mitsuba_mei.scene.initial` names it."""
     activation: InitialFinal
+    """The converged value that is maximised."""
     steps: int | None = None
+    """Steps that were done."""
     seconds: float | None = None
+    """Time of the optimization."""
     skipped_steps: int = 0
     """Steps without a finite loss or gradient."""
     shortened_gradients: int = 0
+    """Steps in which an outlying gradient was shortened."""
     ended: str = "done"
     """``done``, ``no better``, ``interrupted`` or ``failed``."""
     setbacks: int = 0
@@ -172,20 +191,29 @@ class Validation(Record):
     """The responses of a second model, which the optimization never saw, to the same stimuli."""
 
     model: str = "a second model"
+    """Name of the model."""
     activation: InitialFinal
+    """The converged value that is maximised."""
     pixel: float | None = None
     """Its response to the first model's pixel MEI."""
     ratio_to_pixel: Estimate | None = None
+    """The activation over that of the pixel MEI; null without one."""
 
 
 class PixelReference(Record):
     """The pixel MEI beside which a run is reported."""
 
     activation: float | None = None
+    """The converged value that is maximised."""
     responses: tuple[float, ...] = ()
+    """Responses of the neurons."""
     restarts: tuple[Real, ...] = ()
     """The objective that each start ended with."""
     over_starts: Spread | None = None
+    """Mean and standard deviation over the starts, where there are several."""
     steps: int | None = None
+    """Steps that were done."""
     ended: str = "done"
+    """``done``, ``no better``, ``interrupted`` or ``failed``."""
     reason: str | None = None
+    """Why it failed."""

@@ -32,7 +32,9 @@ class Axis(Record):
     """One number of the scene that is varied."""
 
     path: str
+    """The number, as the scene file names it."""
     unit: str = ""
+    """Its unit; empty for a plain number."""
     period: float | None = None
     """By how much it grows until the scene looks the same again, where the values go all the way round: 360 degrees,
     or 180 for a rotation of an object that looks the same from behind (in-plane rotation of a grating)."""
@@ -79,37 +81,50 @@ class Preferred(Record):
     value: float | None = None
     """None where the neuron answers alike everywhere."""
     sem: float | None = None
+    """Its standard error, from the render noise of the points."""
 
 
 class Selectivity(Record):
     """An index of selectivity: 0 for a neuron that answers alike everywhere, 1 for one point."""
 
     index: str | None = None
+    """Which index: 1 - circular variance, or sparseness."""
     reference: str | None = None
+    """Where the index comes from."""
     value: float | None = None
+    """The value."""
 
 
 class TuningSummary(Record):
     """What a tuning curve or map comes to."""
 
     preferred: tuple[Preferred, ...] = ()
+    """By axis: where the responses peak."""
     bandwidth: tuple[float | None, ...] = ()
+    """By axis, in its unit."""
     bandwidth_is: str = OLD_BANDWIDTH
+    """How the bandwidth is defined."""
     bandwidth_unknown: tuple[str | None, ...] = ()
     """Why there is no bandwidth, axis by axis."""
     modulation_depth: float | None = None
+    """(max - min) / (max + min) of the responses; those below 0 count as 0."""
     selectivity: Selectivity = Selectivity()
+    """An index of selectivity."""
 
 
 class TunedNeuron(Record):
     """One neuron's responses over the grid; NaN where a point was not reached."""
 
     neuron: int
+    """The neuron's index."""
     mean: Grid
+    """Response at each point of the grid."""
     sem: Grid
+    """Render s.e. at each point of the grid."""
     low: Grid | None = None
     """Lower end of the 95 % interval."""
     high: Grid | None = None
+    """Upper end of the 95 % interval."""
     at_scene: Estimate | None = None
     """The response to the unvaried scene."""
     summary: TuningSummary | None = None
@@ -120,14 +135,18 @@ class Source(Record):
     """What was varied: a run's final scene, or a scene file."""
 
     run: str | None = None
+    """The run folder."""
     scene: str | None = None
+    """The scene file."""
 
 
 class Accuracy(Record):
     """Samples of an evaluation: samples per pixel of a render, and renders."""
 
     spp: int
+    """Samples per pixel."""
     repeats: int
+    """Independent renders."""
 
 
 class TuningResult(Result):
@@ -136,14 +155,23 @@ class TuningResult(Result):
     file: ClassVar[str] = "tuning.json"
 
     source: Source = Source()
+    """The run or scene file."""
     model: str | None = None
+    """Name of the model."""
     renderer: str | None = None
+    """``path`` or ``raster``."""
     variant: str | None = None
+    """Mitsuba's variant, or PyTorch's device."""
     seed: int | None = None
+    """The seed that was used."""
     evaluate: Accuracy | None = None
+    """Samples of the evaluation."""
     over: tuple[Axis, ...] = Field(min_length=1, max_length=2)
+    """The one or two numbers that are varied."""
     neurons: tuple[TunedNeuron, ...] = Field(min_length=1)
+    """One record a neuron."""
     ended: str = "done"
+    """``done`` or ``interrupted``."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> TuningResult:
@@ -160,14 +188,18 @@ class EvaluationValidation(Record):
     """The responses of a second model."""
 
     model: str
+    """Name of the model."""
     activation: InitialFinal
+    """The converged value that is maximised."""
 
 
 class Reported(Record):
     """What the run reported itself."""
 
     renderer: str
+    """``path`` or ``raster``."""
     activation: InitialFinal
+    """The converged value that is maximised."""
 
 
 class EvaluationResult(Result):
@@ -176,13 +208,24 @@ class EvaluationResult(Result):
     file: ClassVar[str] = "evaluation.json"
 
     run: str = ""
+    """The run folder."""
     renderer: str = ""
+    """``path`` or ``raster``."""
     variant: str | None = None
+    """Mitsuba's variant, or PyTorch's device."""
     activation: InitialFinal
+    """The converged value that is maximised."""
     validation: EvaluationValidation | None = None
+    """The judgement of a second model, with ``model.validate``; else null."""
     reported: Reported | None = None
+    """What the run itself said."""
     objective: str = "activation"
+    """The type of the objective."""
     neurons: tuple[int, ...] = ()
+    """Indices of the objective's neurons."""
     model: str | None = None
+    """Name of the model."""
     evaluate: Accuracy | None = None
+    """Samples of the evaluation."""
     seed: int | None = None
+    """The seed that was used."""
