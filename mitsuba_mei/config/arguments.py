@@ -63,7 +63,7 @@ def type_in_words(annotation: Any) -> str:
     if origin is tuple and arguments[-1] is Ellipsis:
         return f"sequence of {type_in_words(arguments[0])}"
     if origin is tuple:
-        return f"{len(arguments)} of {type_in_words(arguments[0])}"
+        return f"{len(arguments)} {type_in_words(arguments[0])}s"
     if annotation is type(None):
         return "None"
     if isinstance(annotation, type) and issubclass(annotation, Part):
