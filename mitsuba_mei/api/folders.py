@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import weakref
@@ -38,6 +39,10 @@ def in_folder(
     folder = Path(out) if temporary is None else temporary.path / "run"
     try:
         done = experiment(folder, progress)
+    except BaseException:
+        with contextlib.suppress(OSError):  # a numbered folder that was taken and has nothing in it
+            folder.rmdir()
+        raise
     finally:
         progress.stop()
     return Run(done.folder, done.result, held, temporary, trust_code)
@@ -83,6 +88,7 @@ def read_run(folder: Path | str, model: Any = None, *, trust_code: bool = False)
                 raise UserError(f"{folder}: its model is on file, as its model card says; leave model out")
             run._held = hold(model, run._model_input()[0], card.get("output"))
             check_held(run._held, card, str(folder / "config.yaml"))
+            run._held = run._held.named_as(card)
         return run
     for kind in RESULTS:
         if (folder / kind.file).is_file():

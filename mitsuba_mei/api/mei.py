@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..config.fields import Part
 from ..config.functions import HeldFunction, hold_function
 from ..config.load import Config, SceneText
 from ..config.objective import ACTIVATION_OBJECTIVES
-from ..config.sections import RENDERERS
+from ..config.sections import RENDERERS, Optimizer
 from ..errors import UserError, nearest
 from ..experiments.mei import run_mei
 from ..experiments.registry import run_experiment
@@ -35,7 +36,7 @@ class MEI:
         A network in memory, from standardised images ``(B, channels, h, w)`` to responses ``(B, n)``; or a model card.
         A module is copied: it stays as it is, and training it further changes no run.
     neuron : int or sequence of int
-        Whose response is maximised, counted from 0; of several the mean.
+        Whose response is maximised, counted from 0; of several the mean. Neuron 0 by default.
     input : Part, optional
         :func:`Input`: the images that a network in memory takes.
     scene : Scene, optional
@@ -46,7 +47,7 @@ class MEI:
         :func:`Stimulus`: the constraint on contrast. A norm of 25 by default.
     objective : mapping or callable, optional
         As in a scene file, where it is another than the response: ``{"type": "discriminate"}``. Or a function of the
-        responses ``(1, n)`` of all neurons (or of those that ``neuron`` lists) to one image, or of the stimulus
+        responses ``(1, n)`` to one image, of all neurons, or of those that ``neuron`` lists in their order, or of the stimulus
         ``(1, channels, h, w)`` as the model takes it and the responses; it returns a scalar tensor.
     minimize : bool
         Find the least exciting stimulus.
@@ -107,7 +108,8 @@ class MEI:
         known = set(Config.model_fields) - {*scene.mapping, "lighting", "pose", "camera", "material", "placement"}
         for name in sections:
             if name not in known:
-                raise UserError(f"MEI takes no argument '{name}'; {nearest(name, known)}")
+                every = {*known, *inspect.signature(MEI).parameters} - {"sections"}
+                raise UserError(f"MEI takes no argument '{name}'; {nearest(name, every)}")
         held, card = _card(model, input, output)
         goal, function = _objective(objective, minimize)
         functions = [hold_function(each, f"penalties[{index}]") for index, each in enumerate(penalties)]
@@ -210,6 +212,10 @@ class MEI:
         UserError
             For whatever the user can mend, before the first step.
         """
+        for name in optimizer:
+            if name not in Optimizer.model_fields:
+                every = {*Optimizer.model_fields, *inspect.signature(self.optimize).parameters} - {"optimizer"}
+                raise UserError(f"optimize() takes no argument '{name}'; {nearest(name, every)}")
         changed = optimizer | ({} if steps is None else {"steps": steps})
         mapping = self.config.model_dump()
         mapping["optimizer"] |= changed

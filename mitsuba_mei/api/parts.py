@@ -36,12 +36,14 @@ __all__ = [
 ]
 
 
-def _maker(name: str, settings: type[Part], example: str) -> Callable[..., Any]:
-    """A function that makes a mapping of the scene file from positional or keyword arguments."""
+def _maker(name: str, settings: type[Part], example: str, by_name: bool = False) -> Callable[..., Any]:
+    """A function that makes a mapping of the scene file from positional or keyword arguments, or from these alone."""
     signature = signature_of(settings)
     names = list(signature.parameters)
 
     def make(*values: Any, **named: Any) -> Part:
+        if values and by_name:
+            raise UserError(f"{name} takes its values by name, as in {example}")
         if len(values) > len(names):
             raise UserError(f"{name} takes at most {len(names)} values ({', '.join(names)}), not {len(values)}")
         given = dict(zip(names, values))
@@ -52,7 +54,9 @@ def _maker(name: str, settings: type[Part], example: str) -> Callable[..., Any]:
 
     make.__name__ = make.__qualname__ = name
     make.__module__ = "mitsuba_mei"
-    make.__signature__ = signature.replace(return_annotation=settings)
+    kind = inspect.Parameter.KEYWORD_ONLY if by_name else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [each.replace(kind=kind) for each in signature.parameters.values()]
+    make.__signature__ = signature.replace(parameters=parameters, return_annotation=settings)
     make.__doc__ = "\n".join(
         [
             inspect.cleandoc(settings.__doc__ or ""),
@@ -97,6 +101,6 @@ Spot = _maker("Spot", scene.Spot, "Spot(position=(0, 3, 3))")
 Diffuse = _maker("Diffuse", scene.Diffuse, "Diffuse(reflectance=0.7)")
 Plastic = _maker("Plastic", scene.Plastic, "Plastic(roughness=0.2)")
 Principled = _maker("Principled", scene.Principled, "Principled(metallic=1, roughness=0.3)")
-Input = _maker("Input", card.Input, "Input(size=93, mean=124.5, std=70.3)")
+Input = _maker("Input", card.Input, "Input(size=93, mean=124.5, std=70.3)", by_name=True)
 Stimulus = _maker("Stimulus", sections.Stimulus, "Stimulus(norm=25)")
 Render = _maker("Render", sections.Render, 'Render(type="path", resolution=100, spp=16)')

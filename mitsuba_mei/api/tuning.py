@@ -18,7 +18,7 @@ def tune(
     source: Run | str | Path,
     over: str | Sequence[str] | Mapping[str, tuple[float, float, int]],
     *,
-    neurons: str | None = None,
+    neurons: str | int | Sequence[int] | None = None,
     renderer: str | None = None,
     relative: bool = False,
     repeats: int | None = None,
@@ -35,7 +35,7 @@ def tune(
         A finished run, or a scene file.
     over : mapping, str or sequence of str
         What is varied: ``{"pose.rotation.y": (-90, 90, 19)}``, or ``"pose.rotation.y=-90:90:19"``.
-    neurons : str, optional
+    neurons : str, int or sequence of int, optional
         As ``"3,25-28"``, or ``"all"``; the objective's own by default.
     renderer : {'path', 'raster'}, optional
         The run's own by default.
@@ -72,6 +72,8 @@ def tune(
     if out is None and isinstance(source, Run):
         out = numbered_folder("tuning", folder)
     trusted = trust_code or (isinstance(source, Run) and source._trusts_code)
+    if neurons is not None and not isinstance(neurons, str):
+        neurons = ",".join(map(str, [neurons] if isinstance(neurons, int) else neurons))
     request = TuningRequest(over, neurons, relative, repeats)
     return in_folder(
         lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trusted),

@@ -181,7 +181,8 @@ class Config(Variants):
                 )
         if self.compare_to is not None and self.objective.sign < 0:
             raise ValueError(
-                "compare_to is the pixel MEI's activation, and objective.direction is minimize; leave one of them out"
+                "compare_to is the pixel MEI's activation, and objective.direction is minimize; leave one of them out "
+                "(the command pixel finds the least exciting pixels)"
             )
 
     def _searched(self) -> None:

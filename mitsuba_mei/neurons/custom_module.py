@@ -17,13 +17,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from ..config.card import ModuleCard
 from ..errors import ModelFailure, Place, UserError, first_line, nearest
 from ..io.memory import is_out_of_memory
 from .formats import CardContext
 from .process_state import process_restored, put_back
-from .repeatable import probes, unlike
+from .repeatable import probes, slopes_unlike, unlike
 from .wrappers import explained
 
 __all__ = [
@@ -175,9 +176,21 @@ def freeze(module: nn.Module) -> nn.Module:
         # A frozen TorchScript module has no mode that could be set: it was frozen in evaluation mode.
         with contextlib.suppress(AttributeError, RuntimeError):
             part.training = False
+        if isinstance(part, _NormBase) and _gradient_made_contiguous not in part._forward_hooks.values():
+            part.register_forward_hook(_gradient_made_contiguous)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module
+
+
+def _gradient_made_contiguous(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    """Hand a normalization's backward pass a gradient whose memory lies in order.
+
+    Of a single image, torch (2.13) computes another gradient for the same numbers in another order, such as
+    ``einsum("bchw,nhw->bnc")`` leaves them: off by more than its own size.
+    """
+    if output.requires_grad:
+        output.register_hook(lambda gradient: gradient.clone(memory_format=torch.contiguous_format))
 
 
 def watched(module: nn.Module, changed: Callable[[str], None]) -> Callable[[Tensor], Tensor]:
@@ -190,16 +203,21 @@ def watched(module: nn.Module, changed: Callable[[str], None]) -> Callable[[Tens
     return answer
 
 
+SLOPE_TOLERANCE = 0.01
+"""How far two gradients may differ: other kernels round otherwise, and a kink may lie between."""
+
+
 def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, int], where: Place) -> None:
     """Refuse a model that is no function of its image ``(channels, h, w)``: its figures would mean nothing.
 
     Raises
     ------
     UserError
-        If it answers otherwise to the same image a second time, or beside other images.
+        If it answers otherwise to the same image a second time, or beside other images; or has another gradient there.
     """
     try:
         difference = unlike(answer, probes(shape))
+        slopes = 0.0 if difference else slopes_unlike(answer, probes(shape))
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
@@ -208,6 +226,12 @@ def check_function(answer: Callable[[Tensor], Tensor], shape: tuple[int, int, in
         raise UserError(
             f"{where}: the model is no function of its image: {difference}, as with a memory between calls, dropout or "
             "batch statistics that stay on; reset its state in forward, or switch them off in evaluation mode"
+        )
+    if slopes > SLOPE_TOLERANCE:
+        raise UserError(
+            f"{where}: the model's gradient by an image alone is off by {100 * slopes:.2g} % of that by the same image "
+            "beside another, so that one of them is wrong; torch.nn.functional's batch_norm and instance_norm do so: "
+            "use the modules nn.BatchNorm2d and nn.InstanceNorm2d, whose gradients are mended here"
         )
 
 

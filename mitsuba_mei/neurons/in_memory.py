@@ -37,8 +37,13 @@ class HeldModel:
     """
 
     def __init__(self, module: nn.Module, card: dict[str, Any]) -> None:
-        self.module, self.card = module, card
-        _held[card["model"], card["state"], card["output"]] = module
+        # One module for all who hold it: it is found as long as any of them lives.
+        self.module = _held.setdefault((card["model"], card["state"], card["output"]), module)
+        self.card = card
+
+    def named_as(self, card: Mapping[str, Any]) -> HeldModel:
+        """The same model under the class that a run's card names: a class may move from a notebook to a module."""
+        return HeldModel(self.module, {**self.card, "model": card["model"]})
 
 
 def hold(model: nn.Module | Callable[[Tensor], Any], image: Input, output: int | str | None = None) -> HeldModel:
@@ -112,10 +117,11 @@ def check_held(model: HeldModel, card: Mapping[str, Any], where: str) -> None:
     """Raise UserError where a model is not the one that a run's card names."""
     recorded = checked(MemoryCard, where, card)
     given = checked(MemoryCard, where, model.card)
-    for name, what in (("model", "of the class"), ("state", "with the state"), ("output", "with the output")):
-        was, now = getattr(recorded, name), getattr(given, name)
-        if was != now:
-            raise UserError(f"{where}: its model was {what} {was}, and the one that is given is {what} {now}")
+    if recorded.state != given.state:
+        raise UserError(
+            f"{where}: the model that is given has other weights or buffers than the run's {recorded.model} (state "
+            f"{given.state[:12]}, not {recorded.state[:12]}); give the network as it was"
+        )
 
 
 def _state_hash(module: nn.Module) -> str:

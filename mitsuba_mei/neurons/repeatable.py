@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Memory", "probes", "unlike"]
+__all__ = ["Memory", "probes", "slopes_unlike", "unlike"]
 
 REPEATED = 1e-4
 """How far two responses to the same image may differ, over the largest response: rounding, where threads sum."""
@@ -44,6 +44,21 @@ def unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> str:
     with torch.enable_grad():
         values = _largest_difference(first, neurons(images[:1])[0].detach(), BESIDE)
     return f"it answers {values} to an image without and with a gradient" if values else ""
+
+
+def slopes_unlike(neurons: Callable[[Tensor], Tensor], images: Tensor) -> float:
+    """How far the gradient by an image alone is from that by the same image beside another, relative.
+
+    It is 0 but for rounding where both are right.
+    """
+    slopes = []
+    with torch.enable_grad():
+        for shown in (images[:1], images[:2]):
+            shown = shown.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(neurons(shown)[0].sum(), shown)
+            slopes.append(slope[0])
+    alone, beside = slopes
+    return float((alone - beside).norm() / beside.norm().clamp_min(1e-12))
 
 
 def _largest_difference(one: Tensor, other: Tensor, tolerance: float) -> str:

@@ -95,6 +95,7 @@ def _value(result: OptimizationResult | PixelResult) -> list[str]:
     else:
         initial, final = result.activation.initial, result.activation.final
         lines = [f"The {what} is {with_error(final)}{noise(final)}{moved(initial, final, ' at the start')}."]
+        lines += _ended_worse(result)
     fraction, optimum = (getattr(result, name, None) for name in ("fraction_of_optimum", "optimum"))
     beside = []
     if fraction is not None:
@@ -117,6 +118,18 @@ def _value(result: OptimizationResult | PixelResult) -> list[str]:
             "the pictures are clipped; a smaller stimulus.norm or contrast can be displayed."
         )
     return lines
+
+
+def _ended_worse(result: OptimizationResult) -> list[str]:
+    """A warning where the optimization lost what it had, beyond three render s.e."""
+    initial, final = result.activation.initial, result.activation.final
+    gained = (final.mean - initial.mean) * (-1 if getattr(result, "direction", "maximize") == "minimize" else 1)
+    if not result.steps or not gained < -3 * math.hypot(initial.sem, final.sem):
+        return []
+    return [
+        "The optimization ended worse than it began: look at the steps in the figure, and at the gradient of the model; "
+        "a lower learning rate or weaker regularizers may help."
+    ]
 
 
 def _of(what: str) -> str:

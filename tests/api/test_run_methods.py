@@ -7,13 +7,26 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import mitsuba_mei as mm
 from mitsuba_mei.errors import UserError
+from mitsuba_mei.report.sentences import describe_run
 
 from .networks import small
 
 pytestmark = pytest.mark.slow
+
+
+class Moved(torch.nn.Module):
+    """A network whose class once stood elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = small()
+
+    def forward(self, images):
+        return self.network(images)
 
 
 def problem(**more):
@@ -95,8 +108,42 @@ def test_results_of_several_neurons_say_what_they_come_to(tmp_path):
 
 
 def test_a_layer_is_titled_by_its_name_and_channel():
-    import torch
-
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5), torch.nn.ReLU())
     mei = mm.MEI(mm.layer(network, "1", channel=3), input=mm.Input(size=32, mean=124.5, std=70.3), renderer="raster")
     assert mei.config.model.card["name"] == "Sequential, layer 1, channel 3"
+
+
+def test_a_run_keeps_its_network_whatever_else_held_it(tmp_path):
+    network = small()
+    image = mm.Input(size=32, mean=124.5, std=70.3)
+    folder = mm.MEI(network, 1, input=image, renderer="raster").optimize(0, progress=False).save(tmp_path / "run")
+    run = mm.read_run(folder, model=network)
+    other = mm.MEI(network, 2, input=image)
+    del other
+    assert len(mm.tune(run, {"pose.rotation.y": (-5, 5, 3)}, neurons=[1, 4], progress=False).neurons) == 2
+    with pytest.raises(UserError, match="no neuron 99"):
+        mm.tune(run, {"pose.rotation.y": (-5, 5, 3)}, neurons=99, progress=False)
+    assert [path.name for path in folder.glob("tuning-*")] == ["tuning-001"]
+
+
+def test_a_class_that_moved_is_the_same_network_and_other_weights_are_not(tmp_path):
+    network = Moved()
+    image = mm.Input(size=32, mean=124.5, std=70.3)
+    folder = mm.MEI(network, 1, input=image, renderer="raster").optimize(0, progress=False).save(tmp_path / "run")
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text.replace(f"{__name__}.Moved", "__main__.Moved"))
+    run = mm.read_run(folder, model=network)
+    assert run.evaluate(out=tmp_path / "again.json").activation == run.activation
+    with torch.no_grad():
+        network.network[0].bias += 1
+    with pytest.raises(UserError, match="has other weights or buffers than the run's __main__.Moved"):
+        mm.read_run(folder, model=network)
+
+
+def test_a_run_that_ended_below_its_start_says_so():
+    def wrong_gradient(responses):
+        return 2 * responses[0, 1].detach() - responses[0, 1]
+
+    run = problem(objective=wrong_gradient).optimize(5, progress=False)
+    assert run.activation.final.mean < run.activation.initial.mean
+    assert "ended worse than it began" in " ".join(describe_run(run.folder, run.result))
