@@ -39,6 +39,10 @@ class Layer(FeatureExtractor):
         self.title = f"{type(module).__name__}, layer {name}{listed}"
         self.position = position
 
+    def extra_repr(self) -> str:
+        """What tells it from another layer of the same network."""
+        return f"{self._name!r}, channels={self.channels}, position={self.position!r}"
+
     def forward(self, images: Tensor) -> Tensor:
         values = self.values(images)
         if values.ndim == 4:

@@ -119,7 +119,7 @@ def test_a_saved_run_is_an_ordinary_one(tmp_path):
     assert tuning.folder.parent == folder
     with torch.no_grad():
         network[-1].bias += 1
-    with pytest.raises(UserError, match="config.yaml: its model was with the state"):
+    with pytest.raises(UserError, match="config.yaml: the model that is given has other weights"):
         mm.read_run(folder, model=network)
     with pytest.raises(UserError, match="exists already, and a run is never overwritten"):
         again.save(folder)

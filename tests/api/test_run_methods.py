@@ -147,3 +147,31 @@ def test_a_run_that_ended_below_its_start_says_so():
     run = problem(objective=wrong_gradient).optimize(5, progress=False)
     assert run.activation.final.mean < run.activation.initial.mean
     assert "ended worse than it began" in " ".join(describe_run(run.folder, run.result))
+
+
+def test_two_channels_of_a_layer_are_two_models():
+    network, image = small(), mm.Input(size=32, mean=124.5, std=70.3)
+    channels = [mm.MEI(mm.layer(network, "1", channel=c), input=image, renderer="raster") for c in (3, 5)]
+    first, second = (mei.optimize(0, progress=False) for mei in channels)
+    for run, channel in ((first, 3), (second, 5)):
+        answer = mm.layer(network.eval(), "1", channel=channel)(torch.from_numpy(run.model_input))
+        assert run.activation.final.mean == pytest.approx(answer.item(), rel=1e-4)
+
+
+def test_models_that_differ_in_a_plain_attribute_are_two(tmp_path):
+    class Scaled(Moved):
+        factor = 1.0
+
+        def forward(self, images):
+            return self.factor * self.network(images)
+
+    one, two = Scaled(), Scaled()
+    two.factor = 2.0
+    image = mm.Input(size=32, mean=124.5, std=70.3)
+    first, second = (mm.MEI(each, 1, input=image, renderer="raster") for each in (one, two))
+    runs = [mei.optimize(0, progress=False) for mei in (first, second)]
+    assert runs[1].activation.final.mean == pytest.approx(2 * runs[0].activation.final.mean, rel=1e-4)
+    folder = runs[1].save(tmp_path / "second")
+    assert mm.read_run(folder, model=two).activation == runs[1].activation
+    with pytest.raises(UserError, match="has other weights or buffers"):
+        mm.read_run(folder, model=one)
