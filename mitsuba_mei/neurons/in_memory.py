@@ -140,7 +140,9 @@ def _told_apart(module: nn.Module, card: Mapping[str, Any]) -> str:
 def _same(one: nn.Module, other: nn.Module, image: Mapping[str, Any]) -> bool:
     """Whether two models answer alike to noise."""
     first, second = (_answer(each, image) for each in (one, other))
-    return isinstance(first, Tensor) and first.shape == second.shape and torch.allclose(first.double(), second.double(), 1e-3, 1e-5)
+    if not isinstance(first, Tensor) or not isinstance(second, Tensor):
+        return False
+    return (first.shape, first.dtype) == (second.shape, second.dtype) and torch.allclose(first, second, 1e-4, 1e-6)
 
 
 def _answer(module: nn.Module, image: Mapping[str, Any]) -> Any:
