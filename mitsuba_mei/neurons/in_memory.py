@@ -134,7 +134,8 @@ def _told_apart(module: nn.Module, card: Mapping[str, Any]) -> str:
     """A state with the responses to noise in it, to three digits."""
     answer = _answer(module, card["input"])
     rounded = [f"{value:.2e}" for value in answer.flatten().tolist()] if isinstance(answer, Tensor) else id(module)
-    return hashlib.sha256(f"{card['state']} {rounded}".encode()).hexdigest()
+    kind = answer.dtype if isinstance(answer, Tensor) else None
+    return hashlib.sha256(f"{card['state']} {kind} {rounded}".encode()).hexdigest()
 
 
 def _same(one: nn.Module, other: nn.Module, image: Mapping[str, Any]) -> bool:
