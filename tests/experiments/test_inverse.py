@@ -111,7 +111,7 @@ def test_what_is_said_of_it(run):
 
 
 def test_its_error_is_not_evaluated_as_an_activation(run):
-    works = "evaluate works with objective.type activation, discriminate or target, not 'image'"
+    works = "evaluate works with objective.type activation, discriminate, target or function, not 'image'"
     with pytest.raises(UserError, match=works):
         evaluate_run(run[0].folder)
     assert {path.name for path in run[0].folder.iterdir()} >= FILES

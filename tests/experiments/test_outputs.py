@@ -114,7 +114,7 @@ def test_what_needs_an_activation_refuses_them_in_a_sentence(left, tmp_path, cap
     named = left / (kind if command == "evaluate" else f"{kind}.yaml")
     out = tmp_path / "out"
     assert main([command, str(named), "--out", str(out)]) == 2
-    expected = f"error: {named}: {command} works with objective.type activation, discriminate or target, not '{kind}', "
+    expected = f"error: {named}: {command} works with objective.type activation, discriminate, target or function, not '{kind}', "
     printed = capsys.readouterr()
     assert printed.err == f"{expected}whose result is no activation\n" and printed.out == ""
     assert not out.exists()
@@ -126,7 +126,7 @@ def test_what_would_be_ignored_is_refused(left, capsys, kind, change):
     assert main(["check", str(left / f"{kind}.yaml"), "--set", change]) == 2
     error = capsys.readouterr().err
     name = change.partition("=")[0]
-    assert f"{name} goes with objective.type activation, discriminate or target, not '{kind}'" in error
+    assert f"{name} goes with objective.type activation, discriminate, target or function, not '{kind}'" in error
     assert error.count("\n") == 1
 
 
