@@ -48,6 +48,10 @@ def weights(request, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(tmp_path))
 
 
+ALWAYS = ("own_network", "pose_and_light_tuning", "to_the_monitor")
+"""Executed by ``make test``; the others, which take minutes, by ``make docs`` and where MITSUBA_MEI_TUTORIALS is all."""
+
+
 def pages() -> list:
     return [
         pytest.param(path, id=path.stem, marks=[pytest.mark.shared] if path.stem == "macaque_v1" else [])
@@ -57,6 +61,8 @@ def pages() -> list:
 
 @pytest.mark.parametrize("page", pages())
 def test_a_tutorial_runs(page, weights, monkeypatch, tmp_path):
+    if page.stem not in ALWAYS and os.environ.get("MITSUBA_MEI_TUTORIALS") != "all":
+        pytest.skip("make docs executes it; here with MITSUBA_MEI_TUTORIALS=all")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     book = read_notebook(page)
