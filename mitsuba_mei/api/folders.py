@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 import weakref
@@ -39,10 +38,6 @@ def in_folder(
     folder = Path(out) if temporary is None else temporary.path / "run"
     try:
         done = experiment(folder, progress)
-    except BaseException:
-        with contextlib.suppress(OSError):  # a numbered folder that was taken and has nothing in it
-            folder.rmdir()
-        raise
     finally:
         progress.stop()
     return Run(done.folder, done.result, held, temporary, trust_code)

@@ -15,6 +15,7 @@ from ..config.load import Config, SceneText
 from ..config.objective import ACTIVATION_OBJECTIVES
 from ..config.sections import RENDERERS, Optimizer
 from ..errors import UserError, nearest
+from ..experiments.base import Progress, RunResult
 from ..experiments.mei import run_mei
 from ..experiments.registry import run_experiment
 from ..neurons.cards import NeuronModel, load_card
@@ -221,29 +222,18 @@ class MEI:
         mapping["optimizer"] |= changed
         mapping["compare_to"] = compare_to or mapping["compare_to"]
         config = SceneText("MEI", trust_code=self.config.trusts_code, mapping=mapping).config()
-        if self._last is None or config.objective.type not in ACTIVATION_OBJECTIVES:
-            run = in_folder(
-                lambda folder, bar: run_experiment(config, folder, bar),
-                bar_of(progress),
-                out,
-                self._held,
-                config.trusts_code,
+        goes_on = self._last is not None and config.objective.type in ACTIVATION_OBJECTIVES
+        if goes_on and (config.optimizer.restarts > 1 or config.optimizer.search):
+            raise UserError(
+                "optimize() goes on from its last result, but is to search for starts; call restart() first"
             )
-        else:
-            if config.optimizer.restarts > 1 or config.optimizer.search:
-                raise UserError(
-                    "optimize() goes on from its last result, but is to search for starts; call restart() first"
-                )
-            start = self._last.parameters
-            run = in_folder(
-                lambda folder, bar: run_mei(config, folder, bar, start=start),
-                bar_of(progress),
-                out,
-                self._held,
-                config.trusts_code,
-            )
-        self._last = run
-        return run
+        start = self._last.parameters if goes_on else None
+
+        def experiment(folder: Path, bar: Progress) -> RunResult:
+            return run_mei(config, folder, bar, start=start) if goes_on else run_experiment(config, folder, bar)
+
+        self._last = in_folder(experiment, bar_of(progress), out, self._held, config.trusts_code)
+        return self._last
 
     def restart(self) -> None:
         """Let the next :meth:`optimize` begin from the scene as it was given."""

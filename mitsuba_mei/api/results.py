@@ -24,7 +24,7 @@ from ..neurons.cards import grey_levels
 from ..report.figures.style import figure_of_image
 from ..report.sentences import describe_comparison, describe_run
 from ..report.tables import describe_factors, describe_tuning
-from ..runs.folder import RunFolder, numbered_folder
+from ..runs.folder import RunFolder, named_or_numbered
 from ..runs.results import FactorsResult, Result, TuningResult
 from ..runs.results.comparison import ComparisonResult
 from .progress import bar_of
@@ -242,13 +242,13 @@ class Run:
         from ..report.export.display import read_display
         from ..report.export.stimuli import DisplaySettings
 
-        folder = numbered_folder("export", self.folder) if out is None else Path(out)
-        if blender:
-            export_scene(self.folder, folder)
-        else:
-            display = read_display(None if gamma is None else str(gamma))
-            settings = DisplaySettings(size, mean, contrast)
-            export_stimuli(self.folder, settings, display, folder, trust_code=self._trusts_code)
+        with named_or_numbered(out, "export", self.folder) as folder:
+            if blender:
+                export_scene(self.folder, folder)
+            else:
+                display = read_display(None if gamma is None else str(gamma))
+                settings = DisplaySettings(size, mean, contrast)
+                export_stimuli(self.folder, settings, display, folder, trust_code=self._trusts_code)
         return folder
 
     def resume(self, progress: bool | str = True) -> Run:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ..experiments.tune import TuningRequest, run_tuning
-from ..runs.folder import numbered_folder
+from ..runs.folder import named_or_numbered
 from .folders import in_folder
 from .progress import bar_of
 from .results import Run
@@ -67,17 +68,17 @@ def tune(
     if isinstance(over, Mapping):
         over = [f"{path}={first}:{last}:{points}" for path, (first, last, points) in over.items()]
     over = [over] if isinstance(over, str) else list(over)
-    held = source if isinstance(source, Run) else None  # its model, and its folder
-    folder = source.folder if isinstance(source, Run) else Path(source)
-    if out is None and isinstance(source, Run):
-        out = numbered_folder("tuning", folder)
-    trusted = trust_code or (isinstance(source, Run) and source._trusts_code)
     if neurons is not None and not isinstance(neurons, str):
         neurons = ",".join(map(str, [neurons] if isinstance(neurons, int) else neurons))
     request = TuningRequest(over, neurons, relative, repeats)
-    return in_folder(
-        lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trusted),
-        bar_of(progress),
-        out,
-        held,
-    )
+    run = source if isinstance(source, Run) else None  # it keeps its model in memory, and its folder, alive
+    folder = Path(source) if run is None else run.folder
+    trusted = trust_code or (run is not None and run._trusts_code)
+    with nullcontext(out) if run is None else named_or_numbered(out, "tuning", folder) as place:
+        return in_folder(
+            lambda where, bar: run_tuning(folder, renderer, overrides, request, where, bar, trusted),
+            bar_of(progress),
+            place,
+            run,
+            trusted,
+        )

@@ -17,8 +17,9 @@ from ..config.yaml.text import read
 from ..errors import Place, UserError, nearest
 from ..objectives import check_neurons
 from ..stimulus import Stimulus
-from .custom_module import GuardedModule, check_function, count_neurons, freeze, watched
+from .custom_module import GuardedModule, check_function, count_neurons, watched
 from .formats import CardContext, build_model
+from .freeze import freeze
 from .process_state import process_restored, put_back
 from .wrappers import explained
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from ..config.card import ModuleCard
 from ..errors import ModelFailure, Place, UserError, first_line, nearest
@@ -33,7 +32,6 @@ __all__ = [
     "check_function",
     "copied",
     "count_neurons",
-    "freeze",
     "import_model",
     "watched",
 ]
@@ -167,30 +165,6 @@ def copied(module: nn.Module, target: str, where: Place, instead: str = "name a 
             return copied
         problem = "has hooks that a copy of it would share"
     raise UserError(f"{where}: {target} {problem}, and it must not be changed itself; {instead}")
-
-
-def freeze(module: nn.Module) -> nn.Module:
-    """The same module in float32, in evaluation mode, its parameters without gradients; TorchScript too."""
-    module.float()
-    for part in module.modules():
-        # A frozen TorchScript module has no mode that could be set: it was frozen in evaluation mode.
-        with contextlib.suppress(AttributeError, RuntimeError):
-            part.training = False
-        if isinstance(part, _NormBase) and _gradient_made_contiguous not in part._forward_hooks.values():
-            part.register_forward_hook(_gradient_made_contiguous)
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-    return module
-
-
-def _gradient_made_contiguous(module: nn.Module, inputs: Any, output: Tensor) -> None:
-    """Hand a normalization's backward pass a gradient whose memory lies in order.
-
-    Of a single image, torch (2.13) computes another gradient for the same numbers in another order, such as
-    ``einsum("bchw,nhw->bnc")`` leaves them: off by more than its own size.
-    """
-    if output.requires_grad:
-        output.register_hook(lambda gradient: gradient.clone(memory_format=torch.contiguous_format))
 
 
 def watched(module: nn.Module, changed: Callable[[str], None]) -> Callable[[Tensor], Tensor]:

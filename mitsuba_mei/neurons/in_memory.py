@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from ..config.arguments import checked
 from ..config.card import Input, MemoryCard
 from ..errors import Place, UserError, nearest
-from .custom_module import copied, freeze
+from .custom_module import copied
 from .formats import CardContext
+from .freeze import freeze
 from .repeatable import probes
 
 __all__ = ["HeldModel", "check_held", "held_model", "hold"]
@@ -45,8 +46,11 @@ class HeldModel:
             self.module = _held.setdefault(_key(self.card), module)
 
     def named_as(self, card: Mapping[str, Any]) -> HeldModel:
-        """The same model under the class that a run's card names: a class may move from a notebook to a module."""
-        return HeldModel(self.module, {**self.card, "model": card["model"]})
+        """The same model under the class and the state that a run's card names (:func:`check_held`).
+
+        A class may move from a notebook to a module.
+        """
+        return HeldModel(self.module, {**self.card, "model": card["model"], "state": card["state"]})
 
 
 def hold(model: nn.Module | Callable[[Tensor], Any], image: Input, output: int | str | None = None) -> HeldModel:
@@ -85,7 +89,7 @@ def hold(model: nn.Module | Callable[[Tensor], Any], image: Input, output: int |
         module = _Output(module, output)
     if state is None:
         answer = _answer(module, image.model_dump())
-        known = _bytes(answer) if isinstance(answer, Tensor) else f"{name} {id(model)}".encode()
+        known = f"{name} {id(model)}".encode() if answer is None else _bytes(answer)
         state = hashlib.sha256(known).hexdigest()
     card = {
         "type": "memory",
@@ -133,23 +137,30 @@ def _key(card: Mapping[str, Any]) -> tuple[str, str, int | str | None]:
 def _told_apart(module: nn.Module, card: Mapping[str, Any]) -> str:
     """A state with the responses to noise in it, to three digits."""
     answer = _answer(module, card["input"])
-    rounded = [f"{value:.2e}" for value in answer.flatten().tolist()] if isinstance(answer, Tensor) else id(module)
-    kind = answer.dtype if isinstance(answer, Tensor) else None
-    return hashlib.sha256(f"{card['state']} {kind} {rounded}".encode()).hexdigest()
+    known = (
+        id(module) if answer is None else [str(answer.dtype), *(f"{value:.2e}" for value in answer.flatten().tolist())]
+    )
+    return hashlib.sha256(f"{card['state']} {known}".encode()).hexdigest()
 
 
 def _same(one: nn.Module, other: nn.Module, image: Mapping[str, Any]) -> bool:
     """Whether two models answer alike to noise."""
     first, second = (_answer(each, image) for each in (one, other))
-    if not isinstance(first, Tensor) or not isinstance(second, Tensor):
-        return False
-    return (first.shape, first.dtype) == (second.shape, second.dtype) and torch.allclose(first, second, 1e-4, 1e-6)
+    if first is None or second is None:
+        return first is second
+    alike = (first.shape, first.dtype) == (second.shape, second.dtype)
+    return alike and torch.allclose(first, second, 1e-4, 1e-6, equal_nan=True)
 
 
-def _answer(module: nn.Module, image: Mapping[str, Any]) -> Any:
+def _answer(module: nn.Module, image: Mapping[str, Any]) -> Tensor | None:
+    """Responses to two images of noise; None of a model that fails, or returns no tensor: its card's loading says why."""
     size = (image["size"],) * 2 if isinstance(image["size"], int) else tuple(image["size"])
-    with torch.no_grad():
-        return module(probes((image["channels"], *size), 2))
+    try:
+        with torch.no_grad():
+            answer = module(probes((image["channels"], *size), 2))
+    except Exception:
+        return None
+    return answer if isinstance(answer, Tensor) else None
 
 
 def _state_hash(module: nn.Module) -> str:

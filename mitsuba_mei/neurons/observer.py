@@ -32,7 +32,7 @@ class Observation:
     ----------
     image : Tensor
         The render, (H, W, C).
-    seen : Tensor
+    model_input : Tensor
         The neurons' input, (1, channels, h, w).
     responses : Tensor
         Of the objective's neurons, (k,).

@@ -20,7 +20,7 @@ from ..errors import Terminated, UserError, first_line
 from ..io.files import check_no_link, json_text, make_writable, open_own, write_whole
 from .results import Result, result_json
 
-__all__ = ["LOCK", "Lock", "RunFolder", "numbered_folder", "remove_empty"]
+__all__ = ["LOCK", "Lock", "RunFolder", "named_or_numbered", "numbered_folder", "remove_empty"]
 
 try:
     import fcntl
@@ -103,6 +103,19 @@ def remove_empty(folder: Path) -> None:
             for each in BEFORE_ALL:
                 (folder / each).unlink(missing_ok=True)
             folder.rmdir()
+
+
+@contextlib.contextmanager
+def named_or_numbered(out: Path | str | None, stem: str, parent: Path) -> Iterator[Path]:
+    """A folder that is named, or a numbered one, which is removed again where nothing was written into it."""
+    if out is not None:
+        yield Path(out)
+        return
+    folder = numbered_folder(stem, parent)
+    try:
+        yield folder
+    finally:
+        remove_empty(folder)
 
 
 class RunFolder:

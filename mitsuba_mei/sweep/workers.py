@@ -153,6 +153,18 @@ def workers_wanted(workers: Workers) -> int:
 
 
 @contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Put back afterwards what dask's nannies set in this process for their workers, such as a single thread."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
 def opened_pool(sweep: Sweep, folder: Path, work: Callable[[Job], Attempt] = do_job) -> Iterator[DaskPool]:
     """The workers that a sweep file asks for, as long as they are needed.
 
@@ -172,6 +184,7 @@ def opened_pool(sweep: Sweep, folder: Path, work: Callable[[Job], Attempt] = do_
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
+        stack.enter_context(_environment_restored())
         stack.enter_context(dask.config.set(SETTINGS))
         if isinstance(sweep.cluster, Address):
             client = stack.enter_context(_connected(sweep.cluster.address))

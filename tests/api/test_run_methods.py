@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -94,8 +95,10 @@ def test_a_sweep_of_two_runs(tmp_path, root):
     }
     (tmp_path / "scene.yaml").write_text(json.dumps(scene))
     (tmp_path / "sweep.yaml").write_text(json.dumps({"scene": "scene.yaml", "axes": {"model.neuron": [3, 25]}}))
+    environment = dict(os.environ)
     outcome = mm.run_sweep(tmp_path / "sweep.yaml", out=tmp_path / "out", workers=1, progress=False)
     assert (outcome.done, outcome.failed, outcome.missing) == (2, 0, 0)
+    assert dict(os.environ) == environment  # dask's nannies set threads for their workers
     runs = [mm.read_run(folder) for folder in sorted((outcome.folder / "runs").iterdir())]
     assert [run.neurons for run in runs] == [(3,), (25,)]
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import mitsuba_mei as mm
 from mitsuba_mei.errors import UserError
-from mitsuba_mei.neurons.custom_module import freeze
+from mitsuba_mei.neurons.freeze import freeze
 
 
 class GaussianReadout(nn.Module):
