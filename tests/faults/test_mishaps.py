@@ -121,7 +121,6 @@ def limited(scene, root, megabytes: int, *words: str) -> tuple[int, str]:
     ],
     ids=["refused", "ran out"],
 )
-@pytest.mark.timeout(400)  # two processes at once near their limit of memory take minutes
 def test_two_gigabytes_that_do_not_suffice_are_a_sentence(scene, root, tmp_path, words, said):
     code, err = limited(scene, root, 2048, "--out", str(tmp_path / "run"), "--set", *words)
     assert code == 2 and re.search(said, err) and "Traceback" not in err
