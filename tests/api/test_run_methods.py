@@ -104,9 +104,11 @@ def test_a_sweep_of_two_runs(tmp_path, root):
 
 
 def test_results_of_several_neurons_say_what_they_come_to(tmp_path):
-    tuning = mm.tune(problem().optimize(1, progress=False), {"pose.rotation.y": (-20, 20, 3)}, progress=False)
+    tuning = mm.tune(
+        problem().optimize(1, progress=False), {"pose.rotation.y": (-20, 20, 3)}, repeats=2, progress=False
+    )
     assert "neuron 1" in repr(tuning) and str(tuning.folder) not in repr(tuning)
-    factors = mm.factors(problem(seed=1), starts=1, out=tmp_path / "factors", progress=False)
+    factors = mm.factors(problem(seed=1, optimizer={"steps": 2}), starts=1, out=tmp_path / "factors", progress=False)
     assert "interactions" in repr(factors) and "factors.png" not in repr(factors)
 
 

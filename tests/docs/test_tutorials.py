@@ -48,7 +48,7 @@ def weights(request, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("MITSUBA_MEI_WEIGHTS", str(tmp_path))
 
 
-ALWAYS = ("own_network", "pose_and_light_tuning", "to_the_monitor")
+ALWAYS = ("own_network", "pose_and_light_tuning")
 """Executed by ``make test``; the others, which take minutes, by ``make docs`` and where MITSUBA_MEI_TUTORIALS is all."""
 
 
